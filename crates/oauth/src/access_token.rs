@@ -1,0 +1,105 @@
+//! The claims of an access token.
+//!
+//! Spec: RFC 9068 §2.2
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::scope::ScopeSet;
+
+/// The claims of a JWT access token as Carnet issues it and as `carnet-guard` reads it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AccessTokenClaims {
+    /// The issuer, byte for byte as in its metadata.
+    pub iss: String,
+    /// The user, or the client itself when no user stands behind the token.
+    pub sub: String,
+    /// The resource server that the token is for.
+    pub aud: Audience,
+    /// Seconds since the epoch after which the token is refused.
+    pub exp: u64,
+    /// Seconds since the epoch before which the token is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<u64>,
+    /// Seconds since the epoch at which the token was made.
+    pub iat: u64,
+    /// The token's own name, unique with its issuer.
+    pub jti: String,
+    /// The client that asked for the token.
+    pub client_id: String,
+    /// What the token may be used for.
+    #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
+    pub scope: ScopeSet,
+    /// When the user proved who they are, in seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<u64>,
+    /// The session behind the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The refresh family behind the token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fam: Option<String>,
+    /// The user's roles at this audience (RFC 9068 §2.2.3.1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// What the user's roles permit at this audience.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<String>,
+    /// Everything else that the issuer was configured to say.
+    #[serde(flatten)]
+    pub extra: BTreeMap<String, serde_json::Value>,
+}
+
+/// One audience or several (RFC 7519 §4.1.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// A single audience, written as a string.
+    One(String),
+    /// Several audiences, written as an array.
+    Several(Vec<String>),
+}
+
+impl Audience {
+    /// Whether the token names this audience, byte for byte.
+    pub fn contains(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Several(several) => several.iter().any(|one| one == audience),
+        }
+    }
+}
+
+/// Claim names that no user attribute and no claim mapping may set: they decide about access.
+pub const RESERVED_CLAIMS: &[&str] = &[
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "nbf",
+    "iat",
+    "jti",
+    "scope",
+    "client_id",
+    "azp",
+    "cnf",
+    "act",
+    "may_act",
+    "role",
+    "roles",
+    "permissions",
+    "groups",
+    "entitlements",
+    "acr",
+    "amr",
+    "auth_time",
+    "nonce",
+    "at_hash",
+    "c_hash",
+    "sid",
+    "fam",
+    "email_verified",
+    "events",
+    "typ",
+];

@@ -1,0 +1,64 @@
+//! The error codes that OAuth endpoints answer with.
+//!
+//! Spec: RFC 6749 §5.2 · RFC 6750 §3.1 · RFC 7009 §2.2.1 · RFC 8707 §2
+
+/// An error code of an OAuth endpoint: its wire name and its HTTP status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// RFC 6749 §5.2: a parameter is missing, repeated or malformed.
+    InvalidRequest,
+    /// RFC 6749 §5.2: the client could not be authenticated.
+    InvalidClient,
+    /// RFC 6749 §5.2: the grant or refresh token is invalid, expired, revoked or another client's.
+    InvalidGrant,
+    /// RFC 6749 §5.2: this client may not use this grant type.
+    UnauthorizedClient,
+    /// RFC 6749 §5.2: the server does not know this grant type.
+    UnsupportedGrantType,
+    /// RFC 6749 §5.2: the scope is unknown, malformed or more than was granted.
+    InvalidScope,
+    /// RFC 8707 §2: the resource is unknown or not allowed.
+    InvalidTarget,
+    /// RFC 7009 §2.2.1: the server does not revoke tokens of this type.
+    UnsupportedTokenType,
+    /// RFC 6750 §3.1: the access token is expired, revoked or malformed.
+    InvalidToken,
+    /// RFC 6750 §3.1: the access token lacks a scope.
+    InsufficientScope,
+    /// RFC 6749 §4.1.2.1: the server met an unexpected condition.
+    ServerError,
+    /// RFC 6749 §4.1.2.1: the server is overloaded for the moment.
+    TemporarilyUnavailable,
+}
+
+impl ErrorCode {
+    /// The value of the `error` member.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::UnsupportedTokenType => "unsupported_token_type",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+        }
+    }
+
+    /// The HTTP status that goes with it.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::InvalidClient | Self::InvalidToken => 401,
+            Self::InsufficientScope => 403,
+            Self::ServerError => 500,
+            Self::TemporarilyUnavailable => 503,
+            _ => 400,
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The answer of the introspection endpoint.
+//!
+//! Spec: RFC 7662 §2.2
+
+use serde::{Deserialize, Serialize};
+
+use crate::access_token::AccessTokenClaims;
+
+/// What a resource server learns about a token.
+///
+/// ```
+/// use carnet_oauth::introspection::IntrospectionResponse;
+///
+/// let body = serde_json::to_string(&IntrospectionResponse::inactive())?;
+/// assert_eq!(body, r#"{"active":false}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IntrospectionResponse {
+    /// Whether the token may be used at this moment at the resource server that asks.
+    pub active: bool,
+    /// `Bearer` for an active token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<String>,
+    /// The claims of an active token.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<AccessTokenClaims>,
+}
+
+impl IntrospectionResponse {
+    /// The one answer for every token that may not be used: it tells nothing about why.
+    pub fn inactive() -> Self {
+        Self {
+            active: false,
+            token_type: None,
+            claims: None,
+        }
+    }
+
+    /// The token may be used, and this is what it says.
+    pub fn active(claims: AccessTokenClaims) -> Self {
+        Self {
+            active: true,
+            token_type: Some("Bearer".to_owned()),
+            claims: Some(claims),
+        }
+    }
+}

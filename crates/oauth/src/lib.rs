@@ -1,0 +1,14 @@
+//! The words and the pure rules of the OAuth 2 and OpenID Connect specifications.
+//!
+//! No clock, no network, no storage: wire types, error codes and the rules that follow from a text alone.
+//! Every module is one spec's pure half; its name is the idea, its `Spec:` line the document.
+
+pub mod access_token;
+pub mod bearer;
+pub mod error_code;
+pub mod introspection;
+pub mod metadata;
+pub mod problem;
+pub mod revocation;
+pub mod scope;
+pub mod token_response;

@@ -1,0 +1,146 @@
+//! App: config, store, keys, clock, and what else every endpoint needs. One App per issuer; nothing is global.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use carnet_jose::{Algorithm, TokenType, Verifier};
+use carnet_store::{Engine, Store, StoreConfig};
+
+use crate::client::Directory;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::keys::Keys;
+use crate::master_key::MasterKeys;
+use crate::password::{Hasher, PasswordConfig, Policy};
+use crate::secret_file;
+
+/// A handle on everything; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] holds.
+pub struct Parts {
+    /// Every knob.
+    pub config: Config,
+    /// What is remembered.
+    pub store: Store,
+    /// What signs.
+    pub keys: Keys,
+    /// What seals.
+    pub master: MasterKeys,
+    /// Clients and resources.
+    pub directory: Directory,
+    /// Checks tokens of ours that are signed with our published keys.
+    pub verifier: Verifier,
+    /// Hashes passwords, so many at a time.
+    pub hasher: Hasher,
+    /// What a new password must be.
+    pub password_policy: Policy,
+    clock: Box<dyn Clock>,
+}
+
+impl App {
+    /// Opens the store and everything else that the configuration names. The schema must be current: [`App::migrate`].
+    pub async fn open(config: Config, clock: impl Clock + 'static) -> Result<Self, OpenError> {
+        let store = Store::open(&store_config(&config)?).await?;
+        Self::with_store(config, store, clock).await
+    }
+
+    /// Brings the schema up to date and opens.
+    pub async fn migrate(config: &Config) -> Result<carnet_store::MigrationReport, OpenError> {
+        Ok(Store::migrate(&store_config(config)?).await?)
+    }
+
+    /// As [`App::open`], over a store that is open already.
+    pub async fn with_store(config: Config, store: Store, clock: impl Clock + 'static) -> Result<Self, OpenError> {
+        let master = MasterKeys::load_or_create(&config.keys.master_key_file).map_err(|error| OpenError::Config(error.to_string()))?;
+        let directory = Directory::new(&config).map_err(OpenError::Config)?;
+        let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
+        let verifier = own_verifier(&config, &keys).map_err(|error| OpenError::Config(error.to_string()))?;
+        let hasher = Hasher::new(PasswordConfig {
+            memory_kib: config.passwords.memory_kib,
+            iterations: config.passwords.iterations,
+            parallelism: config.passwords.parallelism,
+            threads: config.passwords.threads,
+            queue: config.passwords.queue,
+        });
+        let password_policy = Policy::new(config.passwords.min_strength, config.passwords.breached_list_file.as_deref())
+            .map_err(|error| OpenError::Config(error.to_string()))?;
+        let parts = Parts { config, store, keys, master, directory, verifier, hasher, password_policy, clock: Box::new(clock) };
+        Ok(Self(Arc::new(parts)))
+    }
+
+    /// UTC milliseconds.
+    pub fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    /// Whole seconds, as tokens count.
+    pub fn now_seconds(&self) -> u64 {
+        u64::try_from(self.now() / 1000).unwrap_or_default()
+    }
+
+    /// How long a revocation entry is kept: until the last token that it can match has expired everywhere.
+    pub fn entry_ttl_ms(&self) -> i64 {
+        self.directory.longest_access_ttl().millis().saturating_add(self.config.keys.clock_skew.millis())
+    }
+
+    /// One round of key keeping: reads what another process changed, rotates what is due.
+    pub async fn keep_keys(&self) -> Result<(), OpenError> {
+        self.keys.keep(&self.store, &self.master, self.now()).await
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// Tokens signed with our published keys, for any of our audiences.
+fn own_verifier(config: &Config, keys: &Keys) -> Result<Verifier, carnet_jose::Error> {
+    let algorithms: Vec<Algorithm> = Algorithm::ALL.iter().copied().filter(|algorithm| !algorithm.is_mac()).collect();
+    let mut builder = Verifier::builder(keys.source())
+        .algorithms(&algorithms)
+        .token_type(TokenType::AccessToken)
+        .issuer(config.issuer.as_str())
+        .leeway(crate::token::OWN_LEEWAY);
+    for resource in config.resources.iter().filter(|resource| !resource.signing.is_mac()) {
+        builder = builder.audience(resource.audience.as_str());
+    }
+    if config.resources.iter().all(|resource| resource.signing.is_mac()) {
+        // No resource takes such tokens: an audience that nobody has refuses them all.
+        builder = builder.audience("urn:carnet:no-audience");
+    }
+    builder.build()
+}
+
+fn store_config(config: &Config) -> Result<StoreConfig, OpenError> {
+    let Some(file) = &config.storage.postgres_url_file else {
+        return Ok(StoreConfig::sqlite(&config.storage.sqlite_file));
+    };
+    let refuse = |why: String| OpenError::Config(format!("{}: {why}", file.display()));
+    let url = secret_file::read(file).map_err(|error| refuse(format!("{}; {}", error.what, error.todo)))?;
+    let url = String::from_utf8(url.to_vec()).map_err(|_| refuse("is not text".to_owned()))?;
+    Ok(StoreConfig::of(Engine::Postgres {
+        url,
+        root_certificates: config.storage.postgres_root_certificates_file.clone(),
+        pool_size: config.storage.postgres_pool,
+    }))
+}
+
+/// Why the server does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A file that the configuration names is not usable.
+    #[error("{0}")]
+    Config(String),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] carnet_store::StoreError),
+    /// A signing key cannot be made or used.
+    #[error("signing keys: {0}")]
+    Keys(String),
+}

@@ -1,0 +1,104 @@
+//! `POST /auth/refresh`: the newest refresh token for a fresh access token and the next refresh token.
+//!
+//! Spec: RFC 6749 §6 · RFC 9700 §4.14.2
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use carnet_oauth::scope::ScopeSet;
+use carnet_store::{AuditAction, Family, FamilyRecord, Rotated, User, UserState};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use super::answer::{self, Granted};
+use crate::app::App;
+use crate::audit::Caller;
+use crate::client::Client;
+use crate::config::RefreshTokenIn;
+use crate::http::cookie;
+use crate::http::failure::{Failure, Refusal};
+use crate::http::json::OptionalJson;
+use crate::token::refresh::RefreshToken;
+
+/// The body of a refresh; browsers send none.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RefreshRequest {
+    refresh_token: Option<String>,
+    scope: Option<String>,
+}
+
+pub(super) async fn refresh(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    OptionalJson(request): OptionalJson<RefreshRequest>,
+) -> Result<Response, Failure> {
+    let outcome = rotate(&app, &caller, &headers, &request).await;
+    match outcome {
+        // A token that can never work again must not come back with every request.
+        Err(Failure::Refused(refusal)) if refusal.code().starts_with("refresh_token_") => {
+            let mut response = refusal.into_response();
+            answer::clear_refresh_cookie(&app, &mut response)?;
+            Ok(response)
+        }
+        other => other,
+    }
+}
+
+async fn rotate(app: &App, caller: &Caller, headers: &HeaderMap, request: &RefreshRequest) -> Result<Response, Failure> {
+    let (text, way) = presented(app, headers, request)?;
+    let token = RefreshToken::parse(text).ok_or_else(invalid)?;
+    // Everything is checked before any state moves.
+    let FamilyRecord { family, user } = app.store.family(token.fam).await?.ok_or_else(invalid)?;
+    let client = app.directory.client(Some(&family.client_id)).filter(|client| client.refresh_token_in == way).ok_or_else(invalid)?;
+    if !token.is_genuine(&app.master, &family) || user.state != UserState::Active {
+        return Err(invalid().into());
+    }
+    let scope = narrowed(&family, client, request.scope.as_deref())?;
+
+    let theft = caller.was_refused(&user.sub, AuditAction::RefreshReuse, &family.fam, "refresh_token_reused");
+    let grace = client.refresh_grace.millis();
+    let rotated = app.store.rotate(token.fam, token.generation, app.now(), (grace, app.entry_ttl_ms()), &theft).await?;
+    match rotated {
+        Rotated::Fresh(family) | Rotated::Same(family) => granted(app, &user, client, &family, scope).await,
+        Rotated::Reused(family) => {
+            tracing::warn!(fam = %family.fam, presented = token.generation, newest = family.generation, "a spent refresh token came back: its family is revoked");
+            Err(refused("refresh_token_reused", "this refresh token was used before: the session has ended, log in again").into())
+        }
+        Rotated::Expired => Err(refused("refresh_token_expired", "the session has expired, log in again").into()),
+        Rotated::Revoked | Rotated::Unknown => Err(invalid().into()),
+    }
+}
+
+async fn granted(app: &App, user: &User, client: &Client, family: &Family, scope: ScopeSet) -> Result<Response, Failure> {
+    answer::tokens(app, Granted { user, client, family, scope }).await
+}
+
+/// The token and the way it came: a cookie or a body, never both.
+pub(super) fn presented<'a>(app: &App, headers: &'a HeaderMap, request: &'a RefreshRequest) -> Result<(&'a str, RefreshTokenIn), Failure> {
+    let cookie = cookie::read(headers, answer::refresh_cookie_name(app))?;
+    match (cookie, request.refresh_token.as_deref()) {
+        (Some(_), Some(_)) => Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_request", "send the refresh token in one place").into()),
+        (Some(token), None) => Ok((token, RefreshTokenIn::Cookie)),
+        (None, Some(token)) => Ok((token, RefreshTokenIn::Body)),
+        (None, None) => Err(refused("refresh_token_missing", "there is no refresh token, log in").into()),
+    }
+}
+
+/// What the token may be used for: what was granted, what the client still may, and what is asked for now (RFC 6749 §6).
+fn narrowed(family: &Family, client: &Client, asked: Option<&str>) -> Result<ScopeSet, Failure> {
+    let granted: ScopeSet = family.scope.parse().map_err(Failure::broken)?;
+    let granted = granted.intersection(&client.scope);
+    let Some(asked) = asked else { return Ok(granted) };
+    let asked = asked.parse::<ScopeSet>().ok().filter(|asked| asked.is_subset(&granted));
+    const REASON: &str = "the scope is more than was granted";
+    asked.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "invalid_scope", REASON).into())
+}
+
+fn invalid() -> Refusal {
+    refused("refresh_token_invalid", "the refresh token is not valid, log in again")
+}
+
+fn refused(code: &'static str, reason: &'static str) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, code, reason)
+}

@@ -1,0 +1,82 @@
+use super::*;
+
+fn refused(text: &str) -> ConfigError {
+    parse(text, Path::new("carnet.toml"), &[]).expect_err("must be refused")
+}
+
+fn with(lines: &str) -> String {
+    format!("issuer = \"http://127.0.0.1:8080\"\n{lines}\n[[resources]]\naudience = \"https://api.example.com\"\n")
+}
+
+#[test]
+fn the_annotated_default_is_the_default() {
+    let (config, _) = parse(DEFAULT, Path::new("carnet.toml"), &[]).unwrap();
+    let (bare, _) = parse(&with(""), Path::new("carnet.toml"), &[]).unwrap();
+    assert_eq!(toml::to_string(&config).unwrap(), toml::to_string(&bare).unwrap());
+}
+
+#[test]
+fn every_key_is_in_the_annotated_default() {
+    let config = include_str!("../mod.rs");
+    let fields = config.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(": ").map(|(name, _)| name));
+    for field in fields.filter(|field| !field.contains(' ')) {
+        let written = [format!("{field} ="), format!("#{field} ="), format!("[{field}]"), format!("[{field}."), format!("[[{field}]]"), format!(".{field}]")];
+        assert!(written.iter().any(|spelling| DEFAULT.contains(spelling.as_str())), "default.toml does not explain {field}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line() {
+    let error = refused(&with("[tokens]\nacces_ttl = \"15m\""));
+    assert_eq!(error.place, "carnet.toml:3");
+    assert!(error.what.contains("unknown field `acces_ttl`"), "{error}");
+}
+
+#[test]
+fn a_bad_duration_is_refused_with_its_line_and_a_good_one() {
+    let error = refused(&with("[tokens]\naccess_ttl = \"15 minutes\""));
+    assert_eq!(error.place, "carnet.toml:3");
+    assert!(error.what.contains("such as \"15m\""), "{error}");
+}
+
+#[test]
+fn an_issuer_without_https_off_loopback_is_refused_with_its_line() {
+    let error = refused("issuer = \"http://auth.example.com\"\n[[resources]]\naudience = \"x\"\n");
+    assert_eq!(error.place, "carnet.toml:1");
+    assert!(error.what.contains("https://"), "{error}");
+}
+
+#[test]
+fn a_missing_secret_file_is_refused_with_the_line_of_its_key() {
+    let error = refused(&format!("{}signing = \"HS256\"\nsecret_file = \"/nonexistent/secret\"\n", with("")));
+    assert_eq!(error.place, "carnet.toml:6");
+    assert!(error.what.contains("cannot be read"), "{error}");
+}
+
+#[test]
+fn a_plain_listener_off_loopback_is_refused() {
+    let error = refused(&with("[listen]\naddress = \"0.0.0.0:8080\""));
+    assert_eq!(error.place, "carnet.toml:3");
+    assert!(error.todo.contains("trusted_proxies"), "{error}");
+}
+
+#[test]
+fn the_environment_wins_and_its_mistakes_are_named() {
+    let set = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
+    let (config, _) = parse(&with(""), Path::new("c"), &set("CARNET__TOKENS__ACCESS_TTL", "5m")).unwrap();
+    assert_eq!(config.tokens.access_ttl.to_string(), "5m");
+    let (config, _) = parse(&with(""), Path::new("c"), &set("CARNET__LISTEN__MAX_CONNECTIONS", "7")).unwrap();
+    assert_eq!(config.listen.max_connections, 7);
+    let error = parse(&with(""), Path::new("c"), &set("CARNET__TOKENS__NONSENSE", "5m")).unwrap_err();
+    assert!(error.what.contains("nonsense") && error.place.contains("environment"), "{error}");
+}
+
+#[test]
+fn a_claim_mapping_cannot_decide_about_access_nor_carry_secrets() {
+    for line in ["sub = \"email\"", "roles = \"attributes.roles\"", "role = \"attributes.role\"", "password = \"attributes.p\"", "x = \"attributes.card_number\""] {
+        let error = refused(&with(&format!("[tokens.claims]\n{line}")));
+        assert_eq!(error.place, "carnet.toml:3", "{line}: {error}");
+    }
+    let (_, warnings) = parse(&with("[tokens.claims]\nemail = \"email\"\nrole = \"role\""), Path::new("c"), &[]).unwrap();
+    assert_eq!(warnings.len(), 1);
+}

@@ -1,0 +1,273 @@
+//! Values that know what they may be: durations, the issuer, networks, sources of claims.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A duration such as `20s`, `15m`, `12h`, `90d` or `500ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ttl(Duration);
+
+impl Ttl {
+    /// So many seconds.
+    pub const fn seconds(n: u64) -> Self {
+        Self(Duration::from_secs(n))
+    }
+
+    /// So many minutes.
+    pub const fn minutes(n: u64) -> Self {
+        Self::seconds(n * 60)
+    }
+
+    /// So many days.
+    pub const fn days(n: u64) -> Self {
+        Self::seconds(n * 86_400)
+    }
+
+    /// As the standard library's type.
+    pub const fn duration(self) -> Duration {
+        self.0
+    }
+
+    /// In milliseconds, as the store counts.
+    pub fn millis(self) -> i64 {
+        i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// In whole seconds, as tokens count.
+    pub const fn as_seconds(self) -> u64 {
+        self.0.as_secs()
+    }
+}
+
+const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const LONGEST_TTL_MS: u64 = 10 * 365 * 86_400_000;
+
+impl FromStr for Ttl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = || format!("{text:?} is no duration; write a number and a unit (ms, s, m, h, d), such as \"15m\"");
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
+        let unit = text.get(digits.len()..).unwrap_or_default();
+        let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor).ok_or_else(refuse)?;
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(refuse());
+        }
+        let millis = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).filter(|n| *n <= LONGEST_TTL_MS);
+        millis.map(|n| Self(Duration::from_millis(n))).ok_or_else(|| format!("{text:?} is longer than ten years"))
+    }
+}
+
+impl fmt::Display for Ttl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
+        let (name, factor) = UNITS
+            .iter()
+            .rev()
+            .find(|(_, factor)| millis > 0 && millis.is_multiple_of(*factor))
+            .unwrap_or(&UNITS[1]);
+        write!(f, "{}{name}", millis / factor)
+    }
+}
+
+/// The public URL of this server, byte for byte as it stands in `iss`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    text: String,
+    url: url::Url,
+}
+
+impl Issuer {
+    /// As it stands in `iss`.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether browsers reach it by https.
+    pub fn is_https(&self) -> bool {
+        self.url.scheme() == "https"
+    }
+
+    /// Scheme, host and port, as browsers write it in `Origin`.
+    pub fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
+    /// The path below the host, `/` when there is none.
+    pub fn path(&self) -> &str {
+        self.url.path()
+    }
+
+    /// The URL of one of our own paths.
+    pub fn join(&self, path: &str) -> String {
+        format!("{}{path}", self.text.trim_end_matches('/'))
+    }
+}
+
+impl FromStr for Issuer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let url = url::Url::parse(text)
+            .map_err(|_| format!("{text:?} is no URL; write one such as \"https://auth.example.com\""))?;
+        let loopback = match url.host() {
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        match url.scheme() {
+            "https" => {}
+            "http" if loopback => {}
+            "http" => {
+                return Err(format!("{text:?} is not https; write \"https://…\" (http is for 127.0.0.1, [::1] and localhost)"));
+            }
+            _ => return Err(format!("{text:?} is not https; write \"https://…\"")),
+        }
+        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+            return Err(format!("{text:?} has a query, a fragment or a user name; an issuer has none (RFC 8414 §2)"));
+        }
+        if url.path() != "/" {
+            return Err(format!("{text:?} has a path; write the host alone, such as {:?}", url.origin().ascii_serialization()));
+        }
+        let canonical = url.origin().ascii_serialization();
+        if text != canonical {
+            return Err(format!("{text:?} is compared byte for byte by every service; write {canonical:?}"));
+        }
+        Ok(Self { text: text.to_owned(), url })
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A network in CIDR notation, or a single address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network(ipnet::IpNet);
+
+impl Network {
+    /// Whether the address lies in the network; an IPv4 address written as IPv6 counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let single = || text.parse::<IpAddr>().map(ipnet::IpNet::from);
+        let network = text.parse::<ipnet::IpNet>().or_else(|_| single());
+        network.map(Self).map_err(|_| format!("{text:?} is no network; write one such as \"10.0.0.0/8\" or \"127.0.0.1\""))
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where the value of a mapped claim comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimSource {
+    /// The user's e-mail address.
+    Email,
+    /// Whether the address is verified.
+    EmailVerified,
+    /// The user's name.
+    Name,
+    /// The alphabetically first of the user's roles, for services that expect one.
+    Role,
+    /// A member of the user's attributes.
+    Attribute(String),
+}
+
+impl FromStr for ClaimSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "email" => Ok(Self::Email),
+            "email_verified" => Ok(Self::EmailVerified),
+            "name" => Ok(Self::Name),
+            "role" => Ok(Self::Role),
+            _ => match text.strip_prefix("attributes.") {
+                Some(name) if !name.is_empty() => Ok(Self::Attribute(name.to_owned())),
+                _ => Err(format!("{text:?} is no source of a claim; write email, email_verified, name, role or attributes.NAME")),
+            },
+        }
+    }
+}
+
+impl fmt::Display for ClaimSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Email => f.write_str("email"),
+            Self::EmailVerified => f.write_str("email_verified"),
+            Self::Name => f.write_str("name"),
+            Self::Role => f.write_str("role"),
+            Self::Attribute(name) => write!(f, "attributes.{name}"),
+        }
+    }
+}
+
+/// Reads and writes these values as the strings of the file, so that a wrong one is refused where it stands.
+macro_rules! as_string {
+    ($($name:ty),*) => {$(
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    )*};
+}
+
+as_string!(Ttl, Issuer, Network, ClaimSource);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_a_number_and_a_unit() {
+        assert_eq!("15m".parse(), Ok(Ttl::minutes(15)));
+        assert_eq!("0s".parse(), Ok(Ttl::seconds(0)));
+        assert_eq!("90d".parse::<Ttl>().map(|ttl| ttl.to_string()), Ok("90d".to_owned()));
+        for text in ["15", "m", "15 m", "-1s", "1.5h", "15M", "", "1w", "99999999999999999999s", "4000d"] {
+            assert!(text.parse::<Ttl>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_is_https_or_loopback_and_written_as_compared() {
+        for text in ["https://auth.example.com", "http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost:1"] {
+            assert!(text.parse::<Issuer>().is_ok(), "{text:?}");
+        }
+        for text in [
+            "http://auth.example.com",
+            "https://auth.example.com/",
+            "https://AUTH.example.com",
+            "https://auth.example.com:443",
+            "https://auth.example.com?x",
+            "https://a@auth.example.com",
+            "ftp://auth.example.com",
+            "auth.example.com",
+            "",
+        ] {
+            assert!(text.parse::<Issuer>().is_err(), "{text:?}");
+        }
+    }
+}

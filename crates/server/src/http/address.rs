@@ -1,0 +1,93 @@
+//! From which address a request comes, for limits and the audit log.
+//!
+//! Spec: RFC 7239 (Forwarded)
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, header};
+
+use crate::config::Network;
+
+/// The address of the person or program behind a request.
+///
+/// Headers are believed only from a trusted proxy, and read from the right: the first address that no trusted proxy has is the client's.
+pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+    let mut address = peer.to_canonical();
+    for hop in hops(headers).into_iter().rev() {
+        if !trusted.iter().any(|network| network.contains(address)) {
+            break;
+        }
+        match hop.parse::<IpAddr>() {
+            Ok(next) => address = next.to_canonical(),
+            // Text that is no address ends the walk: nothing to its left can be trusted.
+            Err(_) => break,
+        }
+    }
+    address
+}
+
+/// Counted together: an IPv4 address, or the /64 that one IPv6 customer has.
+pub fn throttle_unit(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+fn hops(headers: &HeaderMap) -> Vec<String> {
+    let values = |name: &str| -> Vec<String> {
+        let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        lines.flat_map(|line| line.split(',')).map(|hop| hop.trim().to_owned()).collect()
+    };
+    let forwarded = values(header::FORWARDED.as_str());
+    if forwarded.is_empty() {
+        return values("x-forwarded-for");
+    }
+    forwarded.iter().map(|element| node(element)).collect()
+}
+
+/// `for=192.0.2.60;proto=http` or `for="[2001:db8::17]:4711"` (RFC 7239 §4, §6).
+fn node(element: &str) -> String {
+    let pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let value = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("for")).map(|(_, value)| value.trim_matches('"')).next();
+    let value = value.unwrap_or_default();
+    match value.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((v6, _)) => v6.to_owned(),
+        None => value.split(':').next().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(peer: &str, name: &'static str, value: &str) -> String {
+        let headers = [(http::HeaderName::from_static(name), value.parse().unwrap())].into_iter().collect();
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn gw_08_forged_forwarded_headers_of_a_stranger_count_for_nothing() {
+        assert_eq!(seen("192.0.2.1", "x-forwarded-for", "1.2.3.4"), "192.0.2.1");
+        assert_eq!(seen("192.0.2.1", "forwarded", "for=1.2.3.4"), "192.0.2.1");
+    }
+
+    #[test]
+    fn the_rightmost_untrusted_hop_is_the_client() {
+        assert_eq!(seen("10.0.0.1", "x-forwarded-for", "6.6.6.6, 192.0.2.7, 10.0.0.2"), "192.0.2.7");
+        assert_eq!(seen("10.0.0.1", "forwarded", "for=6.6.6.6, for=\"[2001:db8::1]:80\";proto=https"), "2001:db8::1");
+        assert_eq!(seen("10.0.0.1", "x-forwarded-for", "1.2.3.4, a.b.evil.test"), "10.0.0.1");
+        assert_eq!(seen("::ffff:10.0.0.1", "x-forwarded-for", "192.0.2.7"), "192.0.2.7");
+    }
+
+    #[test]
+    fn one_ipv6_customer_is_one_unit() {
+        let unit = |text: &str| throttle_unit(text.parse().unwrap());
+        assert_eq!(unit("2001:db8:1:2::1"), unit("2001:db8:1:2:ffff::9"));
+        assert_ne!(unit("2001:db8:1:2::1"), unit("2001:db8:1:3::1"));
+    }
+}

@@ -1,0 +1,95 @@
+//! What every answer has: a request id, security headers, a body that says why, a line in the log.
+//!
+//! Spec: RFC 9110 §15.5 · RFC 6797 (HSTS) · CSP 3
+
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use carnet_jose::{base64url, primitive};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use tracing::Instrument as _;
+
+use super::failure::{Noted, Refusal};
+
+/// Names one request in its log lines, its audit rows and its `X-Request-Id`.
+#[derive(Clone, Debug)]
+pub struct CorrelationId(pub String);
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Runs around every route. `https` says whether the issuer is https: then browsers are told to stay with it.
+pub async fn keep_manners(State(https): State<bool>, mut request: Request, next: Next) -> Response {
+    let id = correlation_id();
+    request.extensions_mut().insert(CorrelationId(id.clone()));
+    let method = request.method().clone();
+    // The route, never the path: a path could carry a secret that somebody pasted there.
+    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
+    let span = tracing::info_span!("request", id = %id);
+    let started = Instant::now();
+    let response = next.run(request).instrument(span.clone()).await;
+    let mut response = explain_bare(response);
+    span.in_scope(|| log(&response, method.as_str(), &route, started));
+    decorate(&mut response, https, &id);
+    response
+}
+
+fn correlation_id() -> String {
+    let mut bytes = [0; 9];
+    match primitive::fill_random(&mut bytes) {
+        Ok(()) => base64url::encode(&bytes),
+        Err(_) => "unavailable".to_owned(),
+    }
+}
+
+/// The router refuses some requests with a bare status; they get the same body as every other refusal.
+fn explain_bare(response: Response) -> Response {
+    if response.headers().contains_key(header::CONTENT_TYPE) {
+        return response;
+    }
+    let (code, reason) = match response.status() {
+        StatusCode::NOT_FOUND => ("not_found", "there is nothing at this path"),
+        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "the Allow header lists the methods of this path"),
+        _ => return response,
+    };
+    let allow = response.headers().get(header::ALLOW).cloned();
+    let mut refusal = Refusal::new(response.status(), code, reason);
+    if let Some(allow) = allow {
+        refusal = refusal.header(header::ALLOW, allow);
+    }
+    refusal.into_response()
+}
+
+fn decorate(response: &mut Response, https: bool, id: &str) {
+    const ALWAYS: [(HeaderName, &str); 4] = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    ];
+    let headers = response.headers_mut();
+    for (name, value) in ALWAYS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+    }
+    // What nobody said may be cached is not.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert(&REQUEST_ID, value);
+    }
+}
+
+fn log(response: &Response, method: &str, route: &str, started: Instant) {
+    let status = response.status().as_u16();
+    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    match response.extensions().get::<Noted>() {
+        Some(noted) if status >= 500 => {
+            tracing::error!(method, route, status, micros, code = noted.code, reason = %noted.reason, "failed");
+        }
+        Some(noted) => tracing::info!(method, route, status, micros, code = noted.code, reason = %noted.reason, "refused"),
+        None => tracing::info!(method, route, status, micros, "answered"),
+    }
+}

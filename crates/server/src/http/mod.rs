@@ -1,0 +1,10 @@
+//! Manners shared by every endpoint.
+
+pub mod address;
+pub mod cookie;
+pub mod failure;
+pub mod form;
+pub mod json;
+pub mod manners;
+pub mod origin;
+pub mod transport;

@@ -1,0 +1,232 @@
+//! Signing keys: load, rotate, publish.
+//!
+//! Spec: RFC 7517 §5 (JWKS) · RFC 7638 (kid)
+
+mod schedule;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use carnet_jose::{Algorithm, AnySigningKey, AnyVerifyingKey, Jwk, KeySet, KeySource, RotatingKeys, Signer, TokenType, base64url, primitive};
+use carnet_store::{AuditAction, KeyState, NewAudit, Outcome, SigningKeyRow, Store, StoreError};
+
+use crate::app::OpenError;
+use crate::client::Directory;
+use crate::config::Config;
+use crate::master_key::{MasterKeys, Purpose};
+pub use schedule::{Schedule, Step};
+
+/// The signing keys of this server, as last read from the store.
+pub struct Keys {
+    current: ArcSwap<Snapshot>,
+    source: Arc<RotatingKeys>,
+    algorithms: Vec<Algorithm>,
+    schedule: Schedule,
+}
+
+/// What is signed with and what is published at one moment.
+pub struct Snapshot {
+    epoch: i64,
+    rows: Vec<SigningKeyRow>,
+    signers: BTreeMap<Algorithm, Arc<Signer>>,
+    /// The JWKS, ready to be sent.
+    pub jwks: Bytes,
+    /// Changes when the JWKS does.
+    pub etag: String,
+}
+
+impl Keys {
+    /// Reads the keys; makes the first one of each algorithm.
+    pub async fn open(config: &Config, directory: &Directory, store: &Store, master: &MasterKeys, now: i64) -> Result<Self, OpenError> {
+        let skew = config.keys.clock_skew.millis();
+        let schedule = Schedule {
+            rotate_every: config.keys.rotate_every.millis(),
+            stage_for: config.keys.jwks_max_age.millis().saturating_add(skew),
+            retire_for: directory.longest_access_ttl().millis().saturating_add(skew),
+        };
+        let (snapshot, set) = read(store, master).await?;
+        let source = Arc::new(RotatingKeys::new(set));
+        let keys = Self { current: ArcSwap::from_pointee(snapshot), source, algorithms: config.keys.algorithms.clone(), schedule };
+        keys.keep(store, master, now).await?;
+        Ok(keys)
+    }
+
+    /// What signs tokens of this algorithm now.
+    pub fn signer(&self, algorithm: Algorithm) -> Option<Arc<Signer>> {
+        self.current.load().signers.get(&algorithm).cloned()
+    }
+
+    /// The published set, for our own verifier.
+    pub fn source(&self) -> Arc<dyn KeySource> {
+        self.source.clone()
+    }
+
+    /// What is published.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Whether every configured algorithm can sign.
+    pub fn ready(&self) -> bool {
+        let current = self.current.load();
+        self.algorithms.iter().all(|algorithm| current.signers.contains_key(algorithm))
+    }
+
+    /// The times that rotation keeps.
+    pub fn schedule(&self) -> Schedule {
+        self.schedule
+    }
+
+    /// Reads what another process changed and does what is due. Cheap when there is nothing to do.
+    pub async fn keep(&self, store: &Store, master: &MasterKeys, now: i64) -> Result<(), OpenError> {
+        if store.settings_epoch().await? != self.current.load().epoch {
+            self.reload(store, master).await?;
+        }
+        let mut changed = false;
+        for algorithm in &self.algorithms {
+            let snapshot = self.current.load_full();
+            let keys: Vec<_> = snapshot.rows.iter().filter(|row| row.algorithm == algorithm.name()).collect();
+            for step in self.schedule.due(&keys, now) {
+                self.perform(&step, *algorithm, (store, master), now).await?;
+                changed = true;
+            }
+        }
+        if changed {
+            self.reload(store, master).await?;
+        }
+        Ok(())
+    }
+
+    async fn perform(&self, step: &Step, algorithm: Algorithm, (store, master): (&Store, &MasterKeys), now: i64) -> Result<(), OpenError> {
+        let done = match step {
+            Step::First => stage(store, master, NewKey { algorithm, state: KeyState::Active, activates_at: now }, now).await,
+            Step::Stage => {
+                let activates_at = now.saturating_add(self.schedule.stage_for);
+                stage(store, master, NewKey { algorithm, state: KeyState::Staged, activates_at }, now).await
+            }
+            Step::Promote(kid) => {
+                let removes_at = now.saturating_add(self.schedule.retire_for);
+                store.promote_key(kid, removes_at, now, &by_schedule(AuditAction::KeyPromote, kid)).await.map(|_| kid.clone()).map_err(OpenError::from)
+            }
+            Step::Remove(kid) => store.remove_key(kid, now, &by_schedule(AuditAction::KeyRemove, kid)).await.map(|_| kid.clone()).map_err(OpenError::from),
+        };
+        match done {
+            Ok(kid) => tracing::info!(%kid, algorithm = algorithm.name(), step = step.name(), "signing key"),
+            // Another node was faster; its key is read in a moment.
+            Err(OpenError::Store(StoreError::Conflict(_))) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    async fn reload(&self, store: &Store, master: &MasterKeys) -> Result<(), OpenError> {
+        let (snapshot, set) = read(store, master).await?;
+        // Published first: nobody may see a token before its key.
+        self.source.replace(set);
+        self.current.store(Arc::new(snapshot));
+        Ok(())
+    }
+}
+
+/// A key to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct NewKey {
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// Staged, or active when there is no other.
+    pub state: KeyState,
+    /// When it may sign.
+    pub activates_at: i64,
+}
+
+/// Makes a key, seals it and stores it; answers its `kid`.
+pub async fn stage(store: &Store, master: &MasterKeys, new: NewKey, now: i64) -> Result<String, OpenError> {
+    let broken = |error: &dyn std::fmt::Display| OpenError::Keys(error.to_string());
+    // RSA takes a good part of a second: not on a thread that answers requests.
+    let key = tokio::task::spawn_blocking(move || AnySigningKey::generate(new.algorithm));
+    let key = key.await.map_err(|error| broken(&error))?.map_err(|error| broken(&error))?;
+    let kid = key.thumbprint().map_err(|error| broken(&error))?;
+    let public = key.verifying_key().to_jwk().map_err(|error| broken(&error))?.with_kid(&kid).with_use_sig();
+    let private = key.to_pkcs8_der().map_err(|error| broken(&error))?;
+    let sealed = master.seal(Purpose::SigningKey, &kid, &private).map_err(|error| broken(&error))?;
+    let row = SigningKeyRow {
+        kid: kid.clone(),
+        algorithm: new.algorithm.name().to_owned(),
+        state: new.state,
+        public_jwk: serde_json::to_string(&public).map_err(|error| broken(&error))?,
+        sealed: Some(sealed),
+        master_key: master.current().to_owned(),
+        created_at: now,
+        published_at: now,
+        activates_at: new.activates_at,
+        activated_at: (new.state == KeyState::Active).then_some(now),
+        retires_at: None,
+        removes_at: None,
+        removed_at: None,
+        reason: None,
+    };
+    store.add_signing_key(&row, now, &by_schedule(AuditAction::KeyCreate, &kid)).await?;
+    Ok(kid)
+}
+
+/// Opens the private key of a stored row.
+pub fn unseal(row: &SigningKeyRow, master: &MasterKeys) -> Result<AnySigningKey, OpenError> {
+    let broken = |error: &dyn std::fmt::Display| OpenError::Keys(format!("{}: {error}", row.kid));
+    let algorithm = Algorithm::from_name(&row.algorithm).ok_or_else(|| broken(&"an algorithm that this version does not know"))?;
+    let sealed = row.sealed.as_deref().ok_or_else(|| broken(&"has no private key any more"))?;
+    let private = master.open(&row.master_key, Purpose::SigningKey, &row.kid, sealed).map_err(|error| broken(&error))?;
+    AnySigningKey::from_pkcs8_der(&private, algorithm).map_err(|error| broken(&error))
+}
+
+async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, KeySet), OpenError> {
+    let broken = |error: &dyn std::fmt::Display| OpenError::Keys(error.to_string());
+    // The epoch is read first: a change that comes between the two reads is seen by the next round.
+    let epoch = store.settings_epoch().await?;
+    let mut rows = store.signing_keys().await?;
+    rows.retain(|row| row.state != KeyState::Removed);
+    let mut signers = BTreeMap::new();
+    let mut published = Vec::new();
+    let mut keys = Vec::new();
+    for row in &rows {
+        let jwk = Jwk::parse(&row.public_jwk).map_err(|error| broken(&error))?;
+        keys.push((Some(row.kid.clone()), AnyVerifyingKey::from_jwk(&jwk).map_err(|error| broken(&error))?));
+        published.push(jwk);
+        if row.state == KeyState::Active {
+            let key = unseal(row, master)?;
+            let algorithm = key.algorithm();
+            let signer = Signer::new(key, TokenType::AccessToken, Some(row.kid.clone())).map_err(|error| broken(&error))?;
+            signers.insert(algorithm, Arc::new(signer));
+        }
+    }
+    let jwks = serde_json::to_vec(&serde_json::json!({ "keys": published })).map_err(|error| broken(&error))?;
+    let etag = format!("\"{}\"", base64url::encode(&primitive::sha256(&jwks)));
+    let set = KeySet::new(keys).map_err(|error| broken(&error))?;
+    Ok((Snapshot { epoch, rows, signers, jwks: jwks.into(), etag }, set))
+}
+
+impl Step {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Stage => "staged",
+            Self::Promote(_) => "promoted",
+            Self::Remove(_) => "removed",
+        }
+    }
+}
+
+fn by_schedule(action: AuditAction, kid: &str) -> NewAudit {
+    NewAudit {
+        actor: "system".to_owned(),
+        action,
+        object: kid.to_owned(),
+        outcome: Outcome::Success,
+        code: String::new(),
+        address: String::new(),
+        session: String::new(),
+        correlation: String::new(),
+        details: "{}".to_owned(),
+    }
+}

@@ -1,0 +1,64 @@
+//! Files that hold a secret: readable by their owner alone, or not used at all.
+
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+/// The secret in the file, without the line break that editors leave at its end.
+pub fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
+    check(file)?;
+    let mut secret = Zeroizing::new(std::fs::read(file).map_err(|error| SecretFileError::unreadable(&error))?);
+    while secret.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        secret.pop();
+    }
+    Ok(secret)
+}
+
+/// Refuses a file that is missing, unreadable, or open to others than its owner.
+pub fn check(file: &Path) -> Result<(), SecretFileError> {
+    let opened = std::fs::File::open(file).map_err(|error| SecretFileError::unreadable(&error))?;
+    let metadata = opened.metadata().map_err(|error| SecretFileError::unreadable(&error))?;
+    if !metadata.is_file() {
+        return Err(SecretFileError { what: "is no file".to_owned(), todo: "name a file".to_owned() });
+    }
+    // A group may read what a service manager hands out (0640, root:carnet); the world never.
+    if metadata.mode() & 0o037 != 0 {
+        let what = format!("has mode {:04o}: others than its owner can read it", metadata.mode() & 0o7777);
+        return Err(SecretFileError { what, todo: format!("run: chmod 600 {}", file.display()) });
+    }
+    Ok(())
+}
+
+/// Writes a new file with mode 0600; `false` when somebody else has made it first.
+///
+/// The content is complete before the name exists, so that no reader ever sees half a secret.
+pub fn create(file: &Path, secret: &[u8]) -> std::io::Result<bool> {
+    let draft = file.with_extension(format!("new-{}", std::process::id()));
+    let mut opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    opened.write_all(secret)?;
+    opened.sync_all()?;
+    let linked = std::fs::hard_link(&draft, file);
+    std::fs::remove_file(&draft)?;
+    match linked {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Why a file with a secret is not used, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFileError {
+    /// What is wrong with the file.
+    pub what: String,
+    /// What to do about it.
+    pub todo: String,
+}
+
+impl SecretFileError {
+    fn unreadable(error: &std::io::Error) -> Self {
+        Self { what: format!("cannot be read: {error}"), todo: "name a file that this user can read".to_owned() }
+    }
+}

@@ -1,0 +1,64 @@
+//! From an App to a running server, and down again without cutting anybody off.
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::config::Listen;
+use crate::listen::{ListenConfig, Listener, TlsFiles, redirect};
+use crate::{router, upkeep};
+
+/// A server that is bound and about to answer.
+pub struct Server {
+    app: App,
+    listener: Listener,
+    redirect: Option<Listener>,
+}
+
+impl Server {
+    /// Takes the ports; from here on connections queue.
+    pub async fn bind(app: App) -> std::io::Result<Self> {
+        let listen = &app.config.listen;
+        let listener = Listener::bind(listen_config(listen)).await?;
+        let redirect = match listen.redirect_address {
+            Some(address) => Some(Listener::bind(ListenConfig { address, tls: None, ..listen_config(listen) }).await?),
+            None => None,
+        };
+        Ok(Self { app, listener, redirect })
+    }
+
+    /// Where it listens: the port that was chosen when the configuration says 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.listener.local_addr()
+    }
+
+    /// Answers until `shutdown` is ready, then lets open requests finish.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) {
+        let Self { app, listener, redirect } = self;
+        let mut beside = JoinSet::new();
+        beside.spawn(upkeep::keep_keys(app.clone()));
+        beside.spawn(upkeep::sweep(app.clone()));
+        if let Some(listener) = redirect {
+            let router = redirect::router(app.config.issuer.as_str().to_owned());
+            beside.spawn(async move { listener.serve(router, std::future::pending()).await });
+        }
+        tracing::info!(address = %listener.local_addr(), issuer = %app.config.issuer, "ready");
+        listener.serve(router(app.clone()), shutdown).await;
+        beside.shutdown().await;
+        tracing::info!("stopped");
+    }
+}
+
+fn listen_config(listen: &Listen) -> ListenConfig {
+    let tls = listen.tls_certificate_file.clone().zip(listen.tls_key_file.clone());
+    ListenConfig {
+        address: listen.address,
+        tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
+        trusted_proxies: listen.trusted_proxies.clone(),
+        max_connections: listen.max_connections,
+        shutdown_grace: listen.shutdown_grace.duration(),
+        ..ListenConfig::default()
+    }
+}

@@ -1,0 +1,77 @@
+//! How often a password may be tried, and by whom.
+//!
+//! Three counters, all rows of the store: account and address together, the account from everywhere, the address on all accounts.
+//! A stranger who guesses from one address exhausts the first alone, so nobody is locked out of an account by others.
+
+use std::net::IpAddr;
+
+use carnet_jose::{base64url, primitive};
+use carnet_store::ThrottleRule;
+use http::StatusCode;
+
+use crate::app::App;
+use crate::http::address::throttle_unit;
+use crate::http::failure::{Failure, Refusal};
+use crate::master_key::Purpose;
+
+/// The counters of one attempt.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    rules: Vec<ThrottleRule>,
+    /// Cleared by a success.
+    pub personal: Vec<String>,
+    /// Given back by a success, which then counts for nothing.
+    pub shared: Vec<String>,
+}
+
+impl Attempt {
+    /// An attempt on an account from an address. `known_device`: the browser has logged in to this account before.
+    pub fn on(app: &App, account: &str, address: IpAddr, known_device: Option<&str>) -> Result<Self, Failure> {
+        let login = &app.config.login;
+        let window_ms = login.throttle_window.millis();
+        let unit = throttle_unit(address);
+        let rule = |parts: [&str; 3], limit: u32| {
+            Ok::<_, Failure>(ThrottleRule { key: key(app, parts)?, limit: i64::from(limit), window_ms })
+        };
+        let pair = match known_device {
+            // Its own counter: neither strangers behind the same address nor guessers elsewhere use it up.
+            Some(sub) => rule(["device", account, sub], login.attempts_per_account_and_address)?,
+            None => rule(["account and address", account, &unit], login.attempts_per_account_and_address)?,
+        };
+        let personal = vec![pair.key.clone()];
+        let mut rules = vec![pair];
+        let mut shared = Vec::new();
+        if known_device.is_none() {
+            for rule in [rule(["account", account, ""], login.attempts_per_account)?, rule(["address", &unit, ""], login.attempts_per_address)?] {
+                shared.push(rule.key.clone());
+                rules.push(rule);
+            }
+        }
+        Ok(Self { rules, personal, shared })
+    }
+
+    /// Somebody registers from an address.
+    pub fn registration(app: &App, address: IpAddr) -> Result<Self, Failure> {
+        let login = &app.config.login;
+        let key = key(app, ["register", &throttle_unit(address), ""])?;
+        let rule = ThrottleRule { key, limit: i64::from(login.attempts_per_account_and_address), window_ms: login.throttle_window.millis() };
+        Ok(Self { rules: vec![rule], personal: Vec::new(), shared: Vec::new() })
+    }
+
+    /// Counts the attempt before it is made, so that a hundred at once are a hundred; 429 when it is one too many.
+    pub async fn count(&self, app: &App) -> Result<(), Failure> {
+        let Some(wait_ms) = app.store.count_attempt(&self.rules, app.now()).await? else { return Ok(()) };
+        let seconds = u64::try_from(wait_ms).unwrap_or_default().div_ceil(1000);
+        const REASON: &str = "too many attempts; wait for the time in Retry-After";
+        Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", REASON).retry_after(seconds).into())
+    }
+}
+
+/// A counter's name: keyed, so that a stolen database does not tell who was attacked from where.
+fn key(app: &App, parts: [&str; 3]) -> Result<String, Failure> {
+    let secret = app.master.derive(app.master.current(), Purpose::ThrottleKey);
+    let secret = secret.ok_or_else(|| Failure::broken("there is no current master key"))?;
+    let [kind, a, b] = parts.map(str::as_bytes);
+    let mac = primitive::hmac_sha256(secret.as_slice(), &[kind, b"\0", a, b"\0", b]);
+    Ok(base64url::encode(mac.get(..16).unwrap_or_default()))
+}

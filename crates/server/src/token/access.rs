@@ -1,0 +1,110 @@
+//! Access tokens: the only place that mints them.
+//!
+//! Spec: RFC 9068 §2.2
+
+use std::collections::BTreeMap;
+
+use carnet_jose::{base64url, primitive};
+use carnet_oauth::access_token::{AccessTokenClaims, Audience, RESERVED_CLAIMS};
+use carnet_oauth::scope::ScopeSet;
+use carnet_store::{Access, Family, User};
+use serde_json::Value;
+
+use crate::app::App;
+use crate::client::Client;
+use crate::config::ClaimSource;
+use crate::http::failure::Failure;
+
+/// Everything that a new access token says.
+pub struct Approved<'a> {
+    /// Whom it is about.
+    pub user: &'a User,
+    /// Who asked for it.
+    pub client: &'a Client,
+    /// The family that stands behind it; names session and audience.
+    pub family: &'a Family,
+    /// What it may be used for.
+    pub scope: ScopeSet,
+    /// The user's roles and permissions at the audience.
+    pub access: Access,
+    /// When the user proved who they are, in milliseconds.
+    pub auth_time: i64,
+}
+
+/// A signed access token and the seconds it lives.
+pub struct Minted {
+    /// The JWT.
+    pub token: String,
+    /// `exp` less `iat`.
+    pub expires_in: u64,
+}
+
+const WARN_BYTES: usize = 2 * 1024;
+const MAX_BYTES: usize = 4 * 1024;
+
+/// Signs an access token with the key of its audience.
+pub fn mint(app: &App, approved: Approved<'_>) -> Result<Minted, Failure> {
+    let resource = app.directory.resource(&approved.family.audience);
+    let resource = resource.ok_or_else(|| Failure::broken("the family's audience is no longer configured"))?;
+    let expires_in = approved.client.access_ttl.as_seconds();
+    let audience = approved.family.audience.clone();
+    let claims = claims(app, approved, expires_in)?;
+    let token = match &resource.shared {
+        Some(shared) => shared.signer.sign(&claims),
+        None => {
+            let signer = app.keys.signer(resource.signing);
+            signer.ok_or_else(|| Failure::broken(format!("no active {} key", resource.signing.name())))?.sign(&claims)
+        }
+    };
+    let token = token.map_err(Failure::broken)?;
+    if token.len() > MAX_BYTES {
+        return Err(Failure::broken(format!("an access token for {audience} would have {} bytes; 4 KiB is the most", token.len())));
+    }
+    if token.len() > WARN_BYTES {
+        tracing::warn!(bytes = token.len(), %audience, "an access token is larger than 2 KiB: fewer roles or claims would serve every request");
+    }
+    Ok(Minted { token, expires_in })
+}
+
+fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTokenClaims, Failure> {
+    let now = app.now_seconds();
+    let mut jti = [0; 16];
+    primitive::fill_random(&mut jti).map_err(Failure::broken)?;
+    let extra = extra(&app.config.tokens.claims, approved.user, &approved.access);
+    Ok(AccessTokenClaims {
+        iss: app.config.issuer.as_str().to_owned(),
+        sub: approved.user.sub.clone(),
+        aud: Audience::One(approved.family.audience.clone()),
+        exp: now.saturating_add(expires_in),
+        nbf: Some(now),
+        iat: now,
+        jti: base64url::encode(&jti),
+        client_id: approved.client.id.clone(),
+        scope: approved.scope,
+        auth_time: u64::try_from(approved.auth_time / 1000).ok(),
+        sid: Some(approved.family.sid.clone()),
+        fam: Some(approved.family.fam.clone()),
+        roles: approved.access.roles,
+        permissions: approved.access.permissions,
+        extra,
+    })
+}
+
+/// The mapped claims. What decides about access comes from roles alone, whatever a user's attributes say.
+fn extra(mapping: &BTreeMap<String, ClaimSource>, user: &User, access: &Access) -> BTreeMap<String, Value> {
+    let attributes: Value = serde_json::from_str(&user.attributes).unwrap_or_default();
+    let value = |source: &ClaimSource| match source {
+        ClaimSource::Email => Some(Value::from(user.email.clone())),
+        ClaimSource::EmailVerified => Some(Value::from(user.email_verified)),
+        ClaimSource::Name => user.name.clone().map(Value::from),
+        ClaimSource::Role => access.roles.first().cloned().map(Value::from),
+        ClaimSource::Attribute(name) => attributes.get(name).cloned(),
+    };
+    let allowed = |name: &str, source: &ClaimSource| match source {
+        ClaimSource::Role => name == "role" || !RESERVED_CLAIMS.contains(&name),
+        ClaimSource::EmailVerified => name == "email_verified" || !RESERVED_CLAIMS.contains(&name),
+        _ => !RESERVED_CLAIMS.contains(&name),
+    };
+    let mapped = mapping.iter().filter(|(name, source)| allowed(name, source));
+    mapped.filter_map(|(name, source)| Some((name.clone(), value(source)?))).collect()
+}

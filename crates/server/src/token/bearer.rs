@@ -1,0 +1,122 @@
+//! Access tokens that come back to us: signature, claims, revocation, and whether the user still exists.
+//!
+//! Spec: RFC 6750 §2.1, §3.1 · RFC 9068 §4
+
+use carnet_jose::Error;
+use carnet_oauth::access_token::AccessTokenClaims;
+use carnet_oauth::bearer::{self, BearerError, Challenge};
+use carnet_store::{TokenFacts, User, UserState};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use crate::app::App;
+use crate::http::failure::{Failure, Refusal};
+
+/// A token that may be used now, and the user behind it.
+pub struct Presented {
+    /// What the token says.
+    pub claims: AccessTokenClaims,
+    /// Whom it is about.
+    pub user: User,
+}
+
+/// The caller of one of our own endpoints; refused with a challenge when there is no usable token.
+pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Presented, Failure> {
+    let token = token_of(headers)?.ok_or_else(|| challenge("token_missing", Challenge::new()))?;
+    match check(app, token).await? {
+        Ok(presented) => Ok(presented),
+        Err(Rejected::Expired) => Err(invalid("token_expired").into()),
+        Err(Rejected::Invalid) => Err(invalid("token_invalid").into()),
+    }
+}
+
+/// Why a token may not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// It was good once.
+    Expired,
+    /// Anything else.
+    Invalid,
+}
+
+/// Checks a token against keys, policy and what has been revoked. The outer error is ours, the inner one the token's.
+pub async fn check(app: &App, token: &str) -> Result<Result<Presented, Rejected>, Failure> {
+    let (claims, kid) = match verify(app, token) {
+        Ok(verified) => verified,
+        Err(Error::Expired) => return Ok(Err(Rejected::Expired)),
+        Err(error) => {
+            tracing::debug!(code = error.code(), "an access token was refused");
+            return Ok(Err(Rejected::Invalid));
+        }
+    };
+    let facts = TokenFacts {
+        jti: claims.jti.clone(),
+        sid: claims.sid.clone(),
+        fam: claims.fam.clone(),
+        sub: claims.sub.clone(),
+        client_id: claims.client_id.clone(),
+        kid,
+        iat: i64::try_from(claims.iat).unwrap_or(i64::MAX),
+    };
+    if app.store.is_revoked(&facts).await? {
+        return Ok(Err(Rejected::Invalid));
+    }
+    let user = app.store.user_by_sub(&claims.sub).await?;
+    let active = user.filter(|user| user.state == UserState::Active);
+    Ok(active.map(|user| Presented { claims, user }).ok_or(Rejected::Invalid))
+}
+
+/// The token of the `Authorization` header; `None` without one, refused when it is malformed or there are two.
+pub fn token_of(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().ok().filter(|_| values.next().is_none());
+    match text.map(bearer::token) {
+        Some(Ok(token)) => Ok(Some(token)),
+        Some(Err(BearerError::OtherScheme)) => Ok(None),
+        Some(Err(BearerError::Malformed)) | None => {
+            const REASON: &str = "send one Authorization header: Bearer, a space, the token";
+            let challenge = Challenge::new().error("invalid_request", REASON);
+            Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_request", REASON).header(header::WWW_AUTHENTICATE, value_of(&challenge)).into())
+        }
+    }
+}
+
+fn verify(app: &App, token: &str) -> Result<(AccessTokenClaims, Option<String>), Error> {
+    let now = app.now_seconds();
+    let published = app.verifier.verify_owned::<AccessTokenClaims>(token, now);
+    if !matches!(published, Err(Error::AlgorithmNotAllowed)) {
+        return published.map(|verified| (verified.claims, verified.key_id));
+    }
+    // A MAC: only the resource that shares the secret can be meant, and its verifier asks for its audience.
+    let shared = app.directory.resources().iter().filter_map(|resource| resource.shared.as_ref());
+    let mut last = Error::AlgorithmNotAllowed;
+    for secret in shared {
+        match secret.verifier.verify_owned::<AccessTokenClaims>(token, now) {
+            Ok(verified) => return Ok((verified.claims, verified.key_id)),
+            Err(Error::Expired) => last = Error::Expired,
+            Err(_) => {}
+        }
+    }
+    Err(last)
+}
+
+fn invalid(code: &'static str) -> Refusal {
+    let reason = reason(code);
+    challenge(code, Challenge::new().error("invalid_token", reason))
+}
+
+fn challenge(code: &'static str, challenge: Challenge) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, code, reason(code)).header(header::WWW_AUTHENTICATE, value_of(&challenge))
+}
+
+fn reason(code: &str) -> &'static str {
+    match code {
+        "token_missing" => "send an access token: Authorization: Bearer",
+        "token_expired" => "the access token has expired; refresh it",
+        _ => "the access token is not valid here",
+    }
+}
+
+fn value_of(challenge: &Challenge) -> HeaderValue {
+    HeaderValue::from_str(&challenge.to_string()).unwrap_or(HeaderValue::from_static("Bearer"))
+}

@@ -1,0 +1,38 @@
+//! Why the store could not do what it was asked.
+
+/// A failure of the store. The texts are for the operator's log; none of them quotes a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The write queue is full. Nothing was done; the same call may succeed later.
+    #[error("the write queue is full")]
+    Busy {
+        /// What to put into `Retry-After`, in seconds.
+        retry_after_seconds: u64,
+    },
+    /// The call contradicts what is stored. The text is a stable code, such as `email_taken`.
+    #[error("the change contradicts what is stored: {0}")]
+    Conflict(&'static str),
+    /// The database has another schema than this program.
+    #[error("{0}")]
+    Schema(String),
+    /// The database cannot be reached, or did not answer. Whether a write was done may be unknown.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// A fault of ours or of the data: it will not go away by trying again.
+    #[error("the store is broken: {0}")]
+    Broken(String),
+}
+
+impl StoreError {
+    /// A stable snake_case name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Busy { .. } => "store_busy",
+            Self::Conflict(code) => code,
+            Self::Schema(_) => "store_schema",
+            Self::Unavailable(_) => "store_unavailable",
+            Self::Broken(_) => "store_broken",
+        }
+    }
+}
