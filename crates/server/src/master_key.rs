@@ -71,7 +71,7 @@ impl MasterKeys {
     pub fn derive(&self, id: &str, purpose: Purpose) -> Option<Zeroizing<[u8; 32]>> {
         let key = self.0.iter().find(|key| key.id == id)?;
         let mut derived = Zeroizing::new([0; 32]);
-        primitive::hkdf_sha256(key.secret.as_slice(), &[], purpose.label().as_bytes(), derived.as_mut_slice());
+        primitive::hkdf_sha256(key.secret.as_slice(), &[], purpose.label().as_bytes(), derived.as_mut_slice()).ok()?;
         Some(derived)
     }
 

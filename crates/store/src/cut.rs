@@ -24,10 +24,19 @@ closed_enum! {
 /// How something is taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
+    /// The moment, in milliseconds: now.
+    pub at: i64,
     /// How long the entries stay: the longest life of a token they can match, plus skew.
     pub entry_ttl_ms: i64,
     /// Why.
     pub reason: Reason,
     /// The audit row of the same transaction.
     pub audit: NewAudit,
+}
+
+impl Cut {
+    /// When the entries may leave.
+    pub(crate) fn expires(&self) -> i64 {
+        self.at.saturating_add(self.entry_ttl_ms)
+    }
 }

@@ -131,24 +131,23 @@ impl Store {
         &self,
         sub: &str,
         state: UserState,
-        now: i64,
         cut: &Cut,
     ) -> Result<bool, StoreError> {
         let (sub, cut) = (sub.to_owned(), cut.clone());
         self.database
             .write(Lane::Main, "user.set_state", async move |tx| {
-                let Some(user) = tx.optional(&SET_STATE, params![&sub, state.as_str(), now]).await? else {
+                let Some(user) = tx.optional(&SET_STATE, params![&sub, state.as_str(), cut.at]).await? else {
                     let known = tx.optional(&BY_SUB, params![&sub]).await?.is_some();
                     return if known { Err(StoreError::Conflict("user_deleted")) } else { Ok(false) };
                 };
                 let user: Id = user.fields().take()?;
                 if state != UserState::Active {
-                    take_down(tx, user, &sub, now, &cut).await?;
+                    take_down(tx, user, &sub, &cut).await?;
                 }
                 if state == UserState::Deleted {
                     forget(tx, user).await?;
                 }
-                audit::append(tx, &cut.audit, now).await?;
+                audit::append(tx, &cut.audit, cut.at).await?;
                 Ok(true)
             })
             .await
@@ -194,13 +193,13 @@ async fn create(tx: Tx<'_>, id: Id, new: &NewUser, now: i64) -> Result<User, Sto
 }
 
 /// Everything that still speaks for the user dies: sessions, families and, by `sub`, every access token.
-async fn take_down(tx: Tx<'_>, user: Id, sub: &str, now: i64, cut: &Cut) -> Result<(), StoreError> {
-    session::end_all(tx, user, None, Strength::DenyList, now, cut).await?;
+async fn take_down(tx: Tx<'_>, user: Id, sub: &str, cut: &Cut) -> Result<(), StoreError> {
+    session::end_all(tx, user, None, Strength::DenyList, cut).await?;
     let entry = NewEntry {
         kind: RevocationKind::Sub,
         value: sub.to_owned(),
-        issued_before: Some(now.div_euclid(1_000)),
-        expires: now.saturating_add(cut.entry_ttl_ms),
+        issued_before: Some(cut.at.div_euclid(1_000)),
+        expires: cut.expires(),
     };
     revocation::add(tx, vec![entry]).await
 }

@@ -95,13 +95,12 @@ impl Scheme {
 }
 
 fn argon2(name: &str, rest: &[&str]) -> Result<Stored, &'static str> {
-    let (version, [settings, salt, digest]) = match rest {
-        ["v=19", rest @ ..] => (Version::V0x13, rest),
+    let (version, fields) = match rest {
+        ["v=19", fields @ ..] => (Version::V0x13, fields),
         // The first version of the format had no `v=` and meant 1.0.
-        ["v=16", rest @ ..] | rest => (Version::V0x10, rest),
-    } else {
-        return Err(MALFORMED);
+        ["v=16", fields @ ..] | fields => (Version::V0x10, fields),
     };
+    let [settings, salt, digest] = fields else { return Err(MALFORMED) };
     let [memory_kib, iterations, parallelism] = numbers(settings, ["m", "t", "p"])?;
     let algorithm = match name {
         "argon2id" => Algorithm::Argon2id,

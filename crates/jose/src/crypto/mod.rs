@@ -1,0 +1,5 @@
+//! The one folder that names the crypto library.
+
+pub(crate) mod primitive;
+pub(crate) mod sign;
+pub(crate) mod verify;

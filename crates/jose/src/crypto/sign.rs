@@ -1,0 +1,201 @@
+//! Prepared keys that sign.
+//!
+//! Spec: RFC 7518 §3 · RFC 8037 §3.1
+
+use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, Curve25519SeedBin, EcPrivateKeyBin, Pkcs8V1Der};
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaEncoding, RsaKeyPair,
+};
+use zeroize::Zeroizing;
+
+use super::verify::{CheckingKey, hmac_algorithm};
+use crate::algorithm::Algorithm;
+use crate::error::Error;
+
+/// A key that signs, parsed once.
+pub(crate) enum SecretKey {
+    Mac {
+        key: Box<hmac::Key>,
+        secret: Zeroizing<Vec<u8>>,
+    },
+    Rsa(Box<RsaKeyPair>),
+    Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
+}
+
+impl SecretKey {
+    /// A new key; RSA has 3,072 bits.
+    pub(crate) fn generate(algorithm: Algorithm) -> Result<Self, Error> {
+        if algorithm.is_rsa() {
+            return RsaKeyPair::generate(KeySize::Rsa3072)
+                .map(|key| Self::Rsa(Box::new(key)))
+                .map_err(|_| Error::CryptoFailed);
+        }
+        if let Some(library) = ecdsa(algorithm) {
+            return EcdsaKeyPair::generate(library)
+                .map(Self::Ec)
+                .map_err(|_| Error::CryptoFailed);
+        }
+        match algorithm.signature_len() {
+            _ if algorithm == Algorithm::Ed25519 => Ed25519KeyPair::generate()
+                .map(Self::Ed)
+                .map_err(|_| Error::CryptoFailed),
+            Some(length) => {
+                let mut secret = Zeroizing::new(vec![0; length]);
+                super::primitive::fill_random(&mut secret)?;
+                Self::mac(&secret, algorithm)
+            }
+            None => Err(Error::KeyUnsupported),
+        }
+    }
+
+    pub(crate) fn mac(secret: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        let key = hmac::Key::new(hmac_algorithm(algorithm).ok_or(Error::KeyMismatch)?, secret);
+        Ok(Self::Mac {
+            key: Box::new(key),
+            secret: Zeroizing::new(secret.to_vec()),
+        })
+    }
+
+    pub(crate) fn from_pkcs8(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        let key = if algorithm.is_rsa() {
+            RsaKeyPair::from_pkcs8(der)
+                .map(|key| Self::Rsa(Box::new(key)))
+                .ok()
+        } else if let Some(library) = ecdsa(algorithm) {
+            EcdsaKeyPair::from_pkcs8(library, der).map(Self::Ec).ok()
+        } else if algorithm == Algorithm::Ed25519 {
+            Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Self::Ed).ok()
+        } else {
+            return Err(Error::KeyMismatch);
+        };
+        key.ok_or(Error::KeyInvalid)
+    }
+
+    /// PKCS#1 (RSA) or SEC1 (EC).
+    pub(crate) fn from_traditional(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        let key = if algorithm.is_rsa() {
+            RsaKeyPair::from_der(der).map(|key| Self::Rsa(Box::new(key))).ok()
+        } else {
+            let library = ecdsa(algorithm).ok_or(Error::KeyMismatch)?;
+            EcdsaKeyPair::from_private_key_der(library, der)
+                .map(Self::Ec)
+                .ok()
+        };
+        key.ok_or(Error::KeyInvalid)
+    }
+
+    pub(crate) fn from_ec_parts(d: &[u8], point: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        let library = ecdsa(algorithm).ok_or(Error::KeyMismatch)?;
+        EcdsaKeyPair::from_private_key_and_public_key(library, d, point)
+            .map(Self::Ec)
+            .map_err(|_| Error::KeyInvalid)
+    }
+
+    pub(crate) fn from_ed_parts(seed: &[u8], public: &[u8]) -> Result<Self, Error> {
+        Ed25519KeyPair::from_seed_and_public_key(seed, public)
+            .map(Self::Ed)
+            .map_err(|_| Error::KeyInvalid)
+    }
+
+    pub(crate) fn checking_key(&self, algorithm: Algorithm) -> Result<CheckingKey, Error> {
+        match self {
+            Self::Mac { secret, .. } => CheckingKey::mac(secret, algorithm),
+            Self::Rsa(key) => CheckingKey::public(key.public_key().as_ref(), algorithm),
+            Self::Ec(key) => CheckingKey::public(key.public_key().as_ref(), algorithm),
+            Self::Ed(key) => CheckingKey::public(key.public_key().as_ref(), algorithm),
+        }
+    }
+
+    /// Signs into `signature`, which is emptied first.
+    pub(crate) fn sign(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        signature.clear();
+        match self {
+            Self::Mac { key, .. } => signature.extend_from_slice(hmac::sign(key, message).as_ref()),
+            Self::Rsa(key) => {
+                signature.resize(key.public_modulus_len(), 0);
+                let encoding = rsa_encoding(algorithm).ok_or(Error::KeyMismatch)?;
+                key.sign(encoding, &SystemRandom::new(), message, signature)
+                    .map_err(|_| Error::CryptoFailed)?;
+            }
+            Self::Ec(key) => {
+                let made = key
+                    .sign(&SystemRandom::new(), message)
+                    .map_err(|_| Error::CryptoFailed)?;
+                signature.extend_from_slice(made.as_ref());
+            }
+            Self::Ed(key) => {
+                signature.extend_from_slice(key.try_sign(message).map_err(|_| Error::CryptoFailed)?.as_ref())
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let der = match self {
+            Self::Mac { .. } => return Err(Error::KeyUnsupported),
+            Self::Rsa(key) => {
+                let der: Pkcs8V1Der<'_> = key.as_der().map_err(|_| Error::CryptoFailed)?;
+                der.as_ref().to_vec()
+            }
+            Self::Ec(key) => key
+                .to_pkcs8v1()
+                .map_err(|_| Error::CryptoFailed)?
+                .as_ref()
+                .to_vec(),
+            Self::Ed(key) => key
+                .to_pkcs8v1()
+                .map_err(|_| Error::CryptoFailed)?
+                .as_ref()
+                .to_vec(),
+        };
+        Ok(Zeroizing::new(der))
+    }
+
+    /// The bare secret: `k` of a MAC key, `d` of EC and OKP keys.
+    pub(crate) fn scalar(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        match self {
+            Self::Mac { secret, .. } => Ok(secret.clone()),
+            Self::Rsa(_) => Err(Error::KeyUnsupported),
+            Self::Ec(key) => {
+                let bytes: EcPrivateKeyBin<'_> =
+                    key.private_key().as_be_bytes().map_err(|_| Error::CryptoFailed)?;
+                Ok(Zeroizing::new(bytes.as_ref().to_vec()))
+            }
+            Self::Ed(key) => {
+                let seed = key.seed().map_err(|_| Error::CryptoFailed)?;
+                let bytes: Curve25519SeedBin<'_> = seed.as_be_bytes().map_err(|_| Error::CryptoFailed)?;
+                Ok(Zeroizing::new(bytes.as_ref().to_vec()))
+            }
+        }
+    }
+}
+
+fn ecdsa(algorithm: Algorithm) -> Option<&'static EcdsaSigningAlgorithm> {
+    match algorithm {
+        Algorithm::Es256 => Some(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
+        Algorithm::Es384 => Some(&signature::ECDSA_P384_SHA384_FIXED_SIGNING),
+        Algorithm::Es512 => Some(&signature::ECDSA_P521_SHA512_FIXED_SIGNING),
+        _ => None,
+    }
+}
+
+fn rsa_encoding(algorithm: Algorithm) -> Option<&'static dyn RsaEncoding> {
+    Some(match algorithm {
+        Algorithm::Rs256 => &signature::RSA_PKCS1_SHA256,
+        Algorithm::Rs384 => &signature::RSA_PKCS1_SHA384,
+        Algorithm::Rs512 => &signature::RSA_PKCS1_SHA512,
+        Algorithm::Ps256 => &signature::RSA_PSS_SHA256,
+        Algorithm::Ps384 => &signature::RSA_PSS_SHA384,
+        Algorithm::Ps512 => &signature::RSA_PSS_SHA512,
+        _ => return None,
+    })
+}

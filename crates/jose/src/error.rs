@@ -1,0 +1,122 @@
+//! Everything that can be wrong, as one Copy enum with stable codes.
+
+use std::fmt;
+
+macro_rules! errors {
+    ($($(#[$meta:meta])* $name:ident, $code:literal, $text:literal;)+) => {
+        /// Why a key, a token or a policy is refused. Never quotes a byte of what was refused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Error {
+            $($(#[$meta])* $name,)+
+        }
+
+        impl Error {
+            /// Every error, for tables and tests.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// A stable name that programs may switch on.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+        }
+
+        impl fmt::Display for Error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$name => $text,)+ })
+            }
+        }
+    };
+}
+
+errors! {
+    /// The token is longer than 16 KiB, or its header segment than 8 KiB.
+    TokenTooLarge, "token_too_large", "the token is larger than 16 KiB, or its header than 8 KiB";
+    /// Not three segments (RFC 7515 §7.1).
+    Malformed, "token_malformed", "the token is not three base64url segments joined by dots (RFC 7515 §7.1)";
+    /// Five segments: JWE (RFC 7516), which is not read here.
+    EncryptedToken, "token_encrypted", "the token has five segments: it is encrypted (RFC 7516), which is not supported";
+    /// A character, padding or trailing bit that strict base64url does not have (RFC 4648 §3.5, §5).
+    Base64Invalid, "base64_invalid", "not strict base64url without padding (RFC 4648 §5)";
+    /// Not one UTF-8 JSON object, or nested deeper than 32.
+    JsonInvalid, "json_invalid", "not one JSON object in UTF-8, or nested deeper than 32 levels";
+    /// A member name stands twice in one object (RFC 7515 §4).
+    DuplicateMember, "member_duplicate", "a member name stands twice in one JSON object (RFC 7515 §4)";
+    /// The header is not an object whose members have the types of RFC 7515 §4.1.
+    HeaderInvalid, "header_invalid", "the header is not what RFC 7515 §4.1 describes";
+    /// `crit` names an extension: none is understood here (RFC 7515 §4.1.11).
+    CriticalHeader, "header_critical", "the header demands an extension that is not understood (RFC 7515 §4.1.11)";
+    /// `typ` is not the one that the policy demands (RFC 8725 §3.11).
+    TokenTypeMismatch, "token_type_mismatch", "the token is of another type than the policy demands (RFC 8725 §3.11)";
+    /// The `alg` is unknown, `none`, or not in the policy (RFC 8725 §3.1).
+    AlgorithmNotAllowed, "algorithm_not_allowed", "the token's algorithm is not one that the policy allows (RFC 8725 §3.1)";
+    /// The key is bound to another algorithm than the header names.
+    AlgorithmMismatch, "algorithm_mismatch", "the key belongs to another algorithm than the header names (RFC 8725 §3.1)";
+    /// No key of the set has this `kid`.
+    UnknownKeyId, "key_id_unknown", "no key of the set has the token's kid";
+    /// The token names no key and the set has not exactly one that fits.
+    KeyIdMissing, "key_id_missing", "the token names no key, and the set does not have exactly one of its algorithm";
+    /// The keys have never been loaded.
+    KeysUnavailable, "keys_unavailable", "the keys to check the token with have never been loaded";
+    /// The signature does not verify.
+    SignatureInvalid, "signature_invalid", "the signature does not verify";
+    /// A required claim is missing.
+    ClaimMissing, "claim_missing", "a claim that the policy requires is missing";
+    /// A claim has another type than RFC 7519 §4.1 gives it.
+    ClaimWrongType, "claim_wrong_type", "a registered claim has another type than RFC 7519 §4.1 gives it";
+    /// The claims do not fit the caller's type.
+    ClaimsInvalid, "claims_invalid", "the claims do not have the shape that the application expects";
+    /// `iss` is not one that the policy names.
+    IssuerMismatch, "issuer_mismatch", "the token comes from another issuer than the policy names";
+    /// `aud` does not contain an audience that the policy names.
+    AudienceMismatch, "audience_mismatch", "the token is meant for another audience than the policy names";
+    /// `exp` has passed.
+    Expired, "token_expired", "the token has expired";
+    /// `nbf` is in the future.
+    NotYetValid, "token_not_yet_valid", "the token is not valid yet";
+    /// The secret or modulus is shorter than the algorithm allows.
+    KeyTooShort, "key_too_short", "the key is too short: an HMAC secret needs the bytes of its hash (32, 48 or 64), RSA 2048 to 8192 bits";
+    /// An HMAC secret that is a public key or a JWK in text form.
+    KeyLooksPublic, "key_looks_public", "this secret is a PEM or JWK text: a key file was given where a secret belongs";
+    /// The key cannot be read.
+    KeyInvalid, "key_invalid", "the key cannot be read, or its parts do not fit together";
+    /// A key of a type, curve or use that is not supported.
+    KeyUnsupported, "key_unsupported", "the key's type, curve, algorithm or use is not supported";
+    /// The key does not fit the algorithm it is loaded for.
+    KeyMismatch, "key_mismatch", "the key does not fit the algorithm";
+    /// A private key where only public ones belong.
+    PrivateKeyInSet, "key_set_private", "a key set holds private members: whoever publishes it has lost its keys";
+    /// A symmetric key in a JWKS, or beside public keys.
+    SymmetricKeyInSet, "key_set_symmetric", "a key set holds a symmetric key where only public keys belong";
+    /// Two keys have one `kid`.
+    DuplicateKeyId, "key_id_duplicate", "two keys of the set have the same kid";
+    /// More than 1 MiB or 100 keys.
+    SetTooLarge, "key_set_too_large", "a key set has 1 MiB and 100 keys at most";
+    /// A verifier without algorithms.
+    PolicyWithoutAlgorithms, "policy_without_algorithms", "the policy names no algorithm";
+    /// A verifier without a token type.
+    PolicyWithoutTokenType, "policy_without_token_type", "the policy names no token type";
+    /// A verifier without issuer decision.
+    PolicyWithoutIssuer, "policy_without_issuer", "the policy neither names an issuer nor opts out of the check";
+    /// A verifier without audience decision.
+    PolicyWithoutAudience, "policy_without_audience", "the policy neither names an audience nor opts out of the check";
+    /// A verifier with more than ten minutes of leeway.
+    PolicyLeewayTooLong, "policy_leeway_too_long", "ten minutes are the most leeway that a policy may give";
+    /// What should be signed cannot be written as a JSON object.
+    ClaimsUnserializable, "claims_unserializable", "the claims cannot be written as a JSON object";
+    /// The cryptographic library refused, or gave no randomness.
+    CryptoFailed, "crypto_failed", "the cryptographic operation failed";
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_unique() {
+        let codes: std::collections::HashSet<_> = Error::ALL.iter().map(|error| error.code()).collect();
+        assert_eq!(codes.len(), Error::ALL.len());
+    }
+}

@@ -1,0 +1,105 @@
+//! JSON Web Keys: what their members say, before a key is made of them.
+//!
+//! Spec: RFC 7517 §4 · RFC 7518 §6 · RFC 8037 §2
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::Error;
+use crate::json::{MAX_DEPTH, check_object};
+
+/// A JSON Web Key. `Debug` shows no key material.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Jwk {
+    members: Map<String, Value>,
+}
+
+/// Members that only private and symmetric keys have.
+const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
+
+impl Jwk {
+    /// Reads one JSON object; duplicate members are refused.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        check_object(text.as_bytes(), MAX_DEPTH)?;
+        serde_json::from_str(text).map_err(|_| Error::KeyInvalid)
+    }
+
+    pub(crate) fn from_members<const N: usize>(members: [(&str, Value); N]) -> Self {
+        Self {
+            members: members
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        }
+    }
+
+    /// A member that is a string.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.members.get(name)?.as_str()
+    }
+
+    /// The key type: `RSA`, `EC`, `OKP` or `oct`.
+    pub fn key_type(&self) -> Option<&str> {
+        self.text("kty")
+    }
+
+    /// The key's name in its set.
+    pub fn key_id(&self) -> Option<&str> {
+        self.text("kid")
+    }
+
+    /// The algorithm that the key is for, when it says so.
+    pub fn algorithm(&self) -> Option<&str> {
+        self.text("alg")
+    }
+
+    /// Whether it holds anything that must not be published.
+    pub fn is_private(&self) -> bool {
+        PRIVATE.iter().any(|name| self.members.contains_key(*name))
+    }
+
+    /// Whether `use` and `key_ops` allow checking or making signatures (RFC 7517 §4.2, §4.3).
+    pub fn is_for_signatures(&self) -> bool {
+        let right_use = self.members.get("use").is_none_or(|value| value == "sig");
+        let right_ops = self.members.get("key_ops").is_none_or(|ops| {
+            ops.as_array()
+                .is_some_and(|ops| ops.iter().any(|op| op == "verify" || op == "sign"))
+        });
+        right_use && right_ops
+    }
+
+    /// With this `kid`.
+    pub fn with_kid(mut self, kid: &str) -> Self {
+        self.members.insert("kid".to_owned(), kid.into());
+        self
+    }
+
+    /// With `use: sig`.
+    pub fn with_use_sig(mut self) -> Self {
+        self.members.insert("use".to_owned(), "sig".into());
+        self
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// A base64url member as bytes.
+    pub(crate) fn bytes(&self, name: &str) -> Result<zeroize::Zeroizing<Vec<u8>>, Error> {
+        let text = self.text(name).ok_or(Error::KeyInvalid)?;
+        crate::base64url::decode(text)
+            .map(zeroize::Zeroizing::new)
+            .map_err(|_| Error::KeyInvalid)
+    }
+}
+
+impl std::fmt::Debug for Jwk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = (self.key_type(), self.algorithm(), self.key_id());
+        f.debug_struct("Jwk")
+            .field("kty, alg, kid", &names)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,273 @@
+//! Sets of keys: immutable, so that a token is checked against one state of them; and where sets come from.
+//!
+//! Spec: RFC 7517 §5 · RFC 8725 §3.10 (kid)
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use serde::Deserialize;
+
+use crate::algorithm::Algorithm;
+use crate::error::Error;
+use crate::json::{MAX_DEPTH, check_object};
+use crate::jwk::Jwk;
+use crate::key::AnyVerifyingKey;
+
+/// The largest JWKS that is read, in bytes.
+pub const MAX_SET_BYTES: usize = 1024 * 1024;
+/// The most keys that a JWKS may have.
+pub const MAX_SET_KEYS: usize = 100;
+/// The longest `kid` that is looked up, in bytes.
+pub const MAX_KEY_ID_BYTES: usize = 128;
+
+/// Keys that check, each found by its `kid` and its one algorithm.
+pub struct KeySet {
+    keys: Vec<(Option<String>, AnyVerifyingKey)>,
+    by_id: HashMap<String, Vec<usize>>,
+    epoch: u64,
+}
+
+/// A JWKS as it was read: the keys that can be used, and what was passed over.
+#[derive(Debug)]
+pub struct ParsedKeySet {
+    /// The usable keys.
+    pub set: KeySet,
+    /// Keys of types, curves, algorithms or uses that are not for us. One odd key does not break a set.
+    pub skipped: Vec<SkippedKey>,
+}
+
+/// A key of a JWKS that is not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedKey {
+    /// Its name, when it has one.
+    pub kid: Option<String>,
+    /// Why it is not used.
+    pub reason: Error,
+}
+
+static NEXT_EPOCH: AtomicU64 = AtomicU64::new(1);
+
+impl KeySet {
+    /// A set of these keys and names. Shared secrets and public keys do not go together, and no `kid` stands twice for one algorithm.
+    pub fn new(keys: Vec<(Option<String>, AnyVerifyingKey)>) -> Result<Self, Error> {
+        if keys.len() > MAX_SET_KEYS * Algorithm::ALL.len() {
+            return Err(Error::SetTooLarge);
+        }
+        let macs = keys.iter().filter(|(_, key)| key.algorithm().is_mac()).count();
+        if macs != 0 && macs != keys.len() {
+            return Err(Error::SymmetricKeyInSet);
+        }
+        let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, (kid, key)) in keys.iter().enumerate() {
+            let Some(kid) = kid else { continue };
+            let same = by_id.entry(kid.clone()).or_default();
+            if same
+                .iter()
+                .filter_map(|i| keys.get(*i))
+                .any(|(_, other)| other.algorithm() == key.algorithm())
+            {
+                return Err(Error::DuplicateKeyId);
+            }
+            same.push(index);
+        }
+        Ok(Self {
+            keys,
+            by_id,
+            epoch: NEXT_EPOCH.fetch_add(1, Ordering::Relaxed),
+        })
+    }
+
+    /// Reads a JWKS that somebody else publishes.
+    ///
+    /// Private and symmetric keys refuse the whole set, keys that are not for us are skipped. An RSA key without `alg` is
+    /// taken for each RSA algorithm of `allowed`.
+    ///
+    /// ```
+    /// use carnet_jose::{Algorithm, AnySigningKey, KeySet};
+    ///
+    /// let key = AnySigningKey::generate(Algorithm::Es256)?;
+    /// let jwk = key.verifying_key().to_jwk()?.with_kid("k1");
+    /// let jwks = format!(r#"{{"keys":[{}]}}"#, serde_json::to_string(&jwk).unwrap());
+    /// let parsed = KeySet::from_jwks_json(jwks.as_bytes(), &[Algorithm::Es256])?;
+    /// assert_eq!(parsed.set.kids().collect::<Vec<_>>(), ["k1"]);
+    /// # Ok::<(), carnet_jose::Error>(())
+    /// ```
+    pub fn from_jwks_json(bytes: &[u8], allowed: &[Algorithm]) -> Result<ParsedKeySet, Error> {
+        #[derive(Deserialize)]
+        struct Jwks {
+            keys: Vec<Jwk>,
+        }
+        if bytes.len() > MAX_SET_BYTES {
+            return Err(Error::SetTooLarge);
+        }
+        check_object(bytes, MAX_DEPTH)?;
+        let jwks: Jwks = serde_json::from_slice(bytes).map_err(|_| Error::KeyInvalid)?;
+        if jwks.keys.len() > MAX_SET_KEYS {
+            return Err(Error::SetTooLarge);
+        }
+        let mut keys = Vec::new();
+        let mut skipped = Vec::new();
+        let mut names = std::collections::HashSet::new();
+        for jwk in &jwks.keys {
+            if jwk.key_type() == Some("oct") {
+                return Err(Error::SymmetricKeyInSet);
+            }
+            if jwk.is_private() {
+                return Err(Error::PrivateKeyInSet);
+            }
+            let kid = jwk.key_id().map(str::to_owned);
+            match usable(jwk, allowed) {
+                Ok(usable) => {
+                    if kid.as_ref().is_some_and(|kid| !names.insert(kid.clone())) {
+                        return Err(Error::DuplicateKeyId);
+                    }
+                    keys.extend(usable.into_iter().map(|key| (kid.clone(), key)));
+                }
+                Err(reason) => skipped.push(SkippedKey { kid, reason }),
+            }
+        }
+        Ok(ParsedKeySet {
+            set: Self::new(keys)?,
+            skipped,
+        })
+    }
+
+    /// The key of this name for this algorithm. A token without `kid` is accepted when exactly one key fits.
+    pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&AnyVerifyingKey, Error> {
+        let Some(kid) = kid else {
+            let mut fitting = self
+                .keys
+                .iter()
+                .map(|(_, key)| key)
+                .filter(|key| key.algorithm() == algorithm);
+            return match (fitting.next(), fitting.next()) {
+                (Some(key), None) => Ok(key),
+                _ => Err(Error::KeyIdMissing),
+            };
+        };
+        let candidates = self.by_id.get(kid).ok_or(Error::UnknownKeyId)?;
+        let mut keys = candidates
+            .iter()
+            .filter_map(|index| self.keys.get(*index))
+            .map(|(_, key)| key);
+        keys.find(|key| key.algorithm() == algorithm)
+            .ok_or(Error::AlgorithmMismatch)
+    }
+
+    /// The names of the keys.
+    pub fn kids(&self) -> impl Iterator<Item = &str> {
+        self.by_id.keys().map(String::as_str)
+    }
+
+    /// Differs between any two sets of this process: what was cached under another epoch no longer holds.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The set as a JWKS. Shared secrets cannot be published.
+    pub fn to_jwks_json(&self) -> Result<String, Error> {
+        let jwk = |(kid, key): &(Option<String>, AnyVerifyingKey)| {
+            let jwk = key.to_jwk()?.with_use_sig();
+            Ok(kid.iter().fold(jwk, |jwk, kid| jwk.with_kid(kid)))
+        };
+        let keys = self.keys.iter().map(jwk).collect::<Result<Vec<_>, Error>>()?;
+        serde_json::to_string(&serde_json::json!({ "keys": keys })).map_err(|_| Error::KeyInvalid)
+    }
+}
+
+impl std::fmt::Debug for KeySet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeySet")
+            .field("keys", &self.keys)
+            .field("epoch", &self.epoch)
+            .finish_non_exhaustive()
+    }
+}
+
+fn usable(jwk: &Jwk, allowed: &[Algorithm]) -> Result<Vec<AnyVerifyingKey>, Error> {
+    if !jwk.is_for_signatures() {
+        return Err(Error::KeyUnsupported);
+    }
+    if jwk.key_type() == Some("RSA") && jwk.algorithm().is_none() {
+        let rsa = allowed.iter().filter(|algorithm| algorithm.is_rsa());
+        let keys = rsa
+            .map(|algorithm| AnyVerifyingKey::from_jwk_as(jwk, *algorithm))
+            .collect::<Result<Vec<_>, _>>()?;
+        return if keys.is_empty() {
+            Err(Error::KeyUnsupported)
+        } else {
+            Ok(keys)
+        };
+    }
+    let key = AnyVerifyingKey::from_jwk(jwk)?;
+    if allowed.contains(&key.algorithm()) {
+        Ok(vec![key])
+    } else {
+        Err(Error::KeyUnsupported)
+    }
+}
+
+/// Where a verifier gets its keys.
+pub trait KeySource: Send + Sync {
+    /// The keys at this moment; [`Error::KeysUnavailable`] when they were never loaded.
+    fn keys(&self) -> Result<Arc<KeySet>, Error>;
+
+    /// A token named a key that is not in the set. A remote source may look for it, at a rate of its own.
+    fn unknown_kid(&self, _kid: &str) {}
+}
+
+/// Keys that never change.
+impl KeySource for Arc<KeySet> {
+    fn keys(&self) -> Result<Arc<KeySet>, Error> {
+        Ok(self.clone())
+    }
+}
+
+impl KeySource for Arc<dyn KeySource> {
+    fn keys(&self) -> Result<Arc<KeySet>, Error> {
+        (**self).keys()
+    }
+
+    fn unknown_kid(&self, kid: &str) {
+        (**self).unknown_kid(kid);
+    }
+}
+
+impl KeySource for Arc<RotatingKeys> {
+    fn keys(&self) -> Result<Arc<KeySet>, Error> {
+        (**self).keys()
+    }
+}
+
+/// Keys that are replaced while verifiers use them.
+pub struct RotatingKeys(ArcSwap<KeySet>);
+
+impl RotatingKeys {
+    /// Starts with these keys.
+    pub fn new(set: KeySet) -> Self {
+        Self(ArcSwap::from_pointee(set))
+    }
+
+    /// From now on these.
+    pub fn replace(&self, set: KeySet) {
+        self.0.store(Arc::new(set));
+    }
+}
+
+impl KeySource for RotatingKeys {
+    fn keys(&self) -> Result<Arc<KeySet>, Error> {
+        Ok(self.0.load_full())
+    }
+}

@@ -1,0 +1,100 @@
+//! JWS in its compact form: three segments, read strictly and in one way.
+//!
+//! Spec: RFC 7515 §3.1, §4.1, §7.1
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::base64url;
+use crate::error::Error;
+use crate::json::{MAX_DEPTH, check_object};
+
+/// The longest token that is read, in bytes.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
+/// The longest header segment, in bytes.
+pub const MAX_HEADER_BYTES: usize = 8 * 1024;
+
+/// The three segments of a token, undecoded.
+pub(crate) struct Segments<'t> {
+    pub(crate) header: &'t str,
+    pub(crate) payload: &'t str,
+    pub(crate) signature: &'t str,
+    /// Header, dot and payload: what is signed.
+    pub(crate) signed: &'t str,
+}
+
+impl<'t> Segments<'t> {
+    /// Finds exactly two dots; nothing is decoded before the size is known to be harmless.
+    pub(crate) fn split(token: &'t str) -> Result<Self, Error> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(Error::TokenTooLarge);
+        }
+        let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
+        let (first, second) = dots.next().zip(dots.next()).ok_or(Error::Malformed)?;
+        match dots.count() {
+            0 => {}
+            2 => return Err(Error::EncryptedToken),
+            _ => return Err(Error::Malformed),
+        }
+        if first > MAX_HEADER_BYTES {
+            return Err(Error::TokenTooLarge);
+        }
+        let part = |range: std::ops::Range<usize>| token.get(range).ok_or(Error::Malformed);
+        Ok(Self {
+            header: part(0..first)?,
+            payload: part(first + 1..second)?,
+            signature: part(second + 1..token.len())?,
+            signed: part(0..second)?,
+        })
+    }
+}
+
+/// The members of a header that decide anything. `jwk`, `jku`, `x5u` and `x5c` are not among them: a token does not say who may sign it.
+#[derive(Debug)]
+pub(crate) struct Header {
+    pub(crate) algorithm: String,
+    pub(crate) key_id: Option<String>,
+    pub(crate) token_type: Option<String>,
+}
+
+impl Header {
+    pub(crate) fn decode(segment: &str, buffer: &mut Vec<u8>) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Members {
+            alg: String,
+            #[serde(default, deserialize_with = "present")]
+            kid: Option<Value>,
+            #[serde(default, deserialize_with = "present")]
+            typ: Option<Value>,
+            #[serde(default, deserialize_with = "present")]
+            crit: Option<Value>,
+            #[serde(default, deserialize_with = "present")]
+            b64: Option<Value>,
+        }
+        base64url::decode_into(segment, buffer)?;
+        check_object(buffer, MAX_DEPTH).map_err(|error| match error {
+            Error::DuplicateMember => error,
+            _ => Error::HeaderInvalid,
+        })?;
+        let members: Members = serde_json::from_slice(buffer).map_err(|_| Error::HeaderInvalid)?;
+        // §4.1.11: no extension is understood here; `b64` (RFC 7797) is one, with or without `crit`.
+        if members.crit.is_some() || members.b64.is_some() {
+            return Err(Error::CriticalHeader);
+        }
+        let text = |value: Option<Value>| match value {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Error::HeaderInvalid),
+        };
+        Ok(Self {
+            algorithm: members.alg,
+            key_id: text(members.kid)?,
+            token_type: text(members.typ)?,
+        })
+    }
+}
+
+/// Tells `null` from absent: a member of the wrong type is wrong, not missing.
+pub(crate) fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,166 @@
+//! Keys that check signatures.
+//!
+//! Spec: RFC 5280 §4.1.2.7 (SPKI) · RFC 7517 §4
+
+use std::fmt;
+use std::sync::Arc;
+
+use spki::SubjectPublicKeyInfoRef;
+
+use crate::algorithm::Algorithm;
+use crate::base64url;
+use crate::crypto::verify::CheckingKey;
+use crate::error::Error;
+use crate::jwk::Jwk;
+use crate::key::from_jwk;
+use crate::key::pem::{self, Pem};
+use crate::thumbprint;
+
+/// A key that checks, of any algorithm. Cloning shares the prepared key.
+#[derive(Clone)]
+pub struct AnyVerifyingKey {
+    algorithm: Algorithm,
+    key: Arc<CheckingKey>,
+}
+
+impl AnyVerifyingKey {
+    /// From PEM: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1).
+    pub fn from_pem(text: &str, algorithm: Algorithm) -> Result<Self, Error> {
+        match pem::read(text)? {
+            Pem::Public(der) | Pem::RsaPublic(der) => Self::from_spki_der(&der, algorithm),
+            _ => Err(Error::KeyUnsupported),
+        }
+    }
+
+    /// From SubjectPublicKeyInfo in DER.
+    pub fn from_spki_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        let key = CheckingKey::public(der, algorithm)?;
+        let key = Self {
+            algorithm,
+            key: Arc::new(key),
+        };
+        key.check_size()?;
+        Ok(key)
+    }
+
+    /// From a JWK that names its algorithm, or whose type and curve leave one choice.
+    pub fn from_jwk(jwk: &Jwk) -> Result<Self, Error> {
+        Self::from_jwk_as(jwk, from_jwk::algorithm(jwk)?)
+    }
+
+    /// From a JWK, for this algorithm; refused when the JWK names another.
+    pub fn from_jwk_as(jwk: &Jwk, algorithm: Algorithm) -> Result<Self, Error> {
+        from_jwk::check(jwk, algorithm)?;
+        if algorithm.is_mac() {
+            return Self::from_secret(&jwk.bytes("k")?, algorithm);
+        }
+        Self::from_spki_der(&from_jwk::public_bytes(jwk, algorithm)?, algorithm)
+    }
+
+    /// From a shared secret, for HS256, HS384 and HS512: at least as long as the hash (RFC 7518 §3.2).
+    pub fn from_secret(secret: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        super::secret::check_secret(secret, algorithm)?;
+        Ok(Self {
+            algorithm,
+            key: Arc::new(CheckingKey::mac(secret, algorithm)?),
+        })
+    }
+
+    pub(super) fn from_checking_key(key: CheckingKey, algorithm: Algorithm) -> Result<Self, Error> {
+        let key = Self {
+            algorithm,
+            key: Arc::new(key),
+        };
+        key.check_size()?;
+        Ok(key)
+    }
+
+    /// The one algorithm that it checks.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Checks a signature over a message.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        self.key.check(self.algorithm, message, signature)
+    }
+
+    /// SubjectPublicKeyInfo as PEM. A shared secret has none.
+    pub fn to_spki_pem(&self) -> Result<String, Error> {
+        pem::write("PUBLIC KEY", self.spki()?)
+    }
+
+    /// The public JWK with `alg`. A shared secret has none.
+    pub fn to_jwk(&self) -> Result<Jwk, Error> {
+        let info = SubjectPublicKeyInfoRef::try_from(self.spki()?).map_err(|_| Error::KeyInvalid)?;
+        let bits = info.subject_public_key.as_bytes().ok_or(Error::KeyInvalid)?;
+        let text = |bytes: &[u8]| serde_json::Value::from(base64url::encode(bytes));
+        let jwk = if self.algorithm.is_rsa() {
+            let rsa = pkcs1::RsaPublicKeyRef::try_from(bits).map_err(|_| Error::KeyInvalid)?;
+            let (n, e) = (text(rsa.modulus.as_bytes()), text(rsa.public_exponent.as_bytes()));
+            Jwk::from_members([("kty", "RSA".into()), ("n", n), ("e", e)])
+        } else if self.algorithm == Algorithm::Ed25519 {
+            Jwk::from_members([
+                ("kty", "OKP".into()),
+                ("crv", "Ed25519".into()),
+                ("x", text(bits)),
+            ])
+        } else {
+            let length = self.algorithm.coordinate_len();
+            let (tag, coordinates) = bits.split_first().ok_or(Error::KeyInvalid)?;
+            let (x, y) = coordinates
+                .split_at_checked(length)
+                .filter(|(_, y)| y.len() == length && *tag == 4)
+                .ok_or(Error::KeyInvalid)?;
+            let curve = self.algorithm.curve().ok_or(Error::KeyInvalid)?;
+            Jwk::from_members([
+                ("kty", "EC".into()),
+                ("crv", curve.into()),
+                ("x", text(x)),
+                ("y", text(y)),
+            ])
+        };
+        Ok(jwk.with("alg", self.algorithm.name()))
+    }
+
+    /// The RFC 7638 thumbprint, in base64url.
+    pub fn thumbprint(&self) -> Result<String, Error> {
+        thumbprint::of(&self.to_jwk()?)
+    }
+
+    fn spki(&self) -> Result<&[u8], Error> {
+        match self.key.as_ref() {
+            CheckingKey::Public { spki, .. } => Ok(spki),
+            CheckingKey::Mac(_) => Err(Error::KeyUnsupported),
+        }
+    }
+
+    /// RSA: 2,048 to 8,192 bits and an odd exponent of 65,537 or more (RFC 7518 §3.3, RFC 8725 §3.5).
+    fn check_size(&self) -> Result<(), Error> {
+        if !self.algorithm.is_rsa() {
+            return Ok(());
+        }
+        let info = SubjectPublicKeyInfoRef::try_from(self.spki()?).map_err(|_| Error::KeyInvalid)?;
+        let bits = info.subject_public_key.as_bytes().ok_or(Error::KeyInvalid)?;
+        let rsa = pkcs1::RsaPublicKeyRef::try_from(bits).map_err(|_| Error::KeyInvalid)?;
+        let modulus = rsa.modulus.as_bytes();
+        let zeros = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
+        if !(2048..=8192).contains(&(modulus.len() * 8 - zeros)) {
+            return Err(Error::KeyTooShort);
+        }
+        let exponent = rsa.public_exponent.as_bytes();
+        let large = exponent.len() > 3 || exponent >= [1, 0, 1].as_slice() && exponent.len() == 3;
+        let odd = exponent.last().is_some_and(|byte| byte & 1 == 1);
+        if large && odd {
+            Ok(())
+        } else {
+            Err(Error::KeyInvalid)
+        }
+    }
+}
+
+impl fmt::Debug for AnyVerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AnyVerifyingKey({})", self.algorithm)
+    }
+}

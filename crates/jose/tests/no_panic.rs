@@ -1,0 +1,85 @@
+//! Whatever comes in, an answer comes out.
+
+use std::sync::Arc;
+
+use carnet_jose::{
+    Algorithm, AnySigningKey, AnyVerifyingKey, Jwk, KeySet, TokenType, Verifier, base64url, dangerous, json,
+};
+use proptest::prelude::*;
+use serde_json::Value;
+
+fn verifier() -> Verifier {
+    let key = AnySigningKey::from_secret(&[7; 32], Algorithm::Hs256).unwrap();
+    let keys = KeySet::new(vec![(None, key.verifying_key())]).unwrap();
+    let builder = Verifier::builder(Arc::new(keys))
+        .algorithms(&[Algorithm::Hs256])
+        .token_type(TokenType::Jwt);
+    builder
+        .without_issuer_check()
+        .without_audience_check()
+        .build()
+        .unwrap()
+}
+
+/// Text that is nearly JSON.
+fn json_like() -> impl Strategy<Value = String> {
+    prop::collection::vec(
+        prop::sample::select(vec![
+            "{", "}", "[", "]", "\"", ":", ",", "\\u0073", "exp", "alg", "null", "1e9", "-", " ", "\u{feff}",
+            "kty",
+        ]),
+        0..40,
+    )
+    .prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn tokens(text in ".{0,200}") {
+        let _ = verifier().verify_owned::<Value>(&text, u64::MAX);
+        let _ = dangerous::decode(&text);
+    }
+
+    #[test]
+    fn signed_payloads(payload in json_like(), now in any::<u64>()) {
+        let signed = format!("{}.{}", base64url::encode(br#"{"alg":"HS256"}"#), base64url::encode(payload.as_bytes()));
+        let mac = carnet_jose::primitive::hmac_sha256(&[7; 32], &[signed.as_bytes()]);
+        let _ = verifier().verify_owned::<Value>(&format!("{signed}.{}", base64url::encode(&mac)), now);
+    }
+
+    #[test]
+    fn headers(header in json_like()) {
+        let _ = verifier().verify_owned::<Value>(&format!("{}.e30.AA", base64url::encode(header.as_bytes())), 0);
+    }
+
+    #[test]
+    fn keys_and_sets(text in json_like(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Jwk::parse(&text).and_then(|jwk| AnyVerifyingKey::from_jwk(&jwk));
+        let _ = AnySigningKey::from_jwk(&text);
+        let _ = KeySet::from_jwks_json(text.as_bytes(), Algorithm::ALL);
+        let _ = json::check_object(&bytes, 32);
+        for algorithm in Algorithm::ALL {
+            let _ = AnyVerifyingKey::from_spki_der(&bytes, *algorithm);
+            let _ = AnySigningKey::from_pkcs8_der(&bytes, *algorithm);
+        }
+    }
+
+    #[test]
+    fn base64url_has_one_spelling(text in "[A-Za-z0-9_=-]{0,40}") {
+        if let Ok(bytes) = base64url::decode(&text) {
+            prop_assert_eq!(base64url::encode(&bytes), text);
+        }
+    }
+
+    #[test]
+    fn a_changed_bit_is_refused(position in 0usize..100, bit in 0u8..8) {
+        let key = AnySigningKey::from_secret(&[7; 32], Algorithm::Hs256).unwrap();
+        let token = carnet_jose::Signer::new(key, TokenType::Jwt, None).unwrap().sign(&serde_json::json!({ "exp": 100, "sub": "alice" })).unwrap();
+        let mut bytes = token.clone().into_bytes();
+        let position = position % bytes.len();
+        bytes[position] ^= 1 << bit;
+        if let Ok(changed) = String::from_utf8(bytes) {
+            prop_assert!(verifier().verify_owned::<Value>(&changed, 0).is_err());
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Passwords, end to end: set, hashed, checked, imported, refused.
+
+use std::{
+    future::Future,
+    io,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Waker},
+};
+
+use super::*;
+
+#[tokio::test]
+async fn a_password_verifies_against_its_own_hash_only() {
+    let hasher = hasher();
+    let hash = hasher.hash(password("correct horse battery")).await.unwrap();
+    assert!(hash.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{hash}");
+    assert_eq!(check(&hasher, "correct horse battery", &hash).await, (true, false));
+    assert_eq!(check(&hasher, "correct horse batterz", &hash).await, (false, false));
+    let again = hasher.hash(password("correct horse battery")).await.unwrap();
+    assert_ne!(hash, again, "every hash has its own salt");
+}
+
+#[tokio::test]
+async fn pw_04_no_password_is_cut_and_the_longest_ones_are_refused() {
+    let hasher = hasher();
+    let long = "ä".repeat(511) + "xy";
+    let hash = hasher.hash(password(&long)).await.unwrap();
+    assert_eq!(check(&hasher, &long, &hash).await, (true, false));
+    let mut other = long.clone();
+    other.replace_range(1023.., "z");
+    assert_eq!(check(&hasher, &other, &hash).await, (false, false), "the last byte matters");
+    assert!(matches!(Password::for_verify(&"x".repeat(1025)), Err(PasswordRefused::TooLong)));
+    assert!(matches!(Password::for_verify(&"x".repeat(1 << 20)), Err(PasswordRefused::TooLong)));
+}
+
+#[tokio::test]
+async fn pw_06_an_account_without_a_password_never_passes() {
+    let hasher = hasher();
+    for typed in ["", "null", "x", "correct horse battery"] {
+        assert_eq!(hasher.verify(password(typed), None).await.unwrap(), Verdict::default());
+        for stored in ["", "!", "null", typed, "$argon2id$", "plain$text", "$2b$12$short"] {
+            assert_eq!(check(&hasher, typed, stored).await, (false, false), "{stored}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn hashes_of_other_systems_verify_and_ask_to_be_replaced() {
+    let hasher = hasher();
+    for (typed, stored) in FOREIGN {
+        assert_eq!(check_importable(stored), Ok(()), "{stored}");
+        assert_eq!(check(&hasher, typed, stored).await, (true, true), "{stored}");
+        assert_eq!(check(&hasher, "another password", stored).await, (false, false), "{stored}");
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_bcrypt_never_saw_do_not_become_the_password() {
+    let hasher = hasher();
+    let stored = bcrypt::hash("x".repeat(72), 4).unwrap();
+    assert_eq!(check(&hasher, &"x".repeat(72), &stored).await, (true, true));
+    assert_eq!(check(&hasher, &"x".repeat(80), &stored).await, (true, false));
+}
+
+#[test]
+fn absurd_or_unknown_hashes_cannot_be_imported() {
+    let digest = "nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E";
+    for bad in [
+        format!("$argon2id$v=19$m=4194304,t=2,p=1$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        format!("$argon2id$v=19$m=262144,t=4294967295,p=1$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        format!("$argon2id$v=19$m=99999999999,t=1,p=1$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        format!("$argon2id$v=19$m=64,t=1,p=99$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        format!("$argon2id$v=19$m=64,t=1,p=1$QUI${digest}"),
+        format!("$argon2id$v=19$m=64,t=1,p=1,data=AAAA$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        format!("$argon2id$v=20$m=64,t=1,p=1$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        "$argon2id$v=19$m=64,t=1,p=1$aM15713r3Xsvxbi31lqr1Q$QUJD".to_owned(),
+        "$argon2id$v=19$m=64,t=1,p=1$aM15713r3Xsvxbi31lqr1Q$".to_owned(),
+        "$2b$31$L6Bc/AlTQHyd9liGgGEZyOFLPHNgyxeEPfgYfBCVxJ7JIlwxyVU3u".to_owned(),
+        "$2b$15$L6Bc/AlTQHyd9liGgGEZyOFLPHNgyxeEPfgYfBCVxJ7JIlwxyVU3u".to_owned(),
+        "$2x$12$L6Bc/AlTQHyd9liGgGEZyOFLPHNgyxeEPfgYfBCVxJ7JIlwxyVU3u".to_owned(),
+        format!("$scrypt$ln=63,r=8,p=1$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        format!("$scrypt$ln=300,r=8,p=1$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        format!("$scrypt$ln=20,r=32,p=16$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        format!("$scrypt$ln=14,r=4294967295,p=4294967295$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        format!("$pbkdf2-sha256$i=4000000000$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        format!("$pbkdf2-sha256$i=1$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        format!("$pbkdf2-sha256$i=600000,l=20$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        format!("pbkdf2_sha256$600000$${digest}"),
+        format!("$md5$aM15713r3Xsvxbi31lqr1Q${digest}"),
+        "5f4dcc3b5aa765d61d8327deb882cf99".to_owned(),
+        "$".repeat(400),
+        "$argon2id$v=19$m=64,t=1,p=1$é$é".to_owned(),
+        String::new(),
+    ] {
+        assert!(check_importable(&bad).is_err(), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn pw_07_a_full_queue_turns_callers_away_and_says_when_to_return() {
+    let hasher = Hasher::new(PasswordConfig { threads: 1, queue: 2, memory_kib: 65_536, ..small() }).unwrap();
+    let mut waiting: Vec<_> = (0..8).map(|_| Box::pin(hasher.verify(password("a login"), None))).collect();
+    let mut context = Context::from_waker(Waker::noop());
+    let refused = waiting.iter_mut().filter_map(|call| match call.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(answer) => Some(answer.unwrap_err()),
+        std::task::Poll::Pending => None,
+    });
+    let refused: Vec<_> = refused.collect();
+    assert!(refused.len() >= 5, "one at work and two in the queue: {}", refused.len());
+    assert!(refused.iter().all(|overloaded| overloaded.retry_after > 0));
+}
+
+#[tokio::test]
+async fn who_hangs_up_is_not_worked_for() {
+    let hasher = Hasher::new(PasswordConfig { threads: 1, queue: 1000, memory_kib: 262_144, ..small() }).unwrap();
+    for _ in 0..1000 {
+        let call = pin!(hasher.verify(password("a login"), None));
+        assert!(call.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    // A thousand such hashes would take minutes.
+    assert_eq!(hasher.verify(password("a login"), None).await, Ok(Verdict::default()));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn hashing_threads_step_back_behind_the_others() {
+    let hasher = hasher();
+    hasher.hash(password("anything")).await.unwrap();
+    let nice = std::fs::read_dir("/proc/self/task").unwrap().filter_map(|task| {
+        let stat = std::fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+        let (_, rest) = stat.split_once("(password-hash) ")?;
+        rest.split(' ').nth(16).map(str::to_owned)
+    });
+    assert!(nice.into_iter().any(|nice| nice == "10"));
+    let own = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    assert_eq!(own.rsplit_once(") ").unwrap().1.split(' ').nth(16), Some("0"));
+}
+
+#[test]
+fn new_passwords_are_measured() {
+    let policy = PasswordPolicy::default();
+    let code = |typed: &str, about: &[&str]| Password::for_new(typed, &policy, about).map_err(|refused| refused.code());
+    assert_eq!(code("short", &[]).unwrap_err(), "password_too_short");
+    assert_eq!(code(&"long".repeat(300), &[]).unwrap_err(), "password_too_long");
+    assert_eq!(code("password1", &[]).unwrap_err(), "password_too_weak");
+    assert!(code("correct horse battery", &[]).is_ok());
+    assert!(code("wolpertinger", &[]).is_ok());
+    assert_eq!(code("wolpertinger", &["w.wolpertinger@example.com"]).unwrap_err(), "password_too_weak");
+    let lax = PasswordPolicy { min_score: 0, breached: None };
+    assert!(Password::for_new("password1", &lax, &[]).is_ok());
+}
+
+#[test]
+fn a_refusal_quotes_nothing_of_the_password() {
+    let refused = Password::for_new("qwertyuiop", &PasswordPolicy::default(), &[]).unwrap_err();
+    assert!(!refused.to_string().contains("qwerty"), "{refused}");
+    assert_eq!(format!("{:?}", password("qwertyuiop")), "Password(***)");
+}
+
+#[test]
+fn breached_passwords_are_refused_in_any_case() {
+    let list = BreachedList::read(&b"tr0ub4dor&3\r\ngr\xfcn\n\nsommersprosse im winter"[..]).unwrap();
+    let policy = PasswordPolicy { min_score: 0, breached: Some(Arc::new(list)) };
+    let outcome = |typed: &str| Password::for_new(typed, &policy, &[]).map(drop);
+    assert_eq!(outcome("Tr0ub4dor&3"), Err(PasswordRefused::Breached));
+    assert_eq!(outcome("Sommersprosse im Winter"), Err(PasswordRefused::Breached));
+    assert_eq!(outcome("Tr0ub4dor&4"), Ok(()));
+    let endless = BreachedList::read(io::repeat(b'x').take_buffered()).unwrap_err();
+    assert_eq!(endless.kind(), io::ErrorKind::InvalidData);
+}
+
+#[tokio::test]
+async fn the_two_spellings_of_an_accent_are_one_password() {
+    let hasher = hasher();
+    let hash = hasher.hash(password("cafe\u{301} cafe\u{301}")).await.unwrap();
+    assert_eq!(check(&hasher, "caf\u{e9} caf\u{e9}", &hash).await, (true, false));
+}
+
+#[test]
+fn impossible_parameters_are_refused_at_the_start() {
+    assert!(matches!(
+        Hasher::new(PasswordConfig { memory_kib: 1, ..small() }),
+        Err(HasherError::Parameters(_))
+    ));
+}
+
+trait TakeBuffered: Sized {
+    fn take_buffered(self) -> io::BufReader<Self>;
+}
+
+impl<R: io::Read> TakeBuffered for R {
+    fn take_buffered(self) -> io::BufReader<Self> {
+        io::BufReader::new(self)
+    }
+}
+
+fn small() -> PasswordConfig {
+    PasswordConfig { memory_kib: 64, iterations: 1, threads: 2, ..PasswordConfig::default() }
+}
+
+fn hasher() -> Hasher {
+    Hasher::new(small()).unwrap()
+}
+
+fn password(typed: &str) -> Password {
+    Password::for_verify(typed).unwrap()
+}
+
+async fn check(hasher: &Hasher, typed: &str, stored: &str) -> (bool, bool) {
+    let verdict = hasher.verify(password(typed), Some(stored.to_owned())).await.unwrap();
+    (verdict.matches, verdict.rehash)
+}
+
+/// Made by the reference tools: passlib, Django, PHP, Python's `hashlib`, the argon2 command.
+const FOREIGN: [(&str, &str); 0] = [];

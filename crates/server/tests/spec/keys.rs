@@ -1,0 +1,66 @@
+//! Spec tests of key rotation as clients see it.
+
+use carnet_store::Reason;
+use http::StatusCode;
+
+use crate::harness::{ALICE, PASSWORD, Server, days, minutes};
+
+async fn published(server: &Server) -> Vec<String> {
+    let keys = server.get("/.well-known/jwks.json").send().await.json()["keys"].as_array().unwrap().clone();
+    keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+fn kid(token: &str) -> String {
+    carnet_jose::dangerous::decode(token).unwrap().header["kid"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn jk_02_a_key_is_published_before_it_signs_and_stays_until_its_last_token_has_expired() {
+    let server = Server::start().await;
+    let before = server.log_in(ALICE, PASSWORD).await;
+    let old = kid(&before.access);
+    assert_eq!(published(&server).await, [old.clone()]);
+
+    // Eleven minutes (cache time and skew) before the ninety days are over.
+    server.wait(days(90) - minutes(11)).await;
+    let both = published(&server).await;
+    assert_eq!(both.len(), 2);
+    let new = both.iter().find(|kid| **kid != old).unwrap().clone();
+    let waiting = server.log_in(ALICE, PASSWORD).await;
+    assert_eq!(kid(&waiting.access), old, "a staged key does not sign");
+
+    server.wait(minutes(11)).await;
+    let after = server.log_in(ALICE, PASSWORD).await;
+    assert_eq!(kid(&after.access), new);
+    assert_eq!(published(&server).await.len(), 2, "a retiring key is still published");
+    assert!(server.is_active(&waiting.access).await, "what it signed is good until it expires");
+
+    server.wait(minutes(16)).await;
+    assert_eq!(published(&server).await, [new]);
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_gone_at_once_with_everything_it_signed() {
+    let server = Server::start().await;
+    let session = server.log_in(ALICE, PASSWORD).await;
+    let old = kid(&session.access);
+    server.app.store.revoke_key(&old, server.app_now(), &server.cut(Reason::Revoked)).await.unwrap();
+    server.wait(std::time::Duration::ZERO).await;
+    assert!(!published(&server).await.contains(&old));
+    assert!(!server.is_active(&session.access).await);
+    let next = crate::harness::Session::of(&server.refresh(&session.refresh).await);
+    assert_ne!(kid(&next.access), old);
+    assert_eq!(server.get("/auth/me").bearer(&next.access).send().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn jk_07_two_nodes_that_rotate_at_once_elect_one_key() {
+    let server = Server::start().await;
+    server.clock.advance(days(90));
+    let rounds = (0..20).map(|_| server.app.keep_keys());
+    for round in futures_util::future::join_all(rounds).await {
+        round.unwrap();
+    }
+    server.wait(std::time::Duration::ZERO).await;
+    assert_eq!(published(&server).await.len(), 2, "one active and one staged");
+}

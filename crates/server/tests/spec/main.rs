@@ -1,0 +1,15 @@
+//! The server through its real router, with a clock that stands still: a file per module, a test per sentence.
+
+mod bad_input;
+mod cookies;
+mod discovery;
+mod harness;
+mod introspection;
+mod keys;
+mod login;
+mod logout;
+mod me;
+mod password;
+mod refresh;
+mod register;
+mod throttle;

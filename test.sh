@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# The one test command: installs what the tests need, starts it in a temporary folder, runs everything, cleans up.
+#
+#   ./test.sh            everything
+#   ./test.sh rust       formatting, lints, and the tests in Rust (both database engines)
+#   ./test.sh interop    the clients that we did not write
+#   ./test.sh crash      kill -9 under load, rotations under load
+set -euo pipefail
+cd "$(dirname "$0")"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/carnet-test.XXXXXX")
+chmod 755 "$work"
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+
+step() { printf '\n== %s (%s s)\n' "$1" "$SECONDS"; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+# PostgreSQL refuses to run as root.
+as_user() { if [ "$(id -u)" = 0 ]; then setpriv --reuid=postgres --regid=postgres --clear-groups "$@"; else "$@"; fi; }
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+install_tools() {
+    local missing=()
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
+    command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
+    command -v openssl >/dev/null || missing+=(openssl)
+    command -v curl >/dev/null || missing+=(curl)
+    command -v python3 >/dev/null || missing+=(python3)
+    command -v gcc >/dev/null || missing+=(gcc libc6-dev)
+    [ ${#missing[@]} = 0 ] && return
+    step "installing ${missing[*]}"
+    as_root apt-get update -q
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+start_postgres() {
+    pg_bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+    local port
+    port=$(free_port)
+    install -d -m 700 "$work/pg"
+    if [ "$(id -u)" = 0 ]; then chown postgres "$work/pg"; fi
+    as_user "$pg_bin/initdb" -D "$work/pg/data" -U carnet --auth=trust -E UTF8 --no-sync >"$work/initdb.log"
+    as_user "$pg_bin/pg_ctl" -D "$work/pg/data" -w -t 60 -l "$work/pg/log" \
+        -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$work/pg -c max_connections=300" start >/dev/null
+    export CARNET_TEST_POSTGRES="postgres://carnet@127.0.0.1:$port/postgres?sslmode=disable"
+}
+
+clean_up() {
+    local status=$?
+    jobs -p | xargs -r kill 2>/dev/null || true
+    [ -d "$work/pg/data" ] && as_user "$pg_bin/pg_ctl" -D "$work/pg/data" -m immediate stop >/dev/null 2>&1
+    rm -rf "$work"
+    exit $status
+}
+trap clean_up EXIT
+
+rust_tests() {
+    step "formatting and lints"
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    step "tests in Rust"
+    cargo test --workspace --locked
+    step "documentation"
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked -q
+}
+
+build_binary() {
+    step "the binary"
+    cargo build --profile fast --locked -p carnet
+    export CARNET_BIN="$PWD/target/fast/carnet"
+}
+
+interop_tests() {
+    step "the mission's own programs (Node, Express, jsonwebtoken)"
+    ./interop/mission/run
+}
+
+crash_tests() {
+    step "kill -9 and rotations under load"
+    cargo test --profile fast --locked -p carnet --test under_load -- --nocapture
+}
+
+install_tools
+start_postgres
+case ${1:-all} in
+    rust) rust_tests ;;
+    interop) build_binary; interop_tests ;;
+    crash) build_binary; crash_tests ;;
+    all) rust_tests; build_binary; interop_tests; crash_tests ;;
+    *) echo "usage: ./test.sh [rust|interop|crash]" >&2; exit 2 ;;
+esac
+step "all passed"
