@@ -33,23 +33,47 @@ pub(crate) struct Failure {
 impl Failure {
     /// Exit 1.
     pub(crate) fn refused(code: &'static str, what: impl Into<String>) -> Self {
-        Self { what: what.into(), why: String::new(), todo: String::new(), code, exit: Exit::Refused }
+        Self {
+            what: what.into(),
+            why: String::new(),
+            todo: String::new(),
+            code,
+            exit: Exit::Refused,
+        }
     }
 
     /// Exit 2.
     pub(crate) fn usage(code: &'static str, what: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, ..Self::refused(code, what) }
+        Self {
+            exit: Exit::Usage,
+            ..Self::refused(code, what)
+        }
+    }
+
+    /// Exit 3.
+    pub(crate) fn unreachable(code: &'static str, what: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Unreachable,
+            ..Self::refused(code, what)
+        }
     }
 
     /// Exit 4.
     pub(crate) fn conflict(code: &'static str, what: impl Into<String>) -> Self {
-        Self { exit: Exit::Conflict, ..Self::refused(code, what) }
+        Self {
+            exit: Exit::Conflict,
+            ..Self::refused(code, what)
+        }
     }
 
     /// Exit 70.
     pub(crate) fn broken(what: impl Into<String>) -> Self {
         let todo = "this is our fault: please report it with the command that you ran".to_owned();
-        Self { exit: Exit::Broken, todo, ..Self::refused("internal", what) }
+        Self {
+            exit: Exit::Broken,
+            todo,
+            ..Self::refused("internal", what)
+        }
     }
 
     /// Adds the second line.

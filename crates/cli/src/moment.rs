@@ -20,7 +20,9 @@ pub(crate) fn said(seconds: i64, now: i64) -> String {
 
 /// `2026-11-21T10:14:00Z`; none for a moment outside the years -9999 to 9999.
 pub(crate) fn exact(seconds: i64) -> Option<String> {
-    Timestamp::from_second(seconds).ok().map(|moment| moment.to_string())
+    Timestamp::from_second(seconds)
+        .ok()
+        .map(|moment| moment.to_string())
 }
 
 /// "in 14 min", "3 days ago", "now".
@@ -36,7 +38,13 @@ pub(crate) fn words(seconds: i64, now: i64) -> String {
 /// A length of time in its largest fitting unit, rounded down.
 pub(crate) fn span(seconds: u64) -> String {
     const DAY: u64 = 86_400;
-    let counted = |count: u64, one: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") };
+    let counted = |count: u64, one: &str| {
+        if count == 1 {
+            format!("1 {one}")
+        } else {
+            format!("{count} {one}s")
+        }
+    };
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min", seconds / 60),
@@ -49,15 +57,23 @@ pub(crate) fn span(seconds: u64) -> String {
 
 /// A moment as typed after `--at`: RFC 3339, or seconds since 1970.
 pub(crate) fn parse(text: &str) -> Result<i64, String> {
-    let typed = text.parse::<i64>().ok().or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_second));
+    let typed = text
+        .parse::<i64>()
+        .ok()
+        .or_else(|| text.parse::<Timestamp>().ok().map(Timestamp::as_second));
     typed.ok_or_else(|| "write 2026-11-21T10:14:00Z, or seconds since 1970".to_owned())
 }
 
 /// A length of time as typed: `90s`, `15m`, `1h30m`, `7d`.
 pub(crate) fn parse_span(text: &str) -> Result<i64, String> {
-    let days = text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok()).map(|days| days.saturating_mul(86_400));
+    let days = text
+        .strip_suffix('d')
+        .and_then(|days| days.parse::<i64>().ok())
+        .map(|days| days.saturating_mul(86_400));
     let typed = days.or_else(|| text.parse::<SignedDuration>().ok().map(|length| length.as_secs()));
-    typed.filter(|seconds| *seconds > 0).ok_or_else(|| "write a length of time such as 90s, 15m, 12h or 7d".to_owned())
+    typed
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(|| "write a length of time such as 90s, 15m, 12h or 7d".to_owned())
 }
 
 #[cfg(test)]

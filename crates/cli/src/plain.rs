@@ -6,7 +6,11 @@
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for char in text.chars() {
-        if steers(char) { plain.extend(char.escape_unicode()) } else { plain.push(char) }
+        if steers(char) {
+            plain.extend(char.escape_unicode())
+        } else {
+            plain.push(char)
+        }
     }
     plain
 }
@@ -21,5 +25,8 @@ fn steers(char: char) -> bool {
 #[test]
 fn nothing_that_steers_gets_through() {
     assert_eq!(plain("Grüße, 世界 \u{fffd}"), "Grüße, 世界 \u{fffd}");
-    assert_eq!(plain("\u{1b}[2Jx\u{9b}\u{202e}\n"), "\\u{1b}[2Jx\\u{9b}\\u{202e}\\u{a}");
+    assert_eq!(
+        plain("\u{1b}[2Jx\u{9b}\u{202e}\n"),
+        "\\u{1b}[2Jx\\u{9b}\\u{202e}\\u{a}"
+    );
 }

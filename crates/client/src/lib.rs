@@ -1,1 +1,9 @@
-//! carnet-client
+//! Talks to an authorization server: discovery, cached keys, introspection.
+
+pub mod clock;
+pub mod discovery;
+pub mod error;
+pub mod http;
+pub mod introspect;
+pub mod jwks;
+pub mod key_file;

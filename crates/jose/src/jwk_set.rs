@@ -26,6 +26,8 @@ pub const MAX_KEY_ID_BYTES: usize = 128;
 pub struct KeySet {
     keys: Vec<(Option<String>, AnyVerifyingKey)>,
     by_id: HashMap<String, Vec<usize>>,
+    /// One key that was chosen by hand: whatever a token calls it, no other can be meant.
+    pinned: bool,
     epoch: u64,
 }
 
@@ -72,11 +74,12 @@ impl KeySet {
             }
             same.push(index);
         }
-        Ok(Self {
-            keys,
-            by_id,
-            epoch: NEXT_EPOCH.fetch_add(1, Ordering::Relaxed),
-        })
+        Ok(Self { keys, by_id, pinned: false, epoch: NEXT_EPOCH.fetch_add(1, Ordering::Relaxed) })
+    }
+
+    /// The one key that somebody put into a file: a token's `kid` is not looked at, since there is nothing to choose.
+    pub fn pinned(key: AnyVerifyingKey) -> Result<Self, Error> {
+        Ok(Self { pinned: true, ..Self::new(vec![(None, key)])? })
     }
 
     /// Reads a JWKS that somebody else publishes.
@@ -136,7 +139,7 @@ impl KeySet {
 
     /// The key of this name for this algorithm. A token without `kid` is accepted when exactly one key fits.
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&AnyVerifyingKey, Error> {
-        let Some(kid) = kid else {
+        let Some(kid) = kid.filter(|_| !self.pinned) else {
             let mut fitting = self
                 .keys
                 .iter()

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use carnet_jose::{Algorithm, TokenType, Verifier};
-use carnet_store::{Engine, Store, StoreConfig};
+use carnet_store::{Cut, Engine, MigrationReport, NewAudit, Reason, Store, StoreConfig, StoreError};
 
 use crate::client::Directory;
 use crate::clock::Clock;
@@ -47,8 +47,29 @@ impl App {
     }
 
     /// Brings the schema up to date and opens.
-    pub async fn migrate(config: &Config) -> Result<carnet_store::MigrationReport, OpenError> {
+    pub async fn migrate(config: &Config) -> Result<MigrationReport, OpenError> {
         Ok(Store::migrate(&store_config(config)?).await?)
+    }
+
+    /// Makes a database that is not there yet. One that is older is left alone, unless `migrate` says otherwise.
+    pub async fn prepare(config: &Config, migrate: bool) -> Result<(), OpenError> {
+        let store = store_config(config)?;
+        let fresh = match Store::migration_status(&store).await {
+            Ok(report) => report.applied.is_empty(),
+            // A SQLite file that is not there.
+            Err(StoreError::Schema(_)) => !config.storage.sqlite_file.exists(),
+            Err(error) => return Err(error.into()),
+        };
+        if fresh || migrate {
+            let report = Store::migrate(&store).await?;
+            tracing::info!(migrations = ?report.new, "the database is up to date");
+        }
+        Ok(())
+    }
+
+    /// Opens the store alone, for commands beside a running server.
+    pub async fn open_store(config: &Config) -> Result<Store, OpenError> {
+        Ok(Store::open(&store_config(config)?).await?)
     }
 
     /// As [`App::open`], over a store that is open already.
@@ -57,13 +78,7 @@ impl App {
         let directory = Directory::new(&config).map_err(OpenError::Config)?;
         let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
         let verifier = own_verifier(&config, &keys).map_err(|error| OpenError::Config(error.to_string()))?;
-        let hasher = Hasher::new(PasswordConfig {
-            memory_kib: config.passwords.memory_kib,
-            iterations: config.passwords.iterations,
-            parallelism: config.passwords.parallelism,
-            threads: config.passwords.threads,
-            queue: config.passwords.queue,
-        });
+        let hasher = hasher(&config, config.passwords.threads, config.passwords.queue)?;
         let password_policy = Policy::new(config.passwords.min_strength, config.passwords.breached_list_file.as_deref())
             .map_err(|error| OpenError::Config(error.to_string()))?;
         let parts = Parts { config, store, keys, master, directory, verifier, hasher, password_policy, clock: Box::new(clock) };
@@ -85,6 +100,11 @@ impl App {
         self.directory.longest_access_ttl().millis().saturating_add(self.config.keys.clock_skew.millis())
     }
 
+    /// How something is taken back now, and on whose word.
+    pub fn cut(&self, reason: Reason, audit: NewAudit) -> Cut {
+        Cut { at: self.now(), entry_ttl_ms: self.entry_ttl_ms(), reason, audit }
+    }
+
     /// One round of key keeping: reads what another process changed, rotates what is due.
     pub async fn keep_keys(&self) -> Result<(), OpenError> {
         self.keys.keep(&self.store, &self.master, self.now()).await
@@ -97,6 +117,19 @@ impl Deref for App {
     fn deref(&self) -> &Parts {
         &self.0
     }
+}
+
+/// Hashing threads with the configured parameters.
+pub fn hasher(config: &Config, threads: usize, queue: usize) -> Result<Hasher, OpenError> {
+    let passwords = &config.passwords;
+    let parameters = PasswordConfig {
+        memory_kib: passwords.memory_kib,
+        iterations: passwords.iterations,
+        parallelism: passwords.parallelism,
+        threads,
+        queue,
+    };
+    Hasher::new(parameters).map_err(|error| OpenError::Config(error.to_string()))
 }
 
 /// Tokens signed with our published keys, for any of our audiences.

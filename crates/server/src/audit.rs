@@ -16,17 +16,8 @@ pub struct Caller {
 impl Caller {
     /// An audit row for something that succeeded.
     pub fn did(&self, actor: &str, action: AuditAction, object: &str) -> NewAudit {
-        NewAudit {
-            actor: actor.to_owned(),
-            action,
-            object: object.to_owned(),
-            outcome: Outcome::Success,
-            code: String::new(),
-            address: self.address.to_string(),
-            session: String::new(),
-            correlation: self.correlation.clone(),
-            details: "{}".to_owned(),
-        }
+        let success = NewAudit::success(actor, action, object);
+        NewAudit { address: self.address.to_string(), correlation: self.correlation.clone(), ..success }
     }
 
     /// An audit row for something that was refused.

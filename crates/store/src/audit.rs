@@ -124,7 +124,9 @@ impl Store {
     pub async fn record_audit(&self, event: &NewAudit, now: i64) -> Result<(), StoreError> {
         let event = event.clone();
         self.database
-            .write(Lane::Main, "audit.record", async move |tx| append(tx, &event, now).await)
+            .write(Lane::Main, "audit.record", async move |tx| {
+                append(tx, &event, now).await
+            })
             .await
     }
 

@@ -58,12 +58,19 @@ impl StoreConfig {
 
     /// A PostgreSQL server, with the platform's roots and 8 readers.
     pub fn postgres(url: impl Into<String>) -> Self {
-        Self::of(Engine::Postgres { url: url.into(), root_certificates: None, pool_size: 8 })
+        Self::of(Engine::Postgres {
+            url: url.into(),
+            root_certificates: None,
+            pool_size: 8,
+        })
     }
 
     /// This engine, with the default queue.
     pub fn of(engine: Engine) -> Self {
-        Self { engine, write_queue: DEFAULT_WRITE_QUEUE }
+        Self {
+            engine,
+            write_queue: DEFAULT_WRITE_QUEUE,
+        }
     }
 }
 

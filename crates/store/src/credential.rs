@@ -11,16 +11,17 @@ use crate::store::Store;
 impl Store {
     /// Set a user's password hash; `false` when there is no such user.
     ///
-    /// In the same transaction every session but `keep_session` ends, their families die and their `sid`s
+    /// In the same transaction every session but `keep_session` (a `sid`) ends, their families die and their `sid`s
     /// and `fam`s are revoked one by one: never by a time, or a login in the same second would die too.
     pub async fn set_password(
         &self,
         sub: &str,
         hash: &str,
-        keep_session: Option<Id>,
+        keep_session: Option<&str>,
         cut: &Cut,
     ) -> Result<bool, StoreError> {
         let (sub, hash, cut) = (sub.to_owned(), hash.to_owned(), cut.clone());
+        let keep = keep_session.map(str::to_owned);
         self.database
             .write(Lane::Main, "credential.set_password", async move |tx| {
                 let Some(user) = tx.optional(&TOUCH_USER, params![&sub, cut.at]).await? else {
@@ -28,7 +29,7 @@ impl Store {
                 };
                 let user: Id = user.fields().take()?;
                 put_password(tx, user, &hash, cut.at).await?;
-                session::end_all(tx, user, keep_session, Strength::DenyList, &cut).await?;
+                session::end_all(tx, user, keep.as_deref(), Strength::DenyList, &cut).await?;
                 audit::append(tx, &cut.audit, cut.at).await?;
                 Ok(true)
             })
@@ -66,7 +67,10 @@ pub(crate) async fn put_password(tx: Tx<'_>, user: Id, hash: &str, now: i64) -> 
 
 /// Whether the user's password is still the one that changed at this moment.
 pub(crate) async fn is_unchanged(tx: Tx<'_>, user: Id, changed_at: i64) -> Result<bool, StoreError> {
-    Ok(tx.optional(&UNCHANGED, params![user, changed_at]).await?.is_some())
+    Ok(tx
+        .optional(&UNCHANGED, params![user, changed_at])
+        .await?
+        .is_some())
 }
 
 static TOUCH_USER: Statement = Statement::new(

@@ -57,6 +57,10 @@ mod tests {
         assert_eq!(names.len(), 1_000);
         assert!(names.iter().all(|name| name.len() == 22));
         let first: std::collections::HashSet<&str> = names.iter().map(|name| &name[..1]).collect();
-        assert!(first.len() > 32, "the first character hardly varies: {}", first.len());
+        assert!(
+            first.len() > 32,
+            "the first character hardly varies: {}",
+            first.len()
+        );
     }
 }

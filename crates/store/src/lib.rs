@@ -1,1 +1,47 @@
-//! carnet-store
+//! What Carnet remembers: one SQL text, two engines.
+//!
+//! [`Store`] is one struct with a method for every question; there is no repository trait. The engine is known
+//! to the modules under `database` alone.
+
+mod audit;
+mod config;
+mod credential;
+mod cut;
+mod database;
+mod error;
+mod family;
+mod id;
+mod judge;
+mod migration;
+mod names;
+mod revocation;
+mod role;
+mod rotation;
+mod session;
+mod settings;
+mod signing_key;
+mod statements;
+mod store;
+mod sweep;
+mod throttle;
+mod user;
+
+pub use audit::{AuditAction, AuditRow, NewAudit, Outcome};
+pub use config::{Engine, StoreConfig};
+pub use cut::{Cut, Reason};
+pub use database::Statement;
+pub use error::StoreError;
+pub use family::{Family, FamilyRecord, NewLogin};
+pub use id::Id;
+pub use judge::{Verdict, judge};
+pub use migration::MigrationReport;
+pub use revocation::{RevocationClock, RevocationEntry, TokenFacts};
+pub use role::{Access, Role};
+pub use rotation::Rotated;
+pub use session::{Session, Strength};
+pub use signing_key::{KeyState, SigningKeyRow};
+pub use statements::statements;
+pub use store::Store;
+pub use sweep::SweepReport;
+pub use throttle::ThrottleRule;
+pub use user::{LoginRecord, NewUser, User, UserState};

@@ -34,7 +34,11 @@ impl Store {
         let (id, name, description) = (Id::new(now)?, name.to_owned(), description.to_owned());
         self.database
             .write(Lane::Main, "role.add", async move |tx| {
-                if tx.optional(&INSERT, params![id, &name, &description, now]).await?.is_none() {
+                if tx
+                    .optional(&INSERT, params![id, &name, &description, now])
+                    .await?
+                    .is_none()
+                {
                     return Err(StoreError::Conflict("role_taken"));
                 }
                 settings::bump(tx).await
@@ -50,7 +54,12 @@ impl Store {
             let name: String = row.take()?;
             let (audience, description) = (row.take()?, row.take()?);
             if roles.last().is_none_or(|last| last.name != name) {
-                roles.push(Role { name, audience, permissions: Vec::new(), description });
+                roles.push(Role {
+                    name,
+                    audience,
+                    permissions: Vec::new(),
+                    description,
+                });
             }
             if let (Some(role), Some(permission)) = (roles.last_mut(), row.take::<Option<String>>()?) {
                 role.permissions.push(permission);
@@ -67,7 +76,9 @@ impl Store {
         let name = name.to_owned();
         self.database
             .write(Lane::Main, "role.remove", async move |tx| {
-                let Some(role) = find(tx, &name).await? else { return Ok(false) };
+                let Some(role) = find(tx, &name).await? else {
+                    return Ok(false);
+                };
                 for statement in [&REMOVE_PERMISSIONS, &REMOVE_HOLDERS, &REMOVE] {
                     tx.execute(statement, params![role]).await?;
                 }
@@ -92,7 +103,9 @@ impl Store {
         let audience = audience.map(str::to_owned);
         self.database
             .write(Lane::Main, "role.permit", async move |tx| {
-                let role = find(tx, &name).await?.ok_or(StoreError::Conflict("role_unknown"))?;
+                let role = find(tx, &name)
+                    .await?
+                    .ok_or(StoreError::Conflict("role_unknown"))?;
                 if let Some(audience) = &audience
                     && tx.execute(&BIND, params![role, audience]).await? == 0
                 {
@@ -110,7 +123,9 @@ impl Store {
         let (name, permission) = (role.to_owned(), permission.to_owned());
         self.database
             .write(Lane::Main, "role.forbid", async move |tx| {
-                let role = find(tx, &name).await?.ok_or(StoreError::Conflict("role_unknown"))?;
+                let role = find(tx, &name)
+                    .await?
+                    .ok_or(StoreError::Conflict("role_unknown"))?;
                 let removed = tx.execute(&FORBID, params![role, &permission]).await? == 1;
                 settings::bump(tx).await?;
                 Ok(removed)
@@ -138,7 +153,9 @@ impl Store {
         self.database
             .write(Lane::Main, "role.take", async move |tx| {
                 let user = find_user(tx, &sub).await?;
-                let role = find(tx, &name).await?.ok_or(StoreError::Conflict("role_unknown"))?;
+                let role = find(tx, &name)
+                    .await?
+                    .ok_or(StoreError::Conflict("role_unknown"))?;
                 let taken = tx.execute(&TAKE, params![user, role]).await? == 1;
                 settings::bump(tx).await?;
                 Ok(taken)
@@ -149,8 +166,10 @@ impl Store {
     /// The names of all roles of a user, whatever their audience.
     pub async fn roles_of(&self, user: Id) -> Result<Vec<String>, StoreError> {
         let rows = self.database.read(&OF_USER, params![user]).await?;
-        let mut names: Vec<String> =
-            rows.into_iter().map(|row| row.fields().take()).collect::<Result<_, _>>()?;
+        let mut names: Vec<String> = rows
+            .into_iter()
+            .map(|row| row.fields().take())
+            .collect::<Result<_, _>>()?;
         names.sort();
         Ok(names)
     }
@@ -174,17 +193,25 @@ impl Store {
 
 /// Give a role that exists; `false` when the user had it.
 pub(crate) async fn give(tx: Tx<'_>, user: Id, name: &str) -> Result<bool, StoreError> {
-    let role = find(tx, name).await?.ok_or(StoreError::Conflict("role_unknown"))?;
+    let role = find(tx, name)
+        .await?
+        .ok_or(StoreError::Conflict("role_unknown"))?;
     Ok(tx.execute(&GIVE, params![user, role]).await? == 1)
 }
 
 /// The role's handle. The row is locked, so that nobody removes the role meanwhile.
 async fn find(tx: Tx<'_>, name: &str) -> Result<Option<Id>, StoreError> {
-    tx.optional(&LOCK, params![name]).await?.map(|row| row.fields().take()).transpose()
+    tx.optional(&LOCK, params![name])
+        .await?
+        .map(|row| row.fields().take())
+        .transpose()
 }
 
 async fn find_user(tx: Tx<'_>, sub: &str) -> Result<Id, StoreError> {
-    let row = tx.optional(&FIND_USER, params![sub]).await?.ok_or(StoreError::Conflict("user_unknown"))?;
+    let row = tx
+        .optional(&FIND_USER, params![sub])
+        .await?
+        .ok_or(StoreError::Conflict("user_unknown"))?;
     row.fields().take()
 }
 
@@ -206,14 +233,20 @@ static LIST: Statement = Statement::new(
      ORDER BY r.name",
 );
 
-static LOCK: Statement =
-    Statement::new("role.lock", "UPDATE roles SET name = name WHERE name = $1 RETURNING id");
+static LOCK: Statement = Statement::new(
+    "role.lock",
+    "UPDATE roles SET name = name WHERE name = $1 RETURNING id",
+);
 
-static FIND_USER: Statement =
-    Statement::new("role.find_user", "SELECT id FROM users WHERE sub = $1 AND state <> 'deleted'");
+static FIND_USER: Statement = Statement::new(
+    "role.find_user",
+    "SELECT id FROM users WHERE sub = $1 AND state <> 'deleted'",
+);
 
-static REMOVE_PERMISSIONS: Statement =
-    Statement::new("role.remove_permissions", "DELETE FROM role_permissions WHERE role_id = $1");
+static REMOVE_PERMISSIONS: Statement = Statement::new(
+    "role.remove_permissions",
+    "DELETE FROM role_permissions WHERE role_id = $1",
+);
 
 static REMOVE_HOLDERS: Statement =
     Statement::new("role.remove_holders", "DELETE FROM user_roles WHERE role_id = $1");
@@ -233,16 +266,20 @@ static PERMIT: Statement = Statement::new(
      ON CONFLICT (role_id, permission) DO NOTHING",
 );
 
-static FORBID: Statement =
-    Statement::new("role.forbid", "DELETE FROM role_permissions WHERE role_id = $1 AND permission = $2");
+static FORBID: Statement = Statement::new(
+    "role.forbid",
+    "DELETE FROM role_permissions WHERE role_id = $1 AND permission = $2",
+);
 
 static GIVE: Statement = Statement::new(
     "role.give",
     "INSERT INTO user_roles (user_id, role_id) VALUES ($1, $2) ON CONFLICT (user_id, role_id) DO NOTHING",
 );
 
-static TAKE: Statement =
-    Statement::new("role.take", "DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2");
+static TAKE: Statement = Statement::new(
+    "role.take",
+    "DELETE FROM user_roles WHERE user_id = $1 AND role_id = $2",
+);
 
 static OF_USER: Statement = Statement::new(
     "role.of_user",

@@ -13,13 +13,19 @@ impl Store {
 
     /// Move the number by hand, so that everything cached is read again.
     pub async fn bump_settings_epoch(&self) -> Result<(), StoreError> {
-        self.database.write(Lane::Main, "settings.bump", async move |tx| bump(tx).await).await
+        self.database
+            .write(Lane::Main, "settings.bump", async move |tx| bump(tx).await)
+            .await
     }
 }
 
 /// Move the number inside the transaction of the change.
 pub(crate) async fn bump(tx: Tx<'_>) -> Result<(), StoreError> {
-    if tx.execute(&BUMP, params![]).await? == 1 { Ok(()) } else { Err(missing()) }
+    if tx.execute(&BUMP, params![]).await? == 1 {
+        Ok(())
+    } else {
+        Err(missing())
+    }
 }
 
 fn missing() -> StoreError {
@@ -28,7 +34,9 @@ fn missing() -> StoreError {
 
 static EPOCH: Statement = Statement::new("settings.epoch", "SELECT epoch FROM settings WHERE id = 1");
 
-static BUMP: Statement =
-    Statement::new("settings.bump", "UPDATE settings SET epoch = epoch + 1 WHERE id = 1");
+static BUMP: Statement = Statement::new(
+    "settings.bump",
+    "UPDATE settings SET epoch = epoch + 1 WHERE id = 1",
+);
 
 pub(crate) static STATEMENTS: [&Statement; 2] = [&EPOCH, &BUMP];

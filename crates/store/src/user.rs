@@ -94,7 +94,11 @@ impl Store {
             new.sub = crate::id::random_name()?;
         }
         let id = Id::new(now)?;
-        self.database.write(Lane::Main, "user.create", async move |tx| create(tx, id, &new, now).await).await
+        self.database
+            .write(Lane::Main, "user.create", async move |tx| {
+                create(tx, id, &new, now).await
+            })
+            .await
     }
 
     /// The user behind a canonical e-mail address, with what a login checks.
@@ -103,7 +107,11 @@ impl Store {
         row.map(|row| {
             let mut row = row.fields();
             let user = read_fields(&mut row)?;
-            Ok(LoginRecord { user, password_hash: row.take()?, password_changed_at: row.take()? })
+            Ok(LoginRecord {
+                user,
+                password_hash: row.take()?,
+                password_changed_at: row.take()?,
+            })
         })
         .transpose()
     }
@@ -120,25 +128,29 @@ impl Store {
             None => self.database.read(&LIST, params![limit]).await?,
             Some(sub) => self.database.read(&LIST_AFTER, params![sub, limit]).await?,
         };
-        rows.into_iter().map(|row| read_fields(&mut row.fields())).collect()
+        rows.into_iter()
+            .map(|row| read_fields(&mut row.fields()))
+            .collect()
     }
 
     /// Enable, disable or delete a user; `false` when there is no such user.
     ///
     /// Disabling and deleting take everything along in one transaction: sessions, families, revocation
     /// entries, audit. [`StoreError::Conflict`]: `user_deleted` when a tombstone should come back.
-    pub async fn set_user_state(
-        &self,
-        sub: &str,
-        state: UserState,
-        cut: &Cut,
-    ) -> Result<bool, StoreError> {
+    pub async fn set_user_state(&self, sub: &str, state: UserState, cut: &Cut) -> Result<bool, StoreError> {
         let (sub, cut) = (sub.to_owned(), cut.clone());
         self.database
             .write(Lane::Main, "user.set_state", async move |tx| {
-                let Some(user) = tx.optional(&SET_STATE, params![&sub, state.as_str(), cut.at]).await? else {
+                let Some(user) = tx
+                    .optional(&SET_STATE, params![&sub, state.as_str(), cut.at])
+                    .await?
+                else {
                     let known = tx.optional(&BY_SUB, params![&sub]).await?.is_some();
-                    return if known { Err(StoreError::Conflict("user_deleted")) } else { Ok(false) };
+                    return if known {
+                        Err(StoreError::Conflict("user_deleted"))
+                    } else {
+                        Ok(false)
+                    };
                 };
                 let user: Id = user.fields().take()?;
                 if state != UserState::Active {
@@ -156,7 +168,17 @@ impl Store {
 
 async fn create(tx: Tx<'_>, id: Id, new: &NewUser, now: i64) -> Result<User, StoreError> {
     let row = tx
-        .optional(&INSERT, params![id, &new.sub, new.name.as_deref(), &new.claims, &new.attributes, now])
+        .optional(
+            &INSERT,
+            params![
+                id,
+                &new.sub,
+                new.name.as_deref(),
+                &new.claims,
+                &new.attributes,
+                now
+            ],
+        )
         .await?;
     if row.is_none() {
         return Err(StoreError::Conflict("sub_taken"));
@@ -206,13 +228,19 @@ async fn take_down(tx: Tx<'_>, user: Id, sub: &str, cut: &Cut) -> Result<(), Sto
 
 /// What is personal goes; the row stays, so that the `sub` is never given again.
 async fn forget(tx: Tx<'_>, user: Id) -> Result<(), StoreError> {
-    for statement in [&FORGET_IDENTIFIERS, &FORGET_CREDENTIALS, &FORGET_ROLES, &FORGET_CLAIMS] {
+    for statement in [
+        &FORGET_IDENTIFIERS,
+        &FORGET_CREDENTIALS,
+        &FORGET_ROLES,
+        &FORGET_CLAIMS,
+    ] {
         tx.execute(statement, params![user]).await?;
     }
     Ok(())
 }
 
-fn read_fields(row: &mut Fields) -> Result<User, StoreError> {
+/// The columns of a user, in the order in which every statement names them.
+pub(crate) fn read_fields(row: &mut Fields) -> Result<User, StoreError> {
     Ok(User {
         id: row.take()?,
         sub: row.take()?,
@@ -282,11 +310,15 @@ static SET_STATE: Statement = Statement::new(
      WHERE sub = $1 AND (state <> 'deleted' OR state = $2) RETURNING id",
 );
 
-static FORGET_IDENTIFIERS: Statement =
-    Statement::new("user.forget_identifiers", "DELETE FROM identifiers WHERE user_id = $1");
+static FORGET_IDENTIFIERS: Statement = Statement::new(
+    "user.forget_identifiers",
+    "DELETE FROM identifiers WHERE user_id = $1",
+);
 
-static FORGET_CREDENTIALS: Statement =
-    Statement::new("user.forget_credentials", "DELETE FROM credentials WHERE user_id = $1");
+static FORGET_CREDENTIALS: Statement = Statement::new(
+    "user.forget_credentials",
+    "DELETE FROM credentials WHERE user_id = $1",
+);
 
 static FORGET_ROLES: Statement =
     Statement::new("user.forget_roles", "DELETE FROM user_roles WHERE user_id = $1");

@@ -7,11 +7,17 @@ use std::collections::BTreeMap;
 use crate::imports::{Imports, Module, name};
 
 /// The crates, by folder.
-pub const CRATES: &[&[&str]] =
-    &[&["jose"], &["oauth"], &["client", "store"], &["guard"], &["server", "gateway"], &["cli"]];
+pub(crate) const CRATES: &[&[&str]] = &[
+    &["jose"],
+    &["oauth"],
+    &["client", "store"],
+    &["guard"],
+    &["server", "gateway"],
+    &["cli"],
+];
 
 /// The modules of `server`. `lib` collects the routes.
-pub const SERVER: &[&[&str]] = &[
+pub(crate) const SERVER: &[&[&str]] = &[
     &["clock", "email", "log", "secret_file"],
     &["config", "master_key"],
     &["client", "listen", "password"],
@@ -22,17 +28,25 @@ pub const SERVER: &[&[&str]] = &[
     &["client_auth", "sender", "throttle", "token"],
     &["browser"],
     // The features. What two of them need moves up this table.
-    &["auth", "discovery", "health", "introspection", "jwks", "sweep", "upkeep"],
+    &[
+        "auth",
+        "discovery",
+        "health",
+        "introspection",
+        "jwks",
+        "sweep",
+        "upkeep",
+    ],
     &["lib"],
     &["serve"],
 ];
 
 /// The modules of `cli`. `folder::*` makes every child of a folder a module of that floor.
-pub const CLI: &[&[&str]] = &[
-    &["failure"],
+pub(crate) const CLI: &[&[&str]] = &[
+    &["failure", "moment", "plain"],
+    &["table"],
     &["output"],
     &["input"],
-    &["algorithm", "new_file"],
     &["key_file"],
     &["command::*"],
     &["command"],
@@ -40,7 +54,7 @@ pub const CLI: &[&[&str]] = &[
 ];
 
 /// The `carnet-…` crates that a manifest depends on, tests left out, by folder.
-pub fn house_dependencies(manifest: &str) -> Vec<String> {
+pub(crate) fn house_dependencies(manifest: &str) -> Vec<String> {
     let mut counts = false;
     let mut found = Vec::new();
     for line in manifest.lines().map(str::trim) {
@@ -49,10 +63,17 @@ pub fn house_dependencies(manifest: &str) -> Vec<String> {
             counts = section.ends_with("dependencies") && !section.ends_with("dev-dependencies");
             // `[dependencies.carnet-jose]`
             if let Some((table, package)) = section.rsplit_once("dependencies.") {
-                found.extend(package.strip_prefix("carnet-").filter(|_| !table.ends_with("dev-")).map(str::to_owned));
+                found.extend(
+                    package
+                        .strip_prefix("carnet-")
+                        .filter(|_| !table.ends_with("dev-"))
+                        .map(str::to_owned),
+                );
             }
         } else if counts && let Some(rest) = line.strip_prefix("carnet-") {
-            let end = rest.find(|char: char| !char.is_alphanumeric() && char != '-').unwrap_or(rest.len());
+            let end = rest
+                .find(|char: char| !char.is_alphanumeric() && char != '-')
+                .unwrap_or(rest.len());
             found.push(rest[..end].to_owned());
         }
     }
@@ -60,7 +81,7 @@ pub fn house_dependencies(manifest: &str) -> Vec<String> {
 }
 
 /// What is wrong with the dependencies of the crates, given as folder and manifest.
-pub fn crate_breaks(crates: &BTreeMap<String, String>) -> Vec<String> {
+pub(crate) fn crate_breaks(crates: &BTreeMap<String, String>) -> Vec<String> {
     let mut breaks = Vec::new();
     for (folder, manifest) in crates {
         let Some(floor) = floor_of(CRATES, folder) else {
@@ -70,7 +91,9 @@ pub fn crate_breaks(crates: &BTreeMap<String, String>) -> Vec<String> {
         for other in house_dependencies(manifest) {
             match floor_of(CRATES, &other) {
                 Some(below) if below < floor => {}
-                _ => breaks.push(format!("crates/{folder} depends on {other}, which is not below it")),
+                _ => breaks.push(format!(
+                    "crates/{folder} depends on {other}, which is not below it"
+                )),
             }
         }
     }
@@ -78,19 +101,25 @@ pub fn crate_breaks(crates: &BTreeMap<String, String>) -> Vec<String> {
 }
 
 /// What is wrong with the imports inside a crate.
-pub fn module_breaks(place: &str, floors: &[&[&str]], imports: &Imports) -> Vec<String> {
+pub(crate) fn module_breaks(place: &str, floors: &[&[&str]], imports: &Imports) -> Vec<String> {
     let mut breaks = Vec::new();
     for (from, targets) in imports {
         let house = lodging(floors, from);
         let Some(floor) = floor_of(floors, &house) else {
-            breaks.push(format!("{place}: module {house} has no floor: give it one in floors.rs"));
+            breaks.push(format!(
+                "{place}: module {house} has no floor: give it one in floors.rs"
+            ));
             continue;
         };
         for to in targets {
             let other = lodging(floors, to);
             let allowed = other == house || floor_of(floors, &other).is_some_and(|below| below < floor);
             if !allowed {
-                breaks.push(format!("{place}: {} imports {}, which is not below it", name(from), name(to)));
+                breaks.push(format!(
+                    "{place}: {} imports {}, which is not below it",
+                    name(from),
+                    name(to)
+                ));
             }
         }
     }
@@ -100,7 +129,11 @@ pub fn module_breaks(place: &str, floors: &[&[&str]], imports: &Imports) -> Vec<
 /// The name under which a module stands in the table: itself up to the first step, or the second inside a `folder::*`.
 fn lodging(floors: &[&[&str]], module: &Module) -> String {
     match module.as_slice() {
-        [folder, child, ..] if floors.iter().any(|row| row.contains(&format!("{folder}::*").as_str())) => {
+        [folder, child, ..]
+            if floors
+                .iter()
+                .any(|row| row.contains(&format!("{folder}::*").as_str())) =>
+        {
             format!("{folder}::{child}")
         }
         [first, ..] => first.clone(),
@@ -110,7 +143,10 @@ fn lodging(floors: &[&[&str]], module: &Module) -> String {
 
 fn floor_of(floors: &[&[&str]], house: &str) -> Option<usize> {
     let wide = house.split_once("::").map(|(folder, _)| format!("{folder}::*"));
-    floors.iter().position(|row| row.iter().any(|name| *name == house || Some(*name) == wide.as_deref()))
+    floors.iter().position(|row| {
+        row.iter()
+            .any(|name| *name == house || Some(*name) == wide.as_deref())
+    })
 }
 
 #[cfg(test)]
@@ -119,25 +155,42 @@ mod tests {
     use crate::imports::imports_of;
     use crate::source::Source;
 
-    const FLOORS: &[&[&str]] = &[&["config"], &["app"], &["auth", "token"], &["command::*"], &["lib"]];
+    const FLOORS: &[&[&str]] = &[
+        &["config"],
+        &["app"],
+        &["auth", "token"],
+        &["command::*"],
+        &["lib"],
+    ];
 
     fn breaks(files: &[(&str, &str)]) -> Vec<String> {
-        let sources: Vec<Source> =
-            files.iter().map(|(path, text)| Source::new(&format!("crates/x/src/{path}"), text)).collect();
+        let sources: Vec<Source> = files
+            .iter()
+            .map(|(path, text)| Source::new(&format!("crates/x/src/{path}"), text))
+            .collect();
         module_breaks("x", FLOORS, &imports_of(&sources.iter().collect::<Vec<_>>()))
     }
 
     #[test]
     fn imports_that_go_down_are_fine() {
         let files = [
-            ("lib.rs", "mod auth; use crate::auth::login; fn f() { token::g() }"),
+            (
+                "lib.rs",
+                "mod auth; use crate::auth::login; fn f() { token::g() }",
+            ),
             ("token.rs", "use crate::app::App;"),
             ("app.rs", "use crate::config::Config;"),
             ("config.rs", ""),
-            ("auth/mod.rs", "mod login; pub use login::login; use crate::{app::App, config};"),
+            (
+                "auth/mod.rs",
+                "mod login; pub use login::login; use crate::{app::App, config};",
+            ),
             ("auth/login.rs", "use crate::auth::answer::Answer;"),
             ("auth/answer.rs", ""),
-            ("command/jwt/mod.rs", "use crate::command::jwt::decode::Decode; use crate::app::App;"),
+            (
+                "command/jwt/mod.rs",
+                "use crate::command::jwt::decode::Decode; use crate::app::App;",
+            ),
             ("command/jwt/decode.rs", ""),
         ];
         assert_eq!(breaks(&files), Vec::<String>::new());
@@ -145,16 +198,34 @@ mod tests {
 
     #[test]
     fn imports_that_go_up_or_sideways_are_named() {
-        assert_eq!(breaks(&[("app.rs", "use crate::auth::A;"), ("auth.rs", "")]).len(), 1);
-        assert_eq!(breaks(&[("token.rs", "use crate::auth::A;"), ("auth.rs", "")]).len(), 1);
-        assert_eq!(breaks(&[("auth.rs", "use crate::router;"), ("lib.rs", "")]).len(), 1);
-        let commands = [("command/jwt.rs", "use crate::command::jwk::A;"), ("command/jwk.rs", "")];
-        assert_eq!(breaks(&commands), ["x: command::jwt imports command::jwk, which is not below it"]);
+        assert_eq!(
+            breaks(&[("app.rs", "use crate::auth::A;"), ("auth.rs", "")]).len(),
+            1
+        );
+        assert_eq!(
+            breaks(&[("token.rs", "use crate::auth::A;"), ("auth.rs", "")]).len(),
+            1
+        );
+        assert_eq!(
+            breaks(&[("auth.rs", "use crate::router;"), ("lib.rs", "")]).len(),
+            1
+        );
+        let commands = [
+            ("command/jwt.rs", "use crate::command::jwk::A;"),
+            ("command/jwk.rs", ""),
+        ];
+        assert_eq!(
+            breaks(&commands),
+            ["x: command::jwt imports command::jwk, which is not below it"]
+        );
     }
 
     #[test]
     fn a_module_without_a_floor_is_named() {
-        assert_eq!(breaks(&[("extra.rs", "")]), ["x: module extra has no floor: give it one in floors.rs"]);
+        assert_eq!(
+            breaks(&[("extra.rs", "")]),
+            ["x: module extra has no floor: give it one in floors.rs"]
+        );
     }
 
     #[test]
@@ -162,12 +233,30 @@ mod tests {
         let wrong = |folder: &str, manifest: &str| {
             crate_breaks(&BTreeMap::from([(folder.to_owned(), manifest.to_owned())])).len()
         };
-        assert_eq!(wrong("guard", "[dependencies]\ncarnet-client.workspace = true\ncarnet-jose = { path = \"x\" }"), 0);
-        assert_eq!(wrong("guard", "[dev-dependencies]\ncarnet-server.workspace = true"), 0);
-        assert_eq!(wrong("guard", "[dependencies]\ncarnet-server.workspace = true"), 1);
-        assert_eq!(wrong("store", "[build-dependencies]\ncarnet-client.workspace = true"), 1);
+        assert_eq!(
+            wrong(
+                "guard",
+                "[dependencies]\ncarnet-client.workspace = true\ncarnet-jose = { path = \"x\" }"
+            ),
+            0
+        );
+        assert_eq!(
+            wrong("guard", "[dev-dependencies]\ncarnet-server.workspace = true"),
+            0
+        );
+        assert_eq!(
+            wrong("guard", "[dependencies]\ncarnet-server.workspace = true"),
+            1
+        );
+        assert_eq!(
+            wrong("store", "[build-dependencies]\ncarnet-client.workspace = true"),
+            1
+        );
         assert_eq!(wrong("jose", "[dependencies.carnet-oauth]\nworkspace = true"), 1);
-        assert_eq!(wrong("jose", "[dev-dependencies.carnet-oauth]\nworkspace = true"), 0);
+        assert_eq!(
+            wrong("jose", "[dev-dependencies.carnet-oauth]\nworkspace = true"),
+            0
+        );
         assert_eq!(wrong("novelty", ""), 1);
     }
 }

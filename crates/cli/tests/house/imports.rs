@@ -5,30 +5,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::source::Source;
 
 /// A module, as its path from the root of its crate; the root itself is empty.
-pub type Module = Vec<String>;
+pub(crate) type Module = Vec<String>;
 
 /// Who imports whom inside one crate.
-pub type Imports = BTreeMap<Module, BTreeSet<Module>>;
+pub(crate) type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 /// The imports of one crate's shipped files. Every module is a key, also one that imports nothing.
-pub fn imports_of(sources: &[&Source]) -> Imports {
+pub(crate) fn imports_of(sources: &[&Source]) -> Imports {
     let modules: BTreeSet<Module> = sources.iter().filter_map(|source| module_of(source)).collect();
     let mut imports = Imports::new();
     for source in sources {
         let Some(module) = module_of(source) else { continue };
         let found = paths(&source.shipped_code(), &module, &modules);
-        let targets = found.iter().map(|path| nearest(path, &modules)).filter(|target| *target != module);
+        let targets = found
+            .iter()
+            .map(|path| nearest(path, &modules))
+            .filter(|target| *target != module);
         imports.entry(module.clone()).or_default().extend(targets);
     }
     imports
 }
 
 /// Import circles, each written `a -> b -> a`, each once.
-pub fn circles(imports: &Imports) -> Vec<String> {
+pub(crate) fn circles(imports: &Imports) -> Vec<String> {
     let mut found = BTreeSet::new();
     for start in imports.keys() {
         if let Some(way) = way_back(imports, start) {
-            let least = way.iter().enumerate().min_by_key(|(_, module)| (*module).clone()).map_or(0, |(at, _)| at);
+            let least = way
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, module)| (*module).clone())
+                .map_or(0, |(at, _)| at);
             let turned = way[least..].iter().chain(&way[..=least]);
             found.insert(turned.map(name).collect::<Vec<_>>().join(" -> "));
         }
@@ -38,8 +45,12 @@ pub fn circles(imports: &Imports) -> Vec<String> {
 
 /// How a module is written in a message.
 #[expect(clippy::ptr_arg, reason = "used as a function over &Module")]
-pub fn name(module: &Module) -> String {
-    if module.is_empty() { "lib".to_owned() } else { module.join("::") }
+pub(crate) fn name(module: &Module) -> String {
+    if module.is_empty() {
+        "lib".to_owned()
+    } else {
+        module.join("::")
+    }
 }
 
 /// The module that a file is.
@@ -76,7 +87,11 @@ fn way_back(imports: &Imports, start: &Module) -> Option<Vec<Module>> {
 
 /// The longest beginning of a path that is a module.
 fn nearest(path: &[String], modules: &BTreeSet<Module>) -> Module {
-    (0..=path.len()).rev().map(|end| path[..end].to_vec()).find(|beginning| modules.contains(beginning)).unwrap_or_default()
+    (0..=path.len())
+        .rev()
+        .map(|end| path[..end].to_vec())
+        .find(|beginning| modules.contains(beginning))
+        .unwrap_or_default()
 }
 
 /// Every path in the code that points into the crate, from the crate's root.
@@ -106,7 +121,10 @@ fn paths(code: &str, module: &Module, modules: &BTreeSet<Module>) -> Vec<Module>
             "crate" => (Vec::new(), at + 2),
             "self" if inline.is_empty() => (module.clone(), at + 2),
             "super" => {
-                let steps = tokens[at..].chunks(2).take_while(|pair| pair.first() == Some(&"super")).count();
+                let steps = tokens[at..]
+                    .chunks(2)
+                    .take_while(|pair| pair.first() == Some(&"super"))
+                    .count();
                 let up = steps.saturating_sub(inline.len());
                 if up == 0 {
                     continue;
@@ -132,18 +150,28 @@ fn follow(tokens: &[&str], at: usize, so_far: &[String], found: &mut Vec<Module>
         Some("{") => {
             let mut at = at + 1;
             while at < tokens.len() && tokens[at] != "}" {
-                at = if tokens[at] == "," { at + 1 } else { follow(tokens, at, so_far, found) };
+                at = if tokens[at] == "," {
+                    at + 1
+                } else {
+                    follow(tokens, at, so_far, found)
+                };
             }
             at + 1
         }
-        Some(word) if word.starts_with(|first: char| first.is_alphabetic() || first == '_') && word != "self" => {
+        Some(word)
+            if word.starts_with(|first: char| first.is_alphabetic() || first == '_') && word != "self" =>
+        {
             let path: Module = so_far.iter().cloned().chain([word.to_owned()]).collect();
             if tokens.get(at + 1) == Some(&"::") {
                 return follow(tokens, at + 2, &path, found);
             }
             found.push(path);
             // `name as other`
-            if tokens.get(at + 1) == Some(&"as") { at + 3 } else { at + 1 }
+            if tokens.get(at + 1) == Some(&"as") {
+                at + 3
+            } else {
+                at + 1
+            }
         }
         _ => {
             found.push(so_far.to_vec());
@@ -157,8 +185,14 @@ fn tokens(code: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut rest = code.trim_start();
     while let Some(first) = rest.chars().next() {
-        let word = rest.find(|char: char| !char.is_alphanumeric() && char != '_').unwrap_or(rest.len());
-        let length = if rest.starts_with("::") { 2 } else { word.max(first.len_utf8()) };
+        let word = rest
+            .find(|char: char| !char.is_alphanumeric() && char != '_')
+            .unwrap_or(rest.len());
+        let length = if rest.starts_with("::") {
+            2
+        } else {
+            word.max(first.len_utf8())
+        };
         tokens.push(&rest[..length]);
         rest = rest[length..].trim_start();
     }
@@ -170,14 +204,18 @@ mod tests {
     use super::*;
 
     fn read(files: &[(&str, &str)]) -> Imports {
-        let sources: Vec<Source> =
-            files.iter().map(|(path, text)| Source::new(&format!("crates/made_up/src/{path}"), text)).collect();
+        let sources: Vec<Source> = files
+            .iter()
+            .map(|(path, text)| Source::new(&format!("crates/made_up/src/{path}"), text))
+            .collect();
         imports_of(&sources.iter().collect::<Vec<_>>())
     }
 
     fn arrows(files: &[(&str, &str)]) -> Vec<String> {
         let imports = read(files);
-        let arrows = imports.iter().flat_map(|(from, to)| to.iter().map(move |to| format!("{}>{}", name(from), name(to))));
+        let arrows = imports
+            .iter()
+            .flat_map(|(from, to)| to.iter().map(move |to| format!("{}>{}", name(from), name(to))));
         arrows.collect()
     }
 
@@ -185,13 +223,24 @@ mod tests {
     fn every_way_to_write_an_import_is_seen() {
         let files = [
             ("lib.rs", "mod a; mod b; pub use b::Thing; mod e;"),
-            ("a.rs", "use crate::{b::{self, c::{Deep, Other}}, e as f}; // crate::d"),
+            (
+                "a.rs",
+                "use crate::{b::{self, c::{Deep, Other}}, e as f}; // crate::d",
+            ),
             ("b/mod.rs", "mod c; mod d;"),
             ("b/c.rs", "use super::d::X; fn f() { crate::e::g(\"crate::a\") }"),
             ("b/d.rs", "mod inner { use super::Y; use super::super::c::Z; }"),
             ("e.rs", "#[cfg(test)] mod tests { use crate::a::Q; }"),
         ];
-        let expected = ["lib>b", "a>b", "a>b::c", "a>e", "b::c>b::d", "b::c>e", "b::d>b::c"];
+        let expected = [
+            "lib>b",
+            "a>b",
+            "a>b::c",
+            "a>e",
+            "b::c>b::d",
+            "b::c>e",
+            "b::d>b::c",
+        ];
         assert_eq!(arrows(&files), expected);
     }
 
@@ -209,7 +258,10 @@ mod tests {
 
     #[test]
     fn a_mod_rs_that_leads_and_serves_is_a_circle() {
-        let files = [("a/mod.rs", "mod b; fn f() { b::g() }"), ("a/b.rs", "use super::Shared;")];
+        let files = [
+            ("a/mod.rs", "mod b; fn f() { b::g() }"),
+            ("a/b.rs", "use super::Shared;"),
+        ];
         assert_eq!(circles(&read(&files)), ["a -> a::b -> a"]);
     }
 }

@@ -15,11 +15,19 @@ use crate::source::Source;
 use crate::tree::{generated, manifests, root, sources};
 
 fn assert_none(broken: &[String]) {
-    assert!(broken.is_empty(), "{} times:\n{}\n", broken.len(), broken.join("\n"));
+    assert!(
+        broken.is_empty(),
+        "{} times:\n{}\n",
+        broken.len(),
+        broken.join("\n")
+    );
 }
 
 fn of_crate<'a>(sources: &'a [Source], folder: &str) -> Vec<&'a Source> {
-    sources.iter().filter(|source| source.place().is_some_and(|(place, _)| place == folder)).collect()
+    sources
+        .iter()
+        .filter(|source| source.place().is_some_and(|(place, _)| place == folder))
+        .collect()
 }
 
 #[test]
@@ -41,7 +49,11 @@ fn no_crate_has_a_circle_of_imports() {
     let mut broken = Vec::new();
     for folder in manifests().keys() {
         let found = circles(&imports_of(&of_crate(&sources, folder)));
-        broken.extend(found.into_iter().map(|circle| format!("crates/{folder}: {circle}")));
+        broken.extend(
+            found
+                .into_iter()
+                .map(|circle| format!("crates/{folder}: {circle}")),
+        );
     }
     assert_none(&broken);
 }
@@ -49,9 +61,15 @@ fn no_crate_has_a_circle_of_imports() {
 #[test]
 fn every_file_keeps_the_rules() {
     let sources = sources();
-    assert!(sources.len() > 50, "the tree was not found: {} files", sources.len());
-    let broken: Vec<String> =
-        sources.iter().flat_map(|source| RULES.iter().flat_map(|rule| findings(rule, source))).collect();
+    assert!(
+        sources.len() > 50,
+        "the tree was not found: {} files",
+        sources.len()
+    );
+    let broken: Vec<String> = sources
+        .iter()
+        .flat_map(|source| RULES.iter().flat_map(|rule| findings(rule, source)))
+        .collect();
     assert_none(&broken);
 }
 
@@ -63,7 +81,9 @@ fn every_excuse_is_needed() {
         let check = RULES.iter().find(|(name, _)| name == rule);
         let source = sources.iter().find(|source| source.path == *path);
         if !matches!((check, source), (Some(check), Some(source)) if !check.1(source).is_empty()) {
-            idle.push(format!("{path} keeps the rule `{rule}` by now: take its excuse away"));
+            idle.push(format!(
+                "{path} keeps the rule `{rule}` by now: take its excuse away"
+            ));
         }
     }
     assert_none(&idle);
@@ -71,7 +91,9 @@ fn every_excuse_is_needed() {
 
 #[test]
 fn decisions_are_numbered_without_gaps() {
-    assert_none(&decisions::breaks(&tree::names_in(&root().join("docs/decisions"))));
+    assert_none(&decisions::breaks(&tree::names_in(
+        &root().join("docs/decisions"),
+    )));
 }
 
 #[test]

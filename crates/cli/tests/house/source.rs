@@ -1,42 +1,58 @@
 //! A Rust file as the house looks at it: code without words, words without code.
 
 /// One file of the tree.
-pub struct Source {
+pub(crate) struct Source {
     /// Where it is, from the root of the workspace, with `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// Everything in it.
-    pub text: String,
+    pub(crate) text: String,
     /// Its code: comments and the insides of literals are blanks, line breaks stay.
-    pub code: String,
+    pub(crate) code: String,
     /// Its string literals, with the line each begins on.
-    pub literals: Vec<(usize, String)>,
+    pub(crate) literals: Vec<(usize, String)>,
     /// Its comments, with the line each begins on.
-    pub comments: Vec<(usize, String)>,
+    pub(crate) comments: Vec<(usize, String)>,
 }
 
 impl Source {
-    pub fn new(path: &str, text: &str) -> Self {
-        let mut reader = Reader { chars: text.chars().collect(), at: 0, line: 1, ..Reader::default() };
+    pub(crate) fn new(path: &str, text: &str) -> Self {
+        let mut reader = Reader {
+            chars: text.chars().collect(),
+            at: 0,
+            line: 1,
+            ..Reader::default()
+        };
         while reader.at < reader.chars.len() {
             reader.step();
         }
-        let Reader { code, literals, comments, .. } = reader;
-        Self { path: path.to_owned(), text: text.to_owned(), code, literals, comments }
+        let Reader {
+            code,
+            literals,
+            comments,
+            ..
+        } = reader;
+        Self {
+            path: path.to_owned(),
+            text: text.to_owned(),
+            code,
+            literals,
+            comments,
+        }
     }
 
     /// The crate folder and what follows it: `crates/jose/src/key/rsa.rs` is `("jose", "src/key/rsa.rs")`.
-    pub fn place(&self) -> Option<(&str, &str)> {
+    pub(crate) fn place(&self) -> Option<(&str, &str)> {
         self.path.strip_prefix("crates/")?.split_once('/')
     }
 
     /// Whether it is compiled into what we ship.
-    pub fn is_shipped(&self) -> bool {
+    pub(crate) fn is_shipped(&self) -> bool {
         let inside = self.place().is_some_and(|(_, rest)| rest.starts_with("src/"));
         inside && !self.path.ends_with("/tests.rs") && !self.path.contains("/tests/")
     }
 
     /// Its code without what stands under `#[cfg(test)]`.
-    pub fn shipped_code(&self) -> String {
+    pub(crate) fn shipped_code(&self) -> String {
         without_tests(&self.code)
     }
 }
@@ -54,7 +70,11 @@ fn without_tests(code: &str) -> String {
         let mut depth = 0;
         for char in &mut chars[at..] {
             at += 1;
-            let seen = if *char == '\n' { '\n' } else { std::mem::replace(char, ' ') };
+            let seen = if *char == '\n' {
+                '\n'
+            } else {
+                std::mem::replace(char, ' ')
+            };
             depth += i32::from(seen == '{') - i32::from(seen == '}');
             if depth == 0 && (seen == ';' || seen == '}') {
                 break;
@@ -204,7 +224,10 @@ fn words_and_code_are_told_apart() {
         "crates/jose/src/x.rs",
         "let a = \"crate::b // no\"; // crate::c\nlet d: &'static str = r#\"e \"f\" \"#; let g = '\"'; /* h /* i */ j */ let k = b'\\'';\nl()",
     );
-    assert_eq!(source.literals, [(1, "crate::b // no".to_owned()), (2, "e \"f\" ".to_owned())]);
+    assert_eq!(
+        source.literals,
+        [(1, "crate::b // no".to_owned()), (2, "e \"f\" ".to_owned())]
+    );
     assert_eq!(source.comments[0], (1, "// crate::c".to_owned()));
     assert!(source.comments[1].1.contains("h /* i */ j"));
     assert!(!source.code.contains("crate"), "{}", source.code);

@@ -5,14 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::source::Source;
 
 /// The page, from the files of the tree.
-pub fn page(sources: &[Source]) -> String {
+pub(crate) fn page(sources: &[Source]) -> String {
     let paths: BTreeSet<&str> = sources.iter().map(|source| source.path.as_str()).collect();
     let mut documents: BTreeMap<(u8, u32, String), Vec<Row>> = BTreeMap::new();
     for source in sources.iter().filter(|source| source.is_shipped()) {
-        for entry in spec_line(&source.text).split(" · ").map(str::trim).filter(|entry| !entry.is_empty()) {
+        for entry in spec_line(&source.text)
+            .split(" · ")
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+        {
             let (document, part) = split(entry);
             let tests = tests_of(source, &document, &paths);
-            let row = Row { part, module: source.path.clone(), tests };
+            let row = Row {
+                part,
+                module: source.path.clone(),
+                tests,
+            };
             documents.entry(rank(&document)).or_default().push(row);
         }
     }
@@ -22,7 +30,10 @@ pub fn page(sources: &[Source]) -> String {
     );
     for ((_, _, document), mut rows) in documents {
         rows.sort_by(|one, other| (&one.module, &one.part).cmp(&(&other.module, &other.part)));
-        page.push_str(&format!("\n## {}\n\n| part | module | test |\n|---|---|---|\n", linked(&document)));
+        page.push_str(&format!(
+            "\n## {}\n\n| part | module | test |\n|---|---|---|\n",
+            linked(&document)
+        ));
         for row in rows {
             page.push_str(&format!("| {} | `{}` | {} |\n", row.part, row.module, row.tests));
         }
@@ -38,27 +49,57 @@ struct Row {
 
 /// What follows `//! Spec:`, on its line and those that go on from it.
 fn spec_line(text: &str) -> String {
-    let opening = text.lines().take_while(|line| line.starts_with("//!")).map(|line| line[3..].trim());
-    let from_spec = opening.skip_while(|line| !line.starts_with("Spec:")).take_while(|line| !line.is_empty());
-    from_spec.collect::<Vec<_>>().join(" ").trim_start_matches("Spec:").trim().replace('|', "\\|")
+    let opening = text
+        .lines()
+        .take_while(|line| line.starts_with("//!"))
+        .map(|line| line[3..].trim());
+    let from_spec = opening
+        .skip_while(|line| !line.starts_with("Spec:"))
+        .take_while(|line| !line.is_empty());
+    from_spec
+        .collect::<Vec<_>>()
+        .join(" ")
+        .trim_start_matches("Spec:")
+        .trim()
+        .replace('|', "\\|")
 }
 
 /// `RFC 6750 §2.1 (header), §3` is the document `RFC 6750` and the part `§2.1 (header), §3`.
 fn split(entry: &str) -> (String, String) {
-    let end = [" §", " (", ", "].iter().filter_map(|mark| entry.find(mark)).min().unwrap_or(entry.len());
-    let rfc = entry.strip_prefix("RFC ").map(|rest| rest.find(|char: char| !char.is_ascii_alphanumeric()).unwrap_or(rest.len()) + 4);
+    let end = [" §", " (", ", "]
+        .iter()
+        .filter_map(|mark| entry.find(mark))
+        .min()
+        .unwrap_or(entry.len());
+    let rfc = entry.strip_prefix("RFC ").map(|rest| {
+        rest.find(|char: char| !char.is_ascii_alphanumeric())
+            .unwrap_or(rest.len())
+            + 4
+    });
     let end = rfc.unwrap_or(end).min(end);
-    (entry[..end].to_owned(), entry[end..].trim_start_matches(',').trim().to_owned())
+    (
+        entry[..end].to_owned(),
+        entry[end..].trim_start_matches(',').trim().to_owned(),
+    )
 }
 
 /// RFCs by number, then the others by name.
 fn rank(document: &str) -> (u8, u32, String) {
-    let number = document.strip_prefix("RFC ").and_then(|number| number.parse().ok());
-    (u8::from(number.is_none()), number.unwrap_or_default(), document.to_owned())
+    let number = document
+        .strip_prefix("RFC ")
+        .and_then(|number| number.parse().ok());
+    (
+        u8::from(number.is_none()),
+        number.unwrap_or_default(),
+        document.to_owned(),
+    )
 }
 
 fn linked(document: &str) -> String {
-    match document.strip_prefix("RFC ").filter(|number| number.parse::<u32>().is_ok()) {
+    match document
+        .strip_prefix("RFC ")
+        .filter(|number| number.parse::<u32>().is_ok())
+    {
         Some(number) => format!("[{document}](https://www.rfc-editor.org/rfc/rfc{number})"),
         None => document.to_owned(),
     }
@@ -70,16 +111,34 @@ fn tests_of(source: &Source, document: &str, paths: &BTreeSet<&str>) -> String {
     if source.code.contains("#[cfg(test)]") {
         let folder = source.path.trim_end_matches(".rs").trim_end_matches("/mod");
         let beside = format!("{folder}/tests.rs");
-        found.push(if paths.contains(beside.as_str()) { format!("`{beside}`") } else { "in the module".to_owned() });
+        found.push(if paths.contains(beside.as_str()) {
+            format!("`{beside}`")
+        } else {
+            "in the module".to_owned()
+        });
     }
     if let Some((folder, rest)) = source.place() {
-        let steps: Vec<&str> = rest.trim_start_matches("src/").trim_end_matches(".rs").split('/').collect();
-        let names = steps.iter().filter(|step| **step != "mod").map(|step| format!("crates/{folder}/tests/spec/{step}.rs"));
-        let rfc = format!("crates/{folder}/tests/{}.rs", document.to_lowercase().replace(' ', ""));
+        let steps: Vec<&str> = rest
+            .trim_start_matches("src/")
+            .trim_end_matches(".rs")
+            .split('/')
+            .collect();
+        let names = steps
+            .iter()
+            .filter(|step| **step != "mod")
+            .map(|step| format!("crates/{folder}/tests/spec/{step}.rs"));
+        let rfc = format!(
+            "crates/{folder}/tests/{}.rs",
+            document.to_lowercase().replace(' ', "")
+        );
         let others = names.chain([rfc]).filter(|path| paths.contains(path.as_str()));
         found.extend(others.map(|path| format!("`{path}`")));
     }
-    if found.is_empty() { "through its users".to_owned() } else { found.join(", ") }
+    if found.is_empty() {
+        "through its users".to_owned()
+    } else {
+        found.join(", ")
+    }
 }
 
 #[cfg(test)]
@@ -89,14 +148,26 @@ mod tests {
     #[test]
     fn a_spec_line_becomes_rows() {
         let files = [
-            ("crates/oauth/src/bearer.rs", "//! Bearer.\n//!\n//! Spec: RFC 6750 §2.1 (header), §3 · WHATWG Fetch (CORS)\n#[cfg(test)]\nmod tests {}"),
-            ("crates/server/src/auth/login.rs", "//! Login.\n//!\n//! Spec: RFC 6749 §5.1 ·\n//! RFC 6750\n"),
-            ("crates/server/tests/spec/login.rs", "//! Login.\n//!\n//! Spec: RFC 1\n"),
+            (
+                "crates/oauth/src/bearer.rs",
+                "//! Bearer.\n//!\n//! Spec: RFC 6750 §2.1 (header), §3 · WHATWG Fetch (CORS)\n#[cfg(test)]\nmod tests {}",
+            ),
+            (
+                "crates/server/src/auth/login.rs",
+                "//! Login.\n//!\n//! Spec: RFC 6749 §5.1 ·\n//! RFC 6750\n",
+            ),
+            (
+                "crates/server/tests/spec/login.rs",
+                "//! Login.\n//!\n//! Spec: RFC 1\n",
+            ),
             ("crates/server/src/app.rs", "//! App.\n\nlet spec = 1;"),
         ];
         let sources: Vec<Source> = files.iter().map(|(path, text)| Source::new(path, text)).collect();
         let page = page(&sources);
-        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("## ") || line.contains("`crates")).collect();
+        let rows: Vec<&str> = page
+            .lines()
+            .filter(|line| line.starts_with("## ") || line.contains("`crates"))
+            .collect();
         assert_eq!(
             rows,
             [
@@ -116,6 +187,9 @@ mod tests {
         assert_eq!(split("RFC 7591"), ("RFC 7591".to_owned(), String::new()));
         assert_eq!(split("RFC 6265bis §4.1").0, "RFC 6265bis");
         assert_eq!(split("NIST SP 800-63B §3.1").0, "NIST SP 800-63B");
-        assert_eq!(split("RFC 6749 appendix B"), ("RFC 6749".to_owned(), "appendix B".to_owned()));
+        assert_eq!(
+            split("RFC 6749 appendix B"),
+            ("RFC 6749".to_owned(), "appendix B".to_owned())
+        );
     }
 }

@@ -26,13 +26,14 @@ pub(super) struct Granted<'a> {
     pub(super) client: &'a Client,
     pub(super) family: &'a Family,
     pub(super) scope: ScopeSet,
+    /// When the user proved who they are, in milliseconds.
+    pub(super) auth_time: i64,
 }
 
 /// Mints the access token and answers with it and the family's newest refresh token.
 pub(super) async fn tokens(app: &App, granted: Granted<'_>) -> Result<Response, Failure> {
-    let Granted { user, client, family, scope } = granted;
+    let Granted { user, client, family, scope, auth_time } = granted;
     let access = app.store.access_of(user.id, &family.audience).await?;
-    let auth_time = family.auth_time;
     let minted = access::mint(app, Approved { user, client, family, scope: scope.clone(), access, auth_time })?;
     let refresh_token = refresh::write(app, family)?;
     let in_body = client.refresh_token_in == RefreshTokenIn::Body;

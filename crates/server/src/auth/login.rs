@@ -66,6 +66,7 @@ async fn begin(app: &App, caller: &Caller, (record, attempt): (&LoginRecord, &At
     let user = &record.user;
     let login = NewLogin {
         user: user.id,
+        password_changed_at: record.password_changed_at,
         client_id: wanted.client.id.clone(),
         scope: wanted.scope.to_string(),
         audience: wanted.audience.to_owned(),
@@ -80,7 +81,7 @@ async fn begin(app: &App, caller: &Caller, (record, attempt): (&LoginRecord, &At
     // None: disabled, or given another password, since it was looked up.
     let family = app.store.begin_session(&login, app.now()).await?.ok_or_else(invalid_credentials)?;
     app.store.refund_attempt(&attempt.shared).await?;
-    let granted = Granted { user, client: wanted.client, family: &family, scope: wanted.scope };
+    let granted = Granted { user, client: wanted.client, family: &family, scope: wanted.scope, auth_time: app.now() };
     let mut response = answer::tokens(app, granted).await?;
     answer::set_device_cookie(app, &mut response, &device::write(app, &user.sub)?)?;
     Ok(response)

@@ -4,7 +4,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use carnet_store::{AuditAction, Cut, Reason, Strength, User};
+use carnet_store::{AuditAction, Reason, Strength, User};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
@@ -72,13 +72,13 @@ pub(super) async fn logout(
 async fn end(app: &App, caller: &Caller, proven: Proven, (mode, strength): (Mode, Strength)) -> Result<(), Failure> {
     let mut audit = caller.did(&proven.user.sub, AuditAction::Logout, &proven.sid);
     audit.session.clone_from(&proven.sid);
-    let cut = Cut { entry_ttl_ms: app.entry_ttl_ms(), reason: Reason::Logout, audit };
+    let cut = app.cut(Reason::Logout, audit);
     match mode {
         Mode::Session => {
-            app.store.end_session(&proven.sid, strength, proven.jti.as_deref(), app.now(), &cut).await?;
+            app.store.end_session(&proven.sid, strength, proven.jti.as_deref(), &cut).await?;
         }
         Mode::Everywhere => {
-            app.store.end_sessions_of(proven.user.id, strength, None, app.now(), &cut).await?;
+            app.store.end_sessions_of(proven.user.id, strength, None, &cut).await?;
         }
     }
     Ok(())

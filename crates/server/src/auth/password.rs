@@ -1,7 +1,7 @@
 //! `POST /auth/password`: the old password for a new one; every other session of the user ends.
 
 use axum::extract::State;
-use carnet_store::{AuditAction, Cut, Reason};
+use carnet_store::{AuditAction, Reason};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
@@ -46,8 +46,8 @@ pub(super) async fn change(
     }
     let hash = app.hasher.hash(new).await.map_err(|full| overloaded(full.retry_after))?;
     let audit = caller.did(&user.sub, AuditAction::PasswordChange, &user.sub);
-    let cut = Cut { entry_ttl_ms: app.entry_ttl_ms(), reason: Reason::PasswordChanged, audit };
-    app.store.set_password(&user.sub, &hash, presented.claims.sid.as_deref(), app.now(), &cut).await?;
+    let cut = app.cut(Reason::PasswordChanged, audit);
+    app.store.set_password(&user.sub, &hash, presented.claims.sid.as_deref(), &cut).await?;
     app.store.clear_throttles(&attempt.personal).await?;
     Ok(StatusCode::NO_CONTENT)
 }

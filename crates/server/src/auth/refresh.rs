@@ -5,7 +5,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use carnet_oauth::scope::ScopeSet;
-use carnet_store::{AuditAction, Family, FamilyRecord, Rotated, User, UserState};
+use carnet_store::{AuditAction, Family, FamilyRecord, Reason, Rotated, User, UserState};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
@@ -57,8 +57,8 @@ async fn rotate(app: &App, caller: &Caller, headers: &HeaderMap, request: &Refre
     let scope = narrowed(&family, client, request.scope.as_deref())?;
 
     let theft = caller.was_refused(&user.sub, AuditAction::RefreshReuse, &family.fam, "refresh_token_reused");
-    let grace = client.refresh_grace.millis();
-    let rotated = app.store.rotate(token.fam, token.generation, app.now(), (grace, app.entry_ttl_ms()), &theft).await?;
+    let theft = app.cut(Reason::Reuse, theft);
+    let rotated = app.store.rotate(token.fam, token.generation, client.refresh_grace.millis(), &theft).await?;
     match rotated {
         Rotated::Fresh(family) | Rotated::Same(family) => granted(app, &user, client, &family, scope).await,
         Rotated::Reused(family) => {
@@ -71,7 +71,8 @@ async fn rotate(app: &App, caller: &Caller, headers: &HeaderMap, request: &Refre
 }
 
 async fn granted(app: &App, user: &User, client: &Client, family: &Family, scope: ScopeSet) -> Result<Response, Failure> {
-    answer::tokens(app, Granted { user, client, family, scope }).await
+    let session = app.store.session(&family.sid).await?.ok_or_else(invalid)?;
+    answer::tokens(app, Granted { user, client, family, scope, auth_time: session.auth_time }).await
 }
 
 /// The token and the way it came: a cookie or a body, never both.

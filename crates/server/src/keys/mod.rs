@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use carnet_jose::{Algorithm, AnySigningKey, AnyVerifyingKey, Jwk, KeySet, KeySource, RotatingKeys, Signer, TokenType, base64url, primitive};
-use carnet_store::{AuditAction, KeyState, NewAudit, Outcome, SigningKeyRow, Store, StoreError};
+use carnet_store::{AuditAction, KeyState, NewAudit, SigningKeyRow, Store, StoreError};
 
 use crate::app::OpenError;
 use crate::client::Directory;
@@ -218,15 +218,5 @@ impl Step {
 }
 
 fn by_schedule(action: AuditAction, kid: &str) -> NewAudit {
-    NewAudit {
-        actor: "system".to_owned(),
-        action,
-        object: kid.to_owned(),
-        outcome: Outcome::Success,
-        code: String::new(),
-        address: String::new(),
-        session: String::new(),
-        correlation: String::new(),
-        details: "{}".to_owned(),
-    }
+    NewAudit::success("system", action, kid)
 }

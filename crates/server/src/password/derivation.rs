@@ -20,7 +20,10 @@ pub(super) struct Memory {
 impl Memory {
     /// Keeps up to this many KiB between two hashes.
     pub(super) fn new(keep_kib: u32) -> Self {
-        Self { blocks: Vec::new(), keep: keep_kib as usize }
+        Self {
+            blocks: Vec::new(),
+            keep: keep_kib as usize,
+        }
     }
 
     /// Gives everything back to the system.
@@ -38,7 +41,13 @@ impl Memory {
     ) -> Option<Zeroizing<Vec<u8>>> {
         let mut out = Zeroizing::new(vec![0; length]);
         match scheme {
-            Scheme::Argon2 { algorithm, version, memory_kib, iterations, parallelism } => {
+            Scheme::Argon2 {
+                algorithm,
+                version,
+                memory_kib,
+                iterations,
+                parallelism,
+            } => {
                 let params = Params::new(memory_kib, iterations, parallelism, Some(length)).ok()?;
                 let blocks = self.blocks(params.block_count());
                 let argon2 = Argon2::new(algorithm, version, params);
@@ -55,10 +64,16 @@ impl Memory {
                 let params = scrypt::Params::new(log_n, r, p).ok()?;
                 scrypt::scrypt(password, salt, &params, &mut out).ok()?;
             }
-            Scheme::Pbkdf2 { digest: Digest::Sha256, iterations } => {
+            Scheme::Pbkdf2 {
+                digest: Digest::Sha256,
+                iterations,
+            } => {
                 pbkdf2_hmac::<Sha256>(password, salt, iterations, &mut out);
             }
-            Scheme::Pbkdf2 { digest: Digest::Sha512, iterations } => {
+            Scheme::Pbkdf2 {
+                digest: Digest::Sha512,
+                iterations,
+            } => {
                 pbkdf2_hmac::<Sha512>(password, salt, iterations, &mut out);
             }
         }

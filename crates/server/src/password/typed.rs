@@ -7,26 +7,14 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-use super::strength::{PasswordPolicy, PasswordRefused};
+use super::refused::PasswordRefused;
 
 /// A password in NFC, wiped from memory when it is dropped and never shown.
 pub struct Password(Zeroizing<String>);
 
 impl Password {
-    /// A password somebody wants to set: long enough, strong enough, not known as breached.
-    ///
-    /// `about` is what the account says of its owner (e-mail, name): a password made of it is weak.
-    pub fn for_new(typed: &str, policy: &PasswordPolicy, about: &[&str]) -> Result<Self, PasswordRefused> {
-        let password = Self::for_verify(typed)?;
-        if password.0.len() < MIN_BYTES {
-            return Err(PasswordRefused::TooShort);
-        }
-        policy.judge(&password.0, about)?;
-        Ok(password)
-    }
-
-    /// A password somebody logs in with: anything short enough to be hashed, never cut.
-    pub fn for_verify(typed: &str) -> Result<Self, PasswordRefused> {
+    /// A password that somebody logs in with: anything short enough to be hashed, never cut.
+    pub fn to_verify(typed: &str) -> Result<Self, PasswordRefused> {
         if typed.len() > MAX_TYPED_BYTES {
             return Err(PasswordRefused::TooLong);
         }
@@ -37,6 +25,10 @@ impl Password {
             return Err(PasswordRefused::TooLong);
         }
         Ok(Self(normal))
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.0
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -50,7 +42,6 @@ impl fmt::Debug for Password {
     }
 }
 
-const MIN_BYTES: usize = 8;
 const MAX_BYTES: usize = 1024;
 /// Decomposed text shrinks in NFC; this much may come in before it is normalised.
 const MAX_TYPED_BYTES: usize = 3 * MAX_BYTES;

@@ -11,7 +11,7 @@ use carnet_server::app::App;
 use carnet_server::clock::FrozenClock;
 use carnet_server::config;
 use carnet_server::listen::PeerAddr;
-use carnet_store::{AuditRow, Cut, NewAudit, NewUser, Reason, Store, StoreConfig, User, UserState};
+use carnet_store::{AuditAction, AuditRow, Cut, NewAudit, NewUser, Reason, Store, StoreConfig, User, UserState};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -126,22 +126,12 @@ impl Server {
 
     pub(crate) async fn set_state(&self, email: &str, state: UserState) {
         let sub = self.user(email).await.sub;
-        assert!(self.app.store.set_user_state(&sub, state, self.app_now(), &self.cut(Reason::UserDisabled)).await.unwrap());
+        assert!(self.app.store.set_user_state(&sub, state, &self.cut(Reason::UserDisabled)).await.unwrap());
     }
 
     pub(crate) fn cut(&self, reason: Reason) -> Cut {
-        let audit = NewAudit {
-            actor: "cli".to_owned(),
-            action: carnet_store::AuditAction::Revoke,
-            object: String::new(),
-            outcome: carnet_store::Outcome::Success,
-            code: String::new(),
-            address: String::new(),
-            session: String::new(),
-            correlation: String::new(),
-            details: "{}".to_owned(),
-        };
-        Cut { entry_ttl_ms: self.app.entry_ttl_ms(), reason, audit }
+        let audit = NewAudit::success("cli", AuditAction::Revoke, "");
+        self.app.cut(reason, audit)
     }
 
     pub(crate) async fn audit(&self) -> Vec<AuditRow> {

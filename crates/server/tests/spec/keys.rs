@@ -44,7 +44,7 @@ async fn a_revoked_key_is_gone_at_once_with_everything_it_signed() {
     let server = Server::start().await;
     let session = server.log_in(ALICE, PASSWORD).await;
     let old = kid(&session.access);
-    server.app.store.revoke_key(&old, server.app_now(), &server.cut(Reason::Revoked)).await.unwrap();
+    server.app.store.revoke_key(&old, &server.cut(Reason::Revoked)).await.unwrap();
     server.wait(std::time::Duration::ZERO).await;
     assert!(!published(&server).await.contains(&old));
     assert!(!server.is_active(&session.access).await);

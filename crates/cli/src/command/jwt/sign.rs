@@ -1,0 +1,199 @@
+//! `carnet jwt sign`: a token from flags or JSON, for tests and for machines.
+//!
+//! Spec: RFC 7519 §7.1 · RFC 7515 §5.1
+
+use std::path::PathBuf;
+
+use carnet_jose::{Algorithm, AnySigningKey, Signer, base64url, primitive};
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::sheet;
+use super::verify::token_type;
+use crate::failure::Failure;
+use crate::key_file::{self, algorithm_parser, unusable};
+use crate::output::Output;
+use crate::{input, moment};
+
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  carnet jwt sign --key key.pem --subject alice --audience https://api.example.com --expires-in 15m
+  echo '{\"sub\":\"alice\",\"role\":\"admin\"}' | carnet jwt sign --secret-file hs256.secret --claims -")]
+#[command(after_help = "\
+Adds iat, exp (15 min) and a random jti where the claims have none; --exact adds nothing.
+JSON: {\"token\",\"algorithm\",\"key_id\",\"claims\",\"times\"}")]
+pub(crate) struct Sign {
+    /// The private key: PEM or JWK
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["secret_file", "secret"])]
+    key: Option<PathBuf>,
+
+    /// The shared secret, as the file has it without its last line break
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    secret_file: Option<PathBuf>,
+
+    /// The shared secret (better: --secret-file)
+    #[arg(long, value_name = "SECRET", allow_hyphen_values = true, conflicts_with_all = ["key", "secret_file"])]
+    secret: Option<String>,
+
+    /// What to sign with [default: what the key is for; HS256 for a secret]
+    #[arg(short, long, value_parser = algorithm_parser())]
+    algorithm: Option<Algorithm>,
+
+    /// The key's name in the header [default: the JWK's kid, else the thumbprint of the public key]
+    #[arg(long)]
+    kid: Option<String>,
+
+    /// The `typ` in the header: JWT, at+jwt, or another
+    #[arg(short, long = "type", value_name = "TYPE", default_value = "JWT")]
+    token_type: String,
+
+    /// A file with the claims as a JSON object; `-` for stdin [default: stdin when no claim is given by flags]
+    #[arg(long, value_name = "FILE")]
+    claims: Option<PathBuf>,
+
+    /// The issuer
+    #[arg(short, long)]
+    issuer: Option<String>,
+
+    /// The subject
+    #[arg(short, long)]
+    subject: Option<String>,
+
+    /// An audience; several times for several
+    #[arg(long, value_name = "AUDIENCE")]
+    audience: Vec<String>,
+
+    /// How long it lives
+    #[arg(short, long, value_name = "TIME", value_parser = moment::parse_span)]
+    expires_in: Option<i64>,
+
+    /// A further claim; the value is read as JSON, else as text
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = named_value)]
+    claim: Vec<(String, Value)>,
+
+    /// Sign the claims as they are
+    #[arg(long, conflicts_with = "expires_in")]
+    exact: bool,
+
+    /// Make it as if it were this moment
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    at: Option<i64>,
+}
+
+impl Sign {
+    pub(crate) fn run(mut self, output: &Output) -> Result<(), Failure> {
+        let now = self.at.unwrap_or_else(moment::now);
+        let (key, kid) = self.key(output)?;
+        let claims = self.claims(now, output)?;
+        let signer = Signer::new(key, token_type(Some(self.token_type.clone())), kid).map_err(unusable)?;
+        let token = signer.sign(&claims).map_err(|error| {
+            Failure::refused(error.code(), "the token cannot be made").because(error.to_string())
+        })?;
+        if output.is_json() {
+            output.value(&json!({
+                "token": token, "algorithm": signer.algorithm(), "key_id": signer.key_id(), "claims": claims, "times": sheet::times(&claims, now),
+            }));
+            return Ok(());
+        }
+        output.line(&token);
+        if !claims.contains_key("exp") {
+            output.warn("the token has no exp: it is valid for ever, whoever finds it");
+        }
+        let key = if signer.algorithm().is_mac() {
+            "--secret-file FILE"
+        } else {
+            "--key FILE"
+        };
+        output.next(&format!(
+            "carnet jwt verify TOKEN {key}, or carnet jwt decode TOKEN"
+        ));
+        Ok(())
+    }
+
+    fn key(&mut self, output: &Output) -> Result<(AnySigningKey, Option<String>), Failure> {
+        let Some(path) = &self.key else {
+            let secret = input::secret(self.secret_file.as_deref(), self.secret.take(), output)?;
+            let key = AnySigningKey::from_secret(&secret, self.algorithm.unwrap_or(Algorithm::Hs256))
+                .map_err(unusable)?;
+            return Ok((key, self.kid.take()));
+        };
+        let text = key_file::read(path, output)?;
+        let key = text.signing(self.algorithm)?;
+        let kid = match self.kid.take().or_else(|| text.key_id()) {
+            Some(kid) => Some(kid),
+            // The thumbprint of a secret could be guessed against.
+            None if key.algorithm().is_mac() => None,
+            None => Some(key.thumbprint().map_err(unusable)?),
+        };
+        Ok((key, kid))
+    }
+
+    fn claims(&self, now: i64, output: &Output) -> Result<Map<String, Value>, Failure> {
+        let by_flags = self.issuer.is_some()
+            || self.subject.is_some()
+            || !self.audience.is_empty()
+            || !self.claim.is_empty();
+        let mut claims = match &self.claims {
+            Some(path) => object(&input::text_file(path, "the claims", output)?)?,
+            None if by_flags => Map::new(),
+            None => object(&input::text_or_stdin(
+                None,
+                "the claims as a JSON object",
+                output,
+            )?)?,
+        };
+        let flags = [("iss", &self.issuer), ("sub", &self.subject)];
+        claims.extend(
+            flags
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into()))),
+        );
+        let audience = match self.audience.as_slice() {
+            [] => None,
+            [one] => Some(Value::from(one.as_str())),
+            several => Some(Value::from(several)),
+        };
+        claims.extend(audience.map(|audience| ("aud".to_owned(), audience)));
+        claims.extend(self.claim.iter().cloned());
+        if self.exact {
+            return Ok(claims);
+        }
+        claims.entry("iat").or_insert(now.into());
+        if let Some(life) = self.expires_in {
+            claims.insert("exp".to_owned(), now.saturating_add(life).into());
+        }
+        claims
+            .entry("exp")
+            .or_insert_with(|| now.saturating_add(900).into());
+        if !claims.contains_key("jti") {
+            let mut random = [0; 16];
+            primitive::fill_random(&mut random).map_err(|error| Failure::broken(error.to_string()))?;
+            claims.insert("jti".to_owned(), base64url::encode(&random).into());
+        }
+        Ok(claims)
+    }
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, Failure> {
+    let invalid = |why: String| {
+        Failure::refused("claims_invalid", "the claims are not one JSON object")
+            .because(why)
+            .todo("write {\"sub\":\"alice\"}, or use --subject and --claim")
+    };
+    let claims = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+    carnet_jose::json::check_object(text.as_bytes(), carnet_jose::json::MAX_DEPTH)
+        .map_err(|error| invalid(error.to_string()))?;
+    Ok(claims)
+}
+
+fn named_value(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text
+        .split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or("write NAME=VALUE")?;
+    Ok((
+        name.to_owned(),
+        serde_json::from_str(value).unwrap_or_else(|_| value.into()),
+    ))
+}

@@ -1,0 +1,35 @@
+//! Why an authorization server could not be asked, or its answer not be used.
+
+use std::fmt;
+
+/// What went wrong; names addresses, never tokens or secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The address is no https URL, and no http URL of this machine.
+    Address(String),
+    /// Nobody answered in time, or the connection broke.
+    Unreachable(String),
+    /// The answer has another status than 200.
+    Status(String, u16),
+    /// The answer is larger than allowed.
+    TooLarge(String),
+    /// The answer is not what the specification describes.
+    Invalid(String),
+    /// A file cannot be used.
+    File(String),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(url) => write!(f, "{url} is not https, and not http on this machine"),
+            Self::Unreachable(what) => write!(f, "no answer: {what}"),
+            Self::Status(url, status) => write!(f, "{url} answered {status}"),
+            Self::TooLarge(url) => write!(f, "the answer of {url} is larger than 1 MiB"),
+            Self::Invalid(what) | Self::File(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}

@@ -1,0 +1,155 @@
+//! The one HTTP client: https or this machine, no redirects, a size and a time that are never exceeded.
+//!
+//! Spec: RFC 9110 · RFC 8446
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls_platform_verifier::{BuilderVerifierExt as _, Verifier};
+
+use crate::error::ClientError;
+
+/// The most bytes of an answer that are read.
+pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+/// How long an answer may take, from the connection to its last byte.
+pub const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Asks authorization servers. Cheap to clone; clones share connections.
+#[derive(Clone)]
+pub struct HttpClient {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// An answer that was read to its end.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl HttpClient {
+    /// Trusts what the platform trusts.
+    pub fn new() -> Result<Self, ClientError> {
+        Self::with_roots(Vec::new())
+    }
+
+    /// Trusts the PEM certificates of a file as well.
+    pub fn with_root_file(file: &Path) -> Result<Self, ClientError> {
+        let unusable = |error: &dyn std::fmt::Display| ClientError::File(format!("{}: {error}", file.display()));
+        let roots = CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))?;
+        Self::with_roots(roots.collect::<Result<_, _>>().map_err(|error| unusable(&error))?)
+    }
+
+    fn with_roots(roots: Vec<CertificateDer<'static>>) -> Result<Self, ClientError> {
+        let invalid = |error: rustls::Error| ClientError::Invalid(error.to_string());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().map_err(invalid)?;
+        let tls = if roots.is_empty() {
+            builder.with_platform_verifier().map_err(invalid)?.with_no_client_auth()
+        } else {
+            let verifier = Verifier::new_with_extra_roots(roots, provider).map_err(invalid)?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
+        };
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().enable_http2().build();
+        Ok(Self { client: Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build(connector) })
+    }
+
+    /// GET with these headers.
+    pub async fn get(&self, url: &str, headers: HeaderMap) -> Result<Answer, ClientError> {
+        self.send(Method::GET, url, headers, Bytes::new()).await
+    }
+
+    /// POST of a form.
+    pub async fn post_form(&self, url: &str, mut headers: HeaderMap, form: String) -> Result<Answer, ClientError> {
+        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self.send(Method::POST, url, headers, Bytes::from(form)).await
+    }
+
+    async fn send(&self, method: Method, url: &str, headers: HeaderMap, body: Bytes) -> Result<Answer, ClientError> {
+        let uri = address(url)?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        let whole = async {
+            let response = self.client.request(request).await.map_err(|error| unreachable(url, &error))?;
+            let (parts, body) = response.into_parts();
+            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| {
+                if error.is::<http_body_util::LengthLimitError>() { ClientError::TooLarge(url.to_owned()) } else { unreachable(url, error.as_ref()) }
+            })?;
+            Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+        };
+        tokio::time::timeout(TIMEOUT, whole).await.unwrap_or_else(|_| Err(ClientError::Unreachable(format!("{url}: more than five seconds"))))
+    }
+}
+
+impl Answer {
+    /// The body of a 200; any other status is an error. Redirects are not followed.
+    pub fn ok(self, url: &str) -> Result<Bytes, ClientError> {
+        if self.status == StatusCode::OK { Ok(self.body) } else { Err(ClientError::Status(url.to_owned(), self.status.as_u16())) }
+    }
+}
+
+/// https anywhere, http on this machine.
+pub(crate) fn address(url: &str) -> Result<Uri, ClientError> {
+    let refuse = || ClientError::Address(url.to_owned());
+    let parsed = url::Url::parse(url).map_err(|_| refuse())?;
+    let loopback = match parsed.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    match parsed.scheme() {
+        "https" => {}
+        "http" if loopback => {}
+        _ => return Err(refuse()),
+    }
+    parsed.as_str().parse().map_err(|_| refuse())
+}
+
+fn unreachable(url: &str, error: &dyn std::error::Error) -> ClientError {
+    let mut text = format!("{url}: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    ClientError::Unreachable(text)
+}
+
+impl std::fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HttpClient")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_and_this_machine_are_asked() {
+        for url in ["https://auth.example.com/x", "http://127.0.0.1:1/x", "http://[::1]/", "http://localhost:8080"] {
+            assert!(address(url).is_ok(), "{url}");
+        }
+        for url in ["http://auth.example.com", "http://127.0.0.1.example.com", "file:///etc/passwd", "ftp://localhost", "auth", ""] {
+            assert!(address(url).is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Keys from files: PEM, JWKS, or a shared secret that only its owner may read.
+//!
+//! Spec: RFC 7468 · RFC 7517 §5 · RFC 7518 §3.2
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use carnet_jose::{Algorithm, AnyVerifyingKey, KeySet};
+
+use crate::error::ClientError;
+
+/// The public key of a PEM file, for this algorithm. A token needs no `kid` to be checked with it; any `kid` is accepted.
+pub fn pem(file: &Path, algorithm: Algorithm) -> Result<AnyVerifyingKey, ClientError> {
+    let text = String::from_utf8(read(file)?).map_err(|_| unusable(file, &"is not text"))?;
+    AnyVerifyingKey::from_pem(&text, algorithm).map_err(|error| unusable(file, &error))
+}
+
+/// The keys of a JWKS file that these algorithms can use.
+pub fn jwks(file: &Path, algorithms: &[Algorithm]) -> Result<KeySet, ClientError> {
+    let parsed = KeySet::from_jwks_json(&read(file)?, algorithms).map_err(|error| unusable(file, &error))?;
+    if parsed.set.is_empty() {
+        return Err(unusable(file, &"has no key that these algorithms can use"));
+    }
+    Ok(parsed.set)
+}
+
+/// The secret of a file that others cannot read, without the line break at its end.
+pub fn shared_secret(file: &Path, algorithm: Algorithm) -> Result<AnyVerifyingKey, ClientError> {
+    let mode = std::fs::metadata(file).map_err(|error| unusable(file, &error))?.mode();
+    if mode & 0o037 != 0 {
+        return Err(unusable(file, &format!("has mode {:04o}: others can read it; run chmod 600", mode & 0o7777)));
+    }
+    let mut secret = read(file)?;
+    while secret.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        secret.pop();
+    }
+    AnyVerifyingKey::from_secret(&secret, algorithm).map_err(|error| unusable(file, &error))
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, ClientError> {
+    std::fs::read(file).map_err(|error| unusable(file, &error))
+}
+
+fn unusable(file: &Path, why: &dyn std::fmt::Display) -> ClientError {
+    ClientError::File(format!("{}: {why}", file.display()))
+}

@@ -1,0 +1,156 @@
+//! Who may issue tokens for a resource server, and where its keys come from.
+//!
+//! Spec: RFC 8414 (discovery) · RFC 7517 (keys) · RFC 7662 (introspection)
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carnet_client::clock::Clock;
+use carnet_client::error::ClientError;
+use carnet_client::http::HttpClient;
+use carnet_client::jwks::{Location, RemoteKeys};
+use carnet_client::{introspect, key_file};
+use carnet_jose::{Algorithm, AnyVerifyingKey, KeySet, KeySource};
+
+/// An issuer of tokens.
+#[derive(Debug)]
+pub struct Issuer {
+    pub(crate) name: String,
+    pub(crate) keys: Keys,
+    pub(crate) algorithms: Vec<Algorithm>,
+    pub(crate) plain_jwt: bool,
+    pub(crate) introspection: Option<Introspection>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Keys {
+    Remote(Location),
+    PemFile(PathBuf, Algorithm),
+    JwksFile(PathBuf),
+    SharedSecret(PathBuf, Algorithm),
+    Key(AnyVerifyingKey),
+}
+
+/// Every signature that a published key can make; a resource server may allow fewer.
+const SIGNATURES: [Algorithm; 10] = [
+    Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::Ed25519, Algorithm::Rs256, Algorithm::Rs384,
+    Algorithm::Rs512, Algorithm::Ps256, Algorithm::Ps384, Algorithm::Ps512,
+];
+
+impl Issuer {
+    /// Finds the keys by the issuer's metadata. `issuer` is compared with `iss` byte for byte.
+    pub fn discover(issuer: impl Into<String>) -> Self {
+        let issuer = issuer.into();
+        Self::new(issuer.clone(), Keys::Remote(Location::Discover(issuer)), &SIGNATURES)
+    }
+
+    /// Takes the keys from this URL.
+    pub fn jwks(issuer: impl Into<String>, url: impl Into<String>) -> Self {
+        Self::new(issuer, Keys::Remote(Location::Jwks(url.into())), &SIGNATURES)
+    }
+
+    /// Takes the one key of a PEM file (`carnet key export`).
+    pub fn pem_file(issuer: impl Into<String>, file: impl Into<PathBuf>, algorithm: Algorithm) -> Self {
+        Self::new(issuer, Keys::PemFile(file.into(), algorithm), &[algorithm])
+    }
+
+    /// Takes the keys of a JWKS file.
+    pub fn jwks_file(issuer: impl Into<String>, file: impl Into<PathBuf>) -> Self {
+        Self::new(issuer, Keys::JwksFile(file.into()), &SIGNATURES)
+    }
+
+    /// Shares a secret with the issuer: HS256, HS384 or HS512. The file must be its owner's alone.
+    pub fn shared_secret(issuer: impl Into<String>, file: impl Into<PathBuf>, algorithm: Algorithm) -> Self {
+        Self::new(issuer, Keys::SharedSecret(file.into(), algorithm), &[algorithm])
+    }
+
+    pub(crate) fn key(issuer: impl Into<String>, key: AnyVerifyingKey) -> Self {
+        let algorithm = key.algorithm();
+        Self::new(issuer, Keys::Key(key), &[algorithm])
+    }
+
+    fn new(name: impl Into<String>, keys: Keys, algorithms: &[Algorithm]) -> Self {
+        Self { name: name.into(), keys, algorithms: algorithms.to_vec(), plain_jwt: false, introspection: None }
+    }
+
+    /// Allows these algorithms alone.
+    pub fn algorithms(mut self, algorithms: &[Algorithm]) -> Self {
+        self.algorithms = algorithms.to_vec();
+        self
+    }
+
+    /// For issuers that do not follow RFC 9068: `typ` is `JWT` or absent, and only `exp` and `sub` must be there.
+    pub fn plain_jwt(mut self) -> Self {
+        self.plain_jwt = true;
+        self
+    }
+
+    /// Asks the issuer about each token as well, so that a revoked one is refused before it expires.
+    pub fn introspect(mut self, introspection: Introspection) -> Self {
+        self.introspection = Some(introspection);
+        self
+    }
+
+    pub(crate) fn key_source(&self, http: &HttpClient, clock: Arc<dyn Clock>) -> Result<Source, ClientError> {
+        let pinned = |key| KeySet::pinned(key).map_err(|error| ClientError::File(error.to_string()));
+        let set = match &self.keys {
+            Keys::Remote(location) => {
+                let keys = RemoteKeys::with_clock(http.clone(), location.clone(), &self.algorithms, clock);
+                return Ok(Source::Remote(Arc::new(keys)));
+            }
+            Keys::PemFile(file, algorithm) => pinned(key_file::pem(file, *algorithm)?)?,
+            Keys::JwksFile(file) => key_file::jwks(file, &self.algorithms)?,
+            Keys::SharedSecret(file, algorithm) => pinned(key_file::shared_secret(file, *algorithm)?)?,
+            Keys::Key(key) => pinned(key.clone())?,
+        };
+        Ok(Source::Fixed(Arc::new(set)))
+    }
+}
+
+/// Where keys come from while the guard runs.
+pub(crate) enum Source {
+    Remote(Arc<RemoteKeys>),
+    Fixed(Arc<KeySet>),
+}
+
+impl Source {
+    pub(crate) fn for_verifier(&self) -> Arc<dyn KeySource> {
+        match self {
+            Self::Remote(keys) => keys.clone(),
+            Self::Fixed(set) => Arc::new(set.clone()),
+        }
+    }
+}
+
+/// The issuer's introspection endpoint, and how long its answers are believed.
+#[derive(Clone)]
+pub struct Introspection {
+    url: String,
+    id: String,
+    secret: String,
+    ttl: Duration,
+}
+
+impl Introspection {
+    /// Asks at this URL, with the name and secret that the issuer knows this resource server by. Answers are believed for five seconds.
+    pub fn at(url: impl Into<String>, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self { url: url.into(), id: id.into(), secret: secret.into(), ttl: Duration::from_secs(5) }
+    }
+
+    /// Believes answers for this long, 30 seconds at most; zero asks about every request.
+    pub fn cache(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl.min(Duration::from_secs(30));
+        self
+    }
+
+    pub(crate) fn open(&self, http: &HttpClient, clock: Arc<dyn Clock>) -> Result<introspect::Introspection, ClientError> {
+        introspect::Introspection::with_clock(http.clone(), &self.url, (&self.id, &self.secret), (self.ttl, clock))
+    }
+}
+
+impl std::fmt::Debug for Introspection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Introspection").field("url", &self.url).field("id", &self.id).field("ttl", &self.ttl).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,60 @@
+//! What a listener is told.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::config::Network;
+
+/// Where to listen, and how much a peer may ask of a connection.
+#[derive(Clone, Debug)]
+pub struct ListenConfig {
+    /// Address and port; port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// TLS when given, plain HTTP otherwise.
+    pub tls: Option<TlsFiles>,
+    /// Peers that stand for many people: exempt from the cap for each address.
+    pub trusted_proxies: Vec<Network>,
+    /// Connections at the same time; more wait in the system's queue.
+    pub max_connections: usize,
+    /// Connections from one address (IPv6: one /64) at the same time; more are closed.
+    pub max_connections_per_address: usize,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
+    /// How long the first request, or the head of an HTTP/1.1 request that has begun, may take to arrive.
+    pub header_timeout: Duration,
+    /// How long a connection may stay open between two requests.
+    pub idle_timeout: Duration,
+    /// How long a peer may refuse to take what is sent to it.
+    pub write_timeout: Duration,
+    /// How long open requests may take to finish at shutdown.
+    pub shutdown_grace: Duration,
+}
+
+/// The PEM files of a TLS server. They are read again when they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, then its chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+impl Default for ListenConfig {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            tls: None,
+            trusted_proxies: Vec::new(),
+            max_connections: 10_000,
+            max_connections_per_address: 500,
+            handshake_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(30),
+            shutdown_grace: Duration::from_secs(10),
+        }
+    }
+}

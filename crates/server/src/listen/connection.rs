@@ -1,0 +1,197 @@
+//! One connection, from its handshake to its end.
+//!
+//! Spec: RFC 9112 §9 (HTTP/1.1 connections) · RFC 9113 §6.8 (GOAWAY)
+
+use std::{convert::Infallible, future::Future, pin::Pin, pin::pin, sync::Arc, task::Poll};
+
+use axum::{Router, body::Body};
+use http::{Request, Response, Version};
+use hyper::{body::Incoming, service::Service};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, watch},
+    time::{Instant, sleep_until, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+use super::{
+    config::ListenConfig,
+    crowd::Place,
+    peer::PeerAddr,
+    pulse::{Answer, Deadline, Pulse, Watched},
+    tls::Certificate,
+};
+
+/// What all connections of a listener share.
+pub(super) struct House {
+    pub(super) config: ListenConfig,
+    pub(super) router: Router,
+    pub(super) http: Builder<TokioExecutor>,
+    pub(super) certificate: Option<Arc<Certificate>>,
+}
+
+/// One peer: its address, its places among the others, and the word that it is time to go.
+pub(super) struct Guest {
+    pub(super) peer: PeerAddr,
+    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) _place: Place,
+    pub(super) _permit: OwnedSemaphorePermit,
+}
+
+/// The life of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub(super) enum Phase {
+    /// Requests are answered.
+    Open,
+    /// Requests that are here are answered, others are not.
+    Closing,
+    /// Nothing is answered.
+    Closed,
+}
+
+/// Answers this peer until one of us has had enough.
+pub(super) async fn attend(socket: TcpStream, guest: Guest, house: Arc<House>) {
+    let Some(certificate) = &house.certificate else {
+        return converse(socket, guest, &house).await;
+    };
+    let handshake = timeout(
+        house.config.handshake_timeout,
+        TlsAcceptor::from(certificate.current()).accept(socket),
+    );
+    let shaken = tokio::select! {
+        outcome = handshake => outcome,
+        () = reached(guest.phase.clone(), Phase::Closing) => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => converse(stream, guest, &house).await,
+        Ok(Err(error)) => tracing::debug!(peer = %guest.peer.0, %error, "no TLS handshake"),
+        Err(_) => tracing::debug!(peer = %guest.peer.0, "the TLS handshake took too long"),
+    }
+}
+
+/// Waits until the listener is in this phase or a later one.
+async fn reached(mut phase: watch::Receiver<Phase>, at_least: Phase) {
+    let _ = phase.wait_for(|phase| *phase >= at_least).await;
+}
+
+/// Limits against floods (DS-02, DS-07); what is not set here has a safe default in hyper and h2.
+pub(super) fn http() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(HEAD_BYTES as u32)
+        .max_pending_accept_reset_streams(RESET_STREAMS)
+        .max_local_error_reset_streams(RESET_STREAMS)
+        .max_send_buf_size(STREAM_BYTES as usize)
+        .initial_stream_window_size(STREAM_BYTES)
+        .initial_connection_window_size(4 * STREAM_BYTES)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_ANSWER);
+    builder
+}
+
+async fn converse<S>(stream: S, guest: Guest, house: &House)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let pulse = Pulse::new();
+    let service = Desk {
+        router: house.router.clone(),
+        peer: guest.peer,
+        pulse: Arc::clone(&pulse),
+    };
+    let stream = TokioIo::new(Watched {
+        stream,
+        pulse: Arc::clone(&pulse),
+    });
+    let mut connection = pin!(house.http.serve_connection(stream, service));
+    let mut alarm = pin!(sleep_until(Instant::now() + house.config.header_timeout));
+    let mut leaving: Option<Instant> = None;
+    let mut closing = pin!(reached(guest.phase.clone(), Phase::Closing));
+    let mut closed = pin!(reached(guest.phase.clone(), Phase::Closed));
+    let mut told = false;
+    let watched = std::future::poll_fn(|cx| {
+        if !told && closing.as_mut().poll(cx).is_ready() {
+            told = true;
+            connection.as_mut().graceful_shutdown();
+        }
+        // Errors of a connection are the peer's: it left, or spoke no HTTP.
+        if connection.as_mut().poll(cx).is_ready() || closed.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        loop {
+            let deadline = pulse.deadline(&house.config);
+            let next = match (leaving, deadline) {
+                (Some(last), _) => last,
+                (None, Some(Deadline::Overdue(at) | Deadline::Idle(at))) => at,
+                (None, None) => return Poll::Pending,
+            };
+            // Later is fine: the alarm then rings early once and is set again. So a request costs no timer.
+            if next < alarm.deadline() || alarm.is_elapsed() {
+                alarm.as_mut().reset(next);
+            }
+            if alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let now = Instant::now();
+            match deadline {
+                _ if leaving.is_some_and(|last| last <= now) => return Poll::Ready(()),
+                Some(Deadline::Overdue(at)) if at <= now => return Poll::Ready(()),
+                Some(Deadline::Idle(at)) if at <= now && leaving.is_none() => {
+                    leaving = Some(now + GOODBYE);
+                    connection.as_mut().graceful_shutdown();
+                    if connection.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(());
+                    }
+                }
+                _ => {}
+            }
+        }
+    });
+    watched.await;
+}
+
+/// The router, told who asks.
+struct Desk {
+    router: Router,
+    peer: PeerAddr,
+    pulse: Arc<Pulse>,
+}
+
+impl Service<Request<Incoming>> for Desk {
+    type Response = Response<Answer<Body>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let open = self.pulse.open(request.version() == Version::HTTP_2);
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(self.peer);
+        let answering = self.router.clone().oneshot(request);
+        Box::pin(async move { Ok(answering.await?.map(|body| Answer { body, _open: open })) })
+    }
+}
+
+const HEAD_BYTES: usize = 16 * 1024;
+const HEADERS: usize = 100;
+const STREAMS: u32 = 100;
+const RESET_STREAMS: usize = 20;
+const STREAM_BYTES: u32 = 64 * 1024;
+const PING_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
+const PING_ANSWER: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long a peer may take to hear that its idle connection ends.
+const GOODBYE: std::time::Duration = std::time::Duration::from_secs(5);

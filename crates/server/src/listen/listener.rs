@@ -1,0 +1,184 @@
+//! The accept loop.
+//!
+//! Spec: RFC 9112 §9.6 (closing)
+
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::Router;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{sleep, timeout},
+};
+
+use super::{
+    config::ListenConfig,
+    connection::{Guest, House, Phase, attend, http},
+    crowd::Crowd,
+    peer::PeerAddr,
+    tls::Certificate,
+};
+
+/// A bound address, and the certificate that goes with it.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    local: SocketAddr,
+    certificate: Option<Arc<Certificate>>,
+    config: ListenConfig,
+}
+
+impl Listener {
+    /// Reads the certificate and takes the port; from here on connections queue.
+    ///
+    /// The error says what is wrong with the files, or which address is not free.
+    pub async fn bind(config: ListenConfig) -> io::Result<Self> {
+        let certificate = config.tls.clone().map(Certificate::load).transpose()?;
+        let name = |error: io::Error| {
+            io::Error::new(
+                error.kind(),
+                format!("cannot listen on {}: {error}", config.address),
+            )
+        };
+        let socket = TcpListener::bind(config.address).await.map_err(name)?;
+        let local = socket.local_addr()?;
+        Ok(Self {
+            socket,
+            local,
+            certificate,
+            config,
+        })
+    }
+
+    /// Where it listens: the port that was chosen when 0 was asked for.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Answers until `shutdown` is ready; then takes no more connections, lets open requests finish for as long as
+    /// the grace says, and returns.
+    pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
+        let Self {
+            socket,
+            certificate,
+            config,
+            ..
+        } = self;
+        let all = config.max_connections.clamp(1, MOST_CONNECTIONS) as u32;
+        let grace = config.shutdown_grace;
+        let places = Arc::new(Semaphore::new(all as usize));
+        let (phase, watched) = watch::channel(Phase::Open);
+        let crowd = Crowd::new(config.max_connections_per_address, config.trusted_proxies.clone());
+        let house = Arc::new(House {
+            config,
+            router,
+            http: http(),
+            certificate: certificate.clone(),
+        });
+        let entrance = Entrance {
+            socket,
+            places: Arc::clone(&places),
+            crowd,
+            house,
+            watched,
+        };
+        tokio::select! {
+            biased;
+            () = pin!(shutdown) => {}
+            () = entrance.welcome() => {}
+            () = keep_fresh(certificate) => {}
+        }
+        drop(entrance);
+        phase.send_replace(Phase::Closing);
+        // Whoever is inside holds a place.
+        if timeout(grace, places.acquire_many(all)).await.is_err() {
+            let left = all as usize - places.available_permits();
+            tracing::warn!(
+                connections = left,
+                "closing connections whose requests did not finish in time"
+            );
+        }
+        phase.send_replace(Phase::Closed);
+    }
+}
+
+async fn keep_fresh(certificate: Option<Arc<Certificate>>) {
+    match certificate {
+        Some(certificate) => certificate.keep_fresh().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Where connections come in.
+struct Entrance {
+    socket: TcpListener,
+    places: Arc<Semaphore>,
+    crowd: Arc<Crowd>,
+    house: Arc<House>,
+    watched: watch::Receiver<Phase>,
+}
+
+impl Entrance {
+    /// Never ends.
+    async fn welcome(&self) {
+        let mut complained = false;
+        loop {
+            let arrival = accept(&self.socket, &self.places, &mut complained).await;
+            let Some((socket, peer, permit)) = arrival else {
+                continue;
+            };
+            let peer = PeerAddr::of(peer);
+            let Some(place) = self.crowd.admit(peer.0.ip()) else {
+                tracing::debug!(peer = %peer.0, "too many connections from one address");
+                continue;
+            };
+            let guest = Guest {
+                peer,
+                phase: self.watched.clone(),
+                _place: place,
+                _permit: permit,
+            };
+            tokio::spawn(attend(socket, guest, Arc::clone(&self.house)));
+        }
+    }
+}
+
+/// The next connection, or nothing when this one failed.
+async fn accept(
+    socket: &TcpListener,
+    places: &Arc<Semaphore>,
+    complained: &mut bool,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    // A full house lets connections wait in the system's queue rather than turning them away.
+    let permit = Arc::clone(places).acquire_owned().await.ok()?;
+    match socket.accept().await {
+        Ok((socket, peer)) => {
+            *complained = false;
+            // Small answers must not wait for the peer's acknowledgement of the one before.
+            let _ = socket.set_nodelay(true);
+            Some((socket, peer, permit))
+        }
+        Err(error) if is_the_peers(&error) => None,
+        Err(error) => {
+            if !*complained {
+                tracing::error!(%error, "cannot accept connections; trying again every second");
+                *complained = true;
+            }
+            // Out of file descriptors, most likely: trying at once would only burn a core.
+            sleep(Duration::from_secs(1)).await;
+            None
+        }
+    }
+}
+
+/// The peer left before it was greeted.
+fn is_the_peers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}
+
+/// Within what a semaphore counts on any machine.
+const MOST_CONNECTIONS: usize = 1 << 28;

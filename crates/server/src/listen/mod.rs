@@ -1,0 +1,19 @@
+//! The door: sockets, TLS, limits, and down again without cutting anybody off.
+//!
+//! Spec: RFC 9112 (HTTP/1.1) · RFC 9113 (HTTP/2) · RFC 8446 (TLS 1.3)
+
+mod config;
+mod connection;
+mod crowd;
+mod listener;
+mod peer;
+mod pulse;
+pub mod redirect;
+mod tls;
+
+pub use config::{ListenConfig, TlsFiles};
+pub use listener::Listener;
+pub use peer::PeerAddr;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,14 @@
+//! Who is at the other end of a connection.
+
+use std::net::SocketAddr;
+
+/// The address a connection came from, in the extensions of each of its requests: the last proxy's, when there are
+/// proxies. An IPv4 address is never written as IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddr(pub SocketAddr);
+
+impl PeerAddr {
+    pub(super) fn of(address: SocketAddr) -> Self {
+        Self(SocketAddr::new(address.ip().to_canonical(), address.port()))
+    }
+}

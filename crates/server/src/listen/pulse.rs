@@ -1,0 +1,198 @@
+//! What a connection is doing, so that one that does nothing, or too slowly, can be closed.
+//!
+//! hyper's own header timer would also end idle connections, and does not run before the first byte.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+use super::config::ListenConfig;
+
+/// The state of one connection. Moments are milliseconds since it began, plus one; zero is never.
+pub(super) struct Pulse {
+    began: Instant,
+    open_requests: AtomicUsize,
+    multiplexed: AtomicBool,
+    last_answered: AtomicU64,
+    head_begun: AtomicU64,
+    write_refused: AtomicU64,
+}
+
+/// When a connection has waited long enough, and for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deadline {
+    /// A request, or the peer's taking of an answer, is overdue: drop the connection.
+    Overdue(Instant),
+    /// Nothing was asked for a while: say goodbye.
+    Idle(Instant),
+}
+
+impl Pulse {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            began: Instant::now(),
+            open_requests: AtomicUsize::new(0),
+            multiplexed: AtomicBool::new(false),
+            last_answered: AtomicU64::new(0),
+            head_begun: AtomicU64::new(0),
+            write_refused: AtomicU64::new(0),
+        })
+    }
+
+    /// A request has arrived; it is open until the returned guard, which travels with the answer's body, is dropped.
+    pub(super) fn open(self: &Arc<Self>, multiplexed: bool) -> Open {
+        self.multiplexed.store(multiplexed, Relaxed);
+        self.head_begun.store(0, Relaxed);
+        self.open_requests.fetch_add(1, Relaxed);
+        Open(Arc::clone(self))
+    }
+
+    /// The next moment at which this connection must end unless something happens.
+    pub(super) fn deadline(&self, config: &ListenConfig) -> Option<Deadline> {
+        if let Some(since) = self.moment(&self.write_refused) {
+            return Some(Deadline::Overdue(since + config.write_timeout));
+        }
+        if self.open_requests.load(Relaxed) > 0 {
+            return None;
+        }
+        let Some(answered) = self.moment(&self.last_answered) else {
+            return Some(Deadline::Overdue(self.began + config.header_timeout));
+        };
+        match self.moment(&self.head_begun) {
+            Some(begun) => Some(Deadline::Overdue(begun + config.header_timeout)),
+            None => Some(Deadline::Idle(answered + config.idle_timeout)),
+        }
+    }
+
+    /// Bytes came in. Between two requests of HTTP/1.1 they begin a head; in HTTP/2 they may be a mere ping.
+    fn heard(&self) {
+        if self.open_requests.load(Relaxed) == 0 && !self.multiplexed.load(Relaxed) {
+            let _ = self.head_begun.compare_exchange(0, self.now(), Relaxed, Relaxed);
+        }
+    }
+
+    fn wrote(&self, taken: bool) {
+        if taken {
+            self.write_refused.store(0, Relaxed);
+        } else {
+            let _ = self
+                .write_refused
+                .compare_exchange(0, self.now(), Relaxed, Relaxed);
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).map_or(u64::MAX, |millis| millis + 1)
+    }
+
+    fn moment(&self, mark: &AtomicU64) -> Option<Instant> {
+        let millis = mark.load(Relaxed).checked_sub(1)?;
+        Some(self.began + Duration::from_millis(millis))
+    }
+}
+
+/// Keeps a request open.
+pub(super) struct Open(Arc<Pulse>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.last_answered.store(self.0.now(), Relaxed);
+        self.0.open_requests.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A body with which its request ends.
+pub(super) struct Answer<B> {
+    pub(super) body: B,
+    pub(super) _open: Open,
+}
+
+impl<B: Body + Unpin> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A stream that tells the pulse what passes.
+pub(super) struct Watched<S> {
+    pub(super) stream: S,
+    pub(super) pulse: Arc<Pulse>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if buffer.filled().len() > before {
+            self.pulse.heard();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.pulse.wrote(outcome.is_ready());
+        outcome
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        self.pulse.wrote(outcome.is_ready());
+        outcome
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        if outcome.is_pending() {
+            self.pulse.wrote(false);
+        }
+        outcome
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.pulse.wrote(outcome.is_ready());
+        outcome
+    }
+}

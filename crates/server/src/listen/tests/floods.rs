@@ -1,0 +1,102 @@
+//! HTTP/2 used as a weapon.
+
+use super::*;
+
+#[tokio::test]
+async fn ds_07_rapid_reset_ends_the_connection() {
+    let served = Served::start(ListenConfig::default(), plain()).await;
+    let mut bytes = greeting();
+    for stream in (1..20_001).step_by(2) {
+        frame(&mut bytes, 1, 5, stream, HEAD);
+        frame(&mut bytes, 3, 0, stream, &8_u32.to_be_bytes());
+    }
+    let end = soon(flood(&served, bytes)).await;
+    assert_eq!(end, Some(CALM), "GOAWAY with ENHANCE_YOUR_CALM");
+}
+
+#[tokio::test]
+async fn ds_07_endless_continuations_end_the_connection() {
+    let served = Served::start(ListenConfig::default(), plain()).await;
+    let mut bytes = greeting();
+    frame(&mut bytes, 1, 0, 1, HEAD);
+    for _ in 0..10_000 {
+        frame(&mut bytes, 9, 0, 1, &[0x40, 1, b'a', 1, b'b']);
+    }
+    assert!(soon(flood(&served, bytes)).await.is_some());
+}
+
+#[tokio::test]
+async fn ds_07_empty_data_without_end_ends_the_connection() {
+    let served = Served::start(ListenConfig::default(), plain()).await;
+    let mut bytes = greeting();
+    frame(&mut bytes, 1, 4, 1, POST_SLOW);
+    for _ in 0..200_000 {
+        frame(&mut bytes, 0, 0, 1, &[]);
+    }
+    assert!(soon(flood(&served, bytes)).await.is_some());
+}
+
+#[tokio::test]
+async fn ds_07_a_head_beyond_the_limit_is_refused() {
+    let served = Served::start(ListenConfig::default(), plain()).await;
+    let mut bytes = greeting();
+    let mut head = HEAD.to_vec();
+    for _ in 0..600 {
+        head.extend([0, 1, b'a', 20]);
+        head.extend([b'b'; 20]);
+    }
+    frame(&mut bytes, 1, 5, 1, &head);
+    frame(&mut bytes, 7, 0, 0, &[0; 8]);
+    let mut stream = served.connect().await;
+    stream.write_all(&bytes).await.unwrap();
+    let mut got = Vec::new();
+    let _ = soon(stream.read_to_end(&mut got)).await;
+    let heads = frames(&got).into_iter().filter(|(kind, _)| *kind == 1).count();
+    let status_200 = frames(&got)
+        .iter()
+        .any(|(kind, payload)| *kind == 1 && payload.first() == Some(&0x88));
+    assert!(heads <= 1 && !status_200, "431 or nothing");
+}
+
+/// Writes while it reads; the error code of the GOAWAY that ended it.
+async fn flood(served: &Served, bytes: Vec<u8>) -> Option<u32> {
+    let (mut reads, mut writes) = served.connect().await.into_split();
+    let writing = tokio::spawn(async move { writes.write_all(&bytes).await.map(|()| writes) });
+    let mut got = Vec::new();
+    let _ = reads.read_to_end(&mut got).await;
+    drop(writing.await);
+    let away = frames(&got).into_iter().find(|(kind, _)| *kind == 7)?;
+    Some(u32::from_be_bytes(away.1.get(4..8)?.try_into().ok()?))
+}
+
+fn greeting() -> Vec<u8> {
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    frame(&mut bytes, 4, 0, 0, &[]);
+    bytes
+}
+
+fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+    out.extend(&u32::try_from(payload.len()).unwrap().to_be_bytes()[1..]);
+    out.extend([kind, flags]);
+    out.extend(stream.to_be_bytes());
+    out.extend(payload);
+}
+
+fn frames(mut bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    let mut frames = Vec::new();
+    while let Some((head, rest)) = bytes.split_at_checked(9) {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let Some((payload, rest)) = rest.split_at_checked(length) else {
+            break;
+        };
+        frames.push((head[3], payload.to_vec()));
+        bytes = rest;
+    }
+    frames
+}
+
+/// `GET http://x/` in HPACK.
+const HEAD: &[u8] = &[0x82, 0x86, 0x84, 0x41, 1, b'x'];
+/// `POST http://x/slow`.
+const POST_SLOW: &[u8] = &[0x83, 0x86, 0x44, 5, b'/', b's', b'l', b'o', b'w', 0x41, 1, b'x'];
+const CALM: u32 = 11;

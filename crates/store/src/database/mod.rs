@@ -1,0 +1,115 @@
+//! The seam: the only place that knows which engine is underneath.
+//!
+//! A read is one statement. A write is a job: a closure over [`Tx`] that may be run again, committed together
+//! with others, and answered only after the COMMIT.
+
+mod dialect;
+mod job;
+mod param;
+mod postgres;
+mod queue;
+mod row;
+mod sqlite;
+mod statement;
+mod tx;
+
+use crate::config::{Engine, StoreConfig};
+use crate::error::StoreError;
+
+pub(crate) use param::{Param, params};
+pub(crate) use queue::Lane;
+pub(crate) use row::{Fields, Row};
+pub use statement::Statement;
+pub(crate) use tx::Tx;
+
+/// An open database.
+pub(crate) enum Database {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+impl Database {
+    /// Open what is there.
+    pub(crate) async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        if let Engine::Sqlite { path } = &config.engine
+            && !path.exists()
+        {
+            return Err(StoreError::Schema(format!(
+                "there is no database at {}: run `carnet migrate`",
+                path.display()
+            )));
+        }
+        Self::create(config).await
+    }
+
+    /// Open, and make the file of a SQLite database that is not there.
+    pub(crate) async fn create(config: &StoreConfig) -> Result<Self, StoreError> {
+        Ok(match &config.engine {
+            Engine::Sqlite { path } => Self::Sqlite(sqlite::Sqlite::open(path, config.write_queue)?),
+            Engine::SqliteMemory => Self::Sqlite(sqlite::Sqlite::memory(config.write_queue)?),
+            Engine::Postgres {
+                url,
+                root_certificates,
+                pool_size,
+            } => {
+                let target = postgres::Target::parse(url, root_certificates.as_deref())?;
+                Self::Postgres(postgres::Postgres::open(target, *pool_size, config.write_queue).await?)
+            }
+        })
+    }
+
+    /// All rows of one statement.
+    pub(crate) async fn read(
+        &self,
+        statement: &'static Statement,
+        params: Vec<Param>,
+    ) -> Result<Vec<Row>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read(statement, params).await,
+            Self::Postgres(postgres) => postgres.read(statement, &params).await,
+        }
+    }
+
+    /// The first row of one statement.
+    pub(crate) async fn read_one(
+        &self,
+        statement: &'static Statement,
+        params: Vec<Param>,
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.read(statement, params).await?.into_iter().next())
+    }
+
+    /// Run a job and answer after its COMMIT.
+    ///
+    /// The job may be run more than once, each time against a database that knows nothing of the time before;
+    /// so it changes nothing outside the transaction. Its error rolls back its own changes and nobody else's.
+    pub(crate) async fn write<T, F>(&self, lane: Lane, label: &'static str, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (job, answer) = job::pair(label, work);
+        match self {
+            Self::Sqlite(sqlite) => sqlite.queue().submit(job)?,
+            Self::Postgres(postgres) => postgres.queue(lane).submit(job)?,
+        }
+        answer.await.unwrap_or_else(|_| Err(queue::closed()))
+    }
+
+    /// Whether a table of this name is visible.
+    pub(crate) async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
+        let statement = match self {
+            Self::Sqlite(_) => &sqlite::HAS_TABLE,
+            Self::Postgres(_) => &postgres::HAS_TABLE,
+        };
+        Ok(self.read_one(statement, params![name]).await?.is_some())
+    }
+
+    /// Finish what is queued and stop.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+            Self::Postgres(postgres) => postgres.close().await,
+        }
+    }
+}

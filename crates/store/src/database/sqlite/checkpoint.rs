@@ -1,0 +1,64 @@
+//! The checkpoint thread: brings the write-ahead log home, so that no commit has to.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::connection;
+use crate::error::StoreError;
+
+/// Start the thread; it makes a last checkpoint when the sender of `stopped` is gone.
+pub(super) fn start(path: &Arc<Path>, stopped: Receiver<()>) -> Result<JoinHandle<()>, StoreError> {
+    let connection = connection::writable(path)?;
+    // A TRUNCATE that waits for a reader holds writers up, so it does not wait long.
+    connection
+        .busy_timeout(PATIENCE)
+        .map_err(|error| connection::failed("checkpoint", &error))?;
+    Builder::new()
+        .name("carnet-sqlite-checkpoint".to_owned())
+        .spawn(move || serve(&connection, &stopped))
+        .map_err(|error| StoreError::Unavailable(format!("no checkpoint thread: {error}")))
+}
+
+fn serve(connection: &Connection, stopped: &Receiver<()>) {
+    let mut brought = 0;
+    loop {
+        let last = match stopped.recv_timeout(ROUND) {
+            Err(RecvTimeoutError::Timeout) => false,
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => true,
+        };
+        match checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
+            // PASSIVE never shortens the log; under steady load only TRUNCATE does.
+            Ok(pages) if last || (pages > LARGE && pages != brought) => {
+                brought = checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)").unwrap_or(pages);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "the write-ahead log could not be brought home"),
+        }
+        if last {
+            return;
+        }
+    }
+}
+
+/// How many pages the log has.
+fn checkpoint(connection: &Connection, pragma: &'static str) -> Result<i64, StoreError> {
+    let mut prepared = connection
+        .prepare_cached(pragma)
+        .map_err(|error| connection::failed(pragma, &error))?;
+    prepared
+        .query_row([], |row| row.get(1))
+        .map_err(|error| connection::failed(pragma, &error))
+}
+
+/// How often to look. A log without new pages costs nothing.
+const ROUND: Duration = Duration::from_millis(250);
+
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// 64 MiB of 4 KiB pages.
+const LARGE: i64 = 16_384;

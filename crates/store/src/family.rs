@@ -1,0 +1,335 @@
+//! Refresh families: one row per login, however often it is refreshed.
+//!
+//! Spec: RFC 6749 §6 · RFC 9700 §4.14.2
+
+use carnet_oauth::revocation::RevocationKind;
+
+use crate::audit::{self, NewAudit};
+use crate::credential;
+use crate::cut::{Cut, Reason};
+use crate::database::{Fields, Lane, Statement, Tx, params};
+use crate::error::StoreError;
+use crate::id::{self, Id};
+use crate::revocation::{self, NewEntry};
+use crate::session;
+use crate::store::Store;
+use crate::throttle;
+use crate::user::{self, User};
+
+/// All refresh tokens that one login leads to. Only the one of `generation` is live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Family {
+    /// The primary key; never shown outside.
+    pub id: Id,
+    /// Its name in tokens: 22 random characters.
+    pub fam: String,
+    /// The session behind it.
+    pub session: Id,
+    /// The name of that session.
+    pub sid: String,
+    /// Whose it is.
+    pub user: Id,
+    /// The name of that user.
+    pub sub: String,
+    /// The client that it was granted to.
+    pub client_id: String,
+    /// What was granted.
+    pub scope: String,
+    /// The audience of its access tokens.
+    pub audience: String,
+    /// Which of its tokens is the live one, from 0.
+    pub generation: i64,
+    /// When that generation was issued; never goes back.
+    pub issued_at: i64,
+    /// The name of the key that MACs its tokens.
+    pub mac_key: String,
+    /// What goes into the MAC beside the name and the generation.
+    pub salt: [u8; 16],
+    /// How long it may rest.
+    pub idle_ms: i64,
+    /// When it dies unless it is refreshed.
+    pub idle_expires_at: i64,
+    /// When it dies in any case; never moves.
+    pub absolute_expires_at: i64,
+    /// When it was revoked.
+    pub revoked_at: Option<i64>,
+    /// Why it was revoked.
+    pub revoked_reason: Option<Reason>,
+}
+
+/// A family with the user behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FamilyRecord {
+    /// The family.
+    pub family: Family,
+    /// Whose it is, as they are now.
+    pub user: User,
+}
+
+/// A login that was good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewLogin {
+    /// Who logged in.
+    pub user: Id,
+    /// When the password that was checked had last changed ([`LoginRecord`](crate::LoginRecord)); if it has
+    /// changed since, nothing begins. `None`: no password was checked.
+    pub password_changed_at: Option<i64>,
+    /// The client.
+    pub client_id: String,
+    /// What is granted.
+    pub scope: String,
+    /// For which audience.
+    pub audience: String,
+    /// From where.
+    pub address: String,
+    /// With what.
+    pub user_agent: String,
+    /// The key that will MAC the family's tokens.
+    pub mac_key: String,
+    /// How long the family may rest.
+    pub idle_ms: i64,
+    /// How long it may live.
+    pub absolute_ms: i64,
+    /// Counters that a good login forgets.
+    pub throttle_keys_to_clear: Vec<String>,
+    /// The audit row; its session is filled in.
+    pub audit: NewAudit,
+}
+
+impl Store {
+    /// Begin a session with its family, in one transaction.
+    ///
+    /// `None`: the user is not active any more, or has another password than the one that was checked.
+    pub async fn begin_session(&self, login: &NewLogin, now: i64) -> Result<Option<Family>, StoreError> {
+        let (login, family) = (login.clone(), planned(login, now)?);
+        self.database
+            .write(Lane::Main, "family.begin", async move |tx| {
+                begin(tx, &login, family.clone(), now).await
+            })
+            .await
+    }
+
+    /// The family of this name, with its user; dead ones included.
+    pub async fn family(&self, fam: &str) -> Result<Option<FamilyRecord>, StoreError> {
+        let row = self.database.read_one(&RECORD, params![fam]).await?;
+        row.map(|row| {
+            let mut row = row.fields();
+            Ok(FamilyRecord {
+                family: read(&mut row)?,
+                user: user::read_fields(&mut row)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Revoke one family and its access tokens; `false` when there is none, or it was revoked already.
+    ///
+    /// A session that has no other family ends with it.
+    pub async fn revoke_family(&self, fam: &str, cut: &Cut) -> Result<bool, StoreError> {
+        let (fam, cut) = (fam.to_owned(), cut.clone());
+        self.database
+            .write(Lane::Main, "family.revoke", async move |tx| {
+                let Some(family) = lock(tx, &fam).await? else {
+                    return Ok(false);
+                };
+                if family.revoked_at.is_some() {
+                    return Ok(false);
+                }
+                revoke(tx, &family, &cut).await?;
+                Ok(true)
+            })
+            .await
+    }
+}
+
+/// Lock the family's row for the rest of the transaction, and read it.
+pub(crate) async fn lock(tx: Tx<'_>, fam: &str) -> Result<Option<Family>, StoreError> {
+    tx.optional(&LOCK, params![fam])
+        .await?
+        .map(|row| read(&mut row.fields()))
+        .transpose()
+}
+
+/// Revoke a locked family that lives: its row, its access tokens, its session if nothing else holds it, audit.
+pub(crate) async fn revoke(tx: Tx<'_>, family: &Family, cut: &Cut) -> Result<Family, StoreError> {
+    tx.execute(&REVOKE, params![family.id, cut.at, cut.reason.as_str()])
+        .await?;
+    session::end_without_families(tx, family.session, cut.at).await?;
+    let entry = NewEntry::of(RevocationKind::Fam, family.fam.clone(), cut);
+    revocation::add(tx, vec![entry]).await?;
+    audit::append(tx, &cut.audit, cut.at).await?;
+    Ok(Family {
+        revoked_at: Some(cut.at),
+        revoked_reason: Some(cut.reason),
+        ..family.clone()
+    })
+}
+
+/// The columns of a family, in the order in which every statement names them.
+pub(crate) fn read(row: &mut Fields) -> Result<Family, StoreError> {
+    Ok(Family {
+        id: row.take()?,
+        fam: row.take()?,
+        session: row.take()?,
+        sid: row.take()?,
+        user: row.take()?,
+        sub: row.take()?,
+        client_id: row.take()?,
+        scope: row.take()?,
+        audience: row.take()?,
+        generation: row.take()?,
+        issued_at: row.take()?,
+        mac_key: row.take()?,
+        salt: row.take()?,
+        idle_ms: row.take()?,
+        idle_expires_at: row.take()?,
+        absolute_expires_at: row.take()?,
+        revoked_at: row.take()?,
+        revoked_reason: row
+            .take::<Option<String>>()?
+            .map(|word| Reason::read(&word))
+            .transpose()?,
+    })
+}
+
+/// The family as it will be, but for the name of the user, which the transaction reads.
+fn planned(login: &NewLogin, now: i64) -> Result<Family, StoreError> {
+    let absolute_expires_at = now.saturating_add(login.absolute_ms);
+    Ok(Family {
+        id: Id::new(now)?,
+        fam: id::random_name()?,
+        session: Id::new(now)?,
+        sid: id::random_name()?,
+        user: login.user,
+        sub: String::new(),
+        client_id: login.client_id.clone(),
+        scope: login.scope.clone(),
+        audience: login.audience.clone(),
+        generation: 0,
+        issued_at: now,
+        mac_key: login.mac_key.clone(),
+        salt: id::random_bytes()?,
+        idle_ms: login.idle_ms,
+        idle_expires_at: now.saturating_add(login.idle_ms).min(absolute_expires_at),
+        absolute_expires_at,
+        revoked_at: None,
+        revoked_reason: None,
+    })
+}
+
+async fn begin(
+    tx: Tx<'_>,
+    login: &NewLogin,
+    mut family: Family,
+    now: i64,
+) -> Result<Option<Family>, StoreError> {
+    // The row is locked: a user who is disabled meanwhile waits for this session, and then ends it.
+    let Some(row) = tx.optional(&LOCK_ACTIVE_USER, params![login.user]).await? else {
+        return Ok(None);
+    };
+    family.sub = row.fields().take()?;
+    if let Some(changed_at) = login.password_changed_at
+        && !credential::is_unchanged(tx, login.user, changed_at).await?
+    {
+        return Ok(None);
+    }
+    insert(tx, login, &family, now).await?;
+    throttle::clear(tx, &login.throttle_keys_to_clear).await?;
+    let audit = NewAudit {
+        session: family.sid.clone(),
+        ..login.audit.clone()
+    };
+    audit::append(tx, &audit, now).await?;
+    Ok(Some(family))
+}
+
+async fn insert(tx: Tx<'_>, login: &NewLogin, family: &Family, now: i64) -> Result<(), StoreError> {
+    let sweep_day = family.absolute_expires_at.div_euclid(DAY_MS);
+    let session = params![
+        family.session,
+        &family.sid,
+        family.user,
+        &family.client_id,
+        now,
+        &login.address,
+        &login.user_agent,
+        sweep_day
+    ];
+    tx.execute(&INSERT_SESSION, session).await?;
+    let row = params![
+        family.id,
+        &family.fam,
+        family.session,
+        &family.sid,
+        family.user,
+        &family.sub,
+        &family.client_id,
+        &family.scope,
+        &family.audience,
+        family.issued_at,
+        &family.mac_key,
+        family.salt,
+        family.idle_ms,
+        family.idle_expires_at,
+        family.absolute_expires_at,
+        sweep_day
+    ];
+    tx.execute(&INSERT, row).await?;
+    Ok(())
+}
+
+/// What a `sweep_day` counts.
+pub(crate) const DAY_MS: i64 = 86_400_000;
+
+static LOCK_ACTIVE_USER: Statement = Statement::new(
+    "family.lock_active_user",
+    "UPDATE users SET updated_at = updated_at WHERE id = $1 AND state = 'active' RETURNING sub",
+);
+
+static INSERT_SESSION: Statement = Statement::new(
+    "family.insert_session",
+    "INSERT INTO sessions
+       (id, sid, user_id, client_id, created_at, last_seen_at, address, user_agent, auth_time, sweep_day)
+     VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $5, $8)",
+);
+
+static INSERT: Statement = Statement::new(
+    "family.insert",
+    "INSERT INTO families
+       (id, fam, session_id, sid, user_id, sub, client_id, scope, audience, generation, issued_at, mac_key, salt,
+        idle_ms, idle_expires_at, absolute_expires_at, sweep_day)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16)",
+);
+
+static RECORD: Statement = Statement::new(
+    "family.record",
+    "SELECT f.id, f.fam, f.session_id, f.sid, f.user_id, f.sub, f.client_id, f.scope, f.audience, f.generation,
+            f.issued_at, f.mac_key, f.salt, f.idle_ms, f.idle_expires_at, f.absolute_expires_at, f.revoked_at,
+            f.revoked_reason,
+            u.id, u.sub, u.state, u.name, u.claims, u.attributes, u.created_at, u.updated_at, i.display, i.verified
+     FROM families f
+     JOIN users u ON u.id = f.user_id
+     LEFT JOIN identifiers i ON i.user_id = u.id AND i.kind = 'email'
+     WHERE f.fam = $1",
+);
+
+static LOCK: Statement = Statement::new(
+    "family.lock",
+    "UPDATE families SET generation = generation WHERE fam = $1
+     RETURNING id, fam, session_id, sid, user_id, sub, client_id, scope, audience, generation, issued_at, mac_key,
+               salt, idle_ms, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason",
+);
+
+static REVOKE: Statement = Statement::new(
+    "family.revoke",
+    "UPDATE families SET revoked_at = $2, revoked_reason = $3 WHERE id = $1 AND revoked_at IS NULL",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 6] = [
+    &LOCK_ACTIVE_USER,
+    &INSERT_SESSION,
+    &INSERT,
+    &RECORD,
+    &LOCK,
+    &REVOKE,
+];

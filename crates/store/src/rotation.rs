@@ -1,0 +1,115 @@
+//! Rotation: a spent refresh token for the next one, once.
+//!
+//! Spec: RFC 6749 §6 · RFC 9700 §4.14.2
+
+use crate::cut::{Cut, Reason};
+use crate::database::{Lane, Statement, Tx, params};
+use crate::error::StoreError;
+use crate::family::{self, Family};
+use crate::judge::{Verdict, judge};
+use crate::store::Store;
+
+/// What came of a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rotated {
+    /// A new generation: give out its token.
+    Fresh(Family),
+    /// An honest retry: give out the same token again. Nothing changed.
+    Same(Family),
+    /// Theft: the family is now revoked, its access tokens with it, and it is on record.
+    Reused(Family),
+    /// The family has rested or lived too long.
+    Expired,
+    /// The family was revoked before.
+    Revoked,
+    /// No such token was ever made.
+    Unknown,
+}
+
+impl Store {
+    /// Present generation `n` of a family at `theft.at`.
+    ///
+    /// `theft` is what happens when the token turns out to be spent: the entry's life and the audit row, written
+    /// in the transaction that revokes the family (its reason is always [`Reason::Reuse`]).
+    pub async fn rotate(&self, fam: &str, n: i64, grace_ms: i64, theft: &Cut) -> Result<Rotated, StoreError> {
+        let (name, now) = (fam.to_owned(), theft.at);
+        // Rotations of one family queue in one lane, so that on PostgreSQL they do not wait for each other's locks.
+        let first = self
+            .database
+            .write(Lane::of(fam), "family.rotate", async move |tx| {
+                rotate(tx, &name, n, (now, grace_ms)).await
+            })
+            .await?;
+        match first {
+            Step::Done(rotated) => Ok(rotated),
+            Step::Theft => self.take_down(fam, n, grace_ms, theft).await,
+        }
+    }
+
+    /// The rare path has its own transaction in the lane of revocations: it takes the revocation clock's row.
+    async fn take_down(&self, fam: &str, n: i64, grace_ms: i64, theft: &Cut) -> Result<Rotated, StoreError> {
+        let (fam, cut) = (
+            fam.to_owned(),
+            Cut {
+                reason: Reason::Reuse,
+                ..theft.clone()
+            },
+        );
+        self.database
+            .write(Lane::Main, "family.reuse", async move |tx| {
+                let Some(family) = family::lock(tx, &fam).await? else {
+                    return Ok(Rotated::Unknown);
+                };
+                match judge(&family, n, cut.at, grace_ms) {
+                    Verdict::Revoked => Ok(Rotated::Revoked),
+                    // A generation never becomes live again, so what was theft is theft, or somebody else saw it.
+                    _ => Ok(Rotated::Reused(family::revoke(tx, &family, &cut).await?)),
+                }
+            })
+            .await
+    }
+}
+
+/// What one look at the family led to.
+enum Step {
+    Done(Rotated),
+    Theft,
+}
+
+async fn rotate(tx: Tx<'_>, fam: &str, n: i64, (now, grace_ms): (i64, i64)) -> Result<Step, StoreError> {
+    if let Some(row) = tx.optional(&ROTATE, params![fam, n, now]).await? {
+        return Ok(Step::Done(Rotated::Fresh(family::read(&mut row.fields())?)));
+    }
+    let Some(family) = family::lock(tx, fam).await? else {
+        return Ok(Step::Done(Rotated::Unknown));
+    };
+    Ok(match judge(&family, n, now, grace_ms) {
+        Verdict::Retry => Step::Done(Rotated::Same(family)),
+        Verdict::Expired => Step::Done(Rotated::Expired),
+        Verdict::Revoked => Step::Done(Rotated::Revoked),
+        Verdict::Unknown => Step::Done(Rotated::Unknown),
+        Verdict::Reuse => Step::Theft,
+        Verdict::Rotate => {
+            return Err(StoreError::Broken(
+                "the rotation and its judgement disagree".to_owned(),
+            ));
+        }
+    })
+}
+
+/// The hot path: one statement. Issued-at and idle expiry never go back, absolute expiry never moves.
+static ROTATE: Statement = Statement::new(
+    "rotation.rotate",
+    "UPDATE families SET
+       generation = generation + 1,
+       issued_at = CASE WHEN issued_at > $3 THEN issued_at ELSE $3 END,
+       idle_expires_at = CASE
+         WHEN idle_expires_at >= $3 + idle_ms THEN idle_expires_at
+         WHEN absolute_expires_at <= $3 + idle_ms THEN absolute_expires_at
+         ELSE $3 + idle_ms END
+     WHERE fam = $1 AND generation = $2 AND revoked_at IS NULL AND idle_expires_at > $3 AND absolute_expires_at > $3
+     RETURNING id, fam, session_id, sid, user_id, sub, client_id, scope, audience, generation, issued_at, mac_key,
+               salt, idle_ms, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 1] = [&ROTATE];

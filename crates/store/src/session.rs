@@ -1,0 +1,236 @@
+//! Sessions: a signed-in browser or device.
+
+use carnet_oauth::revocation::RevocationKind;
+
+use crate::audit;
+use crate::cut::Cut;
+use crate::database::{Fields, Lane, Statement, Tx, params};
+use crate::error::StoreError;
+use crate::id::Id;
+use crate::revocation::{self, NewEntry};
+use crate::store::Store;
+
+/// A signed-in browser or device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The primary key; never shown outside.
+    pub id: Id,
+    /// Its name in tokens: 22 random characters.
+    pub sid: String,
+    /// Whose it is.
+    pub user: Id,
+    /// The client that began it.
+    pub client_id: String,
+    /// When it began.
+    pub created_at: i64,
+    /// When it was last heard of: its beginning, or the newest refresh.
+    pub last_seen_at: i64,
+    /// When it ended.
+    pub ended_at: Option<i64>,
+    /// From where it began.
+    pub address: String,
+    /// What began it.
+    pub user_agent: String,
+    /// When the user last proved who they are.
+    pub auth_time: i64,
+}
+
+/// How strongly a session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strength {
+    /// Its refresh families die; its access tokens live until they expire.
+    RefreshOnly,
+    /// Its access tokens die at once as well.
+    DenyList,
+}
+
+impl Store {
+    /// The session of this `sid`, ended or not.
+    pub async fn session(&self, sid: &str) -> Result<Option<Session>, StoreError> {
+        let row = self.database.read_one(&BY_SID, params![sid]).await?;
+        row.map(|row| read(&mut row.fields())).transpose()
+    }
+
+    /// The user's sessions that have not ended, newest first.
+    pub async fn sessions_of(&self, user: Id) -> Result<Vec<Session>, StoreError> {
+        let rows = self.database.read(&OF_USER, params![user]).await?;
+        rows.into_iter().map(|row| read(&mut row.fields())).collect()
+    }
+
+    /// End one session; `false` when there is none of this `sid`, or it had ended.
+    ///
+    /// `jti` is the access token that asked for it: it is revoked by name too, for those who know only `jti`s.
+    /// A session that ended as [`Strength::RefreshOnly`] can still be put on the deny-list.
+    pub async fn end_session(
+        &self,
+        sid: &str,
+        strength: Strength,
+        jti: Option<&str>,
+        cut: &Cut,
+    ) -> Result<bool, StoreError> {
+        let (sid, jti, cut) = (sid.to_owned(), jti.map(str::to_owned), cut.clone());
+        self.database
+            .write(Lane::Main, "session.end", async move |tx| {
+                let Some(row) = tx.optional(&LOCK, params![&sid]).await? else {
+                    return Ok(false);
+                };
+                let session: Id = row.fields().take()?;
+                let ended = end_one(tx, (session, &sid), strength, &cut).await?;
+                if strength == Strength::DenyList
+                    && let Some(jti) = jti.clone()
+                {
+                    revocation::add(tx, vec![NewEntry::of(RevocationKind::Jti, jti, &cut)]).await?;
+                }
+                if ended {
+                    audit::append(tx, &cut.audit, cut.at).await?;
+                }
+                Ok(ended)
+            })
+            .await
+    }
+
+    /// End every session of a user, but for the `sid` in `except`; how many ended.
+    pub async fn end_sessions_of(
+        &self,
+        user: Id,
+        strength: Strength,
+        except: Option<&str>,
+        cut: &Cut,
+    ) -> Result<u64, StoreError> {
+        let (except, cut) = (except.map(str::to_owned), cut.clone());
+        self.database
+            .write(Lane::Main, "session.end_all", async move |tx| {
+                let ended = end_all(tx, user, except.as_deref(), strength, &cut).await?;
+                audit::append(tx, &cut.audit, cut.at).await?;
+                Ok(ended)
+            })
+            .await
+    }
+}
+
+/// End every session of the user but one. Each is named by its own `sid` and `fam`s, never by a time: a login in
+/// the same second lives.
+pub(crate) async fn end_all(
+    tx: Tx<'_>,
+    user: Id,
+    except: Option<&str>,
+    strength: Strength,
+    cut: &Cut,
+) -> Result<u64, StoreError> {
+    // The user's row is the gate that a beginning session takes too: none slips in between.
+    tx.execute(&LOCK_USER, params![user]).await?;
+    let mut ended = 0;
+    for row in tx.all(&LOCK_OF_USER, params![user]).await? {
+        let mut row = row.fields();
+        let (session, sid): (Id, String) = (row.take()?, row.take()?);
+        if except != Some(sid.as_str()) && end_one(tx, (session, &sid), strength, cut).await? {
+            ended += 1;
+        }
+    }
+    Ok(ended)
+}
+
+/// End a session with its families; whether it was still going on.
+async fn end_one(
+    tx: Tx<'_>,
+    (session, sid): (Id, &str),
+    strength: Strength,
+    cut: &Cut,
+) -> Result<bool, StoreError> {
+    let ended = tx.execute(&END, params![session, cut.at]).await? == 1;
+    tx.execute(&REVOKE_FAMILIES, params![session, cut.at, cut.reason.as_str()])
+        .await?;
+    if strength == Strength::DenyList {
+        let mut entries = vec![NewEntry::of(RevocationKind::Sid, sid.to_owned(), cut)];
+        for row in tx.all(&FAMILIES, params![session]).await? {
+            entries.push(NewEntry::of(RevocationKind::Fam, row.fields().take()?, cut));
+        }
+        revocation::add(tx, entries).await?;
+    }
+    Ok(ended)
+}
+
+/// End the session unless one of its families still lives.
+pub(crate) async fn end_without_families(tx: Tx<'_>, session: Id, now: i64) -> Result<(), StoreError> {
+    tx.execute(&END_WITHOUT_FAMILIES, params![session, now]).await?;
+    Ok(())
+}
+
+fn read(row: &mut Fields) -> Result<Session, StoreError> {
+    Ok(Session {
+        id: row.take()?,
+        sid: row.take()?,
+        user: row.take()?,
+        client_id: row.take()?,
+        created_at: row.take()?,
+        ended_at: row.take()?,
+        address: row.take()?,
+        user_agent: row.take()?,
+        auth_time: row.take()?,
+        last_seen_at: row.take()?,
+    })
+}
+
+static BY_SID: Statement = Statement::new(
+    "session.by_sid",
+    "SELECT s.id, s.sid, s.user_id, s.client_id, s.created_at, s.ended_at, s.address, s.user_agent, s.auth_time,
+            COALESCE((SELECT MAX(f.issued_at) FROM families f WHERE f.session_id = s.id), s.last_seen_at)
+              AS last_seen_at
+     FROM sessions s WHERE s.sid = $1",
+);
+
+static OF_USER: Statement = Statement::new(
+    "session.of_user",
+    "SELECT s.id, s.sid, s.user_id, s.client_id, s.created_at, s.ended_at, s.address, s.user_agent, s.auth_time,
+            COALESCE((SELECT MAX(f.issued_at) FROM families f WHERE f.session_id = s.id), s.last_seen_at)
+              AS last_seen_at
+     FROM sessions s WHERE s.user_id = $1 AND s.ended_at IS NULL ORDER BY s.id DESC",
+);
+
+static LOCK: Statement = Statement::new(
+    "session.lock",
+    "UPDATE sessions SET last_seen_at = last_seen_at WHERE sid = $1 RETURNING id",
+);
+
+static LOCK_USER: Statement = Statement::new(
+    "session.lock_user",
+    "UPDATE users SET updated_at = updated_at WHERE id = $1",
+);
+
+static LOCK_OF_USER: Statement = Statement::new(
+    "session.lock_of_user",
+    "UPDATE sessions SET last_seen_at = last_seen_at WHERE user_id = $1 AND ended_at IS NULL RETURNING id, sid",
+);
+
+static END: Statement = Statement::new(
+    "session.end",
+    "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
+);
+
+static END_WITHOUT_FAMILIES: Statement = Statement::new(
+    "session.end_without_families",
+    "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL AND NOT EXISTS
+       (SELECT f.id FROM families f WHERE f.session_id = sessions.id AND f.revoked_at IS NULL)",
+);
+
+static REVOKE_FAMILIES: Statement = Statement::new(
+    "session.revoke_families",
+    "UPDATE families SET revoked_at = $2, revoked_reason = $3 WHERE session_id = $1 AND revoked_at IS NULL",
+);
+
+static FAMILIES: Statement = Statement::new(
+    "session.families",
+    "SELECT fam FROM families WHERE session_id = $1 ORDER BY id",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 9] = [
+    &BY_SID,
+    &OF_USER,
+    &LOCK,
+    &LOCK_USER,
+    &LOCK_OF_USER,
+    &END,
+    &END_WITHOUT_FAMILIES,
+    &REVOKE_FAMILIES,
+    &FAMILIES,
+];

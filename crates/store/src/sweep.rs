@@ -1,0 +1,84 @@
+//! Forgetting what has expired, in bounded steps.
+
+use crate::database::{Lane, Statement, params};
+use crate::error::StoreError;
+use crate::family::DAY_MS;
+use crate::store::Store;
+
+/// How much a sweep removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Revocation entries that can match no token any more.
+    pub revocations: u64,
+    /// Counters whose window has ended.
+    pub throttles: u64,
+    /// Families past their absolute expiry.
+    pub families: u64,
+    /// Sessions without a family, past the same day.
+    pub sessions: u64,
+}
+
+impl SweepReport {
+    /// Whether one of the steps was full, so that another sweep has work left.
+    pub fn is_full(&self, batch: i64) -> bool {
+        [self.revocations, self.throttles, self.families, self.sessions]
+            .into_iter()
+            .any(|removed| i64::try_from(removed).is_ok_and(|removed| removed >= batch))
+    }
+}
+
+impl Store {
+    /// Remove what expired before `now`: of each kind `batch` rows at most, each kind in its own transaction.
+    ///
+    /// Users, keys and audit rows stay.
+    pub async fn sweep(&self, now: i64, batch: i64) -> Result<SweepReport, StoreError> {
+        let day = now.div_euclid(DAY_MS);
+        Ok(SweepReport {
+            revocations: self.sweep_one(&REVOCATIONS, now, batch).await?,
+            throttles: self.sweep_one(&THROTTLES, now, batch).await?,
+            families: self.sweep_one(&FAMILIES, day, batch).await?,
+            sessions: self.sweep_one(&SESSIONS, day, batch).await?,
+        })
+    }
+
+    async fn sweep_one(
+        &self,
+        statement: &'static Statement,
+        bound: i64,
+        batch: i64,
+    ) -> Result<u64, StoreError> {
+        self.database
+            .write(Lane::Alone, statement.name, async move |tx| {
+                tx.execute(statement, params![bound, batch]).await
+            })
+            .await
+    }
+}
+
+static REVOCATIONS: Statement = Statement::new(
+    "sweep.revocations",
+    "DELETE FROM revocations WHERE cursor IN
+       (SELECT r.cursor FROM revocations r WHERE r.expires < $1 ORDER BY r.expires LIMIT $2)",
+);
+
+static THROTTLES: Statement = Statement::new(
+    "sweep.throttles",
+    "DELETE FROM throttles WHERE window_ends_at < $1 AND key IN
+       (SELECT t.key FROM throttles t WHERE t.window_ends_at < $1 ORDER BY t.window_ends_at LIMIT $2)",
+);
+
+static FAMILIES: Statement = Statement::new(
+    "sweep.families",
+    "DELETE FROM families WHERE id IN
+       (SELECT f.id FROM families f WHERE f.sweep_day < $1 ORDER BY f.sweep_day LIMIT $2)",
+);
+
+static SESSIONS: Statement = Statement::new(
+    "sweep.sessions",
+    "DELETE FROM sessions WHERE id IN
+       (SELECT s.id FROM sessions s WHERE s.sweep_day < $1
+          AND NOT EXISTS (SELECT f.id FROM families f WHERE f.session_id = s.id)
+        ORDER BY s.sweep_day LIMIT $2)",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 4] = [&REVOCATIONS, &THROTTLES, &FAMILIES, &SESSIONS];

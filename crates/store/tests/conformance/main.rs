@@ -1,0 +1,22 @@
+//! One suite, every engine: each case runs on SQLite in memory, on SQLite in a file and on PostgreSQL.
+//!
+//! PostgreSQL is the server of `CARNET_TEST_POSTGRES` or one that the suite starts; without either it fails.
+
+mod audit;
+mod credential;
+mod family;
+mod migration;
+mod revocation;
+mod role;
+mod rotation;
+mod session;
+mod signing_key;
+mod statement;
+mod sweep;
+mod throttle;
+mod tls;
+mod user;
+mod writer;
+
+#[path = "../support/mod.rs"]
+mod support;
