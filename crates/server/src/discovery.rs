@@ -15,7 +15,7 @@ use crate::http::failure::Failure;
 const JWKS_PATH: &str = "/.well-known/jwks.json";
 
 /// Both documents; anybody may read them from anywhere. `metadata` is what the features have said.
-pub fn routes(app: &App, mut metadata: Metadata) -> Router<App> {
+pub(crate) fn routes(app: &App, mut metadata: Metadata) -> Router<App> {
     metadata.issuer = app.config.issuer.as_str().to_owned();
     metadata.jwks_uri = Some(app.config.issuer.join(JWKS_PATH));
     metadata.scopes_supported = app.directory.scopes();

@@ -9,7 +9,7 @@ use http::{StatusCode, header};
 use crate::app::App;
 
 /// The routes.
-pub fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router<App> {
     Router::new().route("/health/live", get(live)).route("/health/ready", get(ready))
 }
 

@@ -19,12 +19,12 @@ use crate::token::bearer;
 const PATH: &str = "/oauth/introspect";
 
 /// The route.
-pub fn routes() -> Router<App> {
+pub(crate) fn routes() -> Router<App> {
     Router::new().route(PATH, post(introspect))
 }
 
 /// What discovery says of it.
-pub fn advertise(app: &App, metadata: &mut Metadata) {
+pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
     metadata.introspection_endpoint = Some(app.config.issuer.join(PATH));
     metadata.introspection_endpoint_auth_methods_supported = vec!["client_secret_basic".to_owned()];
 }

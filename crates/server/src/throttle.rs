@@ -16,17 +16,17 @@ use crate::master_key::Purpose;
 
 /// The counters of one attempt.
 #[derive(Clone, Debug)]
-pub struct Attempt {
+pub(crate) struct Attempt {
     rules: Vec<ThrottleRule>,
     /// Cleared by a success.
-    pub personal: Vec<String>,
+    pub(crate) personal: Vec<String>,
     /// Given back by a success, which then counts for nothing.
-    pub shared: Vec<String>,
+    pub(crate) shared: Vec<String>,
 }
 
 impl Attempt {
     /// An attempt on an account from an address. `known_device`: the browser has logged in to this account before.
-    pub fn on(app: &App, account: &str, address: IpAddr, known_device: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) fn on(app: &App, account: &str, address: IpAddr, known_device: Option<&str>) -> Result<Self, Failure> {
         let login = &app.config.login;
         let window_ms = login.throttle_window.millis();
         let unit = throttle_unit(address);
@@ -51,7 +51,7 @@ impl Attempt {
     }
 
     /// Somebody registers from an address.
-    pub fn registration(app: &App, address: IpAddr) -> Result<Self, Failure> {
+    pub(crate) fn registration(app: &App, address: IpAddr) -> Result<Self, Failure> {
         let login = &app.config.login;
         let key = key(app, ["register", &throttle_unit(address), ""])?;
         let rule = ThrottleRule { key, limit: i64::from(login.attempts_per_account_and_address), window_ms: login.throttle_window.millis() };
@@ -59,7 +59,7 @@ impl Attempt {
     }
 
     /// Counts the attempt before it is made, so that a hundred at once are a hundred; 429 when it is one too many.
-    pub async fn count(&self, app: &App) -> Result<(), Failure> {
+    pub(crate) async fn count(&self, app: &App) -> Result<(), Failure> {
         let Some(wait_ms) = app.store.count_attempt(&self.rules, app.now()).await? else { return Ok(()) };
         let seconds = u64::try_from(wait_ms).unwrap_or_default().div_ceil(1000);
         const REASON: &str = "too many attempts; wait for the time in Retry-After";

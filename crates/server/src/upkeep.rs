@@ -10,7 +10,7 @@ const SWEEP_ROUND: Duration = Duration::from_secs(60);
 const SWEEP_BATCH: i64 = 1_000;
 
 /// Keeps the keys until the future is dropped.
-pub async fn keep_keys(app: App) {
+pub(crate) async fn keep_keys(app: App) {
     let mut rounds = tokio::time::interval(KEY_ROUND);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut failing = false;
@@ -25,7 +25,7 @@ pub async fn keep_keys(app: App) {
 }
 
 /// Forgets what has expired, a bounded piece at a time, until the future is dropped.
-pub async fn sweep(app: App) {
+pub(crate) async fn sweep(app: App) {
     let mut rounds = tokio::time::interval(SWEEP_ROUND);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -1,9 +1,18 @@
 //! The subcommands: a variant here, a file beside it.
 
+mod config;
+mod demo;
 mod hash;
 mod jwk;
 mod jwt;
+mod key;
+mod migrate;
+mod operator;
 mod password;
+mod revoke;
+mod role;
+mod serve;
+mod user;
 
 use clap::Subcommand;
 
@@ -12,6 +21,22 @@ use crate::output::Output;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run the authorization server
+    Serve(serve::Serve),
+    /// A server, a user and a guarded API to try, with lines to copy
+    Demo(demo::Demo),
+    /// Show the annotated default configuration, or check yours
+    Config(config::ConfigCommand),
+    /// Bring the database to this version's schema
+    Migrate(migrate::Migrate),
+    /// Add, list and disable users; set passwords and roles
+    User(user::UserCommand),
+    /// Add, list and remove roles
+    Role(role::RoleCommand),
+    /// Take back all tokens of a user, a session, or one token
+    Revoke(revoke::Revoke),
+    /// List, rotate, revoke and export signing keys
+    Key(key::KeyCommand),
     /// Read, check and make JSON Web Tokens
     #[command(subcommand)]
     Jwt(jwt::Jwt),
@@ -28,10 +53,24 @@ impl Command {
     /// Does what was asked.
     pub(crate) fn run(self, output: &Output) -> Result<(), Failure> {
         match self {
+            Self::Serve(command) => wait(serve::run(command, output)),
+            Self::Demo(command) => wait(demo::run(command, output)),
+            Self::Config(command) => config::run(command, output),
+            Self::Migrate(command) => wait(migrate::run(command, output)),
+            Self::User(command) => wait(user::run(command, output)),
+            Self::Role(command) => wait(role::run(command, output)),
+            Self::Revoke(command) => wait(revoke::run(command, output)),
+            Self::Key(command) => wait(key::run(command, output)),
             Self::Jwt(command) => command.run(output),
             Self::Jwk(command) => command.run(output),
             Self::Hash(command) => command.run(output),
             Self::Password(command) => command.run(output),
         }
     }
+}
+
+/// Runs what waits for sockets and databases.
+fn wait(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::broken(error.to_string()))?.block_on(work)
 }

@@ -18,9 +18,9 @@ pub(crate) const CRATES: &[&[&str]] = &[
 
 /// The modules of `server`. `lib` collects the routes.
 pub(crate) const SERVER: &[&[&str]] = &[
-    &["clock", "email", "log", "secret_file"],
+    &["clock", "email", "secret_file"],
     &["config", "master_key"],
-    &["client", "listen", "password"],
+    &["client", "listen", "log", "password"],
     &["keys"],
     &["app"],
     &["audit"],

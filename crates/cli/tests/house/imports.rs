@@ -44,7 +44,6 @@ pub(crate) fn circles(imports: &Imports) -> Vec<String> {
 }
 
 /// How a module is written in a message.
-#[expect(clippy::ptr_arg, reason = "used as a function over &Module")]
 pub(crate) fn name(module: &Module) -> String {
     if module.is_empty() {
         "lib".to_owned()

@@ -6,7 +6,6 @@ use crate::source::Source;
 
 /// The page, from the files of the tree.
 pub(crate) fn page(sources: &[Source]) -> String {
-    let paths: BTreeSet<&str> = sources.iter().map(|source| source.path.as_str()).collect();
     let mut documents: BTreeMap<(u8, u32, String), Vec<Row>> = BTreeMap::new();
     for source in sources.iter().filter(|source| source.is_shipped()) {
         for entry in spec_line(&source.text)
@@ -15,7 +14,7 @@ pub(crate) fn page(sources: &[Source]) -> String {
             .filter(|entry| !entry.is_empty())
         {
             let (document, part) = split(entry);
-            let tests = tests_of(source, &document, &paths);
+            let tests = tests_of(source, &document, sources);
             let row = Row {
                 part,
                 module: source.path.clone(),
@@ -105,39 +104,43 @@ fn linked(document: &str) -> String {
     }
 }
 
-/// Where the tests of a module are: in it, beside it, among the spec tests of its crate, or among those of the RFC.
-fn tests_of(source: &Source, document: &str, paths: &BTreeSet<&str>) -> String {
-    let mut found = Vec::new();
-    if source.code.contains("#[cfg(test)]") {
-        let folder = source.path.trim_end_matches(".rs").trim_end_matches("/mod");
-        let beside = format!("{folder}/tests.rs");
-        found.push(if paths.contains(beside.as_str()) {
-            format!("`{beside}`")
-        } else {
-            "in the module".to_owned()
-        });
+/// Where the tests of a module are: in it, beside it, and those of its crate that bear its name or cite the document.
+fn tests_of(source: &Source, document: &str, sources: &[Source]) -> String {
+    let mut found = BTreeSet::new();
+    let folder = source.path.trim_end_matches(".rs").trim_end_matches("/mod");
+    let beside = format!("{folder}/tests.rs");
+    if sources.iter().any(|other| other.path == beside) {
+        found.insert(format!("`{beside}`"));
+    } else if source.code.contains("#[cfg(test)]") {
+        found.insert("in the module".to_owned());
     }
-    if let Some((folder, rest)) = source.place() {
-        let steps: Vec<&str> = rest
-            .trim_start_matches("src/")
+    let (place, rest) = source.place().unwrap_or_default();
+    let steps: Vec<&str> = rest
+        .trim_start_matches("src/")
+        .trim_end_matches(".rs")
+        .split('/')
+        .collect();
+    let tests = format!("crates/{place}/tests/");
+    for other in sources.iter().filter(|other| other.path.starts_with(&tests)) {
+        let name = other
+            .path
+            .trim_start_matches(&tests)
             .trim_end_matches(".rs")
-            .split('/')
-            .collect();
-        let names = steps
-            .iter()
-            .filter(|step| **step != "mod")
-            .map(|step| format!("crates/{folder}/tests/spec/{step}.rs"));
-        let rfc = format!(
-            "crates/{folder}/tests/{}.rs",
-            document.to_lowercase().replace(' ', "")
-        );
-        let others = names.chain([rfc]).filter(|path| paths.contains(path.as_str()));
-        found.extend(others.map(|path| format!("`{path}`")));
+            .rsplit('/')
+            .next()
+            .unwrap_or_default();
+        let cites = other.text.match_indices(document).any(|(at, _)| {
+            // `RFC 75` is not cited by `RFC 7515`.
+            !other.text[at + document.len()..].starts_with(|next: char| next.is_ascii_alphanumeric())
+        });
+        if cites && !other.path.contains("/house/") || steps.contains(&name) && name != "mod" {
+            found.insert(format!("`{}`", other.path));
+        }
     }
     if found.is_empty() {
         "through its users".to_owned()
     } else {
-        found.join(", ")
+        Vec::from_iter(found).join(", ")
     }
 }
 
@@ -156,10 +159,7 @@ mod tests {
                 "crates/server/src/auth/login.rs",
                 "//! Login.\n//!\n//! Spec: RFC 6749 §5.1 ·\n//! RFC 6750\n",
             ),
-            (
-                "crates/server/tests/spec/login.rs",
-                "//! Login.\n//!\n//! Spec: RFC 1\n",
-            ),
+            ("crates/server/tests/spec/login.rs", "//! Login.\n// RFC 67500"),
             ("crates/server/src/app.rs", "//! App.\n\nlet spec = 1;"),
         ];
         let sources: Vec<Source> = files.iter().map(|(path, text)| Source::new(path, text)).collect();

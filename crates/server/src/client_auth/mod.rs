@@ -14,7 +14,7 @@ use crate::http::failure::{Because as _, Failure, Refusal};
 use crate::http::form::Form;
 
 /// The resource server behind a request, proven by `client_secret_basic`: the one method it can be registered with.
-pub fn authenticate_resource<'a>(app: &'a App, headers: &HeaderMap, form: &Form) -> Result<&'a Resource, Failure> {
+pub(crate) fn authenticate_resource<'a>(app: &'a App, headers: &HeaderMap, form: &Form) -> Result<&'a Resource, Failure> {
     let credentials = basic::read(headers)?.ok_or_else(refused)?;
     // D9: two ways at once, or two names, authenticate nobody.
     if form.optional("client_secret").is_some() || form.optional("client_assertion").is_some() {

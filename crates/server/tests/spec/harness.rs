@@ -26,6 +26,8 @@ const START: i64 = 1_795_255_200_000;
 
 const CONFIG: &str = r#"
 issuer = "https://auth.example.com"
+[listen]
+trusted_proxies = ["192.0.2.0/24", "198.51.100.0/24"]
 [first_party]
 scope = "read:orders write:orders"
 origins = ["https://app.example.com"]

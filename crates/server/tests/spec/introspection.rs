@@ -34,21 +34,22 @@ async fn ir_01_nobody_scans_tokens_without_credentials() {
     }
 }
 
+/// What a resource is told about a token, byte for byte.
+async fn ask(server: &Server, id: &str, secret: &str, token: String) -> String {
+    let reply = server.post("/oauth/introspect").basic(id, secret).form(&[("token", &token)]).send().await;
+    String::from_utf8(reply.body.to_vec()).unwrap()
+}
+
 #[tokio::test]
 async fn ir_02_a_token_for_another_resource_is_inactive() {
     let server = Server::start().await;
     let ours = server.log_in(ALICE, PASSWORD).await.access;
     let body = json!({ "email": ALICE, "password": PASSWORD, "audience": SHARED_API });
     let theirs = server.post("/auth/login").json(&body).send().await.json()["access_token"].as_str().unwrap().to_owned();
-    let ask = |id: &'static str, secret: &'static str, token: String| async move {
-        let reply = server.post("/oauth/introspect").basic(id, secret).form(&[("token", &token)]).send().await;
-        String::from_utf8(reply.body.to_vec()).unwrap()
-    };
-    let ask = &ask;
-    assert_eq!(ask("orders-api", "orders.secret", theirs.clone()).await, r#"{"active":false}"#);
-    assert_eq!(ask("legacy-api", "legacy-introspection.secret", ours.clone()).await, r#"{"active":false}"#);
-    assert!(ask("legacy-api", "legacy-introspection.secret", theirs).await.starts_with(r#"{"active":true"#));
-    assert!(ask("orders-api", "orders.secret", ours).await.contains(API));
+    assert_eq!(ask(&server, "orders-api", "orders.secret", theirs.clone()).await, r#"{"active":false}"#);
+    assert_eq!(ask(&server, "legacy-api", "legacy-introspection.secret", ours.clone()).await, r#"{"active":false}"#);
+    assert!(ask(&server, "legacy-api", "legacy-introspection.secret", theirs).await.starts_with(r#"{"active":true"#));
+    assert!(ask(&server, "orders-api", "orders.secret", ours).await.contains(API));
 }
 
 #[tokio::test]

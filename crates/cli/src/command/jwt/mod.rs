@@ -4,6 +4,7 @@
 
 mod claim_suspicion;
 mod decode;
+mod exposure;
 mod finding;
 mod header_suspicion;
 mod meaning;

@@ -1,0 +1,136 @@
+//! What the operator's commands share: the configuration, and the store beside a running server.
+
+use std::path::PathBuf;
+
+use carnet_server::app::App;
+use carnet_server::clock::{Clock as _, SystemClock};
+use carnet_server::config::{self, Config};
+use carnet_server::email::Email;
+use carnet_server::master_key::MasterKeys;
+use carnet_store::{AuditAction, Cut, NewAudit, Reason, Store, User};
+
+use carnet_jose::{base64url, primitive};
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::moment;
+use crate::output::Output;
+
+/// `--config`, as every operator's command takes it.
+#[derive(clap::Args, Debug)]
+pub(crate) struct ConfigFile {
+    /// The configuration file
+    #[arg(long, global = true, value_name = "FILE", env = "CARNET_CONFIG", default_value = "carnet.toml")]
+    pub(crate) config: PathBuf,
+}
+
+impl ConfigFile {
+    /// Reads and checks it; warnings go to stderr.
+    pub(crate) fn load(&self) -> Result<Config, Failure> {
+        let (config, warnings) = config::load(&self.config, std::env::vars()).map_err(|error| {
+            Failure::usage("config_invalid", format!("{}: {}", error.place, error.what)).because("the server does not start with it").todo(error.todo)
+        })?;
+        for warning in warnings {
+            eprintln!("warning: {warning}");
+        }
+        Ok(config)
+    }
+
+    /// Opens the store that the configuration names; a running server may have it open as well.
+    pub(crate) async fn open(&self) -> Result<Operator, Failure> {
+        let config = self.load()?;
+        let store = App::open_store(&config).await.map_err(broken)?;
+        Ok(Operator { config, store, now: SystemClock.now() })
+    }
+}
+
+/// An operator's hands: the store, and the moment of the command.
+pub(crate) struct Operator {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    /// UTC milliseconds.
+    pub(crate) now: i64,
+}
+
+impl Operator {
+    /// The user of this address or `sub`.
+    pub(crate) async fn user(&self, name: &str) -> Result<User, Failure> {
+        let found = match Email::parse(name) {
+            Some(email) => self.store.find_login(&email.canonical).await.map_err(broken)?.map(|record| record.user),
+            None => self.store.user_by_sub(name).await.map_err(broken)?,
+        };
+        found.ok_or_else(|| {
+            Failure::refused("user_unknown", format!("there is no user {name}")).because("neither an e-mail address nor a sub of an account").todo("list them: carnet user list")
+        })
+    }
+
+    /// The keys that seal.
+    pub(crate) fn master(&self) -> Result<MasterKeys, Failure> {
+        MasterKeys::load_or_create(&self.config.keys.master_key_file).map_err(|error| {
+            let todo = "bring back the file that the server was started with";
+            Failure::usage("master_key_unusable", error.to_string()).because("private keys cannot be opened without it").todo(todo)
+        })
+    }
+
+    /// An audit row of this command.
+    pub(crate) fn did(&self, action: AuditAction, object: &str) -> NewAudit {
+        NewAudit::success("cli", action, object)
+    }
+
+    /// Writes an audit row for a change that has none of its own.
+    pub(crate) async fn record(&self, action: AuditAction, object: &str) -> Result<(), Failure> {
+        self.store.record_audit(&self.did(action, object), self.now).await.map_err(broken)
+    }
+
+    /// How a command takes something back.
+    pub(crate) fn cut(&self, reason: Reason, action: AuditAction, object: &str) -> Cut {
+        let longest = self.config.clients.iter().filter_map(|client| client.access_ttl).chain([self.config.tokens.access_ttl]).max();
+        let life = longest.map_or(0, config::Ttl::millis);
+        Cut { at: self.now, entry_ttl_ms: life + self.config.keys.clock_skew.millis(), reason, audit: self.did(action, object) }
+    }
+}
+
+/// One JSON value for programs, words for people.
+pub(crate) fn show(out: &Output, json: &serde_json::Value, words: impl FnOnce() -> String) {
+    if out.is_json() { out.value(json) } else { out.line(&words()) }
+}
+
+/// One JSON value for programs, a table for people; without rows, what this is and how to make the first one.
+pub(crate) fn list(out: &Output, json: &serde_json::Value, headings: &[&str], (rows, empty): (Vec<Vec<String>>, &str)) {
+    match (out.is_json(), rows.is_empty()) {
+        (true, _) => out.value(json),
+        (false, true) => out.line(empty),
+        (false, false) => out.listing(headings, &rows),
+    }
+}
+
+/// A moment of the store (milliseconds) in words.
+pub(crate) fn when(millis: i64, now: i64) -> String {
+    moment::said(millis.div_euclid(1000), now.div_euclid(1000))
+}
+
+/// A password that is shown once: 192 random bits in characters that no shell and no JSON quotes.
+pub(crate) fn made_password() -> Result<Zeroizing<String>, Failure> {
+    let mut bytes = Zeroizing::new([0; 24]);
+    primitive::fill_random(bytes.as_mut_slice()).map_err(|error| Failure::broken(error.to_string()))?;
+    Ok(Zeroizing::new(base64url::encode(bytes.as_slice())))
+}
+
+/// A store error as the operator sees it.
+pub(crate) fn broken(error: impl Into<carnet_server::app::OpenError>) -> Failure {
+    use carnet_server::app::OpenError;
+    use carnet_store::StoreError;
+    match error.into() {
+        OpenError::Store(StoreError::Schema(what)) => {
+            Failure::refused("schema_outdated", what).because("this program needs the schema of its own version").todo("run: carnet migrate")
+        }
+        OpenError::Store(StoreError::Unavailable(what)) => {
+            Failure::unreachable("store_unavailable", what).because("the database does not answer").todo("start it, or correct [storage]")
+        }
+        OpenError::Store(StoreError::Conflict(code)) => {
+            Failure::conflict(code, format!("this contradicts what is stored: {code}")).because("nothing was changed").todo("look at what is there first")
+        }
+        OpenError::Config(what) => Failure::usage("config_invalid", what).because("a file that the configuration names is not usable").todo("correct the file"),
+        other => Failure::broken(other.to_string()),
+    }
+}

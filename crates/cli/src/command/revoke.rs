@@ -1,0 +1,93 @@
+//! `carnet revoke`: takes back a user's tokens, a session, or one token.
+
+use carnet_server::token::refresh::RefreshToken;
+use carnet_store::{AuditAction, Reason, Strength};
+
+use super::operator::{ConfigFile, Operator, broken, show as tell};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Take back all tokens of a user, a session, or one token
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:\n  carnet revoke --user alice@example.com\n  carnet revoke --session SID")]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    config: ConfigFile,
+    #[command(flatten)]
+    what: What,
+}
+
+#[derive(clap::Args, Debug)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// Every session and token of this user (e-mail or sub)
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// One session, its refresh family and its access tokens
+    #[arg(long, value_name = "SID")]
+    session: Option<String>,
+    /// One access token, by its jti
+    #[arg(long, value_name = "JTI")]
+    jti: Option<String>,
+    /// The token itself, read from standard input: an access token, or a refresh token with its session
+    #[arg(long)]
+    token: bool,
+}
+
+pub(crate) async fn run(revoke: Revoke, out: &Output) -> Result<(), Failure> {
+    let operator = revoke.config.open().await?;
+    match revoke.what {
+        What { user: Some(name), .. } => {
+            let user = operator.user(&name).await?;
+            let cut = operator.cut(Reason::Revoked, AuditAction::Revoke, &user.sub);
+            let ended = operator.store.end_sessions_of(user.id, Strength::DenyList, None, &cut).await.map_err(broken)?;
+            tell(out, &serde_json::json!({ "sessions": ended }), || format!("Ended {ended} sessions of {}; their tokens are revoked.", user.email));
+        }
+        What { session: Some(sid), .. } => end_session(&operator, &sid, out).await?,
+        What { jti: Some(jti), .. } => revoke_jti(&operator, &jti, out).await?,
+        _ => {
+            let text = std::io::read_to_string(std::io::stdin()).unwrap_or_default();
+            revoke_token(&operator, text.trim(), out).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn end_session(operator: &Operator, sid: &str, out: &Output) -> Result<(), Failure> {
+    let cut = operator.cut(Reason::Revoked, AuditAction::Revoke, sid);
+    if !operator.store.end_session(sid, Strength::DenyList, None, &cut).await.map_err(broken)? {
+        let todo = "list sessions: carnet user show EMAIL";
+        return Err(Failure::refused("session_unknown", format!("no live session {sid}")).because("it has ended, or never was").todo(todo));
+    }
+    tell(out, &serde_json::json!({ "sessions": 1 }), || format!("Ended the session {sid}; its tokens are revoked."));
+    Ok(())
+}
+
+async fn revoke_jti(operator: &Operator, jti: &str, out: &Output) -> Result<(), Failure> {
+    let cut = operator.cut(Reason::Revoked, AuditAction::Revoke, jti);
+    let expires = operator.now.saturating_add(cut.entry_ttl_ms);
+    operator.store.revoke_token(jti, expires).await.map_err(broken)?;
+    operator.store.record_audit(&cut.audit, operator.now).await.map_err(broken)?;
+    tell(out, &serde_json::json!({ "jti": jti }), || format!("Revoked the token {jti}."));
+    Ok(())
+}
+
+async fn revoke_token(operator: &Operator, token: &str, out: &Output) -> Result<(), Failure> {
+    if let Some(refresh) = RefreshToken::parse(token) {
+        let record = operator.store.family(refresh.fam).await.map_err(broken)?;
+        let master = operator.master()?;
+        let genuine = record.filter(|record| refresh.is_genuine(&master, &record.family));
+        let record = genuine.ok_or_else(|| not_ours("no family of this server"))?;
+        return end_session(operator, &record.family.sid, out).await;
+    }
+    // Unverified on purpose: an operator may revoke what any of our keys has signed, also after the key has left.
+    let claims = carnet_jose::dangerous::decode(token).map_err(|_| not_ours("neither a JWT nor a refresh token"))?.payload;
+    match claims["jti"].as_str().filter(|_| claims["iss"] == operator.config.issuer.as_str()) {
+        Some(jti) => revoke_jti(operator, jti, out).await,
+        None => Err(not_ours("its issuer is another, or it has no jti")),
+    }
+}
+
+fn not_ours(why: &str) -> Failure {
+    Failure::refused("token_unknown", "this is no token of this server").because(why).todo("look into it: carnet jwt decode")
+}

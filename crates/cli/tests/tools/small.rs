@@ -1,0 +1,107 @@
+//! `carnet hash`, `carnet password`, and what all commands do alike.
+
+use crate::{SAMPLE, carnet, run};
+
+#[test]
+fn digests_are_those_of_the_standard() {
+    // FIPS 180-4 examples; HMAC: RFC 4231 §4.3.
+    assert_eq!(
+        run(&["hash", "abc"], "").done().out,
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n"
+    );
+    let all = run(&["--json", "hash", "-a", "all"], "abc").done().json();
+    let starts: Vec<String> = (0..5)
+        .map(|at| all["digests"][at]["hex"].as_str().unwrap()[..8].to_owned())
+        .collect();
+    assert_eq!(
+        starts,
+        ["23097d22", "ba7816bf", "cb00753f", "ddaf35a1", "53048e26"]
+    );
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("key"), "Jefe\n").unwrap();
+    let mac = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    let hmac = [
+        "hash",
+        "--key-file",
+        "key",
+        "what do ya want for nothing?",
+        "--verify",
+        mac,
+    ];
+    let checked = carnet(folder.path(), &hmac, "").done();
+    assert!(
+        checked.out.contains("the same") && checked.err.contains("chmod 600 key"),
+        "{}",
+        checked.err
+    );
+    let wrong = carnet(folder.path(), &["hash", "--file", "key", "--verify", mac], "");
+    assert!(
+        wrong.exit == 1 && wrong.err.contains("digest_mismatch") && wrong.out.contains("another"),
+        "{}",
+        wrong.err
+    );
+    assert_eq!(run(&["hash", "x", "--verify", "not a digest"], "").exit, 2);
+}
+
+#[test]
+fn passwords_are_long_fresh_and_of_the_asked_alphabet() {
+    let one = run(&["password"], "").done();
+    assert_eq!(one.out.trim_end().chars().count(), 64);
+    assert!(one.err.contains("bits"), "{}", one.err);
+    assert_ne!(one.out, run(&["password"], "").done().out);
+    let many = run(
+        &[
+            "password",
+            "--json",
+            "--length",
+            "20",
+            "--count",
+            "3",
+            "--no-symbols",
+            "--no-lookalikes",
+        ],
+        "",
+    )
+    .done()
+    .json();
+    assert_eq!(
+        (
+            many["passwords"].as_array().unwrap().len(),
+            &many["alphabet_size"]
+        ),
+        (3, &56.into())
+    );
+    let digits = run(&["password", "--alphabet", "0123456789", "--length", "6"], "")
+        .done()
+        .out;
+    assert!(digits.trim_end().len() == 6 && digits.trim_end().bytes().all(|byte| byte.is_ascii_digit()));
+    assert_eq!(run(&["password", "--alphabet", "aaa"], "").exit, 2);
+}
+
+#[test]
+fn help_leads_with_examples_and_typos_get_the_nearest_word() {
+    for command in [
+        vec![],
+        vec!["jwt", "decode"],
+        vec!["jwt", "verify"],
+        vec!["jwt", "sign"],
+        vec!["jwk", "generate"],
+        vec!["hash"],
+        vec!["password"],
+    ] {
+        let help = run(&[command.as_slice(), &["--help"]].concat(), "").done().out;
+        assert!(help.starts_with("Examples:\n  carnet "), "{help}");
+    }
+    let typo = run(&["jwt", "decod", "x"], "");
+    assert!(typo.exit == 2 && typo.err.contains("decode"), "{}", typo.err);
+}
+
+#[test]
+fn colour_is_for_terminals_and_for_who_asks() {
+    assert!(!run(&["jwt", "decode", SAMPLE], "").out.contains('\u{1b}'));
+    assert!(
+        run(&["jwt", "decode", SAMPLE, "--color", "always"], "")
+            .out
+            .contains("\u{1b}[1m")
+    );
+}
