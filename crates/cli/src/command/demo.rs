@@ -74,9 +74,11 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
     let api_address = api_listener.local_addr().map_err(|error| unusable(&error))?;
 
     let greeting = Greeting { issuer: issuer.clone(), api: format!("http://{api_address}"), email: EMAIL, password, folder: folder.to_path_buf(), access_ttl: demo.access_ttl, kept: demo.dir.is_some() };
+    // The server answers first: the API's guard asks it for its keys.
+    let running = tokio::spawn(server.run(asked_to_stop()));
     let api = api::serve(api_listener, &issuer, (API_ID, &api_secret)).await?;
     tell(out, &greeting.json(), || greeting.to_string());
-    server.run(asked_to_stop()).await;
+    running.await.map_err(|error| Failure::broken(error.to_string()))?;
     api.abort();
     Ok(())
 }

@@ -48,6 +48,9 @@ pub(crate) const CLI: &[&[&str]] = &[
     &["output"],
     &["input"],
     &["key_file"],
+    // What the commands of an operator share, and the command that `demo` runs in front of its own.
+    &["command::operator"],
+    &["command::serve"],
     &["command::*"],
     &["command"],
     &["lib"],
