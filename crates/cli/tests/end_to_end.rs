@@ -1,5 +1,7 @@
 //! The built binary, over HTTP, through the whole path of a first user; and the README's own commands.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+
 mod support;
 
 use std::process::{Command, Stdio};
@@ -20,7 +22,10 @@ async fn log_in_call_refresh_replay_log_out_on_postgres() {
 async fn whole_path(engine: Engine) {
     let carnet = Carnet::start(engine, "").await;
     carnet.command(&["role", "add", "editor", "--permission", "articles:write"], "");
-    carnet.command(&["user", "add", EMAIL, "--password-stdin", "--role", "editor"], PASSWORD);
+    carnet.command(
+        &["user", "add", EMAIL, "--password-stdin", "--role", "editor"],
+        PASSWORD,
+    );
     let browser = Browser::new(&carnet.base);
     let me = format!("{}/auth/me", carnet.base);
 
@@ -32,9 +37,19 @@ async fn whole_path(engine: Engine) {
     let second = browser.refresh(&first.refresh).await.unwrap().unwrap();
     let third = browser.refresh(&second.refresh).await.unwrap().unwrap();
     let (status, body) = browser.refresh(&first.refresh).await.unwrap().unwrap_err();
-    assert_eq!((status, &body["code"]), (401, &Value::from("refresh_token_reused")));
-    assert!(browser.refresh(&third.refresh).await.unwrap().is_err(), "the family is dead");
-    assert_eq!(browser.get(&me, Some(&third.access)).await.0, 401, "and so are its access tokens");
+    assert_eq!(
+        (status, &body["code"]),
+        (401, &Value::from("refresh_token_reused"))
+    );
+    assert!(
+        browser.refresh(&third.refresh).await.unwrap().is_err(),
+        "the family is dead"
+    );
+    assert_eq!(
+        browser.get(&me, Some(&third.access)).await.0,
+        401,
+        "and so are its access tokens"
+    );
 
     let again = browser.log_in().await;
     assert_eq!(browser.get(&me, Some(&again.access)).await.0, 200);
@@ -46,16 +61,28 @@ async fn whole_path(engine: Engine) {
 
 fn lk_02_no_secret_is_in_the_log(carnet: &Carnet, all: &[&support::Tokens]) {
     let log = carnet.log();
-    assert!(log.contains("\"answered\"") || log.contains("answered"), "the log says something: {log}");
+    assert!(
+        log.contains("\"answered\"") || log.contains("answered"),
+        "the log says something: {log}"
+    );
     for tokens in all {
         for secret in [tokens.access.as_str(), tokens.refresh.as_str()] {
             let signature = secret.rsplit('.').next().unwrap();
-            assert!(!log.contains(signature) && !log.contains(secret), "a token is in the log");
+            assert!(
+                !log.contains(signature) && !log.contains(secret),
+                "a token is in the log"
+            );
         }
     }
-    assert!(!log.contains(PASSWORD) && !log.contains(EMAIL), "a password or an address is in the log");
+    assert!(
+        !log.contains(PASSWORD) && !log.contains(EMAIL),
+        "a password or an address is in the log"
+    );
     for line in log.lines() {
-        assert!(serde_json::from_str::<Value>(line).is_ok(), "no JSON line: {line}");
+        assert!(
+            serde_json::from_str::<Value>(line).is_ok(),
+            "no JSON line: {line}"
+        );
     }
 }
 
@@ -87,7 +114,11 @@ async fn commands_beside_a_running_server_are_seen_by_it() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    assert_eq!(after["keys"].as_array().unwrap().len(), 2, "the staged key is published");
+    assert_eq!(
+        after["keys"].as_array().unwrap().len(),
+        2,
+        "the staged key is published"
+    );
     let pem = carnet.command(&["key", "export", "--algorithm", "ES256"], "");
     assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----"), "{pem}");
 }
@@ -105,12 +136,25 @@ fn a_bad_configuration_does_not_start_and_says_why() {
         String::from_utf8(output.stderr).unwrap()
     };
     let error = refused("issuer = \"http://auth.example.com\"\n[[resources]]\naudience = \"x\"\n");
-    assert!(error.contains("carnet.toml:1") && error.contains("https://"), "{error}");
-    let error = refused("issuer = \"http://127.0.0.1:1\"\n[tokens]\naccess_ttl = \"soon\"\n[[resources]]\naudience = \"x\"\n");
-    assert!(error.contains("carnet.toml:3") && error.contains("15m"), "{error}");
+    assert!(
+        error.contains("carnet.toml:1") && error.contains("https://"),
+        "{error}"
+    );
+    let error = refused(
+        "issuer = \"http://127.0.0.1:1\"\n[tokens]\naccess_ttl = \"soon\"\n[[resources]]\naudience = \"x\"\n",
+    );
+    assert!(
+        error.contains("carnet.toml:3") && error.contains("15m"),
+        "{error}"
+    );
     std::fs::write(folder.path().join("s"), "0123456789abcdef0123456789abcdef").unwrap();
-    let error = refused("issuer = \"http://127.0.0.1:1\"\n[[resources]]\naudience = \"x\"\nsigning = \"HS256\"\nsecret_file = \"s\"\n");
-    assert!(error.contains("carnet.toml:5") && error.contains("chmod 600"), "{error}");
+    let error = refused(
+        "issuer = \"http://127.0.0.1:1\"\n[[resources]]\naudience = \"x\"\nsigning = \"HS256\"\nsecret_file = \"s\"\n",
+    );
+    assert!(
+        error.contains("carnet.toml:5") && error.contains("chmod 600"),
+        "{error}"
+    );
     assert!(!folder.path().join("carnet.db").exists(), "nothing was made");
 }
 
@@ -118,17 +162,42 @@ fn a_bad_configuration_does_not_start_and_says_why() {
 #[test]
 fn the_readmes_demo_starts_and_its_printed_lines_work_as_printed() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
-    assert!(readme.contains("\ncargo run --release -- demo\n"), "the README starts the demo");
+    assert!(
+        readme.contains("\ncargo run --release -- demo\n"),
+        "the README starts the demo"
+    );
     assert!(readme.contains("\n./test.sh\n"), "the README runs the tests");
 
     let (port, api_port) = (free_port().to_string(), free_port().to_string());
     let mut command = Command::new(binary());
-    command.args(["demo", "--json", "--port", &port, "--api-port", &api_port]).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+        .args(["demo", "--json", "--port", &port, "--api-port", &api_port])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let demo: Value = serde_json::from_str(&first_line(&mut child)).unwrap();
-    let lines: Vec<&str> = demo["steps"].as_array().unwrap().iter().map(|step| step["command"].as_str().unwrap()).collect();
-    let script = format!("set -u\n{}\n", lines.iter().map(|line| format!("{line}\necho\necho '--'")).collect::<Vec<_>>().join("\n"));
-    let output = run({ let mut shell = Command::new("bash"); shell.arg("-c").arg(script); shell }, "");
+    let lines: Vec<&str> = demo["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["command"].as_str().unwrap())
+        .collect();
+    let script = format!(
+        "set -u\n{}\n",
+        lines
+            .iter()
+            .map(|line| format!("{line}\necho\necho '--'"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
+    let output = run(
+        {
+            let mut shell = Command::new("bash");
+            shell.arg("-c").arg(script);
+            shell
+        },
+        "",
+    );
     child.kill().unwrap();
     child.wait().unwrap();
 
@@ -136,7 +205,15 @@ fn the_readmes_demo_starts_and_its_printed_lines_work_as_printed() {
     let answers: Vec<&str> = text.split("--\n").collect();
     for (step, answer) in demo["steps"].as_array().unwrap().iter().zip(&answers) {
         let expected = step["expect"].as_str().unwrap();
-        assert!(answer.contains(expected), "{}\nexpected {expected}, got {answer}\n{}", step["command"], String::from_utf8_lossy(&output.stderr));
+        assert!(
+            answer.contains(expected),
+            "{}\nexpected {expected}, got {answer}\n{}",
+            step["command"],
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
-    assert!(lines.len() >= 8, "log in, call, refresh twice, replay, log in, log out, call");
+    assert!(
+        lines.len() >= 8,
+        "log in, call, refresh twice, replay, log in, log out, call"
+    );
 }

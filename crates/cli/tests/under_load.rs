@@ -1,5 +1,7 @@
 //! What must hold when many things happen at once: kill -9 during refreshes, rotations under load.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+
 mod support;
 
 use std::sync::Arc;
@@ -22,7 +24,11 @@ async fn nobody_is_lost_when_the_server_is_killed_during_two_thousand_refreshes_
 }
 
 async fn survive_kill(engine: Engine) {
-    let mut carnet = Carnet::start(engine, "[tokens]\nrefresh_grace = \"60s\"\n[log]\nlevel = \"warn\"").await;
+    let mut carnet = Carnet::start(
+        engine,
+        "[tokens]\nrefresh_grace = \"60s\"\n[log]\nlevel = \"warn\"",
+    )
+    .await;
     carnet.add_user();
     let browser = Browser::new(&carnet.base);
     let mut clients = many(CLIENTS, |_| {
@@ -33,7 +39,16 @@ async fn survive_kill(engine: Engine) {
 
     // Everybody refreshes, over and over; in the middle of it the server dies.
     let answered = Arc::new(AtomicUsize::new(0));
-    let tasks: Vec<_> = clients.iter().map(|token| tokio::spawn(refresh_until_cut_off(browser.clone(), token.clone(), answered.clone()))).collect();
+    let tasks: Vec<_> = clients
+        .iter()
+        .map(|token| {
+            tokio::spawn(refresh_until_cut_off(
+                browser.clone(),
+                token.clone(),
+                answered.clone(),
+            ))
+        })
+        .collect();
     while answered.load(Ordering::Relaxed) < CLIENTS / 2 {
         tokio::task::yield_now().await;
     }
@@ -47,20 +62,41 @@ async fn survive_kill(engine: Engine) {
     let browser = Browser::new(&carnet.base);
     let next = many(CLIENTS, |i| {
         let (browser, token) = (browser.clone(), clients[i].clone());
-        async move { browser.refresh(&token).await.unwrap().unwrap_or_else(|refused| panic!("client {i} is lost: {refused:?}")).refresh }
+        async move {
+            browser
+                .refresh(&token)
+                .await
+                .unwrap()
+                .unwrap_or_else(|refused| panic!("client {i} is lost: {refused:?}"))
+                .refresh
+        }
     })
     .await;
     // One live leaf: the newest works, and by that the one before is spent.
     many(CLIENTS, |i| {
         let (browser, before, newest) = (browser.clone(), clients[i].clone(), next[i].clone());
         async move {
-            browser.refresh(&newest).await.unwrap().unwrap_or_else(|refused| panic!("client {i} has no leaf: {refused:?}"));
-            let (status, body) = browser.refresh(&before).await.unwrap().expect_err("two live leaves");
-            assert_eq!((status, body["code"].as_str()), (401, Some("refresh_token_reused")));
+            browser
+                .refresh(&newest)
+                .await
+                .unwrap()
+                .unwrap_or_else(|refused| panic!("client {i} has no leaf: {refused:?}"));
+            let (status, body) = browser
+                .refresh(&before)
+                .await
+                .unwrap()
+                .expect_err("two live leaves");
+            assert_eq!(
+                (status, body["code"].as_str()),
+                (401, Some("refresh_token_reused"))
+            );
         }
     })
     .await;
-    println!("{engine:?}: {} answers before the kill; {CLIENTS} of {CLIENTS} clients went on", answered.load(Ordering::Relaxed));
+    println!(
+        "{engine:?}: {} answers before the kill; {CLIENTS} of {CLIENTS} clients went on",
+        answered.load(Ordering::Relaxed)
+    );
 }
 
 /// The token last received when the connection broke.
@@ -114,8 +150,16 @@ async fn jk_02_sixty_rotations_under_load_refuse_no_valid_token() {
         .collect();
     let mut seen = std::collections::BTreeSet::new();
     while seen.len() <= ROTATIONS {
-        let (_, jwks) = browser.get(&format!("{}/.well-known/jwks.json", carnet.base), None).await;
-        seen.extend(jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()));
+        let (_, jwks) = browser
+            .get(&format!("{}/.well-known/jwks.json", carnet.base), None)
+            .await;
+        seen.extend(
+            jwks["keys"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|key| key["kid"].as_str().unwrap().to_owned()),
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     done.store(true, Ordering::Relaxed);
@@ -131,7 +175,9 @@ async fn jk_02_sixty_rotations_under_load_refuse_no_valid_token() {
 async fn call_until(browser: Browser, api: String, mut tokens: Tokens, done: Arc<AtomicBool>) -> usize {
     let mut calls = 0;
     while !done.load(Ordering::Relaxed) {
-        let expires = carnet_jose::dangerous::decode(&tokens.access).unwrap().payload["exp"].as_u64().unwrap();
+        let expires = carnet_jose::dangerous::decode(&tokens.access).unwrap().payload["exp"]
+            .as_u64()
+            .unwrap();
         while now() + 1 < expires {
             let (status, body) = browser.get(&format!("{api}/data"), Some(&tokens.access)).await;
             assert_eq!(status, 200, "a valid token was refused: {body}");
@@ -143,14 +189,26 @@ async fn call_until(browser: Browser, api: String, mut tokens: Tokens, done: Arc
     calls
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test looks at the same clock as the server")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test looks at the same clock as the server"
+)]
 fn now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
 }
 
 async fn start_api(issuer: &str) -> String {
-    let guard = ResourceServer::new("https://api.example.com").issuer(Issuer::discover(issuer)).build().await.unwrap();
-    let routes = axum::Router::new().route("/data", axum::routing::get(|| async { "{}" })).layer(guard.layer());
+    let guard = ResourceServer::new("https://api.example.com")
+        .issuer(Issuer::discover(issuer))
+        .build()
+        .await
+        .unwrap();
+    let routes = axum::Router::new()
+        .route("/data", axum::routing::get(|| async { "{}" }))
+        .layer(guard.layer());
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, routes).await });

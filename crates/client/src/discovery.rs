@@ -20,10 +20,14 @@ pub async fn discover(http: &HttpClient, issuer: &str) -> Result<Metadata, Clien
             continue;
         }
         let body = answer.ok(&url)?;
-        carnet_jose::json::check_object(&body, 32).map_err(|error| ClientError::Invalid(format!("{url}: {error}")))?;
-        let metadata: Metadata = serde_json::from_slice(&body).map_err(|_| ClientError::Invalid(format!("{url} is no metadata document")))?;
+        carnet_jose::json::check_object(&body, 32)
+            .map_err(|error| ClientError::Invalid(format!("{url}: {error}")))?;
+        let metadata: Metadata = serde_json::from_slice(&body)
+            .map_err(|_| ClientError::Invalid(format!("{url} is no metadata document")))?;
         if metadata.issuer != issuer {
-            return Err(ClientError::Invalid(format!("{url} speaks for another issuer than {issuer}")));
+            return Err(ClientError::Invalid(format!(
+                "{url} speaks for another issuer than {issuer}"
+            )));
         }
         return Ok(metadata);
     }
@@ -34,7 +38,13 @@ fn documents(issuer: &str) -> Result<[String; 2], ClientError> {
     let url = url::Url::parse(issuer).map_err(|_| ClientError::Address(issuer.to_owned()))?;
     let origin = url.origin().ascii_serialization();
     let oauth = format!("{origin}{}", well_known_path(url.path()));
-    Ok([oauth, format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'))])
+    Ok([
+        oauth,
+        format!(
+            "{}/.well-known/openid-configuration",
+            issuer.trim_end_matches('/')
+        ),
+    ])
 }
 
 #[cfg(test)]
@@ -44,7 +54,10 @@ mod tests {
     #[test]
     fn the_path_of_an_issuer_goes_where_each_spec_puts_it() {
         let [oauth, openid] = documents("https://a.test/tenant").unwrap();
-        assert_eq!(oauth, "https://a.test/.well-known/oauth-authorization-server/tenant");
+        assert_eq!(
+            oauth,
+            "https://a.test/.well-known/oauth-authorization-server/tenant"
+        );
         assert_eq!(openid, "https://a.test/tenant/.well-known/openid-configuration");
     }
 }

@@ -50,23 +50,45 @@ impl HttpClient {
 
     /// Trusts the PEM certificates of a file as well.
     pub fn with_root_file(file: &Path) -> Result<Self, ClientError> {
-        let unusable = |error: &dyn std::fmt::Display| ClientError::File(format!("{}: {error}", file.display()));
+        let unusable =
+            |error: &dyn std::fmt::Display| ClientError::File(format!("{}: {error}", file.display()));
         let roots = CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))?;
-        Self::with_roots(roots.collect::<Result<_, _>>().map_err(|error| unusable(&error))?)
+        Self::with_roots(
+            roots
+                .collect::<Result<_, _>>()
+                .map_err(|error| unusable(&error))?,
+        )
     }
 
     fn with_roots(roots: Vec<CertificateDer<'static>>) -> Result<Self, ClientError> {
         let invalid = |error: rustls::Error| ClientError::Invalid(error.to_string());
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().map_err(invalid)?;
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(invalid)?;
         let tls = if roots.is_empty() {
-            builder.with_platform_verifier().map_err(invalid)?.with_no_client_auth()
+            builder
+                .with_platform_verifier()
+                .map_err(invalid)?
+                .with_no_client_auth()
         } else {
             let verifier = Verifier::new_with_extra_roots(roots, provider).map_err(invalid)?;
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+                .with_no_client_auth()
         };
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().enable_http2().build();
-        Ok(Self { client: Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(30)).build(connector) })
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .enable_http2()
+            .build();
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new())
+                .pool_idle_timeout(Duration::from_secs(30))
+                .build(connector),
+        })
     }
 
     /// GET with these headers.
@@ -75,33 +97,68 @@ impl HttpClient {
     }
 
     /// POST of a form.
-    pub async fn post_form(&self, url: &str, mut headers: HeaderMap, form: String) -> Result<Answer, ClientError> {
-        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/x-www-form-urlencoded"));
+    pub async fn post_form(
+        &self,
+        url: &str,
+        mut headers: HeaderMap,
+        form: String,
+    ) -> Result<Answer, ClientError> {
+        headers.insert(
+            header::CONTENT_TYPE,
+            header::HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
         self.send(Method::POST, url, headers, Bytes::from(form)).await
     }
 
-    async fn send(&self, method: Method, url: &str, headers: HeaderMap, body: Bytes) -> Result<Answer, ClientError> {
+    async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, ClientError> {
         let uri = address(url)?;
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
         let whole = async {
-            let response = self.client.request(request).await.map_err(|error| unreachable(url, &error))?;
+            let response = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| unreachable(url, &error))?;
             let (parts, body) = response.into_parts();
-            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(|error| {
-                if error.is::<http_body_util::LengthLimitError>() { ClientError::TooLarge(url.to_owned()) } else { unreachable(url, error.as_ref()) }
-            })?;
-            Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+            let body = Limited::new(body, MAX_ANSWER_BYTES)
+                .collect()
+                .await
+                .map_err(|error| {
+                    if error.is::<http_body_util::LengthLimitError>() {
+                        ClientError::TooLarge(url.to_owned())
+                    } else {
+                        unreachable(url, error.as_ref())
+                    }
+                })?;
+            Ok(Answer {
+                status: parts.status,
+                headers: parts.headers,
+                body: body.to_bytes(),
+            })
         };
-        tokio::time::timeout(TIMEOUT, whole).await.unwrap_or_else(|_| Err(ClientError::Unreachable(format!("{url}: more than five seconds"))))
+        tokio::time::timeout(TIMEOUT, whole)
+            .await
+            .unwrap_or_else(|_| Err(ClientError::Unreachable(format!("{url}: more than five seconds"))))
     }
 }
 
 impl Answer {
     /// The body of a 200; any other status is an error. Redirects are not followed.
     pub fn ok(self, url: &str) -> Result<Bytes, ClientError> {
-        if self.status == StatusCode::OK { Ok(self.body) } else { Err(ClientError::Status(url.to_owned(), self.status.as_u16())) }
+        if self.status == StatusCode::OK {
+            Ok(self.body)
+        } else {
+            Err(ClientError::Status(url.to_owned(), self.status.as_u16()))
+        }
     }
 }
 
@@ -145,10 +202,22 @@ mod tests {
 
     #[test]
     fn only_https_and_this_machine_are_asked() {
-        for url in ["https://auth.example.com/x", "http://127.0.0.1:1/x", "http://[::1]/", "http://localhost:8080"] {
+        for url in [
+            "https://auth.example.com/x",
+            "http://127.0.0.1:1/x",
+            "http://[::1]/",
+            "http://localhost:8080",
+        ] {
             assert!(address(url).is_ok(), "{url}");
         }
-        for url in ["http://auth.example.com", "http://127.0.0.1.example.com", "file:///etc/passwd", "ftp://localhost", "auth", ""] {
+        for url in [
+            "http://auth.example.com",
+            "http://127.0.0.1.example.com",
+            "file:///etc/passwd",
+            "ftp://localhost",
+            "auth",
+            "",
+        ] {
             assert!(address(url).is_err(), "{url}");
         }
     }

@@ -37,17 +37,36 @@ struct Answer {
 
 impl Introspection {
     /// Asks there, with this name and secret. Answers are believed for `ttl`; zero asks every time.
-    pub fn new(http: HttpClient, url: &str, (id, secret): (&str, &str), ttl: Duration) -> Result<Self, ClientError> {
+    pub fn new(
+        http: HttpClient,
+        url: &str,
+        (id, secret): (&str, &str),
+        ttl: Duration,
+    ) -> Result<Self, ClientError> {
         Self::with_clock(http, url, (id, secret), (ttl, SystemClock))
     }
 
     /// With a clock that tests hold still.
-    pub fn with_clock(http: HttpClient, url: &str, (id, secret): (&str, &str), (ttl, clock): (Duration, impl Clock + 'static)) -> Result<Self, ClientError> {
+    pub fn with_clock(
+        http: HttpClient,
+        url: &str,
+        (id, secret): (&str, &str),
+        (ttl, clock): (Duration, impl Clock + 'static),
+    ) -> Result<Self, ClientError> {
         let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let credentials = data_encoding::BASE64.encode(format!("{}:{}", encode(id), encode(secret)).as_bytes());
-        let mut authorization = HeaderValue::from_str(&format!("Basic {credentials}")).map_err(|_| ClientError::Invalid("the credentials are no header".to_owned()))?;
+        let credentials =
+            data_encoding::BASE64.encode(format!("{}:{}", encode(id), encode(secret)).as_bytes());
+        let mut authorization = HeaderValue::from_str(&format!("Basic {credentials}"))
+            .map_err(|_| ClientError::Invalid("the credentials are no header".to_owned()))?;
         authorization.set_sensitive(true);
-        Ok(Self { http, clock: Box::new(clock), url: url.to_owned(), authorization, ttl, answers: Cache::new(CAPACITY) })
+        Ok(Self {
+            http,
+            clock: Box::new(clock),
+            url: url.to_owned(),
+            authorization,
+            ttl,
+            answers: Cache::new(CAPACITY),
+        })
     }
 
     /// What the server says. Without an answer there is no yes: the error is the caller's to turn into 503.
@@ -57,9 +76,15 @@ impl Introspection {
         }
         let now = self.clock.since_epoch();
         let key = primitive::sha256(token.as_bytes());
-        let known = self.answers.get(&key).filter(|answer| now < answer.asked + self.ttl && now >= answer.asked);
+        let known = self
+            .answers
+            .get(&key)
+            .filter(|answer| now < answer.asked + self.ttl && now >= answer.asked);
         let answer = known.unwrap_or_else(|| {
-            let answer = Arc::new(Answer { asked: now, response: OnceCell::new() });
+            let answer = Arc::new(Answer {
+                asked: now,
+                response: OnceCell::new(),
+            });
             self.answers.insert(key, answer.clone());
             answer
         });
@@ -71,15 +96,26 @@ impl Introspection {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, self.authorization.clone());
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        let form = url::form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish();
-        let body = self.http.post_form(&self.url, headers, form).await?.ok(&self.url)?;
-        carnet_jose::json::check_object(&body, 32).map_err(|error| ClientError::Invalid(format!("{}: {error}", self.url)))?;
-        serde_json::from_slice(&body).map_err(|_| ClientError::Invalid(format!("{} gave no introspection answer", self.url)))
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", token)
+            .finish();
+        let body = self
+            .http
+            .post_form(&self.url, headers, form)
+            .await?
+            .ok(&self.url)?;
+        carnet_jose::json::check_object(&body, 32)
+            .map_err(|error| ClientError::Invalid(format!("{}: {error}", self.url)))?;
+        serde_json::from_slice(&body)
+            .map_err(|_| ClientError::Invalid(format!("{} gave no introspection answer", self.url)))
     }
 }
 
 impl std::fmt::Debug for Introspection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Introspection").field("url", &self.url).field("ttl", &self.ttl).finish_non_exhaustive()
+        f.debug_struct("Introspection")
+            .field("url", &self.url)
+            .field("ttl", &self.ttl)
+            .finish_non_exhaustive()
     }
 }

@@ -69,7 +69,12 @@ impl RemoteKeys {
     }
 
     /// With a clock that tests hold still.
-    pub fn with_clock(http: HttpClient, location: Location, algorithms: &[Algorithm], clock: impl Clock + 'static) -> Self {
+    pub fn with_clock(
+        http: HttpClient,
+        location: Location,
+        algorithms: &[Algorithm],
+        clock: impl Clock + 'static,
+    ) -> Self {
         Self {
             http,
             clock: Box::new(clock),
@@ -136,7 +141,9 @@ impl RemoteKeys {
         }
         // Attempts are counted, not successes: a sick issuer is not hammered, and random key ids cost nothing.
         let attempted = Duration::from_millis(self.attempted.load(Ordering::Acquire));
-        let due = current.as_ref().filter(|cached| now >= cached.fetched + cached.max_age * 4 / 5);
+        let due = current
+            .as_ref()
+            .filter(|cached| now >= cached.fetched + cached.max_age * 4 / 5);
         let pause = match (&current, due) {
             (None, _) => FIRST_COOLDOWN,
             (Some(_), Some(cached)) => COOLDOWN.min(cached.max_age / 5),
@@ -145,7 +152,10 @@ impl RemoteKeys {
         if attempted > Duration::ZERO && now < attempted + pause {
             return Ok(());
         }
-        self.attempted.store(u64::try_from(now.as_millis()).unwrap_or(u64::MAX).max(1), Ordering::Release);
+        self.attempted.store(
+            u64::try_from(now.as_millis()).unwrap_or(u64::MAX).max(1),
+            Ordering::Release,
+        );
         let fetched = self.load(&mut flight, current.as_deref(), now).await;
         if fetched.is_err() {
             // The address may have moved.
@@ -154,13 +164,20 @@ impl RemoteKeys {
         fetched
     }
 
-    async fn load(&self, flight: &mut Flight, current: Option<&Cached>, now: Duration) -> Result<(), ClientError> {
+    async fn load(
+        &self,
+        flight: &mut Flight,
+        current: Option<&Cached>,
+        now: Duration,
+    ) -> Result<(), ClientError> {
         let url = match (&self.location, &flight.jwks_uri) {
             (Location::Jwks(url), _) => url.clone(),
             (Location::Discover(_), Some(url)) => url.clone(),
             (Location::Discover(issuer), None) => {
                 let metadata = discover(&self.http, issuer).await?;
-                metadata.jwks_uri.ok_or_else(|| ClientError::Invalid(format!("the metadata of {issuer} names no jwks_uri")))?
+                metadata.jwks_uri.ok_or_else(|| {
+                    ClientError::Invalid(format!("the metadata of {issuer} names no jwks_uri"))
+                })?
             }
         };
         let mut headers = HeaderMap::new();
@@ -170,14 +187,19 @@ impl RemoteKeys {
         let answer = self.http.get(&url, headers).await?;
         let max_age = max_age(&answer);
         let next = match current {
-            Some(cached) if answer.status == StatusCode::NOT_MODIFIED || answer.status == StatusCode::OK && answer.body == cached.body => Cached {
-                // The same set keeps its epoch: what was cached under it still holds.
-                set: cached.set.clone(),
-                body: cached.body.clone(),
-                etag: cached.etag.clone(),
-                fetched: now,
-                max_age,
-            },
+            Some(cached)
+                if answer.status == StatusCode::NOT_MODIFIED
+                    || answer.status == StatusCode::OK && answer.body == cached.body =>
+            {
+                Cached {
+                    // The same set keeps its epoch: what was cached under it still holds.
+                    set: cached.set.clone(),
+                    body: cached.body.clone(),
+                    etag: cached.etag.clone(),
+                    fetched: now,
+                    max_age,
+                }
+            }
             _ => self.parse(&url, answer, max_age, now)?,
         };
         self.cached.store(Some(Arc::new(next)));
@@ -185,14 +207,27 @@ impl RemoteKeys {
         Ok(())
     }
 
-    fn parse(&self, url: &str, answer: Answer, max_age: Duration, now: Duration) -> Result<Cached, ClientError> {
+    fn parse(
+        &self,
+        url: &str,
+        answer: Answer,
+        max_age: Duration,
+        now: Duration,
+    ) -> Result<Cached, ClientError> {
         let etag = answer.headers.get(header::ETAG).cloned();
         let body = answer.ok(url)?;
-        let parsed = KeySet::from_jwks_json(&body, &self.algorithms).map_err(|error| ClientError::Invalid(format!("{url}: {error}")))?;
+        let parsed = KeySet::from_jwks_json(&body, &self.algorithms)
+            .map_err(|error| ClientError::Invalid(format!("{url}: {error}")))?;
         for skipped in &parsed.skipped {
             tracing::debug!(kid = ?skipped.kid, reason = skipped.reason.code(), "a key of the issuer is not used");
         }
-        Ok(Cached { set: Arc::new(parsed.set), body, etag, fetched: now, max_age })
+        Ok(Cached {
+            set: Arc::new(parsed.set),
+            body,
+            etag,
+            fetched: now,
+            max_age,
+        })
     }
 }
 
@@ -200,20 +235,34 @@ impl KeySource for RemoteKeys {
     fn keys(&self) -> Result<Arc<KeySet>, Error> {
         let cached = self.cached.load_full().ok_or(Error::KeysUnavailable)?;
         let too_old = self.clock.since_epoch() > cached.fetched + cached.max_age + STALE_IF_ERROR;
-        if too_old { Err(Error::KeysUnavailable) } else { Ok(cached.set.clone()) }
+        if too_old {
+            Err(Error::KeysUnavailable)
+        } else {
+            Ok(cached.set.clone())
+        }
     }
 }
 
 /// How long the answer may be cached: `max-age`, or ten minutes; at least a second, at most a day.
 fn max_age(answer: &Answer) -> Duration {
-    let control = answer.headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    let control = answer
+        .headers
+        .get_all(header::CACHE_CONTROL)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let directives = control.flat_map(|line| line.split(',')).map(str::trim);
-    let seconds = directives.filter_map(|directive| directive.strip_prefix("max-age=")?.parse::<u64>().ok()).next();
-    seconds.map_or(DEFAULT_MAX_AGE, Duration::from_secs).clamp(Duration::from_secs(1), LONGEST_MAX_AGE)
+    let seconds = directives
+        .filter_map(|directive| directive.strip_prefix("max-age=")?.parse::<u64>().ok())
+        .next();
+    seconds
+        .map_or(DEFAULT_MAX_AGE, Duration::from_secs)
+        .clamp(Duration::from_secs(1), LONGEST_MAX_AGE)
 }
 
 impl std::fmt::Debug for RemoteKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RemoteKeys").field("location", &self.location).finish_non_exhaustive()
+        f.debug_struct("RemoteKeys")
+            .field("location", &self.location)
+            .finish_non_exhaustive()
     }
 }

@@ -26,9 +26,17 @@ pub fn jwks(file: &Path, algorithms: &[Algorithm]) -> Result<KeySet, ClientError
 
 /// The secret of a file that others cannot read, without the line break at its end.
 pub fn shared_secret(file: &Path, algorithm: Algorithm) -> Result<AnyVerifyingKey, ClientError> {
-    let mode = std::fs::metadata(file).map_err(|error| unusable(file, &error))?.mode();
+    let mode = std::fs::metadata(file)
+        .map_err(|error| unusable(file, &error))?
+        .mode();
     if mode & 0o037 != 0 {
-        return Err(unusable(file, &format!("has mode {:04o}: others can read it; run chmod 600", mode & 0o7777)));
+        return Err(unusable(
+            file,
+            &format!(
+                "has mode {:04o}: others can read it; run chmod 600",
+                mode & 0o7777
+            ),
+        ));
     }
     let mut secret = read(file)?;
     while secret.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {

@@ -5,15 +5,10 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
-use axum::response::{IntoResponse, Response};
 use carnet_jose::Verified;
-use http::StatusCode;
-use http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::scope::Scopes;
 
 /// The caller: whoever holds a valid token. `Auth<(ReadOrders, WriteOrders)>` asks for scopes as well.
 ///
@@ -50,7 +45,10 @@ impl Auth {
             expires: verified.registered.exp,
             claims,
         };
-        Self { token: Arc::new(token), scopes: PhantomData }
+        Self {
+            token: Arc::new(token),
+            scopes: PhantomData,
+        }
     }
 }
 
@@ -105,41 +103,51 @@ impl<S> Auth<S> {
         serde_json::from_value(Value::Object(self.token.claims.clone())).ok()
     }
 
+    /// The same caller, of whom other scopes are known.
+    pub(crate) fn with_scopes<T>(&self) -> Auth<T> {
+        Auth { token: self.token.clone(), scopes: PhantomData }
+    }
+
     fn text(&self, name: &str) -> &str {
-        self.token.claims.get(name).and_then(Value::as_str).unwrap_or_default()
+        self.token
+            .claims
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 }
 
 impl<S> Clone for Auth<S> {
     fn clone(&self) -> Self {
-        Self { token: self.token.clone(), scopes: PhantomData }
+        Self {
+            token: self.token.clone(),
+            scopes: PhantomData,
+        }
     }
 }
 
 impl<S> std::fmt::Debug for Auth<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Auth").field("sub", &self.sub()).field("scope", &self.token.scope).finish_non_exhaustive()
-    }
-}
-
-impl<S: Scopes, State: Send + Sync> FromRequestParts<State> for Auth<S> {
-    type Rejection = Response;
-
-    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Response> {
-        let Some(auth) = parts.extensions.get::<Auth>() else {
-            tracing::error!(path = parts.uri.path(), "Auth is asked for on a route that the guard's layer does not cover");
-            return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
-        };
-        S::check(auth).map_err(IntoResponse::into_response)?;
-        Ok(Self { token: auth.token.clone(), scopes: PhantomData })
+        f.debug_struct("Auth")
+            .field("sub", &self.sub())
+            .field("scope", &self.token.scope)
+            .finish_non_exhaustive()
     }
 }
 
 /// A space-separated string, or an array of strings: issuers differ.
 fn words(value: Option<&Value>) -> Vec<String> {
     match value {
-        Some(Value::String(text)) => text.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
-        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::String(text)) => text
+            .split(' ')
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect(),
+        Some(Value::Array(words)) => words
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
         _ => Vec::new(),
     }
 }

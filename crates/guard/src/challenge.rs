@@ -54,7 +54,9 @@ impl Refused {
             Self::TokenExpired => "the access token has expired; refresh it",
             Self::TokenInvalid => "the access token is not valid here",
             Self::InsufficientScope(_) => "the access token does not permit this",
-            Self::Unavailable => "tokens cannot be checked at the moment; come back after the time in Retry-After",
+            Self::Unavailable => {
+                "tokens cannot be checked at the moment; come back after the time in Retry-After"
+            }
         }
     }
 
@@ -62,10 +64,16 @@ impl Refused {
         match self {
             Self::TokenMissing => Some(Challenge::new()),
             Self::Malformed => Some(Challenge::new().error("invalid_request", self.detail())),
-            Self::TokenExpired | Self::TokenInvalid => Some(Challenge::new().error("invalid_token", self.detail())),
+            Self::TokenExpired | Self::TokenInvalid => {
+                Some(Challenge::new().error("invalid_token", self.detail()))
+            }
             Self::InsufficientScope(needed) => {
                 let challenge = Challenge::new().error("insufficient_scope", self.detail());
-                Some(needed.iter().fold(challenge, |challenge, scope| challenge.scope(scope)))
+                Some(
+                    needed
+                        .iter()
+                        .fold(challenge, |challenge, scope| challenge.scope(scope)),
+                )
             }
             Self::Unavailable => None,
         }
@@ -78,9 +86,20 @@ impl IntoResponse for Refused {
         let words = status.canonical_reason().unwrap_or("Refused");
         let problem = Problem::new((status.as_u16(), words), self.code(), self.detail());
         let body = serde_json::to_string(&problem).unwrap_or_default();
-        let mut response = (status, [(header::CONTENT_TYPE, MEDIA_TYPE), (header::CACHE_CONTROL, "no-store")], body).into_response();
+        let mut response = (
+            status,
+            [
+                (header::CONTENT_TYPE, MEDIA_TYPE),
+                (header::CACHE_CONTROL, "no-store"),
+            ],
+            body,
+        )
+            .into_response();
         let headers = response.headers_mut();
-        if let Some(value) = self.challenge().and_then(|challenge| HeaderValue::from_str(&challenge.to_string()).ok()) {
+        if let Some(value) = self
+            .challenge()
+            .and_then(|challenge| HeaderValue::from_str(&challenge.to_string()).ok())
+        {
             headers.insert(header::WWW_AUTHENTICATE, value);
         }
         if self == Self::Unavailable {

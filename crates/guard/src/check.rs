@@ -35,7 +35,10 @@ impl Guard {
             match introspection.ask(token).await {
                 Ok(answer) if answer.active => {}
                 Ok(_) => {
-                    tracing::info!(issuer = trusted.name, "a token was refused: the issuer says that it is not active");
+                    tracing::info!(
+                        issuer = trusted.name,
+                        "a token was refused: the issuer says that it is not active"
+                    );
                     return Err(Refused::TokenInvalid);
                 }
                 Err(error) => {
@@ -48,7 +51,9 @@ impl Guard {
     }
 
     fn verify(&self, trusted: &Trusted, token: &str) -> Result<Verified<Map<String, Value>>, Error> {
-        trusted.verifier.verify_owned(token, self.parts.clock.since_epoch().as_secs())
+        trusted
+            .verifier
+            .verify_owned(token, self.parts.clock.since_epoch().as_secs())
     }
 
     /// With one issuer there is nothing to choose; with several, the token's own word says whose policy it is held against.
@@ -56,9 +61,15 @@ impl Guard {
         if let [only] = self.parts.trusted.as_slice() {
             return Ok(only);
         }
-        let claims = carnet_jose::dangerous::decode(token).map_err(|_| Refused::TokenInvalid)?.payload;
+        let claims = carnet_jose::dangerous::decode(token)
+            .map_err(|_| Refused::TokenInvalid)?
+            .payload;
         let named = claims.get("iss").and_then(Value::as_str);
-        self.parts.trusted.iter().find(|trusted| Some(trusted.name.as_str()) == named).ok_or(Refused::TokenInvalid)
+        self.parts
+            .trusted
+            .iter()
+            .find(|trusted| Some(trusted.name.as_str()) == named)
+            .ok_or(Refused::TokenInvalid)
     }
 }
 

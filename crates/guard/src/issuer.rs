@@ -34,15 +34,27 @@ pub(crate) enum Keys {
 
 /// Every signature that a published key can make; a resource server may allow fewer.
 const SIGNATURES: [Algorithm; 10] = [
-    Algorithm::Es256, Algorithm::Es384, Algorithm::Es512, Algorithm::Ed25519, Algorithm::Rs256, Algorithm::Rs384,
-    Algorithm::Rs512, Algorithm::Ps256, Algorithm::Ps384, Algorithm::Ps512,
+    Algorithm::Es256,
+    Algorithm::Es384,
+    Algorithm::Es512,
+    Algorithm::Ed25519,
+    Algorithm::Rs256,
+    Algorithm::Rs384,
+    Algorithm::Rs512,
+    Algorithm::Ps256,
+    Algorithm::Ps384,
+    Algorithm::Ps512,
 ];
 
 impl Issuer {
     /// Finds the keys by the issuer's metadata. `issuer` is compared with `iss` byte for byte.
     pub fn discover(issuer: impl Into<String>) -> Self {
         let issuer = issuer.into();
-        Self::new(issuer.clone(), Keys::Remote(Location::Discover(issuer)), &SIGNATURES)
+        Self::new(
+            issuer.clone(),
+            Keys::Remote(Location::Discover(issuer)),
+            &SIGNATURES,
+        )
     }
 
     /// Takes the keys from this URL.
@@ -71,7 +83,13 @@ impl Issuer {
     }
 
     fn new(name: impl Into<String>, keys: Keys, algorithms: &[Algorithm]) -> Self {
-        Self { name: name.into(), keys, algorithms: algorithms.to_vec(), plain_jwt: false, introspection: None }
+        Self {
+            name: name.into(),
+            keys,
+            algorithms: algorithms.to_vec(),
+            plain_jwt: false,
+            introspection: None,
+        }
     }
 
     /// Allows these algorithms alone.
@@ -135,7 +153,12 @@ pub struct Introspection {
 impl Introspection {
     /// Asks at this URL, with the name and secret that the issuer knows this resource server by. Answers are believed for five seconds.
     pub fn at(url: impl Into<String>, id: impl Into<String>, secret: impl Into<String>) -> Self {
-        Self { url: url.into(), id: id.into(), secret: secret.into(), ttl: Duration::from_secs(5) }
+        Self {
+            url: url.into(),
+            id: id.into(),
+            secret: secret.into(),
+            ttl: Duration::from_secs(5),
+        }
     }
 
     /// Believes answers for this long, 30 seconds at most; zero asks about every request.
@@ -144,13 +167,26 @@ impl Introspection {
         self
     }
 
-    pub(crate) fn open(&self, http: &HttpClient, clock: Arc<dyn Clock>) -> Result<introspect::Introspection, ClientError> {
-        introspect::Introspection::with_clock(http.clone(), &self.url, (&self.id, &self.secret), (self.ttl, clock))
+    pub(crate) fn open(
+        &self,
+        http: &HttpClient,
+        clock: Arc<dyn Clock>,
+    ) -> Result<introspect::Introspection, ClientError> {
+        introspect::Introspection::with_clock(
+            http.clone(),
+            &self.url,
+            (&self.id, &self.secret),
+            (self.ttl, clock),
+        )
     }
 }
 
 impl std::fmt::Debug for Introspection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Introspection").field("url", &self.url).field("id", &self.id).field("ttl", &self.ttl).finish_non_exhaustive()
+        f.debug_struct("Introspection")
+            .field("url", &self.url)
+            .field("id", &self.id)
+            .field("ttl", &self.ttl)
+            .finish_non_exhaustive()
     }
 }

@@ -55,7 +55,10 @@ impl<S> Layer<S> for GuardLayer {
     type Service = GuardService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        GuardService { inner, guard: self.guard.clone() }
+        GuardService {
+            inner,
+            guard: self.guard.clone(),
+        }
     }
 }
 
@@ -63,7 +66,10 @@ impl<S> Layer<S> for RuleLayer {
     type Service = RuleService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RuleService { inner, rule: self.rule.clone() }
+        RuleService {
+            inner,
+            rule: self.rule.clone(),
+        }
     }
 }
 

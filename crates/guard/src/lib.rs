@@ -15,6 +15,7 @@
 mod auth;
 mod challenge;
 mod check;
+mod extract;
 mod issuer;
 mod layer;
 mod resource_server;

@@ -22,7 +22,13 @@ impl ResourceServer {
     /// A resource server with this audience: tokens must name it in `aud`, byte for byte.
     #[expect(clippy::new_ret_no_self, reason = "reads as the sentence that it begins")]
     pub fn new(audience: impl Into<String>) -> Builder {
-        Builder { audience: audience.into(), issuers: Vec::new(), leeway: Duration::from_secs(30), http: None, clock: Arc::new(SystemClock) }
+        Builder {
+            audience: audience.into(),
+            issuers: Vec::new(),
+            leeway: Duration::from_secs(30),
+            http: None,
+            clock: Arc::new(SystemClock),
+        }
     }
 }
 
@@ -81,17 +87,29 @@ impl Builder {
                 keys.prepare().await;
             }
         }
-        Ok(Guard { parts: Arc::new(Parts { trusted, clock: self.clock }) })
+        Ok(Guard {
+            parts: Arc::new(Parts {
+                trusted,
+                clock: self.clock,
+            }),
+        })
     }
 }
 
-fn trust(issuer: &Issuer, audience: &str, (leeway, http, clock): (Duration, &HttpClient, &Arc<dyn Clock>)) -> Result<Trusted, BuildError> {
+fn trust(
+    issuer: &Issuer,
+    audience: &str,
+    (leeway, http, clock): (Duration, &HttpClient, &Arc<dyn Clock>),
+) -> Result<Trusted, BuildError> {
     let source = issuer.key_source(http, clock.clone())?;
     let (token_type, required): (_, &[&str]) = if issuer.plain_jwt {
         (TokenType::Jwt, &["sub"])
     } else {
         // RFC 9068 §2.2: what every access token has.
-        (TokenType::AccessToken, &["iss", "exp", "aud", "sub", "client_id", "iat", "jti"])
+        (
+            TokenType::AccessToken,
+            &["iss", "exp", "aud", "sub", "client_id", "iat", "jti"],
+        )
     };
     let verifier = Verifier::builder(source.for_verifier())
         .algorithms(&issuer.algorithms)
@@ -102,8 +120,17 @@ fn trust(issuer: &Issuer, audience: &str, (leeway, http, clock): (Duration, &Htt
         .require(required)
         .build()
         .map_err(|error| BuildError::Policy(error.to_string()))?;
-    let introspection = issuer.introspection.as_ref().map(|introspection| introspection.open(http, clock.clone())).transpose()?;
-    Ok(Trusted { name: issuer.name.clone(), verifier, source, introspection })
+    let introspection = issuer
+        .introspection
+        .as_ref()
+        .map(|introspection| introspection.open(http, clock.clone()))
+        .transpose()?;
+    Ok(Trusted {
+        name: issuer.name.clone(),
+        verifier,
+        source,
+        introspection,
+    })
 }
 
 /// A resource server that is ready to guard. Cheap to clone.
@@ -138,7 +165,9 @@ impl Guard {
 impl std::fmt::Debug for Guard {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<_> = self.parts.trusted.iter().map(|trusted| &trusted.name).collect();
-        f.debug_struct("Guard").field("issuers", &names).finish_non_exhaustive()
+        f.debug_struct("Guard")
+            .field("issuers", &names)
+            .finish_non_exhaustive()
     }
 }
 

@@ -59,7 +59,9 @@ impl Rule {
         }
         let mut scopes = Vec::new();
         self.missing_scopes(auth, &mut scopes);
-        Err(Refused::InsufficientScope((!scopes.is_empty()).then(|| scopes.join(" "))))
+        Err(Refused::InsufficientScope(
+            (!scopes.is_empty()).then(|| scopes.join(" ")),
+        ))
     }
 
     fn holds(&self, auth: &Auth) -> bool {
@@ -77,7 +79,9 @@ impl Rule {
     fn missing_scopes<'r>(&'r self, auth: &Auth, missing: &mut Vec<&'r str>) {
         match self {
             Self::Scope(name) if !auth.scopes().contains(name) => missing.push(name),
-            Self::All(rules) | Self::Any(rules) => rules.iter().for_each(|rule| rule.missing_scopes(auth, missing)),
+            Self::All(rules) | Self::Any(rules) => {
+                rules.iter().for_each(|rule| rule.missing_scopes(auth, missing))
+            }
             _ => {}
         }
     }

@@ -62,7 +62,10 @@ impl<A: Scope, B: Scope, C: Scope> Scopes for (A, B, C) {
 }
 
 fn require(auth: &Auth, names: &[&str]) -> Result<(), Refused> {
-    if names.iter().all(|name| auth.scopes().iter().any(|scope| scope == name)) {
+    if names
+        .iter()
+        .all(|name| auth.scopes().iter().any(|scope| scope == name))
+    {
         return Ok(());
     }
     Err(Refused::InsufficientScope(Some(names.join(" "))))

@@ -38,7 +38,8 @@ impl TestIssuer {
     pub fn new() -> Self {
         let key = AnySigningKey::generate(Algorithm::Es256).expect("the machine gives randomness");
         let public = key.verifying_key();
-        let signer = Signer::new(key, TokenType::AccessToken, Some("test".to_owned())).expect("the header is JSON");
+        let signer =
+            Signer::new(key, TokenType::AccessToken, Some("test".to_owned())).expect("the header is JSON");
         Self { signer, key: public }
     }
 
@@ -58,7 +59,13 @@ impl TestIssuer {
             ("iat", now.into()),
             ("exp", (now + 900).into()),
         ];
-        TestToken { issuer: self, claims: claims.into_iter().map(|(name, value)| (name.to_owned(), value)).collect() }
+        TestToken {
+            issuer: self,
+            claims: claims
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        }
     }
 }
 
@@ -88,7 +95,10 @@ impl TestToken<'_> {
 
     /// Adds a role.
     pub fn role(mut self, role: &str) -> Self {
-        let roles = self.claims.entry("roles").or_insert_with(|| Value::Array(Vec::new()));
+        let roles = self
+            .claims
+            .entry("roles")
+            .or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(roles) = roles {
             roles.push(role.into());
         }

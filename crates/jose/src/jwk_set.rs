@@ -74,12 +74,20 @@ impl KeySet {
             }
             same.push(index);
         }
-        Ok(Self { keys, by_id, pinned: false, epoch: NEXT_EPOCH.fetch_add(1, Ordering::Relaxed) })
+        Ok(Self {
+            keys,
+            by_id,
+            pinned: false,
+            epoch: NEXT_EPOCH.fetch_add(1, Ordering::Relaxed),
+        })
     }
 
     /// The one key that somebody put into a file: a token's `kid` is not looked at, since there is nothing to choose.
     pub fn pinned(key: AnyVerifyingKey) -> Result<Self, Error> {
-        Ok(Self { pinned: true, ..Self::new(vec![(None, key)])? })
+        Ok(Self {
+            pinned: true,
+            ..Self::new(vec![(None, key)])?
+        })
     }
 
     /// Reads a JWKS that somebody else publishes.

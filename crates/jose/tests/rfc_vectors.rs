@@ -1,5 +1,7 @@
 //! The examples that the RFCs print, byte for byte.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use std::sync::Arc;
 
 use carnet_jose::{

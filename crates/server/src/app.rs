@@ -6,11 +6,12 @@ use std::sync::Arc;
 use carnet_jose::{Algorithm, TokenType, Verifier};
 use carnet_store::{Cut, Engine, MigrationReport, NewAudit, Reason, Store, StoreConfig, StoreError};
 
-use crate::client::Directory;
+use crate::client::{Directory, OWN_LEEWAY};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keys::Keys;
 use crate::master_key::MasterKeys;
+use crate::open_error::OpenError;
 use crate::password::{Hasher, PasswordConfig, Policy};
 use crate::secret_file;
 
@@ -73,15 +74,33 @@ impl App {
     }
 
     /// As [`App::open`], over a store that is open already.
-    pub async fn with_store(config: Config, store: Store, clock: impl Clock + 'static) -> Result<Self, OpenError> {
-        let master = MasterKeys::load_or_create(&config.keys.master_key_file).map_err(|error| OpenError::Config(error.to_string()))?;
+    pub async fn with_store(
+        config: Config,
+        store: Store,
+        clock: impl Clock + 'static,
+    ) -> Result<Self, OpenError> {
+        let master = MasterKeys::load_or_create(&config.keys.master_key_file)
+            .map_err(|error| OpenError::Config(error.to_string()))?;
         let directory = Directory::new(&config).map_err(OpenError::Config)?;
         let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
         let verifier = own_verifier(&config, &keys).map_err(|error| OpenError::Config(error.to_string()))?;
         let hasher = hasher(&config, config.passwords.threads, config.passwords.queue)?;
-        let password_policy = Policy::new(config.passwords.min_strength, config.passwords.breached_list_file.as_deref())
-            .map_err(|error| OpenError::Config(error.to_string()))?;
-        let parts = Parts { config, store, keys, master, directory, verifier, hasher, password_policy, clock: Box::new(clock) };
+        let password_policy = Policy::new(
+            config.passwords.min_strength,
+            config.passwords.breached_list_file.as_deref(),
+        )
+        .map_err(|error| OpenError::Config(error.to_string()))?;
+        let parts = Parts {
+            config,
+            store,
+            keys,
+            master,
+            directory,
+            verifier,
+            hasher,
+            password_policy,
+            clock: Box::new(clock),
+        };
         Ok(Self(Arc::new(parts)))
     }
 
@@ -97,12 +116,20 @@ impl App {
 
     /// How long a revocation entry is kept: until the last token that it can match has expired everywhere.
     pub fn entry_ttl_ms(&self) -> i64 {
-        self.directory.longest_access_ttl().millis().saturating_add(self.config.keys.clock_skew.millis())
+        self.directory
+            .longest_access_ttl()
+            .millis()
+            .saturating_add(self.config.keys.clock_skew.millis())
     }
 
     /// How something is taken back now, and on whose word.
     pub fn cut(&self, reason: Reason, audit: NewAudit) -> Cut {
-        Cut { at: self.now(), entry_ttl_ms: self.entry_ttl_ms(), reason, audit }
+        Cut {
+            at: self.now(),
+            entry_ttl_ms: self.entry_ttl_ms(),
+            reason,
+            audit,
+        }
     }
 
     /// One round of key keeping: reads what another process changed, rotates what is due.
@@ -134,13 +161,21 @@ pub fn hasher(config: &Config, threads: usize, queue: usize) -> Result<Hasher, O
 
 /// Tokens signed with our published keys, for any of our audiences.
 fn own_verifier(config: &Config, keys: &Keys) -> Result<Verifier, carnet_jose::Error> {
-    let algorithms: Vec<Algorithm> = Algorithm::ALL.iter().copied().filter(|algorithm| !algorithm.is_mac()).collect();
+    let algorithms: Vec<Algorithm> = Algorithm::ALL
+        .iter()
+        .copied()
+        .filter(|algorithm| !algorithm.is_mac())
+        .collect();
     let mut builder = Verifier::builder(keys.source())
         .algorithms(&algorithms)
         .token_type(TokenType::AccessToken)
         .issuer(config.issuer.as_str())
-        .leeway(crate::token::OWN_LEEWAY);
-    for resource in config.resources.iter().filter(|resource| !resource.signing.is_mac()) {
+        .leeway(OWN_LEEWAY);
+    for resource in config
+        .resources
+        .iter()
+        .filter(|resource| !resource.signing.is_mac())
+    {
         builder = builder.audience(resource.audience.as_str());
     }
     if config.resources.iter().all(|resource| resource.signing.is_mac()) {
@@ -162,18 +197,4 @@ fn store_config(config: &Config) -> Result<StoreConfig, OpenError> {
         root_certificates: config.storage.postgres_root_certificates_file.clone(),
         pool_size: config.storage.postgres_pool,
     }))
-}
-
-/// Why the server does not open.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// A file that the configuration names is not usable.
-    #[error("{0}")]
-    Config(String),
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Store(#[from] carnet_store::StoreError),
-    /// A signing key cannot be made or used.
-    #[error("signing keys: {0}")]
-    Keys(String),
 }

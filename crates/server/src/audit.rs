@@ -17,11 +17,19 @@ impl Caller {
     /// An audit row for something that succeeded.
     pub fn did(&self, actor: &str, action: AuditAction, object: &str) -> NewAudit {
         let success = NewAudit::success(actor, action, object);
-        NewAudit { address: self.address.to_string(), correlation: self.correlation.clone(), ..success }
+        NewAudit {
+            address: self.address.to_string(),
+            correlation: self.correlation.clone(),
+            ..success
+        }
     }
 
     /// An audit row for something that was refused.
     pub fn was_refused(&self, actor: &str, action: AuditAction, object: &str, code: &str) -> NewAudit {
-        NewAudit { outcome: Outcome::Refused, code: code.to_owned(), ..self.did(actor, action, object) }
+        NewAudit {
+            outcome: Outcome::Refused,
+            code: code.to_owned(),
+            ..self.did(actor, action, object)
+        }
     }
 }

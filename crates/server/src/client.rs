@@ -1,10 +1,15 @@
 //! Clients of the login API and the APIs that tokens are for, as configured, ready to be asked.
 
+use std::time::Duration;
+
 use carnet_jose::{AnySigningKey, AnyVerifyingKey, KeySet, Signer, TokenType, Verifier, primitive};
 use carnet_oauth::scope::ScopeSet;
 
 use crate::config::{self, Config, RefreshTokenIn, Ttl};
 use crate::secret_file;
+
+/// How far the clocks of our own nodes may be apart when we check our own tokens.
+pub const OWN_LEEWAY: Duration = Duration::from_secs(5);
 
 /// The client that is meant when a login names none.
 pub const FIRST_PARTY: &str = "first-party";
@@ -55,8 +60,14 @@ pub struct Directory {
 impl Directory {
     /// Reads the secrets that the configuration names.
     pub fn new(config: &Config) -> Result<Self, String> {
-        let resources = config.resources.iter().map(|resource| load_resource(config, resource));
-        Ok(Self { clients: clients(config), resources: resources.collect::<Result<_, _>>()? })
+        let resources = config
+            .resources
+            .iter()
+            .map(|resource| load_resource(config, resource));
+        Ok(Self {
+            clients: clients(config),
+            resources: resources.collect::<Result<_, _>>()?,
+        })
     }
 
     /// The client of this name; the first-party client when none is named.
@@ -67,7 +78,9 @@ impl Directory {
 
     /// The resource with this audience.
     pub fn resource(&self, audience: &str) -> Option<&Resource> {
-        self.resources.iter().find(|resource| resource.audience == audience)
+        self.resources
+            .iter()
+            .find(|resource| resource.audience == audience)
     }
 
     /// Every resource.
@@ -77,18 +90,32 @@ impl Directory {
 
     /// Every scope that any client may ask for.
     pub fn scopes(&self) -> Vec<String> {
-        let all: std::collections::BTreeSet<&str> = self.clients.iter().flat_map(|client| client.scope.iter()).collect();
+        let all: std::collections::BTreeSet<&str> = self
+            .clients
+            .iter()
+            .flat_map(|client| client.scope.iter())
+            .collect();
         all.into_iter().map(str::to_owned).collect()
     }
 
     /// The longest life that an access token of any client has.
     pub fn longest_access_ttl(&self) -> Ttl {
-        self.clients.iter().map(|client| client.access_ttl).max().unwrap_or(Ttl::minutes(15))
+        self.clients
+            .iter()
+            .map(|client| client.access_ttl)
+            .max()
+            .unwrap_or(Ttl::minutes(15))
     }
 }
 
 fn clients(config: &Config) -> Vec<Client> {
-    let every_audience = || config.resources.iter().map(|resource| resource.audience.clone()).collect::<Vec<_>>();
+    let every_audience = || {
+        config
+            .resources
+            .iter()
+            .map(|resource| resource.audience.clone())
+            .collect::<Vec<_>>()
+    };
     let mut audiences = every_audience();
     if let Some(first) = &config.first_party.audience {
         audiences.retain(|audience| audience != first);
@@ -106,7 +133,11 @@ fn clients(config: &Config) -> Vec<Client> {
         id: client.id.clone(),
         refresh_token_in: client.refresh_token_in,
         scope: client.scope.clone(),
-        audiences: if client.audiences.is_empty() { every_audience() } else { client.audiences.clone() },
+        audiences: if client.audiences.is_empty() {
+            every_audience()
+        } else {
+            client.audiences.clone()
+        },
         access_ttl: client.access_ttl.unwrap_or(config.tokens.access_ttl),
         refresh_grace: client.refresh_grace.unwrap_or(config.tokens.refresh_grace),
     });
@@ -118,26 +149,44 @@ fn load_resource(config: &Config, resource: &config::Resource) -> Result<Resourc
         secret_file::read(file).map_err(|error| format!("{}: {}; {}", file.display(), error.what, error.todo))
     };
     let shared = match &resource.secret_file {
-        Some(file) => Some(shared_secret(config, resource, &read(file)?).map_err(|error| format!("{}: {error}", file.display()))?),
+        Some(file) => Some(
+            shared_secret(config, resource, &read(file)?)
+                .map_err(|error| format!("{}: {error}", file.display()))?,
+        ),
         None => None,
     };
     let introspection = match (&resource.introspection_id, &resource.introspection_secret_file) {
         (Some(id), Some(file)) => Some((id.clone(), primitive::sha256(&read(file)?))),
         _ => None,
     };
-    Ok(Resource { audience: resource.audience.clone(), signing: resource.signing, shared, introspection })
+    Ok(Resource {
+        audience: resource.audience.clone(),
+        signing: resource.signing,
+        shared,
+        introspection,
+    })
 }
 
 /// No `kid`: a thumbprint of the secret would be something to guess against.
-fn shared_secret(config: &Config, resource: &config::Resource, secret: &[u8]) -> Result<SharedSecret, carnet_jose::Error> {
+fn shared_secret(
+    config: &Config,
+    resource: &config::Resource,
+    secret: &[u8],
+) -> Result<SharedSecret, carnet_jose::Error> {
     let key = AnySigningKey::from_secret(secret, resource.signing)?;
-    let keys = KeySet::new(vec![(None, AnyVerifyingKey::from_secret(secret, resource.signing)?)])?;
+    let keys = KeySet::new(vec![(
+        None,
+        AnyVerifyingKey::from_secret(secret, resource.signing)?,
+    )])?;
     let verifier = Verifier::builder(std::sync::Arc::new(keys))
         .algorithms(&[resource.signing])
         .token_type(TokenType::AccessToken)
         .issuer(config.issuer.as_str())
         .audience(resource.audience.as_str())
-        .leeway(crate::token::OWN_LEEWAY)
+        .leeway(OWN_LEEWAY)
         .build()?;
-    Ok(SharedSecret { signer: Signer::new(key, TokenType::AccessToken, None)?, verifier })
+    Ok(SharedSecret {
+        signer: Signer::new(key, TokenType::AccessToken, None)?,
+        verifier,
+    })
 }

@@ -21,25 +21,45 @@ pub(crate) fn routes(app: &App, mut metadata: Metadata) -> Router<App> {
     metadata.scopes_supported = app.directory.scopes();
     let document = Json(metadata);
     let describe = move || async move {
-        let cache = [(header::CACHE_CONTROL, "public, max-age=300"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+        let cache = [
+            (header::CACHE_CONTROL, "public, max-age=300"),
+            (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        ];
         (cache, document.clone()).into_response()
     };
-    Router::new().route(&well_known_path(app.config.issuer.path()), get(describe)).route(JWKS_PATH, get(jwks))
+    Router::new()
+        .route(&well_known_path(app.config.issuer.path()), get(describe))
+        .route(JWKS_PATH, get(jwks))
 }
 
 async fn jwks(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
     let snapshot = app.keys.snapshot();
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let unchanged = known.flat_map(|line| line.split(',')).any(|tag| tag.trim().trim_start_matches("W/") == snapshot.etag);
+    let known = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let unchanged = known
+        .flat_map(|line| line.split(','))
+        .any(|tag| tag.trim().trim_start_matches("W/") == snapshot.etag);
     let mut response = if unchanged {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(header::CONTENT_TYPE, "application/jwk-set+json")], snapshot.jwks.clone()).into_response()
+        (
+            [(header::CONTENT_TYPE, "application/jwk-set+json")],
+            snapshot.jwks.clone(),
+        )
+            .into_response()
     };
     let max_age = format!("public, max-age={}", app.config.keys.jwks_max_age.as_seconds());
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_str(&max_age).map_err(Failure::broken)?);
-    headers.insert(header::ETAG, HeaderValue::from_str(&snapshot.etag).map_err(Failure::broken)?);
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_str(&max_age).map_err(Failure::broken)?,
+    );
+    headers.insert(
+        header::ETAG,
+        HeaderValue::from_str(&snapshot.etag).map_err(Failure::broken)?,
+    );
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     Ok(response)
 }

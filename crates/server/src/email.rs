@@ -22,12 +22,15 @@ impl Email {
         let display: String = text.trim_matches(' ').nfc().collect();
         let (local, domain) = display.split_once('@')?;
         // Quoted parts, comments, lists and control characters are how one address turns into another.
-        let harmless = |c: char| !c.is_control() && !c.is_whitespace() && !"\"(),:;<>@[\\]".contains(c) && !invisible(c);
+        let harmless =
+            |c: char| !c.is_control() && !c.is_whitespace() && !"\"(),:;<>@[\\]".contains(c) && !invisible(c);
         let dots = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
         if local.is_empty() || !local.chars().all(harmless) || !dots || !domain.chars().all(harmless) {
             return None;
         }
-        let domain = idna::domain_to_ascii_strict(domain).ok().filter(|domain| domain.contains('.') || domain == "localhost")?;
+        let domain = idna::domain_to_ascii_strict(domain)
+            .ok()
+            .filter(|domain| domain.contains('.') || domain == "localhost")?;
         let canonical = format!("{}@{domain}", local.to_lowercase().nfc().collect::<String>());
         (display.len() <= MAX_BYTES && canonical.len() <= MAX_BYTES).then_some(Self { display, canonical })
     }
@@ -49,8 +52,14 @@ mod tests {
     #[test]
     fn spellings_of_one_address_are_one() {
         assert_eq!(canonical("Alice@Example.COM"), canonical("alice@example.com"));
-        assert_eq!(canonical("ali@bücher.example"), canonical("ali@xn--bcher-kva.example"));
-        assert_eq!(canonical("Caf\u{65}\u{301}@example.com"), canonical("café@example.com"));
+        assert_eq!(
+            canonical("ali@bücher.example"),
+            canonical("ali@xn--bcher-kva.example")
+        );
+        assert_eq!(
+            canonical("Caf\u{65}\u{301}@example.com"),
+            canonical("café@example.com")
+        );
         assert_ne!(canonical("alice+a@example.com"), canonical("alice@example.com"));
     }
 

@@ -10,7 +10,9 @@ use crate::app::App;
 
 /// The routes.
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route("/health/live", get(live)).route("/health/ready", get(ready))
+    Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
 }
 
 async fn live() -> Response {

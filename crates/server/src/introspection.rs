@@ -35,7 +35,9 @@ async fn introspect(State(app): State<App>, headers: HeaderMap, form: Form) -> R
     let token = form.required("token")?;
     let answer = match bearer::check(&app, token).await? {
         // §4: what is meant for another resource is nothing to this one.
-        Ok(presented) if presented.claims.aud.contains(&resource.audience) => IntrospectionResponse::active(presented.claims),
+        Ok(presented) if presented.claims.aud.contains(&resource.audience) => {
+            IntrospectionResponse::active(presented.claims)
+        }
         _ => IntrospectionResponse::inactive(),
     };
     Ok(Json(answer).into_response())

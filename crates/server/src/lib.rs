@@ -16,6 +16,7 @@ pub mod keys;
 pub mod listen;
 pub mod log;
 pub mod master_key;
+pub mod open_error;
 pub mod password;
 pub mod secret_file;
 pub mod serve;
@@ -36,7 +37,10 @@ pub fn router(app: App) -> Router {
     let mut metadata = Metadata::default();
     introspection::advertise(&app, &mut metadata);
 
-    let machines = Router::new().merge(introspection::routes()).merge(discovery::routes(&app, metadata)).merge(health::routes());
+    let machines = Router::new()
+        .merge(introspection::routes())
+        .merge(discovery::routes(&app, metadata))
+        .merge(health::routes());
     let first_party = auth::routes(&app);
 
     let https = app.config.issuer.is_https();

@@ -50,15 +50,27 @@ impl MasterKeys {
             let mut id = [0; 4];
             primitive::fill_random(secret.as_mut_slice()).map_err(|error| unusable(error.to_string()))?;
             primitive::fill_random(&mut id).map_err(|error| unusable(error.to_string()))?;
-            let line = Zeroizing::new(format!("{} {}\n", base64url::encode(&id), base64url::encode(secret.as_slice())));
-            secret_file::create(file, line.as_bytes()).map_err(|error| unusable(format!("cannot be made: {error}")))?;
+            let line = Zeroizing::new(format!(
+                "{} {}\n",
+                base64url::encode(&id),
+                base64url::encode(secret.as_slice())
+            ));
+            secret_file::create(file, line.as_bytes())
+                .map_err(|error| unusable(format!("cannot be made: {error}")))?;
         }
-        let text = secret_file::read(file).map_err(|error| unusable(format!("{}; {}", error.what, error.todo)))?;
+        let text =
+            secret_file::read(file).map_err(|error| unusable(format!("{}; {}", error.what, error.todo)))?;
         let text = std::str::from_utf8(&text).map_err(|_| unusable("is not text".to_owned()))?;
-        let keys: Option<Vec<_>> = text.lines().filter(|line| !line.trim().is_empty()).map(parse_line).collect();
+        let keys: Option<Vec<_>> = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .map(parse_line)
+            .collect();
         match keys {
             Some(keys) if !keys.is_empty() => Ok(Self(keys)),
-            _ => Err(unusable("is not a master key file: each line is an id, a space and 32 bytes in base64url".to_owned())),
+            _ => Err(unusable(
+                "is not a master key file: each line is an id, a space and 32 bytes in base64url".to_owned(),
+            )),
         }
     }
 
@@ -71,21 +83,42 @@ impl MasterKeys {
     pub fn derive(&self, id: &str, purpose: Purpose) -> Option<Zeroizing<[u8; 32]>> {
         let key = self.0.iter().find(|key| key.id == id)?;
         let mut derived = Zeroizing::new([0; 32]);
-        primitive::hkdf_sha256(key.secret.as_slice(), &[], purpose.label().as_bytes(), derived.as_mut_slice()).ok()?;
+        primitive::hkdf_sha256(
+            key.secret.as_slice(),
+            &[],
+            purpose.label().as_bytes(),
+            derived.as_mut_slice(),
+        )
+        .ok()?;
         Some(derived)
     }
 
     /// Seals under the current key. `owner` is what the secret belongs to: it opens for nobody else.
     pub fn seal(&self, purpose: Purpose, owner: &str, secret: &[u8]) -> Result<Vec<u8>, MasterKeyError> {
-        let key = self.derive(self.current(), purpose).ok_or_else(|| MasterKeyError("no current key".to_owned()))?;
-        primitive::seal(&key, &associated(purpose, owner), secret).map_err(|error| MasterKeyError(error.to_string()))
+        let key = self
+            .derive(self.current(), purpose)
+            .ok_or_else(|| MasterKeyError("no current key".to_owned()))?;
+        primitive::seal(&key, &associated(purpose, owner), secret)
+            .map_err(|error| MasterKeyError(error.to_string()))
     }
 
     /// Opens what [`MasterKeys::seal`] made under the named key, for the same purpose and owner.
-    pub fn open(&self, id: &str, purpose: Purpose, owner: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, MasterKeyError> {
-        let key = self.derive(id, purpose).ok_or_else(|| MasterKeyError(format!("the master key {id} is not in the file")))?;
+    pub fn open(
+        &self,
+        id: &str,
+        purpose: Purpose,
+        owner: &str,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, MasterKeyError> {
+        let key = self
+            .derive(id, purpose)
+            .ok_or_else(|| MasterKeyError(format!("the master key {id} is not in the file")))?;
         let opened = primitive::open(&key, &associated(purpose, owner), sealed);
-        opened.map_err(|_| MasterKeyError(format!("what was sealed under the master key {id} does not open: another key or changed data")))
+        opened.map_err(|_| {
+            MasterKeyError(format!(
+                "what was sealed under the master key {id} does not open: another key or changed data"
+            ))
+        })
     }
 }
 
@@ -93,7 +126,10 @@ fn parse_line(line: &str) -> Option<MasterKey> {
     let (id, secret) = line.trim().split_once(' ')?;
     let bytes = Zeroizing::new(base64url::decode(secret).ok()?);
     let secret = Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).ok()?);
-    (!id.is_empty()).then(|| MasterKey { id: id.to_owned(), secret })
+    (!id.is_empty()).then(|| MasterKey {
+        id: id.to_owned(),
+        secret,
+    })
 }
 
 fn associated(purpose: Purpose, owner: &str) -> Vec<u8> {
@@ -135,8 +171,14 @@ mod tests {
     fn the_file_is_made_once_with_mode_0600() {
         use std::os::unix::fs::PermissionsExt as _;
         let (file, first) = fresh("once");
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(MasterKeys::load_or_create(&file).unwrap().current(), first.current());
+        assert_eq!(
+            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(
+            MasterKeys::load_or_create(&file).unwrap().current(),
+            first.current()
+        );
     }
 
     #[test]
@@ -153,7 +195,12 @@ mod tests {
         let (_, keys) = fresh("seal");
         let sealed = keys.seal(Purpose::SigningKey, "kid-1", b"secret").unwrap();
         let id = keys.current().to_owned();
-        assert_eq!(keys.open(&id, Purpose::SigningKey, "kid-1", &sealed).unwrap().as_slice(), b"secret");
+        assert_eq!(
+            keys.open(&id, Purpose::SigningKey, "kid-1", &sealed)
+                .unwrap()
+                .as_slice(),
+            b"secret"
+        );
         assert!(keys.open(&id, Purpose::SigningKey, "kid-2", &sealed).is_err());
         assert!(keys.open(&id, Purpose::DeviceCookie, "kid-1", &sealed).is_err());
         assert!(keys.open("other", Purpose::SigningKey, "kid-1", &sealed).is_err());

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 /// The secret in the file, without the line break that editors leave at its end.
 pub fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
     check(file)?;
-    let mut secret = Zeroizing::new(std::fs::read(file).map_err(|error| SecretFileError::unreadable(&error))?);
+    let mut secret =
+        Zeroizing::new(std::fs::read(file).map_err(|error| SecretFileError::unreadable(&error))?);
     while secret.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
         secret.pop();
     }
@@ -19,14 +20,25 @@ pub fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
 /// Refuses a file that is missing, unreadable, or open to others than its owner.
 pub fn check(file: &Path) -> Result<(), SecretFileError> {
     let opened = std::fs::File::open(file).map_err(|error| SecretFileError::unreadable(&error))?;
-    let metadata = opened.metadata().map_err(|error| SecretFileError::unreadable(&error))?;
+    let metadata = opened
+        .metadata()
+        .map_err(|error| SecretFileError::unreadable(&error))?;
     if !metadata.is_file() {
-        return Err(SecretFileError { what: "is no file".to_owned(), todo: "name a file".to_owned() });
+        return Err(SecretFileError {
+            what: "is no file".to_owned(),
+            todo: "name a file".to_owned(),
+        });
     }
     // A group may read what a service manager hands out (0640, root:carnet); the world never.
     if metadata.mode() & 0o037 != 0 {
-        let what = format!("has mode {:04o}: others than its owner can read it", metadata.mode() & 0o7777);
-        return Err(SecretFileError { what, todo: format!("run: chmod 600 {}", file.display()) });
+        let what = format!(
+            "has mode {:04o}: others than its owner can read it",
+            metadata.mode() & 0o7777
+        );
+        return Err(SecretFileError {
+            what,
+            todo: format!("run: chmod 600 {}", file.display()),
+        });
     }
     Ok(())
 }
@@ -36,7 +48,11 @@ pub fn check(file: &Path) -> Result<(), SecretFileError> {
 /// The content is complete before the name exists, so that no reader ever sees half a secret.
 pub fn create(file: &Path, secret: &[u8]) -> std::io::Result<bool> {
     let draft = file.with_extension(format!("new-{}", std::process::id()));
-    let mut opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let mut opened = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
     opened.write_all(secret)?;
     opened.sync_all()?;
     let linked = std::fs::hard_link(&draft, file);
@@ -59,6 +75,9 @@ pub struct SecretFileError {
 
 impl SecretFileError {
     fn unreadable(error: &std::io::Error) -> Self {
-        Self { what: format!("cannot be read: {error}"), todo: "name a file that this user can read".to_owned() }
+        Self {
+            what: format!("cannot be read: {error}"),
+            todo: "name a file that this user can read".to_owned(),
+        }
     }
 }

@@ -23,10 +23,21 @@ impl Server {
         let listen = &app.config.listen;
         let listener = Listener::bind(listen_config(listen)).await?;
         let redirect = match listen.redirect_address {
-            Some(address) => Some(Listener::bind(ListenConfig { address, tls: None, ..listen_config(listen) }).await?),
+            Some(address) => Some(
+                Listener::bind(ListenConfig {
+                    address,
+                    tls: None,
+                    ..listen_config(listen)
+                })
+                .await?,
+            ),
             None => None,
         };
-        Ok(Self { app, listener, redirect })
+        Ok(Self {
+            app,
+            listener,
+            redirect,
+        })
     }
 
     /// Where it listens: the port that was chosen when the configuration says 0.
@@ -36,7 +47,11 @@ impl Server {
 
     /// Answers until `shutdown` is ready, then lets open requests finish.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) {
-        let Self { app, listener, redirect } = self;
+        let Self {
+            app,
+            listener,
+            redirect,
+        } = self;
         let mut beside = JoinSet::new();
         beside.spawn(upkeep::keep_keys(app.clone()));
         beside.spawn(upkeep::sweep(app.clone()));
@@ -52,7 +67,10 @@ impl Server {
 }
 
 fn listen_config(listen: &Listen) -> ListenConfig {
-    let tls = listen.tls_certificate_file.clone().zip(listen.tls_key_file.clone());
+    let tls = listen
+        .tls_certificate_file
+        .clone()
+        .zip(listen.tls_key_file.clone());
     ListenConfig {
         address: listen.address,
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),

@@ -26,44 +26,77 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     /// An attempt on an account from an address. `known_device`: the browser has logged in to this account before.
-    pub(crate) fn on(app: &App, account: &str, address: IpAddr, known_device: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) fn on(
+        app: &App,
+        account: &str,
+        address: IpAddr,
+        known_device: Option<&str>,
+    ) -> Result<Self, Failure> {
         let login = &app.config.login;
         let window_ms = login.throttle_window.millis();
         let unit = throttle_unit(address);
         let rule = |parts: [&str; 3], limit: u32| {
-            Ok::<_, Failure>(ThrottleRule { key: key(app, parts)?, limit: i64::from(limit), window_ms })
+            Ok::<_, Failure>(ThrottleRule {
+                key: key(app, parts)?,
+                limit: i64::from(limit),
+                window_ms,
+            })
         };
         let pair = match known_device {
             // Its own counter: neither strangers behind the same address nor guessers elsewhere use it up.
             Some(sub) => rule(["device", account, sub], login.attempts_per_account_and_address)?,
-            None => rule(["account and address", account, &unit], login.attempts_per_account_and_address)?,
+            None => rule(
+                ["account and address", account, &unit],
+                login.attempts_per_account_and_address,
+            )?,
         };
         let personal = vec![pair.key.clone()];
         let mut rules = vec![pair];
         let mut shared = Vec::new();
         if known_device.is_none() {
-            for rule in [rule(["account", account, ""], login.attempts_per_account)?, rule(["address", &unit, ""], login.attempts_per_address)?] {
+            for rule in [
+                rule(["account", account, ""], login.attempts_per_account)?,
+                rule(["address", &unit, ""], login.attempts_per_address)?,
+            ] {
                 shared.push(rule.key.clone());
                 rules.push(rule);
             }
         }
-        Ok(Self { rules, personal, shared })
+        Ok(Self {
+            rules,
+            personal,
+            shared,
+        })
     }
 
     /// Somebody registers from an address.
     pub(crate) fn registration(app: &App, address: IpAddr) -> Result<Self, Failure> {
         let login = &app.config.login;
         let key = key(app, ["register", &throttle_unit(address), ""])?;
-        let rule = ThrottleRule { key, limit: i64::from(login.attempts_per_account_and_address), window_ms: login.throttle_window.millis() };
-        Ok(Self { rules: vec![rule], personal: Vec::new(), shared: Vec::new() })
+        let rule = ThrottleRule {
+            key,
+            limit: i64::from(login.attempts_per_account_and_address),
+            window_ms: login.throttle_window.millis(),
+        };
+        Ok(Self {
+            rules: vec![rule],
+            personal: Vec::new(),
+            shared: Vec::new(),
+        })
     }
 
     /// Counts the attempt before it is made, so that a hundred at once are a hundred; 429 when it is one too many.
     pub(crate) async fn count(&self, app: &App) -> Result<(), Failure> {
-        let Some(wait_ms) = app.store.count_attempt(&self.rules, app.now()).await? else { return Ok(()) };
+        let Some(wait_ms) = app.store.count_attempt(&self.rules, app.now()).await? else {
+            return Ok(());
+        };
         let seconds = u64::try_from(wait_ms).unwrap_or_default().div_ceil(1000);
         const REASON: &str = "too many attempts; wait for the time in Retry-After";
-        Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", REASON).retry_after(seconds).into())
+        Err(
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", REASON)
+                .retry_after(seconds)
+                .into(),
+        )
     }
 }
 

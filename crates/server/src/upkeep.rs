@@ -32,7 +32,9 @@ pub(crate) async fn sweep(app: App) {
         rounds.tick().await;
         match app.store.sweep(app.now(), SWEEP_BATCH).await {
             Ok(report) => tracing::debug!(?report, "swept"),
-            Err(error) => tracing::warn!(%error, "expired rows could not be removed; tried again in a minute"),
+            Err(error) => {
+                tracing::warn!(%error, "expired rows could not be removed; tried again in a minute")
+            }
         }
     }
 }

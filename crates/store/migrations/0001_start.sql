@@ -130,7 +130,7 @@ CREATE INDEX revocations_by_value ON revocations (kind, value);
 CREATE INDEX revocations_by_expiry ON revocations (expires);
 
 CREATE TABLE revocation_clock (
-    id    BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    one   BIGINT NOT NULL PRIMARY KEY CHECK (one = 1),
     epoch TEXT   NOT NULL,
     last  BIGINT NOT NULL
 );
@@ -143,8 +143,8 @@ CREATE TABLE throttles (
 CREATE INDEX throttles_by_end ON throttles (window_ends_at);
 
 CREATE TABLE settings (
-    id    BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
-    epoch BIGINT NOT NULL
+    one     BIGINT NOT NULL PRIMARY KEY CHECK (one = 1),
+    version BIGINT NOT NULL
 );
 
 CREATE TABLE audit_events (

@@ -134,12 +134,12 @@ static RECORD: Statement = Statement::new(
 
 static SEED_SETTINGS: Statement = Statement::new(
     "migration.seed_settings",
-    "INSERT INTO settings (id, epoch) VALUES (1, 1) ON CONFLICT (id) DO NOTHING",
+    "INSERT INTO settings (one, version) VALUES (1, 1) ON CONFLICT (one) DO NOTHING",
 );
 
 static SEED_CLOCK: Statement = Statement::new(
     "migration.seed_clock",
-    "INSERT INTO revocation_clock (id, epoch, last) VALUES (1, $1, 0) ON CONFLICT (id) DO NOTHING",
+    "INSERT INTO revocation_clock (one, epoch, last) VALUES (1, $1, 0) ON CONFLICT (one) DO NOTHING",
 );
 
 pub(crate) static STATEMENTS: [&Statement; 4] = [&APPLIED, &RECORD, &SEED_SETTINGS, &SEED_CLOCK];

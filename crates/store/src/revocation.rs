@@ -244,7 +244,7 @@ fn read(row: Row) -> Result<RevocationEntry, StoreError> {
 
 static TICK: Statement = Statement::new(
     "revocation.tick",
-    "UPDATE revocation_clock SET last = last + $1 WHERE id = 1 RETURNING last",
+    "UPDATE revocation_clock SET last = last + $1 WHERE one = 1 RETURNING last",
 );
 
 static INSERT: Statement = Statement::new(
@@ -280,12 +280,12 @@ static SINCE: Statement = Statement::new(
 
 static CLOCK: Statement = Statement::new(
     "revocation.clock",
-    "SELECT epoch, last FROM revocation_clock WHERE id = 1",
+    "SELECT epoch, last FROM revocation_clock WHERE one = 1",
 );
 
 static RENEW: Statement = Statement::new(
     "revocation.renew",
-    "UPDATE revocation_clock SET epoch = $1 WHERE id = 1",
+    "UPDATE revocation_clock SET epoch = $1 WHERE one = 1",
 );
 
 pub(crate) static STATEMENTS: [&Statement; 7] = [&TICK, &INSERT, &COVERED, &MATCH, &SINCE, &CLOCK, &RENEW];

@@ -41,8 +41,8 @@ impl Store {
             })
             .await?;
         match first {
-            Step::Done(rotated) => Ok(rotated),
-            Step::Theft => self.take_down(fam, n, grace_ms, theft).await,
+            Some(rotated) => Ok(rotated),
+            None => self.take_down(fam, n, grace_ms, theft).await,
         }
     }
 
@@ -70,25 +70,25 @@ impl Store {
     }
 }
 
-/// What one look at the family led to.
-enum Step {
-    Done(Rotated),
-    Theft,
-}
-
-async fn rotate(tx: Tx<'_>, fam: &str, n: i64, (now, grace_ms): (i64, i64)) -> Result<Step, StoreError> {
+/// One look at the family; `None` is a theft.
+async fn rotate(
+    tx: Tx<'_>,
+    fam: &str,
+    n: i64,
+    (now, grace_ms): (i64, i64),
+) -> Result<Option<Rotated>, StoreError> {
     if let Some(row) = tx.optional(&ROTATE, params![fam, n, now]).await? {
-        return Ok(Step::Done(Rotated::Fresh(family::read(&mut row.fields())?)));
+        return Ok(Some(Rotated::Fresh(family::read(&mut row.fields())?)));
     }
     let Some(family) = family::lock(tx, fam).await? else {
-        return Ok(Step::Done(Rotated::Unknown));
+        return Ok(Some(Rotated::Unknown));
     };
     Ok(match judge(&family, n, now, grace_ms) {
-        Verdict::Retry => Step::Done(Rotated::Same(family)),
-        Verdict::Expired => Step::Done(Rotated::Expired),
-        Verdict::Revoked => Step::Done(Rotated::Revoked),
-        Verdict::Unknown => Step::Done(Rotated::Unknown),
-        Verdict::Reuse => Step::Theft,
+        Verdict::Retry => Some(Rotated::Same(family)),
+        Verdict::Expired => Some(Rotated::Expired),
+        Verdict::Revoked => Some(Rotated::Revoked),
+        Verdict::Unknown => Some(Rotated::Unknown),
+        Verdict::Reuse => None,
         Verdict::Rotate => {
             return Err(StoreError::Broken(
                 "the rotation and its judgement disagree".to_owned(),

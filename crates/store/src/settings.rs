@@ -32,11 +32,11 @@ fn missing() -> StoreError {
     StoreError::Broken("the settings row is missing".to_owned())
 }
 
-static EPOCH: Statement = Statement::new("settings.epoch", "SELECT epoch FROM settings WHERE id = 1");
+static EPOCH: Statement = Statement::new("settings.epoch", "SELECT version FROM settings WHERE one = 1");
 
 static BUMP: Statement = Statement::new(
     "settings.bump",
-    "UPDATE settings SET epoch = epoch + 1 WHERE id = 1",
+    "UPDATE settings SET version = version + 1 WHERE one = 1",
 );
 
 pub(crate) static STATEMENTS: [&Statement; 2] = [&EPOCH, &BUMP];

@@ -64,6 +64,6 @@ impl Store {
     }
 }
 
-static CHECK: Statement = Statement::new("store.check", "SELECT id FROM settings");
+static CHECK: Statement = Statement::new("store.check", "SELECT version FROM settings");
 
 pub(crate) static STATEMENTS: [&Statement; 1] = [&CHECK];

@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let issuer = std::env::var("ISSUER").unwrap_or("http://127.0.0.1:8080".to_owned());
-    let guard = ResourceServer::new("https://api.example.com").issuer(Issuer::discover(issuer)).build().await?;
+    let guard = ResourceServer::new("https://api.example.com")
+        .issuer(Issuer::discover(issuer))
+        .build()
+        .await?;
 
     let app = Router::new()
         .route("/api/user/profile", get(profile))

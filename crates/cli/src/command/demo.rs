@@ -51,7 +51,10 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
     let folder = match &demo.dir {
         Some(folder) => folder.as_path(),
         None => {
-            temporary = tempfile::Builder::new().prefix("carnet-demo-").tempdir().map_err(|error| unusable(&error))?;
+            temporary = tempfile::Builder::new()
+                .prefix("carnet-demo-")
+                .tempdir()
+                .map_err(|error| unusable(&error))?;
             temporary.path()
         }
     };
@@ -61,7 +64,11 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
 
     let api_listener = bind(demo.api_port).await?;
     let port = match demo.port {
-        0 => bind(0).await?.local_addr().map_err(|error| unusable(&error))?.port(),
+        0 => bind(0)
+            .await?
+            .local_addr()
+            .map_err(|error| unusable(&error))?
+            .port(),
         port => port,
     };
     let config = configuration(&demo, port, folder)?;
@@ -70,15 +77,27 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
     seed(&app, &password).await?;
     let issuer = app.config.issuer.as_str().to_owned();
     let address = app.config.listen.address;
-    let server = Server::bind(app).await.map_err(|error| cannot_listen(address, &error))?;
+    let server = Server::bind(app)
+        .await
+        .map_err(|error| cannot_listen(address, &error))?;
     let api_address = api_listener.local_addr().map_err(|error| unusable(&error))?;
 
-    let greeting = Greeting { issuer: issuer.clone(), api: format!("http://{api_address}"), email: EMAIL, password, folder: folder.to_path_buf(), access_ttl: demo.access_ttl, kept: demo.dir.is_some() };
+    let greeting = Greeting {
+        issuer: issuer.clone(),
+        api: format!("http://{api_address}"),
+        email: EMAIL,
+        password,
+        folder: folder.to_path_buf(),
+        access_ttl: demo.access_ttl,
+        kept: demo.dir.is_some(),
+    };
     // The server answers first: the API's guard asks it for its keys.
     let running = tokio::spawn(server.run(asked_to_stop()));
-    let api = api::serve(api_listener, &issuer, (API_ID, &api_secret)).await?;
+    let api = api::serve(api_listener, (&issuer, AUDIENCE), (API_ID, &api_secret)).await?;
     tell(out, &greeting.json(), || greeting.to_string());
-    running.await.map_err(|error| Failure::broken(error.to_string()))?;
+    running
+        .await
+        .map_err(|error| Failure::broken(error.to_string()))?;
     api.abort();
     Ok(())
 }
@@ -108,7 +127,9 @@ introspection_secret_file = "demo-api.secret"
     let file = folder.join("carnet.toml");
     std::fs::write(&file, &text).map_err(|error| unusable(&error))?;
     let (config, _) = config::parse(&text, &file, &[]).map_err(|error| {
-        Failure::usage("config_invalid", error.what.clone()).because("the demo's configuration does not start").todo(error.todo.clone())
+        Failure::usage("config_invalid", error.what.clone())
+            .because("the demo's configuration does not start")
+            .todo(error.todo.clone())
     })?;
     carnet_server::log::install(&config.log).map_err(|error| Failure::broken(error.to_string()))?;
     Ok(config)
@@ -127,7 +148,11 @@ async fn seed(app: &App, password: &str) -> Result<(), Failure> {
     }
     let email = Email::parse(EMAIL).ok_or_else(|| ours("the user's address is none"))?;
     let password = Password::to_verify(password).map_err(|_| ours("the password is too long"))?;
-    let hash = app.hasher.hash(password).await.map_err(|_| ours("the password could not be hashed"))?;
+    let hash = app
+        .hasher
+        .hash(password)
+        .await
+        .map_err(|_| ours("the password could not be hashed"))?;
     let user = NewUser {
         sub: String::new(),
         email_display: email.display,
@@ -152,16 +177,25 @@ fn kept_secret(file: &std::path::Path) -> Result<String, Failure> {
         secret_file::create(file, made.as_bytes()).map_err(|error| unusable(&error))?;
     }
     let secret = secret_file::read(file).map_err(|error| {
-        Failure::usage("secret_file", format!("{}: {}", file.display(), error.what)).because("the demo keeps its secrets there").todo(error.todo)
+        Failure::usage("secret_file", format!("{}: {}", file.display(), error.what))
+            .because("the demo keeps its secrets there")
+            .todo(error.todo)
     })?;
     String::from_utf8(secret.to_vec()).map_err(|_| Failure::broken(format!("{} is not text", file.display())))
 }
 
 async fn bind(port: u16) -> Result<tokio::net::TcpListener, Failure> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    tokio::net::TcpListener::bind(address).await.map_err(|error| cannot_listen(address, &error))
+    tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(|error| cannot_listen(address, &error))
 }
 
 fn unusable(error: &std::io::Error) -> Failure {
-    Failure::usage("folder_unusable", format!("the demo's folder cannot be used: {error}")).because("it keeps database, keys and password there").todo("name another with --dir")
+    Failure::usage(
+        "folder_unusable",
+        format!("the demo's folder cannot be used: {error}"),
+    )
+    .because("it keeps database, keys and password there")
+    .todo("name another with --dir")
 }

@@ -56,7 +56,9 @@ pub(crate) async fn run(command: KeyCommand, out: &Output) -> Result<(), Failure
         Action::List { all } => list(&operator, all, out).await,
         Action::Rotate { algorithm } => rotate(&operator, algorithm.as_deref(), out).await,
         Action::Revoke { kid } => revoke(&operator, &kid, out).await,
-        Action::Export { algorithm, kid } => export(&operator, (algorithm.as_deref(), kid.as_deref()), out).await,
+        Action::Export { algorithm, kid } => {
+            export(&operator, (algorithm.as_deref(), kid.as_deref()), out).await
+        }
     }
 }
 
@@ -66,10 +68,21 @@ async fn list(operator: &Operator, all: bool, out: &Output) -> Result<(), Failur
     let json: Vec<_> = keys.iter().map(describe).collect();
     let row = |key: &SigningKeyRow| {
         let (since, next) = life(operator, key);
-        vec![key.kid.clone(), key.algorithm.clone(), key.state.as_str().to_uppercase(), since, next]
+        vec![
+            key.kid.clone(),
+            key.algorithm.clone(),
+            key.state.as_str().to_uppercase(),
+            since,
+            next,
+        ]
     };
     let empty = "No keys yet: the first start makes them.";
-    listing(out, &json.into(), &["Key", "Algorithm", "State", "Since", "Next"], (keys.iter().map(row).collect(), empty));
+    listing(
+        out,
+        &json.into(),
+        &["Key", "Algorithm", "State", "Since", "Next"],
+        (keys.iter().map(row).collect(), empty),
+    );
     Ok(())
 }
 
@@ -79,15 +92,34 @@ async fn rotate(operator: &Operator, algorithm: Option<&str>, out: &Output) -> R
         None => operator.config.keys.algorithms.clone(),
         Some(name) => vec![known(operator, name)?],
     };
-    let wait = operator.config.keys.jwks_max_age.millis().saturating_add(operator.config.keys.clock_skew.millis());
+    let wait = operator
+        .config
+        .keys
+        .jwks_max_age
+        .millis()
+        .saturating_add(operator.config.keys.clock_skew.millis());
     let activates_at = operator.now.saturating_add(wait);
     let mut kids = Vec::new();
     for algorithm in algorithms {
-        let new = NewKey { algorithm, state: KeyState::Staged, activates_at };
-        kids.push(stage(&operator.store, &master, new, operator.now).await.map_err(broken)?);
+        let new = NewKey {
+            algorithm,
+            state: KeyState::Staged,
+            activates_at,
+        };
+        kids.push(
+            stage(&operator.store, &master, new, operator.now)
+                .await
+                .map_err(broken)?,
+        );
     }
     let json = serde_json::json!({ "staged": kids, "activates_at": activates_at });
-    tell(out, &json, || format!("Published {}; signs {}, when every cache has seen it.", kids.join(", "), when(activates_at, operator.now)));
+    tell(out, &json, || {
+        format!(
+            "Published {}; signs {}, when every cache has seen it.",
+            kids.join(", "),
+            when(activates_at, operator.now)
+        )
+    });
     out.next("carnet key list");
     Ok(())
 }
@@ -98,31 +130,46 @@ async fn revoke(operator: &Operator, kid: &str, out: &Output) -> Result<(), Fail
         return Err(unknown(kid));
     }
     tell(out, &serde_json::json!({ "revoked": kid }), || {
-        format!("Revoked {kid}: it leaves the key set at once, and every token that it signed is refused where revocation is seen.\nServices that only cache keys believe it for up to {} more.", operator.config.keys.jwks_max_age)
+        format!(
+            "Revoked {kid}: it leaves the key set at once, and every token that it signed is refused where revocation is seen.\nServices that only cache keys believe it for up to {} more.",
+            operator.config.keys.jwks_max_age
+        )
     });
     Ok(())
 }
 
-async fn export(operator: &Operator, (algorithm, kid): (Option<&str>, Option<&str>), out: &Output) -> Result<(), Failure> {
+async fn export(
+    operator: &Operator,
+    (algorithm, kid): (Option<&str>, Option<&str>),
+    out: &Output,
+) -> Result<(), Failure> {
     let keys = operator.store.signing_keys().await.map_err(broken)?;
     let wanted = |key: &&SigningKeyRow| match (kid, algorithm) {
         (Some(kid), _) => key.kid == kid,
         (None, Some(name)) => key.state == KeyState::Active && key.algorithm == name,
         (None, None) => key.state == KeyState::Active,
     };
-    let key = keys.iter().find(wanted).ok_or_else(|| unknown(kid.or(algorithm).unwrap_or("that signs")))?;
+    let key = keys
+        .iter()
+        .find(wanted)
+        .ok_or_else(|| unknown(kid.or(algorithm).unwrap_or("that signs")))?;
     let ours = |error: carnet_jose::Error| Failure::broken(error.to_string());
     let jwk = Jwk::parse(&key.public_jwk).map_err(ours)?;
-    let pem = AnyVerifyingKey::from_jwk(&jwk).and_then(|key| key.to_spki_pem()).map_err(ours)?;
+    let pem = AnyVerifyingKey::from_jwk(&jwk)
+        .and_then(|key| key.to_spki_pem())
+        .map_err(ours)?;
     operator.record(AuditAction::KeyExport, &key.kid).await?;
     out.line(&pem);
     Ok(())
 }
 
 fn known(operator: &Operator, name: &str) -> Result<Algorithm, Failure> {
-    let algorithm = Algorithm::from_name(name).filter(|algorithm| operator.config.keys.algorithms.contains(algorithm));
+    let algorithm =
+        Algorithm::from_name(name).filter(|algorithm| operator.config.keys.algorithms.contains(algorithm));
     algorithm.ok_or_else(|| {
-        Failure::usage("algorithm_unknown", format!("no key is kept for {name}")).because("keys.algorithms does not name it").todo("add it there first")
+        Failure::usage("algorithm_unknown", format!("no key is kept for {name}"))
+            .because("keys.algorithms does not name it")
+            .todo("add it there first")
     })
 }
 
@@ -137,9 +184,14 @@ fn describe(key: &SigningKeyRow) -> serde_json::Value {
 fn life(operator: &Operator, key: &SigningKeyRow) -> (String, String) {
     let at = |time: Option<i64>| time.map_or_else(|| "unknown".to_owned(), |time| when(time, operator.now));
     match key.state {
-        KeyState::Staged => (at(Some(key.published_at)), format!("signs {}", at(Some(key.activates_at)))),
+        KeyState::Staged => (
+            at(Some(key.published_at)),
+            format!("signs {}", at(Some(key.activates_at))),
+        ),
         KeyState::Active => {
-            let ends = key.activated_at.map(|since| since.saturating_add(operator.config.keys.rotate_every.millis()));
+            let ends = key
+                .activated_at
+                .map(|since| since.saturating_add(operator.config.keys.rotate_every.millis()));
             (at(key.activated_at), format!("replaced {}", at(ends)))
         }
         KeyState::Retiring => (at(key.retires_at), format!("leaves {}", at(key.removes_at))),
@@ -148,5 +200,7 @@ fn life(operator: &Operator, key: &SigningKeyRow) -> (String, String) {
 }
 
 fn unknown(kid: &str) -> Failure {
-    Failure::refused("key_unknown", format!("there is no key {kid}")).because("nothing was changed").todo("list them: carnet key list")
+    Failure::refused("key_unknown", format!("there is no key {kid}"))
+        .because("nothing was changed")
+        .todo("list them: carnet key list")
 }

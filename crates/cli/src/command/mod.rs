@@ -72,5 +72,7 @@ impl Command {
 /// Runs what waits for sockets and databases.
 fn wait(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Failure::broken(error.to_string()))?.block_on(work)
+    runtime
+        .map_err(|error| Failure::broken(error.to_string()))?
+        .block_on(work)
 }

@@ -20,7 +20,13 @@ use crate::output::Output;
 #[derive(clap::Args, Debug)]
 pub(crate) struct ConfigFile {
     /// The configuration file
-    #[arg(long, global = true, value_name = "FILE", env = "CARNET_CONFIG", default_value = "carnet.toml")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CARNET_CONFIG",
+        default_value = "carnet.toml"
+    )]
     pub(crate) config: PathBuf,
 }
 
@@ -28,7 +34,9 @@ impl ConfigFile {
     /// Reads and checks it; warnings go to stderr.
     pub(crate) fn load(&self) -> Result<Config, Failure> {
         let (config, warnings) = config::load(&self.config, std::env::vars()).map_err(|error| {
-            Failure::usage("config_invalid", format!("{}: {}", error.place, error.what)).because("the server does not start with it").todo(error.todo)
+            Failure::usage("config_invalid", format!("{}: {}", error.place, error.what))
+                .because("the server does not start with it")
+                .todo(error.todo)
         })?;
         for warning in warnings {
             eprintln!("warning: {warning}");
@@ -40,7 +48,11 @@ impl ConfigFile {
     pub(crate) async fn open(&self) -> Result<Operator, Failure> {
         let config = self.load()?;
         let store = App::open_store(&config).await.map_err(broken)?;
-        Ok(Operator { config, store, now: SystemClock.now() })
+        Ok(Operator {
+            config,
+            store,
+            now: SystemClock.now(),
+        })
     }
 }
 
@@ -56,11 +68,18 @@ impl Operator {
     /// The user of this address or `sub`.
     pub(crate) async fn user(&self, name: &str) -> Result<User, Failure> {
         let found = match Email::parse(name) {
-            Some(email) => self.store.find_login(&email.canonical).await.map_err(broken)?.map(|record| record.user),
+            Some(email) => self
+                .store
+                .find_login(&email.canonical)
+                .await
+                .map_err(broken)?
+                .map(|record| record.user),
             None => self.store.user_by_sub(name).await.map_err(broken)?,
         };
         found.ok_or_else(|| {
-            Failure::refused("user_unknown", format!("there is no user {name}")).because("neither an e-mail address nor a sub of an account").todo("list them: carnet user list")
+            Failure::refused("user_unknown", format!("there is no user {name}"))
+                .because("neither an e-mail address nor a sub of an account")
+                .todo("list them: carnet user list")
         })
     }
 
@@ -68,7 +87,9 @@ impl Operator {
     pub(crate) fn master(&self) -> Result<MasterKeys, Failure> {
         MasterKeys::load_or_create(&self.config.keys.master_key_file).map_err(|error| {
             let todo = "bring back the file that the server was started with";
-            Failure::usage("master_key_unusable", error.to_string()).because("private keys cannot be opened without it").todo(todo)
+            Failure::usage("master_key_unusable", error.to_string())
+                .because("private keys cannot be opened without it")
+                .todo(todo)
         })
     }
 
@@ -79,24 +100,47 @@ impl Operator {
 
     /// Writes an audit row for a change that has none of its own.
     pub(crate) async fn record(&self, action: AuditAction, object: &str) -> Result<(), Failure> {
-        self.store.record_audit(&self.did(action, object), self.now).await.map_err(broken)
+        self.store
+            .record_audit(&self.did(action, object), self.now)
+            .await
+            .map_err(broken)
     }
 
     /// How a command takes something back.
     pub(crate) fn cut(&self, reason: Reason, action: AuditAction, object: &str) -> Cut {
-        let longest = self.config.clients.iter().filter_map(|client| client.access_ttl).chain([self.config.tokens.access_ttl]).max();
+        let longest = self
+            .config
+            .clients
+            .iter()
+            .filter_map(|client| client.access_ttl)
+            .chain([self.config.tokens.access_ttl])
+            .max();
         let life = longest.map_or(0, config::Ttl::millis);
-        Cut { at: self.now, entry_ttl_ms: life + self.config.keys.clock_skew.millis(), reason, audit: self.did(action, object) }
+        Cut {
+            at: self.now,
+            entry_ttl_ms: life + self.config.keys.clock_skew.millis(),
+            reason,
+            audit: self.did(action, object),
+        }
     }
 }
 
 /// One JSON value for programs, words for people.
 pub(crate) fn show(out: &Output, json: &serde_json::Value, words: impl FnOnce() -> String) {
-    if out.is_json() { out.value(json) } else { out.line(&words()) }
+    if out.is_json() {
+        out.value(json)
+    } else {
+        out.line(&words())
+    }
 }
 
 /// One JSON value for programs, a table for people; without rows, what this is and how to make the first one.
-pub(crate) fn list(out: &Output, json: &serde_json::Value, headings: &[&str], (rows, empty): (Vec<Vec<String>>, &str)) {
+pub(crate) fn list(
+    out: &Output,
+    json: &serde_json::Value,
+    headings: &[&str],
+    (rows, empty): (Vec<Vec<String>>, &str),
+) {
     match (out.is_json(), rows.is_empty()) {
         (true, _) => out.value(json),
         (false, true) => out.line(empty),
@@ -117,20 +161,24 @@ pub(crate) fn made_password() -> Result<Zeroizing<String>, Failure> {
 }
 
 /// A store error as the operator sees it.
-pub(crate) fn broken(error: impl Into<carnet_server::app::OpenError>) -> Failure {
-    use carnet_server::app::OpenError;
+pub(crate) fn broken(error: impl Into<carnet_server::open_error::OpenError>) -> Failure {
+    use carnet_server::open_error::OpenError;
     use carnet_store::StoreError;
     match error.into() {
-        OpenError::Store(StoreError::Schema(what)) => {
-            Failure::refused("schema_outdated", what).because("this program needs the schema of its own version").todo("run: carnet migrate")
-        }
-        OpenError::Store(StoreError::Unavailable(what)) => {
-            Failure::unreachable("store_unavailable", what).because("the database does not answer").todo("start it, or correct [storage]")
-        }
+        OpenError::Store(StoreError::Schema(what)) => Failure::refused("schema_outdated", what)
+            .because("this program needs the schema of its own version")
+            .todo("run: carnet migrate"),
+        OpenError::Store(StoreError::Unavailable(what)) => Failure::unreachable("store_unavailable", what)
+            .because("the database does not answer")
+            .todo("start it, or correct [storage]"),
         OpenError::Store(StoreError::Conflict(code)) => {
-            Failure::conflict(code, format!("this contradicts what is stored: {code}")).because("nothing was changed").todo("look at what is there first")
+            Failure::conflict(code, format!("this contradicts what is stored: {code}"))
+                .because("nothing was changed")
+                .todo("look at what is there first")
         }
-        OpenError::Config(what) => Failure::usage("config_invalid", what).because("a file that the configuration names is not usable").todo("correct the file"),
+        OpenError::Config(what) => Failure::usage("config_invalid", what)
+            .because("a file that the configuration names is not usable")
+            .todo("correct the file"),
         other => Failure::broken(other.to_string()),
     }
 }

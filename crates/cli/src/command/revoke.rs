@@ -40,10 +40,21 @@ pub(crate) async fn run(revoke: Revoke, out: &Output) -> Result<(), Failure> {
         What { user: Some(name), .. } => {
             let user = operator.user(&name).await?;
             let cut = operator.cut(Reason::Revoked, AuditAction::Revoke, &user.sub);
-            let ended = operator.store.end_sessions_of(user.id, Strength::DenyList, None, &cut).await.map_err(broken)?;
-            tell(out, &serde_json::json!({ "sessions": ended }), || format!("Ended {ended} sessions of {}; their tokens are revoked.", user.email));
+            let ended = operator
+                .store
+                .end_sessions_of(user.id, Strength::DenyList, None, &cut)
+                .await
+                .map_err(broken)?;
+            tell(out, &serde_json::json!({ "sessions": ended }), || {
+                format!(
+                    "Ended {ended} sessions of {}; their tokens are revoked.",
+                    user.email
+                )
+            });
         }
-        What { session: Some(sid), .. } => end_session(&operator, &sid, out).await?,
+        What {
+            session: Some(sid), ..
+        } => end_session(&operator, &sid, out).await?,
         What { jti: Some(jti), .. } => revoke_jti(&operator, &jti, out).await?,
         _ => {
             let text = std::io::read_to_string(std::io::stdin()).unwrap_or_default();
@@ -55,11 +66,22 @@ pub(crate) async fn run(revoke: Revoke, out: &Output) -> Result<(), Failure> {
 
 async fn end_session(operator: &Operator, sid: &str, out: &Output) -> Result<(), Failure> {
     let cut = operator.cut(Reason::Revoked, AuditAction::Revoke, sid);
-    if !operator.store.end_session(sid, Strength::DenyList, None, &cut).await.map_err(broken)? {
+    if !operator
+        .store
+        .end_session(sid, Strength::DenyList, None, &cut)
+        .await
+        .map_err(broken)?
+    {
         let todo = "list sessions: carnet user show EMAIL";
-        return Err(Failure::refused("session_unknown", format!("no live session {sid}")).because("it has ended, or never was").todo(todo));
+        return Err(
+            Failure::refused("session_unknown", format!("no live session {sid}"))
+                .because("it has ended, or never was")
+                .todo(todo),
+        );
     }
-    tell(out, &serde_json::json!({ "sessions": 1 }), || format!("Ended the session {sid}; its tokens are revoked."));
+    tell(out, &serde_json::json!({ "sessions": 1 }), || {
+        format!("Ended the session {sid}; its tokens are revoked.")
+    });
     Ok(())
 }
 
@@ -67,8 +89,14 @@ async fn revoke_jti(operator: &Operator, jti: &str, out: &Output) -> Result<(), 
     let cut = operator.cut(Reason::Revoked, AuditAction::Revoke, jti);
     let expires = operator.now.saturating_add(cut.entry_ttl_ms);
     operator.store.revoke_token(jti, expires).await.map_err(broken)?;
-    operator.store.record_audit(&cut.audit, operator.now).await.map_err(broken)?;
-    tell(out, &serde_json::json!({ "jti": jti }), || format!("Revoked the token {jti}."));
+    operator
+        .store
+        .record_audit(&cut.audit, operator.now)
+        .await
+        .map_err(broken)?;
+    tell(out, &serde_json::json!({ "jti": jti }), || {
+        format!("Revoked the token {jti}.")
+    });
     Ok(())
 }
 
@@ -81,13 +109,20 @@ async fn revoke_token(operator: &Operator, token: &str, out: &Output) -> Result<
         return end_session(operator, &record.family.sid, out).await;
     }
     // Unverified on purpose: an operator may revoke what any of our keys has signed, also after the key has left.
-    let claims = carnet_jose::dangerous::decode(token).map_err(|_| not_ours("neither a JWT nor a refresh token"))?.payload;
-    match claims["jti"].as_str().filter(|_| claims["iss"] == operator.config.issuer.as_str()) {
+    let claims = carnet_jose::dangerous::decode(token)
+        .map_err(|_| not_ours("neither a JWT nor a refresh token"))?
+        .payload;
+    match claims["jti"]
+        .as_str()
+        .filter(|_| claims["iss"] == operator.config.issuer.as_str())
+    {
         Some(jti) => revoke_jti(operator, jti, out).await,
         None => Err(not_ours("its issuer is another, or it has no jti")),
     }
 }
 
 fn not_ours(why: &str) -> Failure {
-    Failure::refused("token_unknown", "this is no token of this server").because(why).todo("look into it: carnet jwt decode")
+    Failure::refused("token_unknown", "this is no token of this server")
+        .because(why)
+        .todo("look into it: carnet jwt decode")
 }

@@ -10,7 +10,9 @@ use crate::output::Output;
 
 /// Add, list and remove roles
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  carnet role add editor --permission articles:write --permission articles:read\n  carnet role list")]
+#[command(
+    after_help = "Examples:\n  carnet role add editor --permission articles:write --permission articles:read\n  carnet role list"
+)]
 pub(crate) struct RoleCommand {
     #[command(flatten)]
     config: ConfigFile,
@@ -46,14 +48,29 @@ enum Action {
 pub(crate) async fn run(command: RoleCommand, out: &Output) -> Result<(), Failure> {
     let operator = command.config.open().await?;
     match command.action {
-        Action::Add { name, permissions, audience, description } => add(&operator, &name, &permissions, (audience.as_deref(), &description)).await?,
+        Action::Add {
+            name,
+            permissions,
+            audience,
+            description,
+        } => {
+            add(
+                &operator,
+                &name,
+                &permissions,
+                (audience.as_deref(), &description),
+            )
+            .await?
+        }
         Action::List => return list(&operator, out).await,
         Action::Remove { name } => {
             if !operator.store.remove_role(&name).await.map_err(broken)? {
                 return Err(unknown(&name));
             }
             operator.record(AuditAction::RoleRemove, &name).await?;
-            tell(out, &serde_json::json!({ "removed": name }), || format!("Removed the role {name}. Tokens lose it at their next refresh."));
+            tell(out, &serde_json::json!({ "removed": name }), || {
+                format!("Removed the role {name}. Tokens lose it at their next refresh.")
+            });
             return Ok(());
         }
     }
@@ -61,25 +78,71 @@ pub(crate) async fn run(command: RoleCommand, out: &Output) -> Result<(), Failur
     list(&operator, out).await
 }
 
-async fn add(operator: &Operator, name: &str, permissions: &[String], (audience, description): (Option<&str>, &str)) -> Result<(), Failure> {
-    let word = |text: &str| !text.is_empty() && text.len() <= 128 && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
-    if let Some(odd) = std::iter::once(name).chain(permissions.iter().map(String::as_str)).find(|text| !word(text)) {
+async fn add(
+    operator: &Operator,
+    name: &str,
+    permissions: &[String],
+    (audience, description): (Option<&str>, &str),
+) -> Result<(), Failure> {
+    let word = |text: &str| {
+        !text.is_empty()
+            && text.len() <= 128
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
+    };
+    if let Some(odd) = std::iter::once(name)
+        .chain(permissions.iter().map(String::as_str))
+        .find(|text| !word(text))
+    {
         let why = "names are visible ASCII without space, quote and backslash, 128 characters at most";
-        return Err(Failure::usage("invalid_name", format!("{odd:?} is no name of a role or permission")).because(why).todo("such as editor, articles:write"));
+        return Err(Failure::usage(
+            "invalid_name",
+            format!("{odd:?} is no name of a role or permission"),
+        )
+        .because(why)
+        .todo("such as editor, articles:write"));
     }
     if let Some(audience) = audience
-        && !operator.config.resources.iter().any(|resource| resource.audience == audience)
+        && !operator
+            .config
+            .resources
+            .iter()
+            .any(|resource| resource.audience == audience)
     {
         let todo = "add [[resources]] to the configuration first";
-        return Err(Failure::usage("unknown_audience", format!("no resource has the audience {audience}")).because("the role would be in no token").todo(todo));
+        return Err(Failure::usage(
+            "unknown_audience",
+            format!("no resource has the audience {audience}"),
+        )
+        .because("the role would be in no token")
+        .todo(todo));
     }
-    let known = operator.store.list_roles().await.map_err(broken)?.into_iter().any(|role| role.name == name);
-    let action = if known { AuditAction::RoleChange } else { AuditAction::RoleCreate };
+    let known = operator
+        .store
+        .list_roles()
+        .await
+        .map_err(broken)?
+        .into_iter()
+        .any(|role| role.name == name);
+    let action = if known {
+        AuditAction::RoleChange
+    } else {
+        AuditAction::RoleCreate
+    };
     if !known {
-        operator.store.add_role(name, description, operator.now).await.map_err(broken)?;
+        operator
+            .store
+            .add_role(name, description, operator.now)
+            .await
+            .map_err(broken)?;
     }
     for permission in permissions {
-        operator.store.permit(name, permission, audience).await.map_err(broken)?;
+        operator
+            .store
+            .permit(name, permission, audience)
+            .await
+            .map_err(broken)?;
     }
     operator.record(action, name).await
 }
@@ -91,13 +154,24 @@ async fn list(operator: &Operator, out: &Output) -> Result<(), Failure> {
         .map(|role| serde_json::json!({ "name": role.name, "audience": role.audience, "permissions": role.permissions, "description": role.description }))
         .collect();
     let row = |role: &carnet_store::Role| {
-        vec![role.name.clone(), role.permissions.join(" "), role.audience.clone().unwrap_or_else(|| "every".to_owned())]
+        vec![
+            role.name.clone(),
+            role.permissions.join(" "),
+            role.audience.clone().unwrap_or_else(|| "every".to_owned()),
+        ]
     };
     let empty = "No roles yet. Make one: carnet role add editor --permission articles:write";
-    listing(out, &json.into(), &["Role", "Permits", "Audience"], (roles.iter().map(row).collect(), empty));
+    listing(
+        out,
+        &json.into(),
+        &["Role", "Permits", "Audience"],
+        (roles.iter().map(row).collect(), empty),
+    );
     Ok(())
 }
 
 fn unknown(name: &str) -> Failure {
-    Failure::refused("role_unknown", format!("there is no role {name}")).because("nothing was changed").todo("list them: carnet role list")
+    Failure::refused("role_unknown", format!("there is no role {name}"))
+        .because("nothing was changed")
+        .todo("list them: carnet role list")
 }

@@ -10,7 +10,9 @@ use crate::output::Output;
 
 /// Run the authorization server
 #[derive(clap::Args, Debug)]
-#[command(after_help = "The first start makes the database and the master key. Stop it with Ctrl-C or SIGTERM: open requests finish.")]
+#[command(
+    after_help = "The first start makes the database and the master key. Stop it with Ctrl-C or SIGTERM: open requests finish."
+)]
 pub(crate) struct Serve {
     #[command(flatten)]
     config: ConfigFile,
@@ -22,12 +24,16 @@ pub(crate) struct Serve {
 pub(crate) async fn run(serve: Serve, _: &Output) -> Result<(), Failure> {
     let config = serve.config.load()?;
     carnet_server::log::install(&config.log).map_err(|error| {
-        Failure::usage("config_invalid", error.to_string()).because("log.level is no level and no directive").todo("write \"info\"")
+        Failure::usage("config_invalid", error.to_string())
+            .because("log.level is no level and no directive")
+            .todo("write \"info\"")
     })?;
     App::prepare(&config, serve.migrate).await.map_err(broken)?;
     let app = App::open(config, SystemClock).await.map_err(broken)?;
     let address = app.config.listen.address;
-    let server = Server::bind(app).await.map_err(|error| cannot_listen(address, &error))?;
+    let server = Server::bind(app)
+        .await
+        .map_err(|error| cannot_listen(address, &error))?;
     server.run(asked_to_stop()).await;
     Ok(())
 }
@@ -35,7 +41,9 @@ pub(crate) async fn run(serve: Serve, _: &Output) -> Result<(), Failure> {
 /// The port is taken, or not ours to take.
 pub(crate) fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Failure {
     let todo = "stop what listens there, or choose another address in [listen]";
-    Failure::conflict("cannot_listen", format!("cannot listen on {address}: {error}")).because("the port is taken, or this user may not take it").todo(todo)
+    Failure::conflict("cannot_listen", format!("cannot listen on {address}: {error}"))
+        .because("the port is taken, or this user may not take it")
+        .todo(todo)
 }
 
 /// Ready when the terminal or the service manager asks us to stop.

@@ -15,7 +15,9 @@ use crate::output::Output;
 
 /// Add, list, disable users; set passwords and roles
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  carnet user add alice@example.com --role editor\n  carnet user disable alice@example.com")]
+#[command(
+    after_help = "Examples:\n  carnet user add alice@example.com --role editor\n  carnet user disable alice@example.com"
+)]
 pub(crate) struct UserCommand {
     #[command(flatten)]
     config: ConfigFile,
@@ -103,14 +105,26 @@ pub(crate) async fn run(command: UserCommand, out: &Output) -> Result<(), Failur
 
 async fn add_user(operator: &Operator, add: Add, out: &Output) -> Result<(), Failure> {
     let email = Email::parse(&add.email).ok_or_else(|| {
-        Failure::usage("invalid_email", format!("{:?} is no e-mail address", add.email)).because("an account is named by one").todo("such as alice@example.com")
+        Failure::usage("invalid_email", format!("{:?} is no e-mail address", add.email))
+            .because("an account is named by one")
+            .todo("such as alice@example.com")
     })?;
     let (hash, made) = password_hash(operator, &add.password, &email.display).await?;
     let mut roles = add.roles;
     if add.admin {
-        let known = operator.store.list_roles().await.map_err(broken)?.into_iter().any(|role| role.name == "admin");
+        let known = operator
+            .store
+            .list_roles()
+            .await
+            .map_err(broken)?
+            .into_iter()
+            .any(|role| role.name == "admin");
         if !known {
-            operator.store.add_role("admin", "may administer this server", operator.now).await.map_err(broken)?;
+            operator
+                .store
+                .add_role("admin", "may administer this server", operator.now)
+                .await
+                .map_err(broken)?;
         }
         roles.push("admin".to_owned());
     }
@@ -125,11 +139,20 @@ async fn add_user(operator: &Operator, add: Add, out: &Output) -> Result<(), Fai
         claims: "{}".to_owned(),
         attributes: "{}".to_owned(),
     };
-    let user = operator.store.create_user(&new, operator.now).await.map_err(broken)?;
+    let user = operator
+        .store
+        .create_user(&new, operator.now)
+        .await
+        .map_err(broken)?;
     operator.record(AuditAction::UserCreate, &user.sub).await?;
     let json = serde_json::json!({ "sub": user.sub, "email": user.email, "roles": new.roles, "password": made.as_ref().map(|made| made.as_str()) });
     tell(out, &json, || match &made {
-        Some(made) => format!("Added {} ({}).\nPassword, shown this once: {}", user.email, user.sub, made.as_str()),
+        Some(made) => format!(
+            "Added {} ({}).\nPassword, shown this once: {}",
+            user.email,
+            user.sub,
+            made.as_str()
+        ),
         None => format!("Added {} ({}).", user.email, user.sub),
     });
     out.next(&format!("carnet user show {}", user.email));
@@ -137,13 +160,27 @@ async fn add_user(operator: &Operator, add: Add, out: &Output) -> Result<(), Fai
 }
 
 async fn list(operator: &Operator, (limit, after): (i64, Option<&str>), out: &Output) -> Result<(), Failure> {
-    let users = operator.store.list_users(after, limit.clamp(1, 10_000)).await.map_err(broken)?;
+    let users = operator
+        .store
+        .list_users(after, limit.clamp(1, 10_000))
+        .await
+        .map_err(broken)?;
     let json: Vec<_> = users.iter().map(describe).collect();
     let row = |user: &User| {
-        vec![user.email.clone(), user.state.as_str().to_uppercase(), when(user.created_at, operator.now), user.sub.clone()]
+        vec![
+            user.email.clone(),
+            user.state.as_str().to_uppercase(),
+            when(user.created_at, operator.now),
+            user.sub.clone(),
+        ]
     };
     let empty = "No users yet. Make one: carnet user add alice@example.com";
-    listing(out, &json.into(), &["E-mail", "State", "Added", "Sub"], (users.iter().map(row).collect(), empty));
+    listing(
+        out,
+        &json.into(),
+        &["E-mail", "State", "Added", "Sub"],
+        (users.iter().map(row).collect(), empty),
+    );
     Ok(())
 }
 
@@ -151,7 +188,10 @@ async fn show(operator: &Operator, name: &str, out: &Output) -> Result<(), Failu
     let user = operator.user(name).await?;
     let roles = operator.store.roles_of(user.id).await.map_err(broken)?;
     let sessions = operator.store.sessions_of(user.id).await.map_err(broken)?;
-    let live: Vec<_> = sessions.iter().filter(|session| session.ended_at.is_none()).collect();
+    let live: Vec<_> = sessions
+        .iter()
+        .filter(|session| session.ended_at.is_none())
+        .collect();
     let mut json = describe(&user);
     json["roles"] = roles.clone().into();
     json["sessions"] = live
@@ -172,52 +212,113 @@ async fn show(operator: &Operator, name: &str, out: &Output) -> Result<(), Failu
         fact("Added", when(user.created_at, operator.now)),
     ]);
     let row = |session: &&carnet_store::Session| {
-        let (began, seen) = (when(session.created_at, operator.now), when(session.last_seen_at, operator.now));
-        vec![session.sid.clone(), session.client_id.clone(), began, seen, session.address.clone()]
+        let (began, seen) = (
+            when(session.created_at, operator.now),
+            when(session.last_seen_at, operator.now),
+        );
+        vec![
+            session.sid.clone(),
+            session.client_id.clone(),
+            began,
+            seen,
+            session.address.clone(),
+        ]
     };
     let headings = ["Session", "Client", "Began", "Last seen", "Address"];
-    listing(out, &json, &headings, (live.iter().map(row).collect(), "No sessions."));
+    listing(
+        out,
+        &json,
+        &headings,
+        (live.iter().map(row).collect(), "No sessions."),
+    );
     Ok(())
 }
 
 fn spoken(roles: &[String]) -> String {
-    if roles.is_empty() { "none".to_owned() } else { roles.join(" ") }
+    if roles.is_empty() {
+        "none".to_owned()
+    } else {
+        roles.join(" ")
+    }
 }
 
 async fn set_state(operator: &Operator, name: &str, state: UserState, out: &Output) -> Result<(), Failure> {
     let user = operator.user(name).await?;
-    let action = if state == UserState::Active { AuditAction::UserEnable } else { AuditAction::UserDisable };
+    let action = if state == UserState::Active {
+        AuditAction::UserEnable
+    } else {
+        AuditAction::UserDisable
+    };
     let cut = operator.cut(Reason::UserDisabled, action, &user.sub);
-    operator.store.set_user_state(&user.sub, state, &cut).await.map_err(broken)?;
+    operator
+        .store
+        .set_user_state(&user.sub, state, &cut)
+        .await
+        .map_err(broken)?;
     let json = serde_json::json!({ "sub": user.sub, "state": state.as_str() });
     tell(out, &json, || match state {
         UserState::Active => format!("{} may log in again.", user.email),
-        _ => format!("{} is disabled: every session has ended, every token is revoked.", user.email),
+        _ => format!(
+            "{} is disabled: every session has ended, every token is revoked.",
+            user.email
+        ),
     });
     Ok(())
 }
 
-async fn set_password(operator: &Operator, name: &str, source: &PasswordSource, out: &Output) -> Result<(), Failure> {
+async fn set_password(
+    operator: &Operator,
+    name: &str,
+    source: &PasswordSource,
+    out: &Output,
+) -> Result<(), Failure> {
     let user = operator.user(name).await?;
     let (hash, made) = password_hash(operator, source, &user.email).await?;
     let cut = operator.cut(Reason::PasswordChanged, AuditAction::PasswordChange, &user.sub);
-    operator.store.set_password(&user.sub, &hash, None, &cut).await.map_err(broken)?;
+    operator
+        .store
+        .set_password(&user.sub, &hash, None, &cut)
+        .await
+        .map_err(broken)?;
     let json = serde_json::json!({ "sub": user.sub, "password": made.as_ref().map(|made| made.as_str()) });
     tell(out, &json, || match &made {
-        Some(made) => format!("{} has a new password, shown this once: {}\nEvery session has ended.", user.email, made.as_str()),
+        Some(made) => format!(
+            "{} has a new password, shown this once: {}\nEvery session has ended.",
+            user.email,
+            made.as_str()
+        ),
         None => format!("{} has a new password. Every session has ended.", user.email),
     });
     Ok(())
 }
 
-async fn give_role(operator: &Operator, name: &str, (role, remove): (&str, bool), out: &Output) -> Result<(), Failure> {
+async fn give_role(
+    operator: &Operator,
+    name: &str,
+    (role, remove): (&str, bool),
+    out: &Output,
+) -> Result<(), Failure> {
     let user = operator.user(name).await?;
-    let known = operator.store.list_roles().await.map_err(broken)?.into_iter().any(|known| known.name == role);
+    let known = operator
+        .store
+        .list_roles()
+        .await
+        .map_err(broken)?
+        .into_iter()
+        .any(|known| known.name == role);
     if !known {
         let todo = format!("make it: carnet role add {role}");
-        return Err(Failure::refused("role_unknown", format!("there is no role {role}")).because("nothing was changed").todo(todo));
+        return Err(
+            Failure::refused("role_unknown", format!("there is no role {role}"))
+                .because("nothing was changed")
+                .todo(todo),
+        );
     }
-    let action = if remove { AuditAction::RoleTake } else { AuditAction::RoleGive };
+    let action = if remove {
+        AuditAction::RoleTake
+    } else {
+        AuditAction::RoleGive
+    };
     if remove {
         operator.store.take_role(&user.sub, role).await.map_err(broken)?;
     } else {
@@ -226,21 +327,39 @@ async fn give_role(operator: &Operator, name: &str, (role, remove): (&str, bool)
     operator.record(action, &user.sub).await?;
     let roles = operator.store.roles_of(user.id).await.map_err(broken)?;
     let json = serde_json::json!({ "sub": user.sub, "roles": roles });
-    tell(out, &json, || format!("{} has the roles: {}. Tokens say so from their next refresh.", user.email, spoken(&roles)));
+    tell(out, &json, || {
+        format!(
+            "{} has the roles: {}. Tokens say so from their next refresh.",
+            user.email,
+            spoken(&roles)
+        )
+    });
     Ok(())
 }
 
 /// A hash for the store, and the password when it was made here.
-async fn password_hash(operator: &Operator, source: &PasswordSource, email: &str) -> Result<(String, Option<Zeroizing<String>>), Failure> {
+async fn password_hash(
+    operator: &Operator,
+    source: &PasswordSource,
+    email: &str,
+) -> Result<(String, Option<Zeroizing<String>>), Failure> {
     if source.password_hash_stdin {
         let hash = read_stdin()?;
         let importable = check_importable(&hash);
-        importable.map_err(|why| Failure::usage("hash_unusable", "this hash cannot be used").because(why).todo("give an argon2, bcrypt, scrypt or PBKDF2 hash"))?;
+        importable.map_err(|why| {
+            Failure::usage("hash_unusable", "this hash cannot be used")
+                .because(why)
+                .todo("give an argon2, bcrypt, scrypt or PBKDF2 hash")
+        })?;
         return Ok((hash.to_string(), None));
     }
     let config = &operator.config.passwords;
     let policy = Policy::new(config.min_strength, config.breached_list_file.as_deref());
-    let policy = policy.map_err(|error| Failure::usage("config_invalid", error.to_string()).because("passwords.breached_list_file").todo("name a readable file"))?;
+    let policy = policy.map_err(|error| {
+        Failure::usage("config_invalid", error.to_string())
+            .because("passwords.breached_list_file")
+            .todo("name a readable file")
+    })?;
     let (typed, made) = if source.password_stdin {
         (read_stdin()?, None)
     } else {
@@ -248,18 +367,28 @@ async fn password_hash(operator: &Operator, source: &PasswordSource, email: &str
         (Zeroizing::new(made.to_string()), Some(made))
     };
     let password: Password = policy.accept(&typed, &[email]).map_err(|refused| {
-        Failure::refused(refused.code(), refused.reason()).because("the server would not accept it either").todo("let one be made: leave --password-stdin out")
+        Failure::refused(refused.code(), refused.reason())
+            .because("the server would not accept it either")
+            .todo("let one be made: leave --password-stdin out")
     })?;
     let hasher = carnet_server::app::hasher(&operator.config, 1, 1).map_err(broken)?;
-    let hash = hasher.hash(password).await.map_err(|_| Failure::broken("the password could not be hashed"))?;
+    let hash = hasher
+        .hash(password)
+        .await
+        .map_err(|_| Failure::broken("the password could not be hashed"))?;
     Ok((hash, made))
 }
 
 fn read_stdin() -> Result<Zeroizing<String>, Failure> {
     let mut text = Zeroizing::new(String::new());
-    std::io::stdin().take(4096).read_to_string(&mut text).map_err(|error| {
-        Failure::usage("stdin_unreadable", error.to_string()).because("standard input is not text").todo("pipe one line of UTF-8")
-    })?;
+    std::io::stdin()
+        .take(4096)
+        .read_to_string(&mut text)
+        .map_err(|error| {
+            Failure::usage("stdin_unreadable", error.to_string())
+                .because("standard input is not text")
+                .todo("pipe one line of UTF-8")
+        })?;
     Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 

@@ -18,7 +18,7 @@ pub(crate) const CRATES: &[&[&str]] = &[
 
 /// The modules of `server`. `lib` collects the routes.
 pub(crate) const SERVER: &[&[&str]] = &[
-    &["clock", "email", "secret_file"],
+    &["clock", "email", "open_error", "secret_file"],
     &["config", "master_key"],
     &["client", "listen", "log", "password"],
     &["keys"],

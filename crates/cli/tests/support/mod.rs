@@ -40,7 +40,10 @@ impl Carnet {
                 "[storage]\npostgres_url_file = \"postgres.url\"\n".to_owned()
             }
         };
-        write_secret(&folder.path().join("orders.secret"), "an introspection secret of some length");
+        write_secret(
+            &folder.path().join("orders.secret"),
+            "an introspection secret of some length",
+        );
         let config = format!(
             "issuer = \"{base}\"\n{storage}{further}\n[listen]\naddress = \"127.0.0.1:{port}\"\ntrusted_proxies = [\"127.0.0.1\"]\n\
              [login]\nattempts_per_account_and_address = 1000000\nattempts_per_account = 1000000\nattempts_per_address = 1000000\n\
@@ -48,7 +51,11 @@ impl Carnet {
              [[resources]]\naudience = \"https://api.example.com\"\nintrospection_id = \"orders\"\nintrospection_secret_file = \"orders.secret\"\n"
         );
         std::fs::write(folder.path().join("carnet.toml"), config).unwrap();
-        Self { folder, child: None, base }
+        Self {
+            folder,
+            child: None,
+            base,
+        }
     }
 
     pub(crate) async fn start(engine: Engine, further: &str) -> Self {
@@ -59,8 +66,17 @@ impl Carnet {
 
     /// Starts the server and waits until it is ready.
     pub(crate) async fn launch(&mut self) {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        let child = Command::new(binary()).args(["serve", "--config"]).arg(self.config()).stderr(log).stdout(Stdio::null()).spawn();
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .unwrap();
+        let child = Command::new(binary())
+            .args(["serve", "--config"])
+            .arg(self.config())
+            .stderr(log)
+            .stdout(Stdio::null())
+            .spawn();
         self.child = Some(child.unwrap());
         let client = reqwest::Client::new();
         for _ in 0..1_000 {
@@ -121,7 +137,12 @@ impl Drop for Carnet {
 }
 
 pub(crate) fn run(mut command: Command, stdin: &str) -> Output {
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(stdin.as_bytes()).unwrap();
     child.wait_with_output().unwrap()
 }
@@ -129,27 +150,44 @@ pub(crate) fn run(mut command: Command, stdin: &str) -> Output {
 /// The first line of a child's standard output.
 pub(crate) fn first_line(child: &mut Child) -> String {
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
     line
 }
 
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    std::net::TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 pub(crate) fn write_secret(file: &Path, secret: &str) {
     use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).unwrap();
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+        .unwrap();
     file.write_all(secret.as_bytes()).unwrap();
 }
 
 /// A new database on the server that `CARNET_TEST_POSTGRES` names.
 async fn fresh_database() -> String {
-    let url = std::env::var("CARNET_TEST_POSTGRES").expect("CARNET_TEST_POSTGRES names no PostgreSQL; ./test.sh starts one");
-    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    let url = std::env::var("CARNET_TEST_POSTGRES")
+        .expect("CARNET_TEST_POSTGRES names no PostgreSQL; ./test.sh starts one");
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+        .await
+        .unwrap();
     let connection = tokio::spawn(connection);
     let name = format!("carnet_e2e_{}_{}", std::process::id(), free_port());
-    client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    client
+        .batch_execute(&format!("CREATE DATABASE {name}"))
+        .await
+        .unwrap();
     drop(client);
     connection.await.unwrap().unwrap();
     url.replacen("/postgres?", &format!("/{name}?"), 1)
@@ -171,24 +209,41 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) fn new(base: &str) -> Self {
-        Self { http: reqwest::Client::new(), base: base.to_owned() }
+        Self {
+            http: reqwest::Client::new(),
+            base: base.to_owned(),
+        }
     }
 
     pub(crate) async fn log_in(&self) -> Tokens {
         let body = json!({ "email": EMAIL, "password": PASSWORD });
-        let reply = self.http.post(format!("{}/auth/login", self.base)).json(&body).send().await.unwrap();
-        tokens(reply).await.unwrap_or_else(|(status, body)| panic!("log in: {status} {body}"))
+        let reply = self
+            .http
+            .post(format!("{}/auth/login", self.base))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
+        tokens(reply)
+            .await
+            .unwrap_or_else(|(status, body)| panic!("log in: {status} {body}"))
     }
 
     /// The next tokens, or status and body of the refusal; the outer error is the connection's.
     pub(crate) async fn refresh(&self, token: &str) -> Result<Result<Tokens, (u16, Value)>, reqwest::Error> {
-        let call = self.http.post(format!("{}/auth/refresh", self.base)).header("cookie", format!("refresh_token={token}"));
+        let call = self
+            .http
+            .post(format!("{}/auth/refresh", self.base))
+            .header("cookie", format!("refresh_token={token}"));
         let reply = call.send().await?;
         Ok(tokens(reply).await)
     }
 
     pub(crate) async fn log_out(&self, tokens: &Tokens) -> u16 {
-        let call = self.http.post(format!("{}/auth/logout", self.base)).header("cookie", format!("refresh_token={}", tokens.refresh));
+        let call = self
+            .http
+            .post(format!("{}/auth/logout", self.base))
+            .header("cookie", format!("refresh_token={}", tokens.refresh));
         call.send().await.unwrap().status().as_u16()
     }
 
@@ -204,12 +259,24 @@ impl Browser {
 
 async fn tokens(reply: reqwest::Response) -> Result<Tokens, (u16, Value)> {
     let status = reply.status().as_u16();
-    let lines = reply.headers().get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
-    let cookie = lines.filter_map(|line| line.strip_prefix("refresh_token=")).next();
-    let refresh = cookie.and_then(|line| line.split(';').next()).unwrap_or_default().to_owned();
+    let lines = reply
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let cookie = lines
+        .filter_map(|line| line.strip_prefix("refresh_token="))
+        .next();
+    let refresh = cookie
+        .and_then(|line| line.split(';').next())
+        .unwrap_or_default()
+        .to_owned();
     let body: Value = reply.json().await.unwrap_or_default();
     match body["access_token"].as_str() {
-        Some(access) if status == 200 => Ok(Tokens { access: access.to_owned(), refresh }),
+        Some(access) if status == 200 => Ok(Tokens {
+            access: access.to_owned(),
+            refresh,
+        }),
         _ => Err((status, body)),
     }
 }

@@ -2,14 +2,15 @@
 //!
 //! Spec: RFC 7519 · RFC 8725
 
+mod builder;
 mod claims;
 mod policy;
 mod sign;
 mod token_type;
 mod verify;
 
+pub use builder::VerifierBuilder;
 pub use claims::Registered;
-pub use policy::VerifierBuilder;
 pub use sign::Signer;
 pub use token_type::TokenType;
 pub use verify::{Scratch, Verified, Verifier};

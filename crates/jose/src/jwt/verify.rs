@@ -14,7 +14,7 @@ use crate::json::{MAX_DEPTH, check_object};
 use crate::jwk_set::{KeySource, MAX_KEY_ID_BYTES};
 use crate::jws::{Header, Segments};
 use crate::jwt::claims::Registered;
-use crate::jwt::policy::{Policy, VerifierBuilder};
+use crate::jwt::policy::Policy;
 
 /// The largest signature of any algorithm: RSA with 8,192 bits.
 const MAX_SIGNATURE_BYTES: usize = 1024;
@@ -71,11 +71,6 @@ pub struct Scratch {
 }
 
 impl Verifier {
-    /// Starts a policy. Algorithms, token type, issuer and audience must each be decided.
-    pub fn builder(source: impl KeySource + 'static) -> VerifierBuilder {
-        VerifierBuilder::new(Box::new(source))
-    }
-
     pub(super) fn with(source: Box<dyn KeySource>, policy: Policy) -> Self {
         Self { source, policy }
     }

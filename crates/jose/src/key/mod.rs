@@ -6,6 +6,7 @@ mod from_jwk;
 mod pem;
 mod public;
 mod secret;
+mod shared_secret;
 mod typed;
 
 pub use public::AnyVerifyingKey;

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::jwk::Jwk;
 use crate::key::from_jwk;
 use crate::key::pem::{self, Pem};
+use crate::key::shared_secret::check_secret;
 use crate::thumbprint;
 
 /// A key that checks, of any algorithm. Cloning shares the prepared key.
@@ -59,7 +60,7 @@ impl AnyVerifyingKey {
 
     /// From a shared secret, for HS256, HS384 and HS512: at least as long as the hash (RFC 7518 §3.2).
     pub fn from_secret(secret: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
-        super::secret::check_secret(secret, algorithm)?;
+        check_secret(secret, algorithm)?;
         Ok(Self {
             algorithm,
             key: Arc::new(CheckingKey::mac(secret, algorithm)?),

@@ -13,6 +13,7 @@ use crate::jwk::Jwk;
 use crate::key::from_jwk;
 use crate::key::pem::{self, Pem};
 use crate::key::public::AnyVerifyingKey;
+use crate::key::shared_secret::check_secret;
 use crate::{base64url, thumbprint};
 
 /// A key that signs, of any algorithm. It cannot be cloned, and `Debug` shows its algorithm alone.
@@ -141,25 +142,4 @@ impl fmt::Debug for AnySigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AnySigningKey({})", self.algorithm)
     }
-}
-
-/// At least as long as the hash, and no key file by mistake: a public key as secret is the oldest forgery there is.
-pub(super) fn check_secret(secret: &[u8], algorithm: Algorithm) -> Result<(), Error> {
-    if !algorithm.is_mac() {
-        return Err(Error::KeyMismatch);
-    }
-    let start = secret.trim_ascii_start();
-    let looks_like_key = start.starts_with(b"-----BEGIN")
-        || start.starts_with(b"ssh-")
-        || (start.starts_with(b"{") && secret.windows(5).any(|w| w == b"\"kty\""));
-    if looks_like_key {
-        return Err(Error::KeyLooksPublic);
-    }
-    if algorithm
-        .signature_len()
-        .is_none_or(|length| secret.len() < length)
-    {
-        return Err(Error::KeyTooShort);
-    }
-    Ok(())
 }

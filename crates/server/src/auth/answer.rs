@@ -32,9 +32,25 @@ pub(super) struct Granted<'a> {
 
 /// Mints the access token and answers with it and the family's newest refresh token.
 pub(super) async fn tokens(app: &App, granted: Granted<'_>) -> Result<Response, Failure> {
-    let Granted { user, client, family, scope, auth_time } = granted;
+    let Granted {
+        user,
+        client,
+        family,
+        scope,
+        auth_time,
+    } = granted;
     let access = app.store.access_of(user.id, &family.audience).await?;
-    let minted = access::mint(app, Approved { user, client, family, scope: scope.clone(), access, auth_time })?;
+    let minted = access::mint(
+        app,
+        Approved {
+            user,
+            client,
+            family,
+            scope: scope.clone(),
+            access,
+            auth_time,
+        },
+    )?;
     let refresh_token = refresh::write(app, family)?;
     let in_body = client.refresh_token_in == RefreshTokenIn::Body;
     let body = TokenResponse {
@@ -45,10 +61,17 @@ pub(super) async fn tokens(app: &App, granted: Granted<'_>) -> Result<Response, 
         refresh_token: in_body.then(|| refresh_token.clone()),
     };
     let mut response = Json(body).into_response();
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.headers_mut().insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     if !in_body {
-        let left = family.idle_expires_at.min(family.absolute_expires_at).saturating_sub(app.now());
+        let left = family
+            .idle_expires_at
+            .min(family.absolute_expires_at)
+            .saturating_sub(app.now());
         set_refresh_cookie(app, &mut response, &refresh_token, left.max(0) / 1000)?;
     }
     Ok(response)
@@ -61,26 +84,50 @@ pub(super) fn clear_refresh_cookie(app: &App, response: &mut Response) -> Result
 
 /// The name of the refresh cookie: with the prefix that browsers enforce, except on plain loopback.
 pub(super) fn refresh_cookie_name(app: &App) -> &'static str {
-    if app.config.issuer.is_https() { "__Secure-refresh_token" } else { "refresh_token" }
+    if app.config.issuer.is_https() {
+        "__Secure-refresh_token"
+    } else {
+        "refresh_token"
+    }
 }
 
 /// The name of the device cookie.
 pub(super) fn device_cookie_name(app: &App) -> &'static str {
-    if app.config.issuer.is_https() { "__Secure-device" } else { "device" }
+    if app.config.issuer.is_https() {
+        "__Secure-device"
+    } else {
+        "device"
+    }
 }
 
 /// Adds the device cookie, sent to the login alone.
 pub(super) fn set_device_cookie(app: &App, response: &mut Response, value: &str) -> Result<(), Failure> {
     let max_age = crate::token::device::MAX_AGE;
     let secure = app.config.issuer.is_https();
-    let cookie = Cookie { name: device_cookie_name(app), value, path: "/auth/login", max_age, secure };
-    response.headers_mut().append(header::SET_COOKIE, cookie.header()?);
+    let cookie = Cookie {
+        name: device_cookie_name(app),
+        value,
+        path: "/auth/login",
+        max_age,
+        secure,
+    };
+    response
+        .headers_mut()
+        .append(header::SET_COOKIE, cookie.header()?);
     Ok(())
 }
 
 fn set_refresh_cookie(app: &App, response: &mut Response, value: &str, max_age: i64) -> Result<(), Failure> {
     let secure = app.config.issuer.is_https();
-    let cookie = Cookie { name: refresh_cookie_name(app), value, path: PATH, max_age, secure };
-    response.headers_mut().append(header::SET_COOKIE, cookie.header()?);
+    let cookie = Cookie {
+        name: refresh_cookie_name(app),
+        value,
+        path: PATH,
+        max_age,
+        secure,
+    };
+    response
+        .headers_mut()
+        .append(header::SET_COOKIE, cookie.header()?);
     Ok(())
 }

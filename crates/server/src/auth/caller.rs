@@ -17,12 +17,27 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let peer = parts.extensions.get::<PeerAddr>().ok_or_else(|| Failure::broken("the listener did not name the peer"))?;
-        let user_agent = parts.headers.get(header::USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let peer = parts
+            .extensions
+            .get::<PeerAddr>()
+            .ok_or_else(|| Failure::broken("the listener did not name the peer"))?;
+        let user_agent = parts
+            .headers
+            .get(header::USER_AGENT)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()));
         Ok(Self {
             address: client_address(peer.0.ip(), &parts.headers, &app.config.listen.trusted_proxies),
-            user_agent: user_agent.unwrap_or_default().chars().filter(|c| !c.is_control()).take(MAX_USER_AGENT).collect(),
-            correlation: parts.extensions.get::<CorrelationId>().map(|id| id.0.clone()).unwrap_or_default(),
+            user_agent: user_agent
+                .unwrap_or_default()
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(MAX_USER_AGENT)
+                .collect(),
+            correlation: parts
+                .extensions
+                .get::<CorrelationId>()
+                .map(|id| id.0.clone())
+                .unwrap_or_default(),
         })
     }
 }

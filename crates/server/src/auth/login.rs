@@ -38,7 +38,12 @@ struct Wanted<'a> {
     scope: ScopeSet,
 }
 
-pub(super) async fn login(State(app): State<App>, caller: Caller, headers: HeaderMap, Json(request): Json<LoginRequest>) -> Result<Response, Failure> {
+pub(super) async fn login(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(request): Json<LoginRequest>,
+) -> Result<Response, Failure> {
     let wanted = wanted(&app, &request)?;
     let password = Password::to_verify(&request.password).map_err(|_| invalid_credentials())?;
     // An address that is none belongs to nobody, and costs what an unknown one costs.
@@ -49,10 +54,19 @@ pub(super) async fn login(State(app): State<App>, caller: Caller, headers: Heade
     attempt.count(&app).await?;
 
     let stored = record.as_ref().and_then(|record| record.password_hash.clone());
-    let verdict = app.hasher.verify(password, stored).await.map_err(|full| overloaded(full.retry_after))?;
+    let verdict = app
+        .hasher
+        .verify(password, stored)
+        .await
+        .map_err(|full| overloaded(full.retry_after))?;
     let known = record.filter(|record| verdict.matches && record.user.state == UserState::Active);
     let Some(record) = known else {
-        app.store.record_audit(&caller.was_refused("", AuditAction::Login, "", "invalid_credentials"), app.now()).await?;
+        app.store
+            .record_audit(
+                &caller.was_refused("", AuditAction::Login, "", "invalid_credentials"),
+                app.now(),
+            )
+            .await?;
         return Err(invalid_credentials().into());
     };
     if verdict.rehash {
@@ -62,7 +76,12 @@ pub(super) async fn login(State(app): State<App>, caller: Caller, headers: Heade
 }
 
 /// Session, family, audit row and counters in one transaction, then the tokens.
-async fn begin(app: &App, caller: &Caller, (record, attempt): (&LoginRecord, &Attempt), wanted: Wanted<'_>) -> Result<Response, Failure> {
+async fn begin(
+    app: &App,
+    caller: &Caller,
+    (record, attempt): (&LoginRecord, &Attempt),
+    wanted: Wanted<'_>,
+) -> Result<Response, Failure> {
     let user = &record.user;
     let login = NewLogin {
         user: user.id,
@@ -79,9 +98,19 @@ async fn begin(app: &App, caller: &Caller, (record, attempt): (&LoginRecord, &At
         audit: caller.did(&user.sub, AuditAction::Login, &user.sub),
     };
     // None: disabled, or given another password, since it was looked up.
-    let family = app.store.begin_session(&login, app.now()).await?.ok_or_else(invalid_credentials)?;
+    let family = app
+        .store
+        .begin_session(&login, app.now())
+        .await?
+        .ok_or_else(invalid_credentials)?;
     app.store.refund_attempt(&attempt.shared).await?;
-    let granted = Granted { user, client: wanted.client, family: &family, scope: wanted.scope, auth_time: app.now() };
+    let granted = Granted {
+        user,
+        client: wanted.client,
+        family: &family,
+        scope: wanted.scope,
+        auth_time: app.now(),
+    };
     let mut response = answer::tokens(app, granted).await?;
     answer::set_device_cookie(app, &mut response, &device::write(app, &user.sub)?)?;
     Ok(response)
@@ -90,39 +119,68 @@ async fn begin(app: &App, caller: &Caller, (record, attempt): (&LoginRecord, &At
 fn wanted<'a>(app: &'a App, request: &'a LoginRequest) -> Result<Wanted<'a>, Failure> {
     let refuse = |code, reason| Refusal::new(StatusCode::BAD_REQUEST, code, reason);
     let client = app.directory.client(request.client_id.as_deref());
-    let client = client.ok_or_else(|| refuse("unknown_client", "no client of this client_id may use the login API"))?;
+    let client = client.ok_or_else(|| {
+        refuse(
+            "unknown_client",
+            "no client of this client_id may use the login API",
+        )
+    })?;
     let audience = match &request.audience {
         Some(audience) => client.audiences.iter().find(|known| *known == audience),
         None => client.audiences.first(),
     };
-    let audience = audience.ok_or_else(|| refuse("invalid_target", "the client may not ask for this audience"))?;
+    let audience =
+        audience.ok_or_else(|| refuse("invalid_target", "the client may not ask for this audience"))?;
     let scope = match &request.scope {
         None => client.scope.clone(),
         Some(scope) => {
-            let asked = scope.parse::<ScopeSet>().ok().filter(|asked| asked.is_subset(&client.scope));
+            let asked = scope
+                .parse::<ScopeSet>()
+                .ok()
+                .filter(|asked| asked.is_subset(&client.scope));
             asked.ok_or_else(|| refuse("invalid_scope", "the client may not ask for this scope"))?
         }
     };
-    Ok(Wanted { client, audience, scope })
+    Ok(Wanted {
+        client,
+        audience,
+        scope,
+    })
 }
 
 /// The account of the device cookie, when it is the one that logs in now.
-fn known_device(app: &App, headers: &HeaderMap, record: Option<&LoginRecord>) -> Result<Option<String>, Failure> {
+fn known_device(
+    app: &App,
+    headers: &HeaderMap,
+    record: Option<&LoginRecord>,
+) -> Result<Option<String>, Failure> {
     let cookie = cookie::read(headers, answer::device_cookie_name(app))?;
     let known = cookie.and_then(|cookie| device::read(app, cookie));
     Ok(known.filter(|sub| record.is_some_and(|record| record.user.sub == *sub)))
 }
 
 async fn rehash(app: &App, record: &LoginRecord, password: &str) -> Result<(), Failure> {
-    let Ok(password) = Password::to_verify(password) else { return Ok(()) };
-    let new = app.hasher.hash(password).await.map_err(|full| overloaded(full.retry_after))?;
+    let Ok(password) = Password::to_verify(password) else {
+        return Ok(());
+    };
+    let new = app
+        .hasher
+        .hash(password)
+        .await
+        .map_err(|full| overloaded(full.retry_after))?;
     if let Some(old) = &record.password_hash {
-        app.store.replace_password_hash(&record.user.sub, old, &new, app.now()).await?;
+        app.store
+            .replace_password_hash(&record.user.sub, old, &new, app.now())
+            .await?;
     }
     Ok(())
 }
 
 /// One answer for a wrong password, an unknown address and a disabled user.
 pub(super) fn invalid_credentials() -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, "invalid_credentials", "the e-mail address or the password is wrong")
+    Refusal::new(
+        StatusCode::UNAUTHORIZED,
+        "invalid_credentials",
+        "the e-mail address or the password is wrong",
+    )
 }

@@ -69,16 +69,25 @@ pub(super) async fn logout(
     Ok(response)
 }
 
-async fn end(app: &App, caller: &Caller, proven: Proven, (mode, strength): (Mode, Strength)) -> Result<(), Failure> {
+async fn end(
+    app: &App,
+    caller: &Caller,
+    proven: Proven,
+    (mode, strength): (Mode, Strength),
+) -> Result<(), Failure> {
     let mut audit = caller.did(&proven.user.sub, AuditAction::Logout, &proven.sid);
     audit.session.clone_from(&proven.sid);
     let cut = app.cut(Reason::Logout, audit);
     match mode {
         Mode::Session => {
-            app.store.end_session(&proven.sid, strength, proven.jti.as_deref(), &cut).await?;
+            app.store
+                .end_session(&proven.sid, strength, proven.jti.as_deref(), &cut)
+                .await?;
         }
         Mode::Everywhere => {
-            app.store.end_sessions_of(proven.user.id, strength, None, &cut).await?;
+            app.store
+                .end_sessions_of(proven.user.id, strength, None, &cut)
+                .await?;
         }
     }
     Ok(())
@@ -95,12 +104,21 @@ async fn proven(app: &App, headers: &HeaderMap, in_body: Option<&str>) -> Result
         && let Some(record) = app.store.family(token.fam).await?
         && token.is_genuine(&app.master, &record.family)
     {
-        let same_session = bearer.filter(|presented| presented.claims.sid.as_ref() == Some(&record.family.sid));
+        let same_session =
+            bearer.filter(|presented| presented.claims.sid.as_ref() == Some(&record.family.sid));
         let jti = same_session.map(|presented| presented.claims.jti);
-        return Ok(Some(Proven { user: record.user, sid: record.family.sid, jti }));
+        return Ok(Some(Proven {
+            user: record.user,
+            sid: record.family.sid,
+            jti,
+        }));
     }
     Ok(bearer.and_then(|presented| {
         let sid = presented.claims.sid?;
-        Some(Proven { user: presented.user, sid, jti: Some(presented.claims.jti) })
+        Some(Proven {
+            user: presented.user,
+            sid,
+            jti: Some(presented.claims.jti),
+        })
     }))
 }

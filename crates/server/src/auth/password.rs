@@ -32,22 +32,43 @@ pub(super) async fn change(
     let presented = bearer::authenticate(&app, &headers).await?;
     let user = presented.user;
     let new = accept(&app, &request.new_password, &user.email)?;
-    let canonical = Email::parse(&user.email).map(|email| email.canonical).unwrap_or_default();
+    let canonical = Email::parse(&user.email)
+        .map(|email| email.canonical)
+        .unwrap_or_default();
     let attempt = Attempt::on(&app, &canonical, caller.address, Some(&user.sub))?;
     attempt.count(&app).await?;
 
     let old = Password::to_verify(&request.old_password).map_err(|_| invalid_credentials())?;
-    let stored = app.store.find_login(&canonical).await?.and_then(|record| record.password_hash);
-    let verdict = app.hasher.verify(old, stored).await.map_err(|full| overloaded(full.retry_after))?;
+    let stored = app
+        .store
+        .find_login(&canonical)
+        .await?
+        .and_then(|record| record.password_hash);
+    let verdict = app
+        .hasher
+        .verify(old, stored)
+        .await
+        .map_err(|full| overloaded(full.retry_after))?;
     if !verdict.matches {
-        let audit = caller.was_refused(&user.sub, AuditAction::PasswordChange, &user.sub, "invalid_credentials");
+        let audit = caller.was_refused(
+            &user.sub,
+            AuditAction::PasswordChange,
+            &user.sub,
+            "invalid_credentials",
+        );
         app.store.record_audit(&audit, app.now()).await?;
         return Err(invalid_credentials().into());
     }
-    let hash = app.hasher.hash(new).await.map_err(|full| overloaded(full.retry_after))?;
+    let hash = app
+        .hasher
+        .hash(new)
+        .await
+        .map_err(|full| overloaded(full.retry_after))?;
     let audit = caller.did(&user.sub, AuditAction::PasswordChange, &user.sub);
     let cut = app.cut(Reason::PasswordChanged, audit);
-    app.store.set_password(&user.sub, &hash, presented.claims.sid.as_deref(), &cut).await?;
+    app.store
+        .set_password(&user.sub, &hash, presented.claims.sid.as_deref(), &cut)
+        .await?;
     app.store.clear_throttles(&attempt.personal).await?;
     Ok(StatusCode::NO_CONTENT)
 }

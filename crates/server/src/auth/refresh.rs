@@ -45,41 +45,89 @@ pub(super) async fn refresh(
     }
 }
 
-async fn rotate(app: &App, caller: &Caller, headers: &HeaderMap, request: &RefreshRequest) -> Result<Response, Failure> {
+async fn rotate(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    request: &RefreshRequest,
+) -> Result<Response, Failure> {
     let (text, way) = presented(app, headers, request)?;
     let token = RefreshToken::parse(text).ok_or_else(invalid)?;
     // Everything is checked before any state moves.
     let FamilyRecord { family, user } = app.store.family(token.fam).await?.ok_or_else(invalid)?;
-    let client = app.directory.client(Some(&family.client_id)).filter(|client| client.refresh_token_in == way).ok_or_else(invalid)?;
+    let client = app
+        .directory
+        .client(Some(&family.client_id))
+        .filter(|client| client.refresh_token_in == way)
+        .ok_or_else(invalid)?;
     if !token.is_genuine(&app.master, &family) || user.state != UserState::Active {
         return Err(invalid().into());
     }
     let scope = narrowed(&family, client, request.scope.as_deref())?;
 
-    let theft = caller.was_refused(&user.sub, AuditAction::RefreshReuse, &family.fam, "refresh_token_reused");
+    let theft = caller.was_refused(
+        &user.sub,
+        AuditAction::RefreshReuse,
+        &family.fam,
+        "refresh_token_reused",
+    );
     let theft = app.cut(Reason::Reuse, theft);
-    let rotated = app.store.rotate(token.fam, token.generation, client.refresh_grace.millis(), &theft).await?;
+    let rotated = app
+        .store
+        .rotate(token.fam, token.generation, client.refresh_grace.millis(), &theft)
+        .await?;
     match rotated {
         Rotated::Fresh(family) | Rotated::Same(family) => granted(app, &user, client, &family, scope).await,
         Rotated::Reused(family) => {
             tracing::warn!(fam = %family.fam, presented = token.generation, newest = family.generation, "a spent refresh token came back: its family is revoked");
-            Err(refused("refresh_token_reused", "this refresh token was used before: the session has ended, log in again").into())
+            Err(refused(
+                "refresh_token_reused",
+                "this refresh token was used before: the session has ended, log in again",
+            )
+            .into())
         }
-        Rotated::Expired => Err(refused("refresh_token_expired", "the session has expired, log in again").into()),
+        Rotated::Expired => {
+            Err(refused("refresh_token_expired", "the session has expired, log in again").into())
+        }
         Rotated::Revoked | Rotated::Unknown => Err(invalid().into()),
     }
 }
 
-async fn granted(app: &App, user: &User, client: &Client, family: &Family, scope: ScopeSet) -> Result<Response, Failure> {
+async fn granted(
+    app: &App,
+    user: &User,
+    client: &Client,
+    family: &Family,
+    scope: ScopeSet,
+) -> Result<Response, Failure> {
     let session = app.store.session(&family.sid).await?.ok_or_else(invalid)?;
-    answer::tokens(app, Granted { user, client, family, scope, auth_time: session.auth_time }).await
+    answer::tokens(
+        app,
+        Granted {
+            user,
+            client,
+            family,
+            scope,
+            auth_time: session.auth_time,
+        },
+    )
+    .await
 }
 
 /// The token and the way it came: a cookie or a body, never both.
-pub(super) fn presented<'a>(app: &App, headers: &'a HeaderMap, request: &'a RefreshRequest) -> Result<(&'a str, RefreshTokenIn), Failure> {
+pub(super) fn presented<'a>(
+    app: &App,
+    headers: &'a HeaderMap,
+    request: &'a RefreshRequest,
+) -> Result<(&'a str, RefreshTokenIn), Failure> {
     let cookie = cookie::read(headers, answer::refresh_cookie_name(app))?;
     match (cookie, request.refresh_token.as_deref()) {
-        (Some(_), Some(_)) => Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_request", "send the refresh token in one place").into()),
+        (Some(_), Some(_)) => Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "send the refresh token in one place",
+        )
+        .into()),
         (Some(token), None) => Ok((token, RefreshTokenIn::Cookie)),
         (None, Some(token)) => Ok((token, RefreshTokenIn::Body)),
         (None, None) => Err(refused("refresh_token_missing", "there is no refresh token, log in").into()),
@@ -91,13 +139,19 @@ fn narrowed(family: &Family, client: &Client, asked: Option<&str>) -> Result<Sco
     let granted: ScopeSet = family.scope.parse().map_err(Failure::broken)?;
     let granted = granted.intersection(&client.scope);
     let Some(asked) = asked else { return Ok(granted) };
-    let asked = asked.parse::<ScopeSet>().ok().filter(|asked| asked.is_subset(&granted));
+    let asked = asked
+        .parse::<ScopeSet>()
+        .ok()
+        .filter(|asked| asked.is_subset(&granted));
     const REASON: &str = "the scope is more than was granted";
     asked.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, "invalid_scope", REASON).into())
 }
 
 fn invalid() -> Refusal {
-    refused("refresh_token_invalid", "the refresh token is not valid, log in again")
+    refused(
+        "refresh_token_invalid",
+        "the refresh token is not valid, log in again",
+    )
 }
 
 fn refused(code: &'static str, reason: &'static str) -> Refusal {

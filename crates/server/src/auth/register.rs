@@ -27,21 +27,38 @@ pub(super) struct RegisterRequest {
 
 const MAX_NAME_CHARS: usize = 200;
 
-pub(super) async fn register(State(app): State<App>, caller: Caller, Json(request): Json<RegisterRequest>) -> Result<Response, Failure> {
+pub(super) async fn register(
+    State(app): State<App>,
+    caller: Caller,
+    Json(request): Json<RegisterRequest>,
+) -> Result<Response, Failure> {
     let refuse = |code, reason| Refusal::new(StatusCode::BAD_REQUEST, code, reason);
     if app.config.login.registration == Registration::Closed {
         const REASON: &str = "accounts are made by the operator";
         return Err(Refusal::new(StatusCode::FORBIDDEN, "registration_closed", REASON).into());
     }
-    let email = Email::parse(&request.email).ok_or_else(|| refuse("invalid_email", "this is no e-mail address"))?;
-    if request.name.as_ref().is_some_and(|name| name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control)) {
-        return Err(refuse("invalid_name", "a name has 200 characters at most and none that control").into());
+    let email =
+        Email::parse(&request.email).ok_or_else(|| refuse("invalid_email", "this is no e-mail address"))?;
+    if request
+        .name
+        .as_ref()
+        .is_some_and(|name| name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control))
+    {
+        return Err(refuse(
+            "invalid_name",
+            "a name has 200 characters at most and none that control",
+        )
+        .into());
     }
     let password = accept(&app, &request.password, &email.display)?;
     Attempt::registration(&app, caller.address)?.count(&app).await?;
 
     // Hashed whether or not the address is taken: the time tells nothing.
-    let hash = app.hasher.hash(password).await.map_err(|full| overloaded(full.retry_after))?;
+    let hash = app
+        .hasher
+        .hash(password)
+        .await
+        .map_err(|full| overloaded(full.retry_after))?;
     let new = NewUser {
         sub: String::new(),
         email_display: email.display,
@@ -56,9 +73,15 @@ pub(super) async fn register(State(app): State<App>, caller: Caller, Json(reques
     let audit = match app.store.create_user(&new, app.now()).await {
         Ok(user) => caller.did(&user.sub, AuditAction::Register, &user.sub),
         // The same answer as for a new address: nobody learns who has an account.
-        Err(StoreError::Conflict("email_taken")) => caller.was_refused("", AuditAction::Register, "", "email_taken"),
+        Err(StoreError::Conflict("email_taken")) => {
+            caller.was_refused("", AuditAction::Register, "", "email_taken")
+        }
         Err(error) => return Err(error.into()),
     };
     app.store.record_audit(&audit, app.now()).await?;
-    Ok((StatusCode::ACCEPTED, Body(serde_json::json!({ "status": "accepted" }))).into_response())
+    Ok((
+        StatusCode::ACCEPTED,
+        Body(serde_json::json!({ "status": "accepted" })),
+    )
+        .into_response())
 }

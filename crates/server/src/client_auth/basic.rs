@@ -6,7 +6,7 @@ use data_encoding::BASE64;
 use http::{HeaderMap, header};
 use zeroize::Zeroizing;
 
-use super::refused;
+use super::refused::refused;
 use crate::http::failure::Failure;
 
 /// A name and a secret as the header carries them.
@@ -18,11 +18,15 @@ pub(super) struct Credentials {
 /// The credentials; `None` without the header or with another scheme, refused when they cannot be read in exactly one way.
 pub(super) fn read(headers: &HeaderMap) -> Result<Option<Credentials>, Failure> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Ok(None) };
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
     if values.next().is_some() {
         return Err(refused().into());
     }
-    let Some((scheme, encoded)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else { return Ok(None) };
+    let Some((scheme, encoded)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else {
+        return Ok(None);
+    };
     if !scheme.eq_ignore_ascii_case("Basic") {
         return Ok(None);
     }
@@ -50,7 +54,9 @@ fn form_decode(text: &str) -> Option<String> {
             other => other,
         });
     }
-    String::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control))
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.chars().any(char::is_control))
 }
 
 #[cfg(test)]
@@ -58,7 +64,8 @@ mod tests {
     use super::*;
 
     fn parsed(plain: &str) -> Option<(String, String)> {
-        parse(&BASE64.encode(plain.as_bytes())).map(|credentials| (credentials.id, credentials.secret.to_string()))
+        parse(&BASE64.encode(plain.as_bytes()))
+            .map(|credentials| (credentials.id, credentials.secret.to_string()))
     }
 
     #[test]

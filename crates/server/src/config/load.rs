@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, Warning, check};
+use super::check::{self, Warning};
+use super::settings::Config;
 
 /// The annotated default, as `carnet config print` shows it.
 pub const DEFAULT: &str = include_str!("default.toml");
@@ -15,18 +16,28 @@ const ENVIRONMENT_PREFIX: &str = "CARNET__";
 /// Reads the file, lays the environment over it and checks the whole; relative paths are taken from the file's folder.
 ///
 /// `environment` is the process environment as pairs; `CARNET__SECTION__KEY` sets `key` of `[section]`.
-pub fn load(file: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<(Config, Vec<Warning>), ConfigError> {
+pub fn load(
+    file: &Path,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<(Config, Vec<Warning>), ConfigError> {
     let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
         place: file.display().to_string(),
         what: format!("the configuration cannot be read: {error}"),
-        todo: "name a readable file with --config, or write one: carnet config print > carnet.toml".to_owned(),
+        todo: "name a readable file with --config, or write one: carnet config print > carnet.toml"
+            .to_owned(),
     })?;
-    let overlay: Vec<_> = environment.filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX)).collect();
+    let overlay: Vec<_> = environment
+        .filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX))
+        .collect();
     parse(&text, file, &overlay)
 }
 
 /// As [`load`], from a text; `file` names it in errors and says where relative paths start.
-pub fn parse(text: &str, file: &Path, overlay: &[(String, String)]) -> Result<(Config, Vec<Warning>), ConfigError> {
+pub fn parse(
+    text: &str,
+    file: &Path,
+    overlay: &[(String, String)],
+) -> Result<(Config, Vec<Warning>), ConfigError> {
     let place = |line: Option<usize>| match line {
         Some(line) => format!("{}:{line}", file.display()),
         None => file.display().to_string(),
@@ -39,11 +50,14 @@ pub fn parse(text: &str, file: &Path, overlay: &[(String, String)]) -> Result<(C
     for (name, value) in overlay {
         lay_over(&mut table, name, value)?;
     }
-    let mut config: Config = toml::Value::Table(table).try_into().map_err(|error: toml::de::Error| ConfigError {
-        place: format!("{} with the environment laid over it", file.display()),
-        what: error.message().to_owned(),
-        todo: "correct the CARNET__ variable, or the file; `carnet config print` shows every key".to_owned(),
-    })?;
+    let mut config: Config = toml::Value::Table(table)
+        .try_into()
+        .map_err(|error: toml::de::Error| ConfigError {
+            place: format!("{} with the environment laid over it", file.display()),
+            what: error.message().to_owned(),
+            todo: "correct the CARNET__ variable, or the file; `carnet config print` shows every key"
+                .to_owned(),
+        })?;
     resolve_paths(&mut config, file.parent().unwrap_or_else(|| Path::new("")));
     let warnings = check::check(&config).map_err(|fault| ConfigError {
         place: place(line_of(text, &fault.key)),
@@ -75,11 +89,19 @@ impl std::error::Error for ConfigError {}
 fn syntax_error(error: &toml::de::Error, text: &str, place: &dyn Fn(Option<usize>) -> String) -> ConfigError {
     let line = error.span().map(|span| line_at(text, span.start));
     let todo = match error.message() {
-        message if message.starts_with("unknown field") => "take the key out, or write one of the expected ones",
-        message if message.starts_with("missing field") => "add the key; `carnet config print` shows every key with its meaning",
+        message if message.starts_with("unknown field") => {
+            "take the key out, or write one of the expected ones"
+        }
+        message if message.starts_with("missing field") => {
+            "add the key; `carnet config print` shows every key with its meaning"
+        }
         _ => "correct the value; `carnet config print` shows every key with its meaning",
     };
-    ConfigError { place: place(line), what: error.message().to_owned(), todo: todo.to_owned() }
+    ConfigError {
+        place: place(line),
+        what: error.message().to_owned(),
+        todo: todo.to_owned(),
+    }
 }
 
 /// `CARNET__KEYS__ROTATE_EVERY=30d` becomes `rotate_every` of `[keys]`; a value that reads as TOML is taken as such, any other as a string.
@@ -89,20 +111,35 @@ fn lay_over(table: &mut toml::Table, name: &str, value: &str) -> Result<(), Conf
         what: what.to_owned(),
         todo: "write CARNET__SECTION__KEY, such as CARNET__LISTEN__ADDRESS".to_owned(),
     };
-    let path: Vec<String> = name.trim_start_matches(ENVIRONMENT_PREFIX).split("__").map(str::to_ascii_lowercase).collect();
+    let path: Vec<String> = name
+        .trim_start_matches(ENVIRONMENT_PREFIX)
+        .split("__")
+        .map(str::to_ascii_lowercase)
+        .collect();
     let (last, sections) = path.split_last().ok_or_else(|| refuse("names no key"))?;
     let mut here = table;
     for section in sections {
-        let entry = here.entry(section.clone()).or_insert_with(|| toml::Value::Table(toml::Table::new()));
-        here = entry.as_table_mut().ok_or_else(|| refuse("goes below a key that is no section"))?;
+        let entry = here
+            .entry(section.clone())
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        here = entry
+            .as_table_mut()
+            .ok_or_else(|| refuse("goes below a key that is no section"))?;
     }
-    let parsed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut parsed| parsed.remove("v"));
-    here.insert(last.clone(), parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())));
+    let parsed = format!("v = {value}")
+        .parse::<toml::Table>()
+        .ok()
+        .and_then(|mut parsed| parsed.remove("v"));
+    here.insert(
+        last.clone(),
+        parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())),
+    );
     Ok(())
 }
 
 fn resolve_paths(config: &mut Config, folder: &Path) {
-    let mut paths: Vec<&mut PathBuf> = vec![&mut config.storage.sqlite_file, &mut config.keys.master_key_file];
+    let mut paths: Vec<&mut PathBuf> =
+        vec![&mut config.storage.sqlite_file, &mut config.keys.master_key_file];
     paths.extend(config.listen.tls_certificate_file.as_mut());
     paths.extend(config.listen.tls_key_file.as_mut());
     paths.extend(config.storage.postgres_url_file.as_mut());
@@ -128,12 +165,17 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
     for part in key.split('.') {
         let value = match (table, array) {
             (Some(table), _) => {
-                let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref().as_ref() == part) else { break };
+                let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref().as_ref() == part)
+                else {
+                    break;
+                };
                 span = Some(name.span());
                 value
             }
             (None, Some(array)) => {
-                let Some(value) = part.parse::<usize>().ok().and_then(|index| array.get(index)) else { break };
+                let Some(value) = part.parse::<usize>().ok().and_then(|index| array.get(index)) else {
+                    break;
+                };
                 span = Some(value.span());
                 value
             }

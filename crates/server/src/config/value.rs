@@ -43,22 +43,40 @@ impl Ttl {
     }
 }
 
-const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const UNITS: [(&str, u64); 5] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
 const LONGEST_TTL_MS: u64 = 10 * 365 * 86_400_000;
 
 impl FromStr for Ttl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let refuse = || format!("{text:?} is no duration; write a number and a unit (ms, s, m, h, d), such as \"15m\"");
+        let refuse = || {
+            format!("{text:?} is no duration; write a number and a unit (ms, s, m, h, d), such as \"15m\"")
+        };
         let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
         let unit = text.get(digits.len()..).unwrap_or_default();
-        let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor).ok_or_else(refuse)?;
+        let factor = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map(|(_, factor)| *factor)
+            .ok_or_else(refuse)?;
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(refuse());
         }
-        let millis = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)).filter(|n| *n <= LONGEST_TTL_MS);
-        millis.map(|n| Self(Duration::from_millis(n))).ok_or_else(|| format!("{text:?} is longer than ten years"))
+        let millis = digits
+            .parse::<u64>()
+            .ok()
+            .and_then(|n| n.checked_mul(factor))
+            .filter(|n| *n <= LONGEST_TTL_MS);
+        millis
+            .map(|n| Self(Duration::from_millis(n)))
+            .ok_or_else(|| format!("{text:?} is longer than ten years"))
     }
 }
 
@@ -124,21 +142,37 @@ impl FromStr for Issuer {
             "https" => {}
             "http" if loopback => {}
             "http" => {
-                return Err(format!("{text:?} is not https; write \"https://…\" (http is for 127.0.0.1, [::1] and localhost)"));
+                return Err(format!(
+                    "{text:?} is not https; write \"https://…\" (http is for 127.0.0.1, [::1] and localhost)"
+                ));
             }
             _ => return Err(format!("{text:?} is not https; write \"https://…\"")),
         }
-        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
-            return Err(format!("{text:?} has a query, a fragment or a user name; an issuer has none (RFC 8414 §2)"));
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || !url.username().is_empty()
+            || url.password().is_some()
+        {
+            return Err(format!(
+                "{text:?} has a query, a fragment or a user name; an issuer has none (RFC 8414 §2)"
+            ));
         }
         if url.path() != "/" {
-            return Err(format!("{text:?} has a path; write the host alone, such as {:?}", url.origin().ascii_serialization()));
+            return Err(format!(
+                "{text:?} has a path; write the host alone, such as {:?}",
+                url.origin().ascii_serialization()
+            ));
         }
         let canonical = url.origin().ascii_serialization();
         if text != canonical {
-            return Err(format!("{text:?} is compared byte for byte by every service; write {canonical:?}"));
+            return Err(format!(
+                "{text:?} is compared byte for byte by every service; write {canonical:?}"
+            ));
         }
-        Ok(Self { text: text.to_owned(), url })
+        Ok(Self {
+            text: text.to_owned(),
+            url,
+        })
     }
 }
 
@@ -165,7 +199,9 @@ impl FromStr for Network {
     fn from_str(text: &str) -> Result<Self, String> {
         let single = || text.parse::<IpAddr>().map(ipnet::IpNet::from);
         let network = text.parse::<ipnet::IpNet>().or_else(|_| single());
-        network.map(Self).map_err(|_| format!("{text:?} is no network; write one such as \"10.0.0.0/8\" or \"127.0.0.1\""))
+        network
+            .map(Self)
+            .map_err(|_| format!("{text:?} is no network; write one such as \"10.0.0.0/8\" or \"127.0.0.1\""))
     }
 }
 
@@ -201,7 +237,9 @@ impl FromStr for ClaimSource {
             "role" => Ok(Self::Role),
             _ => match text.strip_prefix("attributes.") {
                 Some(name) if !name.is_empty() => Ok(Self::Attribute(name.to_owned())),
-                _ => Err(format!("{text:?} is no source of a claim; write email, email_verified, name, role or attributes.NAME")),
+                _ => Err(format!(
+                    "{text:?} is no source of a claim; write email, email_verified, name, role or attributes.NAME"
+                )),
             },
         }
     }
@@ -245,15 +283,34 @@ mod tests {
     fn a_duration_is_a_number_and_a_unit() {
         assert_eq!("15m".parse(), Ok(Ttl::minutes(15)));
         assert_eq!("0s".parse(), Ok(Ttl::seconds(0)));
-        assert_eq!("90d".parse::<Ttl>().map(|ttl| ttl.to_string()), Ok("90d".to_owned()));
-        for text in ["15", "m", "15 m", "-1s", "1.5h", "15M", "", "1w", "99999999999999999999s", "4000d"] {
+        assert_eq!(
+            "90d".parse::<Ttl>().map(|ttl| ttl.to_string()),
+            Ok("90d".to_owned())
+        );
+        for text in [
+            "15",
+            "m",
+            "15 m",
+            "-1s",
+            "1.5h",
+            "15M",
+            "",
+            "1w",
+            "99999999999999999999s",
+            "4000d",
+        ] {
             assert!(text.parse::<Ttl>().is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn an_issuer_is_https_or_loopback_and_written_as_compared() {
-        for text in ["https://auth.example.com", "http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost:1"] {
+        for text in [
+            "https://auth.example.com",
+            "http://127.0.0.1:8080",
+            "http://[::1]:8080",
+            "http://localhost:1",
+        ] {
             assert!(text.parse::<Issuer>().is_ok(), "{text:?}");
         }
         for text in [

@@ -39,8 +39,14 @@ pub fn throttle_unit(address: IpAddr) -> String {
 
 fn hops(headers: &HeaderMap) -> Vec<String> {
     let values = |name: &str| -> Vec<String> {
-        let lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-        lines.flat_map(|line| line.split(',')).map(|hop| hop.trim().to_owned()).collect()
+        let lines = headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        lines
+            .flat_map(|line| line.split(','))
+            .map(|hop| hop.trim().to_owned())
+            .collect()
     };
     let forwarded = values(header::FORWARDED.as_str());
     if forwarded.is_empty() {
@@ -52,7 +58,10 @@ fn hops(headers: &HeaderMap) -> Vec<String> {
 /// `for=192.0.2.60;proto=http` or `for="[2001:db8::17]:4711"` (RFC 7239 §4, §6).
 fn node(element: &str) -> String {
     let pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
-    let value = pairs.filter(|(name, _)| name.eq_ignore_ascii_case("for")).map(|(_, value)| value.trim_matches('"')).next();
+    let value = pairs
+        .filter(|(name, _)| name.eq_ignore_ascii_case("for"))
+        .map(|(_, value)| value.trim_matches('"'))
+        .next();
     let value = value.unwrap_or_default();
     match value.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((v6, _)) => v6.to_owned(),
@@ -65,7 +74,9 @@ mod tests {
     use super::*;
 
     fn seen(peer: &str, name: &'static str, value: &str) -> String {
-        let headers = [(http::HeaderName::from_static(name), value.parse().unwrap())].into_iter().collect();
+        let headers = [(http::HeaderName::from_static(name), value.parse().unwrap())]
+            .into_iter()
+            .collect();
         let trusted = ["10.0.0.0/8".parse().unwrap()];
         client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
     }
@@ -78,10 +89,26 @@ mod tests {
 
     #[test]
     fn the_rightmost_untrusted_hop_is_the_client() {
-        assert_eq!(seen("10.0.0.1", "x-forwarded-for", "6.6.6.6, 192.0.2.7, 10.0.0.2"), "192.0.2.7");
-        assert_eq!(seen("10.0.0.1", "forwarded", "for=6.6.6.6, for=\"[2001:db8::1]:80\";proto=https"), "2001:db8::1");
-        assert_eq!(seen("10.0.0.1", "x-forwarded-for", "1.2.3.4, a.b.evil.test"), "10.0.0.1");
-        assert_eq!(seen("::ffff:10.0.0.1", "x-forwarded-for", "192.0.2.7"), "192.0.2.7");
+        assert_eq!(
+            seen("10.0.0.1", "x-forwarded-for", "6.6.6.6, 192.0.2.7, 10.0.0.2"),
+            "192.0.2.7"
+        );
+        assert_eq!(
+            seen(
+                "10.0.0.1",
+                "forwarded",
+                "for=6.6.6.6, for=\"[2001:db8::1]:80\";proto=https"
+            ),
+            "2001:db8::1"
+        );
+        assert_eq!(
+            seen("10.0.0.1", "x-forwarded-for", "1.2.3.4, a.b.evil.test"),
+            "10.0.0.1"
+        );
+        assert_eq!(
+            seen("::ffff:10.0.0.1", "x-forwarded-for", "192.0.2.7"),
+            "192.0.2.7"
+        );
     }
 
     #[test]

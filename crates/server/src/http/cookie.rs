@@ -9,14 +9,24 @@ use super::failure::{Failure, Refusal};
 /// The value of a cookie; refused when it stands twice, since the two could come from two hands.
 pub fn read<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Failure> {
     let mut found = None;
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let lines = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     for pair in lines.flat_map(|line| line.split(';')) {
-        let Some((key, value)) = pair.trim().split_once('=') else { continue };
+        let Some((key, value)) = pair.trim().split_once('=') else {
+            continue;
+        };
         if key != name {
             continue;
         }
         if found.replace(value.trim_matches('"')).is_some() {
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, "duplicate_cookie", "the same cookie was sent twice").into());
+            return Err(Refusal::new(
+                StatusCode::BAD_REQUEST,
+                "duplicate_cookie",
+                "the same cookie was sent twice",
+            )
+            .into());
         }
     }
     Ok(found.filter(|value| !value.is_empty()))
@@ -40,9 +50,16 @@ pub struct Cookie<'a> {
 impl Cookie<'_> {
     /// The value of `Set-Cookie`.
     pub fn header(&self) -> Result<HeaderValue, Failure> {
-        let Self { name, value, path, max_age, .. } = self;
+        let Self {
+            name,
+            value,
+            path,
+            max_age,
+            ..
+        } = self;
         let secure = if self.secure { "; Secure" } else { "" };
-        let text = format!("{name}={value}; Path={path}; Max-Age={max_age}; HttpOnly{secure}; SameSite=Strict");
+        let text =
+            format!("{name}={value}; Path={path}; Max-Age={max_age}; HttpOnly{secure}; SameSite=Strict");
         HeaderValue::from_str(&text).map_err(Failure::broken)
     }
 }
@@ -52,7 +69,10 @@ mod tests {
     use super::*;
 
     fn headers(lines: &[&'static str]) -> HeaderMap {
-        lines.iter().map(|line| (header::COOKIE, HeaderValue::from_static(line))).collect()
+        lines
+            .iter()
+            .map(|line| (header::COOKIE, HeaderValue::from_static(line)))
+            .collect()
     }
 
     #[test]

@@ -42,7 +42,13 @@ pub struct Noted {
 impl Refusal {
     /// A refusal of the JSON API.
     pub fn new(status: StatusCode, code: &'static str, reason: &'static str) -> Self {
-        Self { status, code, reason, oauth: false, headers: Vec::new() }
+        Self {
+            status,
+            code,
+            reason,
+            oauth: false,
+            headers: Vec::new(),
+        }
     }
 
     /// Adds a header to the answer.
@@ -71,7 +77,10 @@ pub trait Because {
 impl Because for ErrorCode {
     fn because(self, reason: &'static str) -> Refusal {
         let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::BAD_REQUEST);
-        Refusal { oauth: true, ..Refusal::new(status, self.name(), reason) }
+        Refusal {
+            oauth: true,
+            ..Refusal::new(status, self.name(), reason)
+        }
     }
 }
 
@@ -105,7 +114,9 @@ impl Failure {
 /// There is more to do than can be done now.
 pub fn overloaded(retry_after_seconds: u64) -> Failure {
     const REASON: &str = "the server is busy; come back after the time in Retry-After";
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", REASON).retry_after(retry_after_seconds).into()
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", REASON)
+        .retry_after(retry_after_seconds)
+        .into()
 }
 
 impl IntoResponse for Failure {
@@ -113,9 +124,14 @@ impl IntoResponse for Failure {
         match self {
             Self::Refused(refusal) => refusal.into_response(),
             Self::Broken(error) => {
-                const REASON: &str = "something went wrong on our side; the operator finds it by the X-Request-Id";
-                let mut response = Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", REASON).into_response();
-                response.extensions_mut().insert(Noted { code: "server_error", reason: in_full(error.as_ref()) });
+                const REASON: &str =
+                    "something went wrong on our side; the operator finds it by the X-Request-Id";
+                let mut response =
+                    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", REASON).into_response();
+                response.extensions_mut().insert(Noted {
+                    code: "server_error",
+                    reason: in_full(error.as_ref()),
+                });
                 response
             }
         }
@@ -133,11 +149,16 @@ impl IntoResponse for Refusal {
             (MEDIA_TYPE, serde_json::to_string(&problem).unwrap_or_default())
         };
         let mut response = (self.status, [(header::CONTENT_TYPE, media_type)], body).into_response();
-        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         for (name, value) in self.headers {
             response.headers_mut().append(name, value);
         }
-        response.extensions_mut().insert(Noted { code: self.code, reason: self.reason.to_owned() });
+        response.extensions_mut().insert(Noted {
+            code: self.code,
+            reason: self.reason.to_owned(),
+        });
         response
     }
 }

@@ -17,12 +17,19 @@ pub struct Form(Vec<(String, String)>);
 impl Form {
     /// The parameter's value; a parameter without value counts as left out (RFC 6749 §3.2).
     pub fn optional(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 
     /// The parameter's value, or the refusal that it is missing.
     pub fn required(&self, name: &str) -> Result<&str, Failure> {
-        self.optional(name).ok_or_else(|| ErrorCode::InvalidRequest.because("a required parameter is missing").into())
+        self.optional(name).ok_or_else(|| {
+            ErrorCode::InvalidRequest
+                .because("a required parameter is missing")
+                .into()
+        })
     }
 }
 
@@ -35,10 +42,14 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         let mut parameters: Vec<(String, String)> = Vec::new();
         for (name, value) in url::form_urlencoded::parse(&body) {
             if parameters.iter().any(|(known, _)| *known == name) {
-                return Err(ErrorCode::InvalidRequest.because("a parameter is repeated").into());
+                return Err(ErrorCode::InvalidRequest
+                    .because("a parameter is repeated")
+                    .into());
             }
             if parameters.len() == MAX_PARAMETERS {
-                return Err(ErrorCode::InvalidRequest.because("a form has 100 parameters at most").into());
+                return Err(ErrorCode::InvalidRequest
+                    .because("a form has 100 parameters at most")
+                    .into());
             }
             parameters.push((name.into_owned(), value.into_owned()));
         }

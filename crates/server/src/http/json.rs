@@ -57,11 +57,21 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
 pub(super) fn require_media_type(headers: &HeaderMap, expected: &'static str) -> Result<(), Failure> {
     const UNSUPPORTED: StatusCode = StatusCode::UNSUPPORTED_MEDIA_TYPE;
     if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(Refusal::new(UNSUPPORTED, "unsupported_content_encoding", "send the body as it is, without compression").into());
+        return Err(Refusal::new(
+            UNSUPPORTED,
+            "unsupported_content_encoding",
+            "send the body as it is, without compression",
+        )
+        .into());
     }
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let mut parts = value.split(';').map(str::trim);
-    let right_type = parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case(expected));
+    let right_type = parts
+        .next()
+        .is_some_and(|media_type| media_type.eq_ignore_ascii_case(expected));
     let right_charset = parts.all(|parameter| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
@@ -81,25 +91,43 @@ pub(super) async fn read_body(request: Request) -> Result<Bytes, Failure> {
     let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
     match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => {
-            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "a body has 64 KiB at most").into())
-        }
-        Ok(Err(_)) => Err(Refusal::new(StatusCode::BAD_REQUEST, "body_incomplete", "the body ended too early").into()),
-        Err(_) => Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "the body did not arrive within ten seconds").into()),
+        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Refusal::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "a body has 64 KiB at most",
+        )
+        .into()),
+        Ok(Err(_)) => Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "body_incomplete",
+            "the body ended too early",
+        )
+        .into()),
+        Err(_) => Err(Refusal::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_too_slow",
+            "the body did not arrive within ten seconds",
+        )
+        .into()),
     }
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     let refuse = |code, reason| Refusal::new(StatusCode::BAD_REQUEST, code, reason);
     check_object(body, MAX_DEPTH).map_err(|error| match error {
-        carnet_jose::Error::DuplicateMember => refuse("duplicate_member", "a member stands twice in one JSON object"),
+        carnet_jose::Error::DuplicateMember => {
+            refuse("duplicate_member", "a member stands twice in one JSON object")
+        }
         _ => refuse("malformed_json", "the body is not one JSON object in UTF-8"),
     })?;
     serde_json::from_slice(body).map_err(|error| {
         // Only the kind of the complaint is passed on: its text can quote a password.
         let text = error.to_string();
         let refusal = if text.starts_with("unknown field") {
-            refuse("unknown_member", "the object has a member that this endpoint does not know")
+            refuse(
+                "unknown_member",
+                "the object has a member that this endpoint does not know",
+            )
         } else if text.starts_with("missing field") {
             refuse("missing_member", "the object lacks a required member")
         } else {

@@ -25,7 +25,10 @@ pub async fn keep_manners(State(https): State<bool>, mut request: Request, next:
     request.extensions_mut().insert(CorrelationId(id.clone()));
     let method = request.method().clone();
     // The route, never the path: a path could carry a secret that somebody pasted there.
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
     let span = tracing::info_span!("request", id = %id);
     let started = Instant::now();
     let response = next.run(request).instrument(span.clone()).await;
@@ -50,7 +53,10 @@ fn explain_bare(response: Response) -> Response {
     }
     let (code, reason) = match response.status() {
         StatusCode::NOT_FOUND => ("not_found", "there is nothing at this path"),
-        StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "the Allow header lists the methods of this path"),
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "method_not_allowed",
+            "the Allow header lists the methods of this path",
+        ),
         _ => return response,
     };
     let allow = response.headers().get(header::ALLOW).cloned();
@@ -66,17 +72,25 @@ fn decorate(response: &mut Response, https: bool, id: &str) {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
     ];
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if https {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+        );
     }
     // What nobody said may be cached is not.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(&REQUEST_ID, value);
     }
@@ -89,7 +103,9 @@ fn log(response: &Response, method: &str, route: &str, started: Instant) {
         Some(noted) if status >= 500 => {
             tracing::error!(method, route, status, micros, code = noted.code, reason = %noted.reason, "failed");
         }
-        Some(noted) => tracing::info!(method, route, status, micros, code = noted.code, reason = %noted.reason, "refused"),
+        Some(noted) => {
+            tracing::info!(method, route, status, micros, code = noted.code, reason = %noted.reason, "refused")
+        }
         None => tracing::info!(method, route, status, micros, "answered"),
     }
 }

@@ -21,11 +21,15 @@ pub struct Origins {
 impl Origins {
     /// Our own origin first, then the listed ones.
     pub fn new(own: String, listed: impl IntoIterator<Item = String>) -> Self {
-        Self { listed: std::iter::once(own).chain(listed).collect() }
+        Self {
+            listed: std::iter::once(own).chain(listed).collect(),
+        }
     }
 
     fn contains(&self, origin: &HeaderValue) -> bool {
-        self.listed.iter().any(|listed| listed.as_bytes() == origin.as_bytes())
+        self.listed
+            .iter()
+            .any(|listed| listed.as_bytes() == origin.as_bytes())
     }
 
     /// CORS with credentials for the listed origins, byte for byte; for all others no header at all.
@@ -72,14 +76,26 @@ mod tests {
 
     fn accepted(headers: &[(&'static str, &'static str)]) -> bool {
         let origins = Origins::new("https://auth.test".to_owned(), ["https://app.test".to_owned()]);
-        is_ours(&origins, &headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect())
+        is_ours(
+            &origins,
+            &headers
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)))
+                .collect(),
+        )
     }
 
     #[test]
     fn ourselves_listed_origins_and_programs_are_accepted() {
         assert!(accepted(&[]));
-        assert!(accepted(&[("origin", "https://app.test"), ("sec-fetch-site", "cross-site")]));
-        assert!(accepted(&[("origin", "https://auth.test"), ("sec-fetch-site", "same-origin")]));
+        assert!(accepted(&[
+            ("origin", "https://app.test"),
+            ("sec-fetch-site", "cross-site")
+        ]));
+        assert!(accepted(&[
+            ("origin", "https://auth.test"),
+            ("sec-fetch-site", "same-origin")
+        ]));
         assert!(accepted(&[("sec-fetch-site", "same-site")]));
     }
 
@@ -91,6 +107,9 @@ mod tests {
         assert!(!accepted(&[("sec-fetch-site", "cross-site")]));
         assert!(!accepted(&[("sec-fetch-site", "none")]));
         assert!(!accepted(&[("origin", "https://app.test.evil.test")]));
-        assert!(!accepted(&[("origin", "https://app.test"), ("origin", "https://evil.test")]));
+        assert!(!accepted(&[
+            ("origin", "https://app.test"),
+            ("origin", "https://evil.test")
+        ]));
     }
 }

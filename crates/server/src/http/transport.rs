@@ -14,7 +14,10 @@ use crate::listen::PeerAddr;
 /// Refuses a request that came in plain from anybody but this machine or a trusted proxy.
 pub async fn require_protected(State(app): State<App>, request: Request, next: Next) -> Response {
     let listen = &app.config.listen;
-    let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0.ip().to_canonical());
+    let peer = request
+        .extensions()
+        .get::<PeerAddr>()
+        .map(|peer| peer.0.ip().to_canonical());
     let trusted = |ip| listen.trusted_proxies.iter().any(|network| network.contains(ip));
     if listen.tls_key_file.is_some() || peer.is_some_and(|ip| ip.is_loopback() || trusted(ip)) {
         return next.run(request).await;

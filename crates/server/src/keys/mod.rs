@@ -9,13 +9,16 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use carnet_jose::{Algorithm, AnySigningKey, AnyVerifyingKey, Jwk, KeySet, KeySource, RotatingKeys, Signer, TokenType, base64url, primitive};
+use carnet_jose::{
+    Algorithm, AnySigningKey, AnyVerifyingKey, Jwk, KeySet, KeySource, RotatingKeys, Signer, TokenType,
+    base64url, primitive,
+};
 use carnet_store::{AuditAction, KeyState, NewAudit, SigningKeyRow, Store, StoreError};
 
-use crate::app::OpenError;
 use crate::client::Directory;
 use crate::config::Config;
 use crate::master_key::{MasterKeys, Purpose};
+use crate::open_error::OpenError;
 pub use schedule::{Schedule, Step};
 
 /// The signing keys of this server, as last read from the store.
@@ -39,7 +42,13 @@ pub struct Snapshot {
 
 impl Keys {
     /// Reads the keys; makes the first one of each algorithm.
-    pub async fn open(config: &Config, directory: &Directory, store: &Store, master: &MasterKeys, now: i64) -> Result<Self, OpenError> {
+    pub async fn open(
+        config: &Config,
+        directory: &Directory,
+        store: &Store,
+        master: &MasterKeys,
+        now: i64,
+    ) -> Result<Self, OpenError> {
         let skew = config.keys.clock_skew.millis();
         let schedule = Schedule {
             rotate_every: config.keys.rotate_every.millis(),
@@ -48,7 +57,12 @@ impl Keys {
         };
         let (snapshot, set) = read(store, master).await?;
         let source = Arc::new(RotatingKeys::new(set));
-        let keys = Self { current: ArcSwap::from_pointee(snapshot), source, algorithms: config.keys.algorithms.clone(), schedule };
+        let keys = Self {
+            current: ArcSwap::from_pointee(snapshot),
+            source,
+            algorithms: config.keys.algorithms.clone(),
+            schedule,
+        };
         keys.keep(store, master, now).await?;
         Ok(keys)
     }
@@ -71,7 +85,9 @@ impl Keys {
     /// Whether every configured algorithm can sign.
     pub fn ready(&self) -> bool {
         let current = self.current.load();
-        self.algorithms.iter().all(|algorithm| current.signers.contains_key(algorithm))
+        self.algorithms
+            .iter()
+            .all(|algorithm| current.signers.contains_key(algorithm))
     }
 
     /// The times that rotation keeps.
@@ -87,7 +103,11 @@ impl Keys {
         let mut changed = false;
         for algorithm in &self.algorithms {
             let snapshot = self.current.load_full();
-            let keys: Vec<_> = snapshot.rows.iter().filter(|row| row.algorithm == algorithm.name()).collect();
+            let keys: Vec<_> = snapshot
+                .rows
+                .iter()
+                .filter(|row| row.algorithm == algorithm.name())
+                .collect();
             for step in self.schedule.due(&keys, now) {
                 self.perform(&step, *algorithm, (store, master), now).await?;
                 changed = true;
@@ -99,18 +119,54 @@ impl Keys {
         Ok(())
     }
 
-    async fn perform(&self, step: &Step, algorithm: Algorithm, (store, master): (&Store, &MasterKeys), now: i64) -> Result<(), OpenError> {
+    async fn perform(
+        &self,
+        step: &Step,
+        algorithm: Algorithm,
+        (store, master): (&Store, &MasterKeys),
+        now: i64,
+    ) -> Result<(), OpenError> {
         let done = match step {
-            Step::First => stage(store, master, NewKey { algorithm, state: KeyState::Active, activates_at: now }, now).await,
+            Step::First => {
+                stage(
+                    store,
+                    master,
+                    NewKey {
+                        algorithm,
+                        state: KeyState::Active,
+                        activates_at: now,
+                    },
+                    now,
+                )
+                .await
+            }
             Step::Stage => {
                 let activates_at = now.saturating_add(self.schedule.stage_for);
-                stage(store, master, NewKey { algorithm, state: KeyState::Staged, activates_at }, now).await
+                stage(
+                    store,
+                    master,
+                    NewKey {
+                        algorithm,
+                        state: KeyState::Staged,
+                        activates_at,
+                    },
+                    now,
+                )
+                .await
             }
             Step::Promote(kid) => {
                 let removes_at = now.saturating_add(self.schedule.retire_for);
-                store.promote_key(kid, removes_at, now, &by_schedule(AuditAction::KeyPromote, kid)).await.map(|_| kid.clone()).map_err(OpenError::from)
+                store
+                    .promote_key(kid, removes_at, now, &by_schedule(AuditAction::KeyPromote, kid))
+                    .await
+                    .map(|_| kid.clone())
+                    .map_err(OpenError::from)
             }
-            Step::Remove(kid) => store.remove_key(kid, now, &by_schedule(AuditAction::KeyRemove, kid)).await.map(|_| kid.clone()).map_err(OpenError::from),
+            Step::Remove(kid) => store
+                .remove_key(kid, now, &by_schedule(AuditAction::KeyRemove, kid))
+                .await
+                .map(|_| kid.clone())
+                .map_err(OpenError::from),
         };
         match done {
             Ok(kid) => tracing::info!(%kid, algorithm = algorithm.name(), step = step.name(), "signing key"),
@@ -146,11 +202,21 @@ pub async fn stage(store: &Store, master: &MasterKeys, new: NewKey, now: i64) ->
     let broken = |error: &dyn std::fmt::Display| OpenError::Keys(error.to_string());
     // RSA takes a good part of a second: not on a thread that answers requests.
     let key = tokio::task::spawn_blocking(move || AnySigningKey::generate(new.algorithm));
-    let key = key.await.map_err(|error| broken(&error))?.map_err(|error| broken(&error))?;
+    let key = key
+        .await
+        .map_err(|error| broken(&error))?
+        .map_err(|error| broken(&error))?;
     let kid = key.thumbprint().map_err(|error| broken(&error))?;
-    let public = key.verifying_key().to_jwk().map_err(|error| broken(&error))?.with_kid(&kid).with_use_sig();
+    let public = key
+        .verifying_key()
+        .to_jwk()
+        .map_err(|error| broken(&error))?
+        .with_kid(&kid)
+        .with_use_sig();
     let private = key.to_pkcs8_der().map_err(|error| broken(&error))?;
-    let sealed = master.seal(Purpose::SigningKey, &kid, &private).map_err(|error| broken(&error))?;
+    let sealed = master
+        .seal(Purpose::SigningKey, &kid, &private)
+        .map_err(|error| broken(&error))?;
     let row = SigningKeyRow {
         kid: kid.clone(),
         algorithm: new.algorithm.name().to_owned(),
@@ -167,16 +233,24 @@ pub async fn stage(store: &Store, master: &MasterKeys, new: NewKey, now: i64) ->
         removed_at: None,
         reason: None,
     };
-    store.add_signing_key(&row, now, &by_schedule(AuditAction::KeyCreate, &kid)).await?;
+    store
+        .add_signing_key(&row, now, &by_schedule(AuditAction::KeyCreate, &kid))
+        .await?;
     Ok(kid)
 }
 
 /// Opens the private key of a stored row.
 pub fn unseal(row: &SigningKeyRow, master: &MasterKeys) -> Result<AnySigningKey, OpenError> {
     let broken = |error: &dyn std::fmt::Display| OpenError::Keys(format!("{}: {error}", row.kid));
-    let algorithm = Algorithm::from_name(&row.algorithm).ok_or_else(|| broken(&"an algorithm that this version does not know"))?;
-    let sealed = row.sealed.as_deref().ok_or_else(|| broken(&"has no private key any more"))?;
-    let private = master.open(&row.master_key, Purpose::SigningKey, &row.kid, sealed).map_err(|error| broken(&error))?;
+    let algorithm = Algorithm::from_name(&row.algorithm)
+        .ok_or_else(|| broken(&"an algorithm that this version does not know"))?;
+    let sealed = row
+        .sealed
+        .as_deref()
+        .ok_or_else(|| broken(&"has no private key any more"))?;
+    let private = master
+        .open(&row.master_key, Purpose::SigningKey, &row.kid, sealed)
+        .map_err(|error| broken(&error))?;
     AnySigningKey::from_pkcs8_der(&private, algorithm).map_err(|error| broken(&error))
 }
 
@@ -191,19 +265,33 @@ async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, KeySet), 
     let mut keys = Vec::new();
     for row in &rows {
         let jwk = Jwk::parse(&row.public_jwk).map_err(|error| broken(&error))?;
-        keys.push((Some(row.kid.clone()), AnyVerifyingKey::from_jwk(&jwk).map_err(|error| broken(&error))?));
+        keys.push((
+            Some(row.kid.clone()),
+            AnyVerifyingKey::from_jwk(&jwk).map_err(|error| broken(&error))?,
+        ));
         published.push(jwk);
         if row.state == KeyState::Active {
             let key = unseal(row, master)?;
             let algorithm = key.algorithm();
-            let signer = Signer::new(key, TokenType::AccessToken, Some(row.kid.clone())).map_err(|error| broken(&error))?;
+            let signer = Signer::new(key, TokenType::AccessToken, Some(row.kid.clone()))
+                .map_err(|error| broken(&error))?;
             signers.insert(algorithm, Arc::new(signer));
         }
     }
-    let jwks = serde_json::to_vec(&serde_json::json!({ "keys": published })).map_err(|error| broken(&error))?;
+    let jwks =
+        serde_json::to_vec(&serde_json::json!({ "keys": published })).map_err(|error| broken(&error))?;
     let etag = format!("\"{}\"", base64url::encode(&primitive::sha256(&jwks)));
     let set = KeySet::new(keys).map_err(|error| broken(&error))?;
-    Ok((Snapshot { epoch, rows, signers, jwks: jwks.into(), etag }, set))
+    Ok((
+        Snapshot {
+            epoch,
+            rows,
+            signers,
+            jwks: jwks.into(),
+            etag,
+        },
+        set,
+    ))
 }
 
 impl Step {

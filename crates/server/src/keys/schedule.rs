@@ -41,7 +41,11 @@ impl Schedule {
             (Some(active), None) => {
                 let since = active.activated_at.unwrap_or(active.created_at);
                 // Staged early enough to take over on time.
-                if now >= since.saturating_add(self.rotate_every).saturating_sub(self.stage_for) {
+                if now
+                    >= since
+                        .saturating_add(self.rotate_every)
+                        .saturating_sub(self.stage_for)
+                {
                     steps.push(Step::Stage);
                 }
             }
@@ -58,7 +62,11 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    const SCHEDULE: Schedule = Schedule { rotate_every: 1_000, stage_for: 100, retire_for: 200 };
+    const SCHEDULE: Schedule = Schedule {
+        rotate_every: 1_000,
+        stage_for: 100,
+        retire_for: 200,
+    };
 
     fn key(kid: &str, state: KeyState, at: i64) -> SigningKeyRow {
         SigningKeyRow {
@@ -104,7 +112,10 @@ mod tests {
 
     #[test]
     fn without_an_active_key_the_staged_one_signs_at_once() {
-        assert_eq!(due(&[key("b", KeyState::Staged, 900)], 901), [Step::Promote("b".to_owned())]);
+        assert_eq!(
+            due(&[key("b", KeyState::Staged, 900)], 901),
+            [Step::Promote("b".to_owned())]
+        );
     }
 
     #[test]

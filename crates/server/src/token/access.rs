@@ -45,7 +45,8 @@ const MAX_BYTES: usize = 4 * 1024;
 /// Signs an access token with the key of its audience.
 pub fn mint(app: &App, approved: Approved<'_>) -> Result<Minted, Failure> {
     let resource = app.directory.resource(&approved.family.audience);
-    let resource = resource.ok_or_else(|| Failure::broken("the family's audience is no longer configured"))?;
+    let resource =
+        resource.ok_or_else(|| Failure::broken("the family's audience is no longer configured"))?;
     let expires_in = approved.client.access_ttl.as_seconds();
     let audience = approved.family.audience.clone();
     let claims = claims(app, approved, expires_in)?;
@@ -53,12 +54,17 @@ pub fn mint(app: &App, approved: Approved<'_>) -> Result<Minted, Failure> {
         Some(shared) => shared.signer.sign(&claims),
         None => {
             let signer = app.keys.signer(resource.signing);
-            signer.ok_or_else(|| Failure::broken(format!("no active {} key", resource.signing.name())))?.sign(&claims)
+            signer
+                .ok_or_else(|| Failure::broken(format!("no active {} key", resource.signing.name())))?
+                .sign(&claims)
         }
     };
     let token = token.map_err(Failure::broken)?;
     if token.len() > MAX_BYTES {
-        return Err(Failure::broken(format!("an access token for {audience} would have {} bytes; 4 KiB is the most", token.len())));
+        return Err(Failure::broken(format!(
+            "an access token for {audience} would have {} bytes; 4 KiB is the most",
+            token.len()
+        )));
     }
     if token.len() > WARN_BYTES {
         tracing::warn!(bytes = token.len(), %audience, "an access token is larger than 2 KiB: fewer roles or claims would serve every request");
@@ -106,5 +112,7 @@ fn extra(mapping: &BTreeMap<String, ClaimSource>, user: &User, access: &Access) 
         _ => !RESERVED_CLAIMS.contains(&name),
     };
     let mapped = mapping.iter().filter(|(name, source)| allowed(name, source));
-    mapped.filter_map(|(name, source)| Some((name.clone(), value(source)?))).collect()
+    mapped
+        .filter_map(|(name, source)| Some((name.clone(), value(source)?)))
+        .collect()
 }

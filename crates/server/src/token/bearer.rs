@@ -62,13 +62,17 @@ pub async fn check(app: &App, token: &str) -> Result<Result<Presented, Rejected>
     }
     let user = app.store.user_by_sub(&claims.sub).await?;
     let active = user.filter(|user| user.state == UserState::Active);
-    Ok(active.map(|user| Presented { claims, user }).ok_or(Rejected::Invalid))
+    Ok(active
+        .map(|user| Presented { claims, user })
+        .ok_or(Rejected::Invalid))
 }
 
 /// The token of the `Authorization` header; `None` without one, refused when it is malformed or there are two.
 pub fn token_of(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Ok(None) };
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
     let text = value.to_str().ok().filter(|_| values.next().is_none());
     match text.map(bearer::token) {
         Some(Ok(token)) => Ok(Some(token)),
@@ -76,7 +80,9 @@ pub fn token_of(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
         Some(Err(BearerError::Malformed)) | None => {
             const REASON: &str = "send one Authorization header: Bearer, a space, the token";
             let challenge = Challenge::new().error("invalid_request", REASON);
-            Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_request", REASON).header(header::WWW_AUTHENTICATE, value_of(&challenge)).into())
+            Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_request", REASON)
+                .header(header::WWW_AUTHENTICATE, value_of(&challenge))
+                .into())
         }
     }
 }
@@ -88,7 +94,11 @@ fn verify(app: &App, token: &str) -> Result<(AccessTokenClaims, Option<String>),
         return published.map(|verified| (verified.claims, verified.key_id));
     }
     // A MAC: only the resource that shares the secret can be meant, and its verifier asks for its audience.
-    let shared = app.directory.resources().iter().filter_map(|resource| resource.shared.as_ref());
+    let shared = app
+        .directory
+        .resources()
+        .iter()
+        .filter_map(|resource| resource.shared.as_ref());
     let mut last = Error::AlgorithmNotAllowed;
     for secret in shared {
         match secret.verifier.verify_owned::<AccessTokenClaims>(token, now) {
@@ -106,7 +116,8 @@ fn invalid(code: &'static str) -> Refusal {
 }
 
 fn challenge(code: &'static str, challenge: Challenge) -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, code, reason(code)).header(header::WWW_AUTHENTICATE, value_of(&challenge))
+    Refusal::new(StatusCode::UNAUTHORIZED, code, reason(code))
+        .header(header::WWW_AUTHENTICATE, value_of(&challenge))
 }
 
 fn reason(code: &str) -> &'static str {

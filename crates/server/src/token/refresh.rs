@@ -44,14 +44,23 @@ impl<'a> RefreshToken<'a> {
 /// The token of the family's newest generation. Made again, it is the same token.
 pub fn write(app: &App, family: &Family) -> Result<String, Failure> {
     let mac = mac(&app.master, family, family.generation);
-    let mac = mac.ok_or_else(|| Failure::broken(format!("the master key {} is not in the file", family.mac_key)))?;
-    Ok(format!("{PREFIX}.{}.{}.{}", family.fam, family.generation, base64url::encode(&mac)))
+    let mac =
+        mac.ok_or_else(|| Failure::broken(format!("the master key {} is not in the file", family.mac_key)))?;
+    Ok(format!(
+        "{PREFIX}.{}.{}.{}",
+        family.fam,
+        family.generation,
+        base64url::encode(&mac)
+    ))
 }
 
 fn mac(master: &MasterKeys, family: &Family, generation: i64) -> Option<[u8; 32]> {
     let key = master.derive(&family.mac_key, Purpose::RefreshToken)?;
     // Lengths are fixed but for the family's name, which the salt cannot be mistaken for: it goes last.
-    Some(primitive::hmac_sha256(key.as_slice(), &[&family.salt, &generation.to_be_bytes(), family.fam.as_bytes()]))
+    Some(primitive::hmac_sha256(
+        key.as_slice(),
+        &[&family.salt, &generation.to_be_bytes(), family.fam.as_bytes()],
+    ))
 }
 
 #[cfg(test)]

@@ -4,7 +4,13 @@ use http::{Method, StatusCode};
 
 use crate::harness::{Reply, Server};
 
-const JSON_ENDPOINTS: [&str; 5] = ["/auth/login", "/auth/register", "/auth/refresh", "/auth/logout", "/auth/password"];
+const JSON_ENDPOINTS: [&str; 5] = [
+    "/auth/login",
+    "/auth/register",
+    "/auth/refresh",
+    "/auth/logout",
+    "/auth/password",
+];
 
 async fn raw(server: &Server, path: &str, media_type: &str, body: &[u8]) -> Reply {
     server.post(path).raw(media_type, body.to_vec()).send().await
@@ -15,10 +21,16 @@ async fn a_wrong_method_is_405_with_allow() {
     let server = Server::start().await;
     for path in JSON_ENDPOINTS {
         let reply = server.call(Method::PUT, path).send().await;
-        assert_eq!((reply.status, reply.code().as_str(), reply.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "POST"));
+        assert_eq!(
+            (reply.status, reply.code().as_str(), reply.header("allow")),
+            (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "POST")
+        );
     }
     let reply = server.post("/auth/me").send().await;
-    assert_eq!((reply.code().as_str(), reply.header("allow")), ("method_not_allowed", "GET,HEAD"));
+    assert_eq!(
+        (reply.code().as_str(), reply.header("allow")),
+        ("method_not_allowed", "GET,HEAD")
+    );
     assert_eq!(server.get("/nowhere").send().await.code(), "not_found");
 }
 
@@ -26,9 +38,18 @@ async fn a_wrong_method_is_405_with_allow() {
 async fn a_wrong_content_type_is_415() {
     let server = Server::start().await;
     for path in JSON_ENDPOINTS {
-        for media_type in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=utf-16", "application/jsonx"] {
+        for media_type in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/json; charset=utf-16",
+            "application/jsonx",
+        ] {
             let reply = raw(&server, path, media_type, b"{}").await;
-            assert_eq!((reply.status, reply.code().as_str()), (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"), "{path}");
+            assert_eq!(
+                (reply.status, reply.code().as_str()),
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+                "{path}"
+            );
         }
     }
     let reply = raw(&server, "/auth/login", "Application/JSON; charset=UTF-8", b"{}").await;
@@ -39,8 +60,17 @@ async fn a_wrong_content_type_is_415() {
 async fn ds_03_a_compressed_body_is_415() {
     let server = Server::start().await;
     for path in JSON_ENDPOINTS {
-        let reply = server.post(path).header("content-encoding", "gzip").raw("application/json", "{}").send().await;
-        assert_eq!((reply.status, reply.code().as_str()), (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding"), "{path}");
+        let reply = server
+            .post(path)
+            .header("content-encoding", "gzip")
+            .raw("application/json", "{}")
+            .send()
+            .await;
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_content_encoding"),
+            "{path}"
+        );
     }
 }
 
@@ -50,10 +80,17 @@ async fn ds_02_an_oversized_body_is_413() {
     let body = format!("{{\"email\":\"{}\"}}", "a".repeat(70_000));
     for path in JSON_ENDPOINTS {
         let reply = raw(&server, path, "application/json", body.as_bytes()).await;
-        assert_eq!((reply.status, reply.code().as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"), "{path}");
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            "{path}"
+        );
     }
     let many = (0..200).map(|i| format!("p{i}=x")).collect::<Vec<_>>().join("&");
-    let call = server.post("/oauth/introspect").basic("orders-api", "orders.secret").raw("application/x-www-form-urlencoded", many);
+    let call = server
+        .post("/oauth/introspect")
+        .basic("orders-api", "orders.secret")
+        .raw("application/x-www-form-urlencoded", many);
     assert_eq!(call.send().await.status, StatusCode::BAD_REQUEST);
 }
 
@@ -62,13 +99,34 @@ async fn jwt_09_malformed_json_and_duplicate_members_are_400() {
     let server = Server::start().await;
     let deep = [b"{\"a\":".repeat(100_000), b"1".to_vec()].concat();
     for path in JSON_ENDPOINTS {
-        for body in [&b"{"[..], b"[]", b"null", b"\"x\"", b"{} x", b"{\"a\":\xff}", b"\xef\xbb\xbf{}", b"{a:1}", &deep[..60_000]] {
+        for body in [
+            &b"{"[..],
+            b"[]",
+            b"null",
+            b"\"x\"",
+            b"{} x",
+            b"{\"a\":\xff}",
+            b"\xef\xbb\xbf{}",
+            b"{a:1}",
+            &deep[..60_000],
+        ] {
             let reply = raw(&server, path, "application/json", body).await;
-            assert_eq!((reply.status, reply.code().as_str()), (StatusCode::BAD_REQUEST, "malformed_json"), "{path}");
+            assert_eq!(
+                (reply.status, reply.code().as_str()),
+                (StatusCode::BAD_REQUEST, "malformed_json"),
+                "{path}"
+            );
         }
-        for body in [&br#"{"email":"a","email":"b"}"#[..], br#"{"email":"a","\u0065mail":"b"}"#] {
+        for body in [
+            &br#"{"email":"a","email":"b"}"#[..],
+            br#"{"email":"a","\u0065mail":"b"}"#,
+        ] {
             let reply = raw(&server, path, "application/json", body).await;
-            assert_eq!((reply.status, reply.code().as_str()), (StatusCode::BAD_REQUEST, "duplicate_member"), "{path}");
+            assert_eq!(
+                (reply.status, reply.code().as_str()),
+                (StatusCode::BAD_REQUEST, "duplicate_member"),
+                "{path}"
+            );
         }
     }
 }
@@ -79,12 +137,31 @@ async fn unknown_members_and_wrong_types_are_400_and_nothing_is_quoted() {
     for path in JSON_ENDPOINTS {
         let reply = raw(&server, path, "application/json", br#"{"hunter2":1}"#).await;
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{path}: {reply:?}");
-        assert!(!String::from_utf8_lossy(&reply.body).contains("hunter2"), "{path}");
+        assert!(
+            !String::from_utf8_lossy(&reply.body).contains("hunter2"),
+            "{path}"
+        );
     }
-    let reply = raw(&server, "/auth/login", "application/json", br#"{"email":"a","password":["hunter2"]}"#).await;
+    let reply = raw(
+        &server,
+        "/auth/login",
+        "application/json",
+        br#"{"email":"a","password":["hunter2"]}"#,
+    )
+    .await;
     assert_eq!(reply.code(), "wrong_type");
     assert!(!String::from_utf8_lossy(&reply.body).contains("hunter2"));
-    assert_eq!(raw(&server, "/auth/logout", "application/json", br#"{"mode":"galaxy"}"#).await.code(), "wrong_type");
+    assert_eq!(
+        raw(
+            &server,
+            "/auth/logout",
+            "application/json",
+            br#"{"mode":"galaxy"}"#
+        )
+        .await
+        .code(),
+        "wrong_type"
+    );
 }
 
 #[tokio::test]
@@ -93,7 +170,9 @@ async fn lk_03_a_refusal_tells_nothing_about_the_inside() {
     for path in JSON_ENDPOINTS {
         let reply = raw(&server, path, "application/json", b"{").await;
         let text = String::from_utf8_lossy(&reply.body).to_lowercase();
-        for word in ["sqlite", "sql", "rust", "serde", "panick", "src/", "0.1.0", "column", "line "] {
+        for word in [
+            "sqlite", "sql", "rust", "serde", "panick", "src/", "0.1.0", "column", "line ",
+        ] {
             assert!(!text.contains(word), "{path}: {word} in {text}");
         }
     }

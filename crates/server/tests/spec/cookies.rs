@@ -9,13 +9,33 @@ use crate::harness::{ALICE, PASSWORD, Server};
 async fn ck_04_login_csrf() {
     let server = Server::start().await;
     let body = json!({ "email": ALICE, "password": PASSWORD });
-    for (name, value) in [("origin", "https://evil.test"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
-        let reply = server.post("/auth/login").header(name, value).json(&body).send().await;
-        assert_eq!((reply.status, reply.code().as_str()), (StatusCode::FORBIDDEN, "cross_site_request"), "{value}");
+    for (name, value) in [
+        ("origin", "https://evil.test"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+    ] {
+        let reply = server
+            .post("/auth/login")
+            .header(name, value)
+            .json(&body)
+            .send()
+            .await;
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (StatusCode::FORBIDDEN, "cross_site_request"),
+            "{value}"
+        );
         assert!(reply.headers.get("set-cookie").is_none());
     }
-    let form = server.post("/auth/login").raw("text/plain", body.to_string()).send().await;
-    assert_eq!((form.status, form.code().as_str()), (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"));
+    let form = server
+        .post("/auth/login")
+        .raw("text/plain", body.to_string())
+        .send()
+        .await;
+    assert_eq!(
+        (form.status, form.code().as_str()),
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+    );
     assert!(form.headers.get("set-cookie").is_none());
 }
 
@@ -23,16 +43,41 @@ async fn ck_04_login_csrf() {
 async fn ck_05_a_foreign_page_changes_nothing() {
     let server = Server::start().await;
     let session = server.log_in(ALICE, PASSWORD).await;
-    for path in ["/auth/refresh", "/auth/logout", "/auth/password", "/auth/register", "/auth/login"] {
-        for (name, value) in [("origin", "https://evil.test"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
-            let reply = server.post(path).cookie(&session.refresh).bearer(&session.access).header(name, value).send().await;
+    for path in [
+        "/auth/refresh",
+        "/auth/logout",
+        "/auth/password",
+        "/auth/register",
+        "/auth/login",
+    ] {
+        for (name, value) in [
+            ("origin", "https://evil.test"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+        ] {
+            let reply = server
+                .post(path)
+                .cookie(&session.refresh)
+                .bearer(&session.access)
+                .header(name, value)
+                .send()
+                .await;
             assert_eq!(reply.code(), "cross_site_request", "{path} {value}");
         }
         for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE] {
-            let reply = server.call(method.clone(), path).cookie(&session.refresh).send().await;
+            let reply = server
+                .call(method.clone(), path)
+                .cookie(&session.refresh)
+                .send()
+                .await;
             assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         }
-        let override_header = server.get(path).header("x-http-method-override", "POST").cookie(&session.refresh).send().await;
+        let override_header = server
+            .get(path)
+            .header("x-http-method-override", "POST")
+            .cookie(&session.refresh)
+            .send()
+            .await;
         assert_eq!(override_header.status, StatusCode::METHOD_NOT_ALLOWED);
     }
     assert!(server.is_active(&session.access).await);
@@ -42,12 +87,28 @@ async fn ck_05_a_foreign_page_changes_nothing() {
 #[tokio::test]
 async fn ck_08_cors_names_listed_origins_and_no_other() {
     let server = Server::start().await;
-    let listed = server.post("/auth/refresh").header("origin", "https://app.example.com").send().await;
-    assert_eq!(listed.header("access-control-allow-origin"), "https://app.example.com");
+    let listed = server
+        .post("/auth/refresh")
+        .header("origin", "https://app.example.com")
+        .send()
+        .await;
+    assert_eq!(
+        listed.header("access-control-allow-origin"),
+        "https://app.example.com"
+    );
     assert_eq!(listed.header("access-control-allow-credentials"), "true");
-    for origin in ["https://evil.test", "null", "https://app.example.com.evil.test", "https://evilapp.example.com", "http://app.example.com"] {
+    for origin in [
+        "https://evil.test",
+        "null",
+        "https://app.example.com.evil.test",
+        "https://evilapp.example.com",
+        "http://app.example.com",
+    ] {
         let simple = server.get("/auth/me").header("origin", origin).send().await;
-        let preflight = server.call(Method::OPTIONS, "/auth/refresh").header("origin", origin).header("access-control-request-method", "POST");
+        let preflight = server
+            .call(Method::OPTIONS, "/auth/refresh")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST");
         for reply in [simple, preflight.send().await] {
             assert_eq!(reply.header("access-control-allow-origin"), "", "{origin}");
         }
@@ -60,28 +121,59 @@ async fn ck_08_cors_names_listed_origins_and_no_other() {
         .send()
         .await;
     assert_eq!(preflight.status, StatusCode::OK);
-    assert_eq!(preflight.header("access-control-allow-origin"), "https://app.example.com");
-    assert!(preflight.header("access-control-allow-headers").contains("content-type"));
+    assert_eq!(
+        preflight.header("access-control-allow-origin"),
+        "https://app.example.com"
+    );
+    assert!(
+        preflight
+            .header("access-control-allow-headers")
+            .contains("content-type")
+    );
 }
 
 #[tokio::test]
 async fn two_refresh_cookies_are_not_guessed_between() {
     let server = Server::start().await;
     let session = server.log_in(ALICE, PASSWORD).await;
-    let reply = server.post("/auth/refresh").cookie(&session.refresh).cookie("x").send().await;
-    assert_eq!((reply.status, reply.code().as_str()), (StatusCode::BAD_REQUEST, "duplicate_cookie"));
+    let reply = server
+        .post("/auth/refresh")
+        .cookie(&session.refresh)
+        .cookie("x")
+        .send()
+        .await;
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (StatusCode::BAD_REQUEST, "duplicate_cookie")
+    );
 }
 
 #[tokio::test]
 async fn every_answer_has_security_headers() {
     let server = Server::start().await;
-    for path in ["/auth/me", "/health/live", "/.well-known/jwks.json", "/nowhere", "/auth/login"] {
+    for path in [
+        "/auth/me",
+        "/health/live",
+        "/.well-known/jwks.json",
+        "/nowhere",
+        "/auth/login",
+    ] {
         let reply = server.get(path).send().await;
         assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(reply.header("x-frame-options"), "DENY", "{path}");
         assert_eq!(reply.header("referrer-policy"), "no-referrer", "{path}");
-        assert!(reply.header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
-        assert!(reply.header("strict-transport-security").contains("max-age=31536000"), "{path}");
+        assert!(
+            reply
+                .header("content-security-policy")
+                .contains("frame-ancestors 'none'"),
+            "{path}"
+        );
+        assert!(
+            reply
+                .header("strict-transport-security")
+                .contains("max-age=31536000"),
+            "{path}"
+        );
         assert!(!reply.header("x-request-id").is_empty(), "{path}");
         assert_eq!(reply.header("server"), "", "{path}");
         assert_ne!(reply.header("cache-control"), "", "{path}");

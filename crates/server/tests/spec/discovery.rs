@@ -11,8 +11,14 @@ async fn lk_06_the_metadata_is_exact_and_promises_nothing_that_is_not_there() {
     assert_eq!(reply.status, StatusCode::OK);
     let metadata = reply.json();
     assert_eq!(metadata["issuer"], "https://auth.example.com");
-    assert_eq!(metadata["jwks_uri"], "https://auth.example.com/.well-known/jwks.json");
-    assert_eq!(metadata["introspection_endpoint"], "https://auth.example.com/oauth/introspect");
+    assert_eq!(
+        metadata["jwks_uri"],
+        "https://auth.example.com/.well-known/jwks.json"
+    );
+    assert_eq!(
+        metadata["introspection_endpoint"],
+        "https://auth.example.com/oauth/introspect"
+    );
     assert_eq!(metadata["response_types_supported"], serde_json::json!([]));
     assert_eq!(metadata["grant_types_supported"], serde_json::json!([]));
     let text = metadata.to_string();
@@ -28,13 +34,25 @@ async fn jk_01_the_jwks_has_public_members_alone() {
     let server = Server::start().await;
     for path in ["/.well-known/jwks.json", "/.well-known/jwks.json?private=true"] {
         let keys = server.get(path).send().await.json()["keys"].clone();
-        assert_eq!(keys.as_array().unwrap().len(), 1, "the shared secret is no part of it");
+        assert_eq!(
+            keys.as_array().unwrap().len(),
+            1,
+            "the shared secret is no part of it"
+        );
         let names: std::collections::BTreeSet<&String> = keys[0].as_object().unwrap().keys().collect();
-        assert!(names.iter().all(|name| ["kty", "kid", "use", "alg", "crv", "x", "y"].contains(&name.as_str())), "{names:?}");
+        assert!(
+            names
+                .iter()
+                .all(|name| ["kty", "kid", "use", "alg", "crv", "x", "y"].contains(&name.as_str())),
+            "{names:?}"
+        );
         assert_eq!(keys[0]["use"], "sig");
         assert_eq!(keys[0]["alg"], "ES256");
         let jwk = carnet_jose::Jwk::parse(&keys[0].to_string()).unwrap();
-        let thumbprint = carnet_jose::AnyVerifyingKey::from_jwk(&jwk).unwrap().thumbprint().unwrap();
+        let thumbprint = carnet_jose::AnyVerifyingKey::from_jwk(&jwk)
+            .unwrap()
+            .thumbprint()
+            .unwrap();
         assert_eq!(keys[0]["kid"], thumbprint);
     }
 }
@@ -45,7 +63,11 @@ async fn the_jwks_may_be_cached_and_asked_for_by_etag() {
     let reply = server.get("/.well-known/jwks.json").send().await;
     assert_eq!(reply.header("cache-control"), "public, max-age=600");
     let etag = reply.header("etag").to_owned();
-    let again = server.get("/.well-known/jwks.json").header("if-none-match", &etag).send().await;
+    let again = server
+        .get("/.well-known/jwks.json")
+        .header("if-none-match", &etag)
+        .send()
+        .await;
     assert_eq!((again.status, again.body.len()), (StatusCode::NOT_MODIFIED, 0));
 }
 
@@ -59,7 +81,22 @@ async fn health_tells_whether_we_live_and_whether_we_can_work() {
 #[tokio::test]
 async fn lk_07_there_are_no_diagnostics_on_the_public_port() {
     let server = Server::start().await;
-    for path in ["/metrics", "/debug", "/debug/pprof", "/swagger", "/config", "/env", "/actuator", "/health", "/test/clock", "/admin"] {
-        assert_eq!(server.get(path).send().await.status, StatusCode::NOT_FOUND, "{path}");
+    for path in [
+        "/metrics",
+        "/debug",
+        "/debug/pprof",
+        "/swagger",
+        "/config",
+        "/env",
+        "/actuator",
+        "/health",
+        "/test/clock",
+        "/admin",
+    ] {
+        assert_eq!(
+            server.get(path).send().await.status,
+            StatusCode::NOT_FOUND,
+            "{path}"
+        );
     }
 }

@@ -11,7 +11,9 @@ use carnet_server::app::App;
 use carnet_server::clock::FrozenClock;
 use carnet_server::config;
 use carnet_server::listen::PeerAddr;
-use carnet_store::{AuditAction, AuditRow, Cut, NewAudit, NewUser, Reason, Store, StoreConfig, User, UserState};
+use carnet_store::{
+    AuditAction, AuditRow, Cut, NewAudit, NewUser, Reason, Store, StoreConfig, User, UserState,
+};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -84,7 +86,12 @@ impl Server {
         let (config, _) = config::parse(&text, &folder.path().join("carnet.toml"), &[]).unwrap();
         let clock = Arc::new(FrozenClock::at(START));
         let app = App::with_store(config, store, clock.clone()).await.unwrap();
-        let server = Self { router: carnet_server::router(app.clone()), app, clock, _folder: folder };
+        let server = Self {
+            router: carnet_server::router(app.clone()),
+            app,
+            clock,
+            _folder: folder,
+        };
         server.add_user(ALICE, Some(PASSWORD)).await;
         server
     }
@@ -128,7 +135,13 @@ impl Server {
 
     pub(crate) async fn set_state(&self, email: &str, state: UserState) {
         let sub = self.user(email).await.sub;
-        assert!(self.app.store.set_user_state(&sub, state, &self.cut(Reason::UserDisabled)).await.unwrap());
+        assert!(
+            self.app
+                .store
+                .set_user_state(&sub, state, &self.cut(Reason::UserDisabled))
+                .await
+                .unwrap()
+        );
     }
 
     pub(crate) fn cut(&self, reason: Reason) -> Cut {
@@ -153,9 +166,18 @@ impl Server {
     }
 
     pub(crate) fn call(&self, method: Method, path: &str) -> Call<'_> {
-        let mut request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-        request.extensions_mut().insert(PeerAddr(SocketAddr::from(([127, 0, 0, 1], 4711))));
-        Call { server: self, request }
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty())
+            .unwrap();
+        request
+            .extensions_mut()
+            .insert(PeerAddr(SocketAddr::from(([127, 0, 0, 1], 4711))));
+        Call {
+            server: self,
+            request,
+        }
     }
 
     /// Logs in and must succeed.
@@ -166,7 +188,10 @@ impl Server {
     }
 
     pub(crate) async fn try_log_in(&self, email: &str, password: &str) -> Reply {
-        self.post("/auth/login").json(&json!({ "email": email, "password": password })).send().await
+        self.post("/auth/login")
+            .json(&json!({ "email": email, "password": password }))
+            .send()
+            .await
     }
 
     pub(crate) async fn refresh(&self, cookie: &str) -> Reply {
@@ -175,7 +200,12 @@ impl Server {
 
     /// Whether introspection says that the token of [`API`] is active.
     pub(crate) async fn is_active(&self, token: &str) -> bool {
-        let reply = self.post("/oauth/introspect").basic("orders-api", "orders.secret").form(&[("token", token)]).send().await;
+        let reply = self
+            .post("/oauth/introspect")
+            .basic("orders-api", "orders.secret")
+            .form(&[("token", token)])
+            .send()
+            .await;
         assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
         reply.json()["active"].as_bool().unwrap()
     }
@@ -192,7 +222,10 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn of(reply: &Reply) -> Self {
         let access = reply.json()["access_token"].as_str().unwrap().to_owned();
-        Self { access, refresh: reply.cookie("__Secure-refresh_token").unwrap_or_default() }
+        Self {
+            access,
+            refresh: reply.cookie("__Secure-refresh_token").unwrap_or_default(),
+        }
     }
 }
 
@@ -226,7 +259,9 @@ impl Call<'_> {
     }
 
     pub(crate) fn from(mut self, address: [u8; 4]) -> Self {
-        self.request.extensions_mut().insert(PeerAddr(SocketAddr::from((address, 4711))));
+        self.request
+            .extensions_mut()
+            .insert(PeerAddr(SocketAddr::from((address, 4711))));
         self
     }
 
@@ -235,12 +270,16 @@ impl Call<'_> {
     }
 
     pub(crate) fn form(self, fields: &[(&str, &str)]) -> Self {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
         self.raw("application/x-www-form-urlencoded", body)
     }
 
     pub(crate) fn raw(mut self, media_type: &str, body: impl Into<Bytes>) -> Self {
-        self.request.headers_mut().insert(header::CONTENT_TYPE, media_type.parse().unwrap());
+        self.request
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, media_type.parse().unwrap());
         *self.request.body_mut() = Body::from(body.into());
         self
     }
@@ -248,7 +287,11 @@ impl Call<'_> {
     pub(crate) async fn send(self) -> Reply {
         let response = self.server.router.clone().oneshot(self.request).await.unwrap();
         let (parts, body) = response.into_parts();
-        Reply { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
     }
 }
 
@@ -266,7 +309,11 @@ impl Reply {
     /// The stable code of a refusal; checks the form that every refusal of the JSON API has.
     pub(crate) fn code(&self) -> String {
         let body = self.json();
-        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{self:?}");
+        assert_eq!(
+            self.headers[header::CONTENT_TYPE],
+            "application/problem+json",
+            "{self:?}"
+        );
         assert_eq!(body["status"], self.status.as_u16(), "{self:?}");
         assert_eq!(body["code"], body["error"], "{self:?}");
         body["code"].as_str().unwrap().to_owned()
@@ -274,13 +321,28 @@ impl Reply {
 
     /// The whole `Set-Cookie` line of a cookie.
     pub(crate) fn cookie_line(&self, name: &str) -> Option<String> {
-        let lines = self.headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap());
-        lines.filter(|line| line.starts_with(&format!("{name}="))).map(str::to_owned).next()
+        let lines = self
+            .headers
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .map(|value| value.to_str().unwrap());
+        lines
+            .filter(|line| line.starts_with(&format!("{name}=")))
+            .map(str::to_owned)
+            .next()
     }
 
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         let line = self.cookie_line(name)?;
-        Some(line.split_once('=').unwrap().1.split(';').next().unwrap().to_owned())
+        Some(
+            line.split_once('=')
+                .unwrap()
+                .1
+                .split(';')
+                .next()
+                .unwrap()
+                .to_owned(),
+        )
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
@@ -290,7 +352,13 @@ impl Reply {
 
 impl std::fmt::Debug for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {:?} {}", self.status, self.headers, String::from_utf8_lossy(&self.body))
+        write!(
+            f,
+            "{} {:?} {}",
+            self.status,
+            self.headers,
+            String::from_utf8_lossy(&self.body)
+        )
     }
 }
 

@@ -9,7 +9,12 @@ use crate::harness::{ALICE, API, PASSWORD, SHARED_API, Server, claims, minutes};
 async fn an_active_token_shows_its_claims_to_its_resource() {
     let server = Server::start().await;
     let token = server.log_in(ALICE, PASSWORD).await.access;
-    let reply = server.post("/oauth/introspect").basic("orders-api", "orders.secret").form(&[("token", &token)]).send().await;
+    let reply = server
+        .post("/oauth/introspect")
+        .basic("orders-api", "orders.secret")
+        .form(&[("token", &token)])
+        .send()
+        .await;
     let body = reply.json();
     assert_eq!(body["active"], true);
     assert_eq!(body["token_type"], "Bearer");
@@ -23,10 +28,28 @@ async fn an_active_token_shows_its_claims_to_its_resource() {
 async fn ir_01_nobody_scans_tokens_without_credentials() {
     let server = Server::start().await;
     let token = server.log_in(ALICE, PASSWORD).await.access;
-    let nobody = server.post("/oauth/introspect").form(&[("token", &token)]).send().await;
-    let user = server.post("/oauth/introspect").bearer(&token).form(&[("token", &token)]).send().await;
-    let public = server.post("/oauth/introspect").form(&[("token", &token), ("client_id", "first-party")]).send().await;
-    let wrong = server.post("/oauth/introspect").basic("orders-api", "guess").form(&[("token", &token)]).send().await;
+    let nobody = server
+        .post("/oauth/introspect")
+        .form(&[("token", &token)])
+        .send()
+        .await;
+    let user = server
+        .post("/oauth/introspect")
+        .bearer(&token)
+        .form(&[("token", &token)])
+        .send()
+        .await;
+    let public = server
+        .post("/oauth/introspect")
+        .form(&[("token", &token), ("client_id", "first-party")])
+        .send()
+        .await;
+    let wrong = server
+        .post("/oauth/introspect")
+        .basic("orders-api", "guess")
+        .form(&[("token", &token)])
+        .send()
+        .await;
     for reply in [nobody, user, public, wrong] {
         assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{reply:?}");
         assert_eq!(reply.json()["error"], "invalid_client");
@@ -36,7 +59,12 @@ async fn ir_01_nobody_scans_tokens_without_credentials() {
 
 /// What a resource is told about a token, byte for byte.
 async fn ask(server: &Server, id: &str, secret: &str, token: String) -> String {
-    let reply = server.post("/oauth/introspect").basic(id, secret).form(&[("token", &token)]).send().await;
+    let reply = server
+        .post("/oauth/introspect")
+        .basic(id, secret)
+        .form(&[("token", &token)])
+        .send()
+        .await;
     String::from_utf8(reply.body.to_vec()).unwrap()
 }
 
@@ -45,11 +73,28 @@ async fn ir_02_a_token_for_another_resource_is_inactive() {
     let server = Server::start().await;
     let ours = server.log_in(ALICE, PASSWORD).await.access;
     let body = json!({ "email": ALICE, "password": PASSWORD, "audience": SHARED_API });
-    let theirs = server.post("/auth/login").json(&body).send().await.json()["access_token"].as_str().unwrap().to_owned();
-    assert_eq!(ask(&server, "orders-api", "orders.secret", theirs.clone()).await, r#"{"active":false}"#);
-    assert_eq!(ask(&server, "legacy-api", "legacy-introspection.secret", ours.clone()).await, r#"{"active":false}"#);
-    assert!(ask(&server, "legacy-api", "legacy-introspection.secret", theirs).await.starts_with(r#"{"active":true"#));
-    assert!(ask(&server, "orders-api", "orders.secret", ours).await.contains(API));
+    let theirs = server.post("/auth/login").json(&body).send().await.json()["access_token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(
+        ask(&server, "orders-api", "orders.secret", theirs.clone()).await,
+        r#"{"active":false}"#
+    );
+    assert_eq!(
+        ask(&server, "legacy-api", "legacy-introspection.secret", ours.clone()).await,
+        r#"{"active":false}"#
+    );
+    assert!(
+        ask(&server, "legacy-api", "legacy-introspection.secret", theirs)
+            .await
+            .starts_with(r#"{"active":true"#)
+    );
+    assert!(
+        ask(&server, "orders-api", "orders.secret", ours)
+            .await
+            .contains(API)
+    );
 }
 
 #[tokio::test]
@@ -59,9 +104,24 @@ async fn ir_03_every_inactive_token_gets_the_same_answer() {
     server.wait(minutes(16)).await;
     let gone = server.log_in(ALICE, PASSWORD).await;
     server.post("/auth/logout").cookie(&gone.refresh).send().await;
-    for token in ["x", "a.b.c", &"y".repeat(5_000), &old.access, &gone.access, &old.refresh] {
-        let reply = server.post("/oauth/introspect").basic("orders-api", "orders.secret").form(&[("token", token)]).send().await;
-        assert_eq!((reply.status, reply.body.as_ref()), (StatusCode::OK, br#"{"active":false}"#.as_slice()));
+    for token in [
+        "x",
+        "a.b.c",
+        &"y".repeat(5_000),
+        &old.access,
+        &gone.access,
+        &old.refresh,
+    ] {
+        let reply = server
+            .post("/oauth/introspect")
+            .basic("orders-api", "orders.secret")
+            .form(&[("token", token)])
+            .send()
+            .await;
+        assert_eq!(
+            (reply.status, reply.body.as_ref()),
+            (StatusCode::OK, br#"{"active":false}"#.as_slice())
+        );
         assert_eq!(reply.header("cache-control"), "no-store");
     }
 }
@@ -73,7 +133,12 @@ async fn ir_04_a_hint_never_changes_the_verdict_and_refresh_tokens_are_inactive(
     for hint in ["refresh_token", "access_token", "bogus", ""] {
         for (token, active) in [(&session.refresh, false), (&session.access, true)] {
             let form = [("token", token.as_str()), ("token_type_hint", hint)];
-            let reply = server.post("/oauth/introspect").basic("orders-api", "orders.secret").form(&form).send().await;
+            let reply = server
+                .post("/oauth/introspect")
+                .basic("orders-api", "orders.secret")
+                .form(&form)
+                .send()
+                .await;
             assert_eq!(reply.json()["active"], active, "{hint}");
         }
     }
@@ -84,24 +149,60 @@ async fn ca_01_two_ways_to_authenticate_authenticate_nobody() {
     let server = Server::start().await;
     let secret = "orders.secret-0123456789abcdef0123456789abcdef";
     let form = [("token", "x"), ("client_secret", secret)];
-    let both = server.post("/oauth/introspect").basic("orders-api", "orders.secret").form(&form).send().await;
-    assert_eq!((both.status, both.json()["error"].as_str()), (StatusCode::BAD_REQUEST, Some("invalid_request")));
-    let twice = server.post("/oauth/introspect").basic("orders-api", "orders.secret").basic("orders-api", "orders.secret");
-    assert_eq!(twice.form(&[("token", "x")]).send().await.status, StatusCode::UNAUTHORIZED);
-    let other = server.post("/oauth/introspect").basic("orders-api", "orders.secret").form(&[("token", "x"), ("client_id", "legacy-api")]);
+    let both = server
+        .post("/oauth/introspect")
+        .basic("orders-api", "orders.secret")
+        .form(&form)
+        .send()
+        .await;
+    assert_eq!(
+        (both.status, both.json()["error"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("invalid_request"))
+    );
+    let twice = server
+        .post("/oauth/introspect")
+        .basic("orders-api", "orders.secret")
+        .basic("orders-api", "orders.secret");
+    assert_eq!(
+        twice.form(&[("token", "x")]).send().await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    let other = server
+        .post("/oauth/introspect")
+        .basic("orders-api", "orders.secret")
+        .form(&[("token", "x"), ("client_id", "legacy-api")]);
     assert_eq!(other.send().await.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
 async fn the_endpoint_reads_one_form_by_post_alone() {
     let server = Server::start().await;
-    let twice = server.post("/oauth/introspect").basic("orders-api", "orders.secret").form(&[("token", "x"), ("token", "y")]);
+    let twice = server
+        .post("/oauth/introspect")
+        .basic("orders-api", "orders.secret")
+        .form(&[("token", "x"), ("token", "y")]);
     let reply = twice.send().await;
-    assert_eq!((reply.status, reply.json()["error"].as_str()), (StatusCode::BAD_REQUEST, Some("invalid_request")));
-    let missing = server.post("/oauth/introspect").basic("orders-api", "orders.secret").form(&[("token", "")]).send().await;
+    assert_eq!(
+        (reply.status, reply.json()["error"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("invalid_request"))
+    );
+    let missing = server
+        .post("/oauth/introspect")
+        .basic("orders-api", "orders.secret")
+        .form(&[("token", "")])
+        .send()
+        .await;
     assert_eq!(missing.json()["error"], "invalid_request");
-    let json = server.post("/oauth/introspect").basic("orders-api", "orders.secret").json(&json!({ "token": "x" })).send().await;
+    let json = server
+        .post("/oauth/introspect")
+        .basic("orders-api", "orders.secret")
+        .json(&json!({ "token": "x" }))
+        .send()
+        .await;
     assert_eq!(json.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let get = server.call(Method::GET, "/oauth/introspect?token=x").send().await;
-    assert_eq!((get.status, get.header("allow")), (StatusCode::METHOD_NOT_ALLOWED, "POST"));
+    assert_eq!(
+        (get.status, get.header("allow")),
+        (StatusCode::METHOD_NOT_ALLOWED, "POST")
+    );
 }

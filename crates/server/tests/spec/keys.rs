@@ -6,12 +6,20 @@ use http::StatusCode;
 use crate::harness::{ALICE, PASSWORD, Server, days, minutes};
 
 async fn published(server: &Server) -> Vec<String> {
-    let keys = server.get("/.well-known/jwks.json").send().await.json()["keys"].as_array().unwrap().clone();
-    keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    let keys = server.get("/.well-known/jwks.json").send().await.json()["keys"]
+        .as_array()
+        .unwrap()
+        .clone();
+    keys.iter()
+        .map(|key| key["kid"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn kid(token: &str) -> String {
-    carnet_jose::dangerous::decode(token).unwrap().header["kid"].as_str().unwrap().to_owned()
+    carnet_jose::dangerous::decode(token).unwrap().header["kid"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[tokio::test]
@@ -32,8 +40,15 @@ async fn jk_02_a_key_is_published_before_it_signs_and_stays_until_its_last_token
     server.wait(minutes(11)).await;
     let after = server.log_in(ALICE, PASSWORD).await;
     assert_eq!(kid(&after.access), new);
-    assert_eq!(published(&server).await.len(), 2, "a retiring key is still published");
-    assert!(server.is_active(&waiting.access).await, "what it signed is good until it expires");
+    assert_eq!(
+        published(&server).await.len(),
+        2,
+        "a retiring key is still published"
+    );
+    assert!(
+        server.is_active(&waiting.access).await,
+        "what it signed is good until it expires"
+    );
 
     server.wait(minutes(16)).await;
     assert_eq!(published(&server).await, [new]);
@@ -44,13 +59,21 @@ async fn a_revoked_key_is_gone_at_once_with_everything_it_signed() {
     let server = Server::start().await;
     let session = server.log_in(ALICE, PASSWORD).await;
     let old = kid(&session.access);
-    server.app.store.revoke_key(&old, &server.cut(Reason::Revoked)).await.unwrap();
+    server
+        .app
+        .store
+        .revoke_key(&old, &server.cut(Reason::Revoked))
+        .await
+        .unwrap();
     server.wait(std::time::Duration::ZERO).await;
     assert!(!published(&server).await.contains(&old));
     assert!(!server.is_active(&session.access).await);
     let next = crate::harness::Session::of(&server.refresh(&session.refresh).await);
     assert_ne!(kid(&next.access), old);
-    assert_eq!(server.get("/auth/me").bearer(&next.access).send().await.status, StatusCode::OK);
+    assert_eq!(
+        server.get("/auth/me").bearer(&next.access).send().await.status,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]

@@ -19,7 +19,10 @@ async fn a_login_gives_a_fifteen_minute_token_and_a_cookie() {
     assert_eq!(reply.header("cache-control"), "no-store");
     assert_eq!(reply.header("pragma"), "no-cache");
     let line = reply.cookie_line("__Secure-refresh_token").unwrap();
-    assert!(line.ends_with("; Path=/auth; Max-Age=604800; HttpOnly; Secure; SameSite=Strict"), "{line}");
+    assert!(
+        line.ends_with("; Path=/auth; Max-Age=604800; HttpOnly; Secure; SameSite=Strict"),
+        "{line}"
+    );
 }
 
 #[tokio::test]
@@ -48,8 +51,18 @@ async fn the_access_token_says_what_rfc_9068_demands() {
 #[tokio::test]
 async fn mapped_claims_are_in_the_token() {
     let server = Server::with("[tokens.claims]\nemail = \"email\"\nrole = \"role\"").await;
-    server.app.store.add_role("editor", "", server.app_now()).await.unwrap();
-    server.app.store.permit("editor", "articles:write", None).await.unwrap();
+    server
+        .app
+        .store
+        .add_role("editor", "", server.app_now())
+        .await
+        .unwrap();
+    server
+        .app
+        .store
+        .permit("editor", "articles:write", None)
+        .await
+        .unwrap();
     let alice = server.user(ALICE).await;
     server.app.store.give_role(&alice.sub, "editor").await.unwrap();
     let claims = claims(&server.log_in(ALICE, PASSWORD).await.access);
@@ -67,16 +80,25 @@ async fn a_resource_with_a_shared_secret_gets_hs256() {
     let token = reply.json()["access_token"].as_str().unwrap().to_owned();
     let decoded = carnet_jose::dangerous::decode(&token).unwrap();
     assert_eq!(decoded.header["alg"], "HS256");
-    assert!(decoded.header.get("kid").is_none(), "a thumbprint of a secret would be something to guess against");
+    assert!(
+        decoded.header.get("kid").is_none(),
+        "a thumbprint of a secret would be something to guess against"
+    );
     assert_eq!(decoded.payload["aud"], SHARED_API);
-    assert_eq!(server.get("/auth/me").bearer(&token).send().await.status, StatusCode::OK);
+    assert_eq!(
+        server.get("/auth/me").bearer(&token).send().await.status,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
 async fn username_is_taken_for_email_and_spelling_does_not_matter() {
     let server = Server::start().await;
     let body = json!({ "username": " Alice@EXAMPLE.com ", "password": PASSWORD });
-    assert_eq!(server.post("/auth/login").json(&body).send().await.status, StatusCode::OK);
+    assert_eq!(
+        server.post("/auth/login").json(&body).send().await.status,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
@@ -84,7 +106,12 @@ async fn a_native_client_gets_its_refresh_token_in_the_body_and_no_refresh_cooki
     let server = Server::start().await;
     let body = json!({ "email": ALICE, "password": PASSWORD, "client_id": "mobile" });
     let reply = server.post("/auth/login").json(&body).send().await;
-    assert!(reply.json()["refresh_token"].as_str().unwrap().starts_with("carnet_rt."));
+    assert!(
+        reply.json()["refresh_token"]
+            .as_str()
+            .unwrap()
+            .starts_with("carnet_rt.")
+    );
     assert_eq!(reply.cookie_line("__Secure-refresh_token"), None);
 }
 
@@ -99,9 +126,16 @@ async fn a_client_gets_no_scope_and_no_audience_that_is_not_its_own() {
         ("client_id", "nobody", "unknown_client"),
     ] {
         let reply = server.post("/auth/login").json(&with(name, value)).send().await;
-        assert_eq!((reply.status, reply.code().as_str()), (StatusCode::BAD_REQUEST, code));
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (StatusCode::BAD_REQUEST, code)
+        );
     }
-    let reply = server.post("/auth/login").json(&with("scope", "read:orders")).send().await;
+    let reply = server
+        .post("/auth/login")
+        .json(&with("scope", "read:orders"))
+        .send()
+        .await;
     assert_eq!(reply.json()["scope"], "read:orders");
 }
 
@@ -109,10 +143,15 @@ async fn a_client_gets_no_scope_and_no_audience_that_is_not_its_own() {
 async fn pw_01_enumeration_by_message() {
     let server = Server::start().await;
     server.add_user("disabled@example.com", Some(PASSWORD)).await;
-    server.set_state("disabled@example.com", UserState::Disabled).await;
+    server
+        .set_state("disabled@example.com", UserState::Disabled)
+        .await;
     server.add_user("nopassword@example.com", None).await;
     let expected = server.try_log_in(ALICE, "wrong password here").await;
-    assert_eq!((expected.status, expected.code().as_str()), (StatusCode::UNAUTHORIZED, "invalid_credentials"));
+    assert_eq!(
+        (expected.status, expected.code().as_str()),
+        (StatusCode::UNAUTHORIZED, "invalid_credentials")
+    );
     for (email, password) in [
         ("nobody@example.com", PASSWORD),
         ("disabled@example.com", PASSWORD),
@@ -122,8 +161,13 @@ async fn pw_01_enumeration_by_message() {
         ("no address at all", PASSWORD),
     ] {
         let reply = server.try_log_in(email, password).await;
-        assert_eq!((reply.status, &reply.body), (expected.status, &expected.body), "{email}");
-        let names = |reply: &crate::harness::Reply| reply.headers.keys().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            (reply.status, &reply.body),
+            (expected.status, &expected.body),
+            "{email}"
+        );
+        let names =
+            |reply: &crate::harness::Reply| reply.headers.keys().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(names(&reply), names(&expected), "{email}");
     }
 }
@@ -133,32 +177,76 @@ async fn pw_04_a_huge_password_is_refused_and_the_last_character_counts() {
     let server = Server::start().await;
     let long = "correct horse battery staple ".repeat(30);
     server.add_user("long@example.com", Some(&long)).await;
-    assert_eq!(server.try_log_in("long@example.com", &long).await.status, StatusCode::OK);
+    assert_eq!(
+        server.try_log_in("long@example.com", &long).await.status,
+        StatusCode::OK
+    );
     let almost = format!("{}x", &long[..long.len() - 1]);
-    assert_eq!(server.try_log_in("long@example.com", &almost).await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(server.try_log_in(ALICE, &"x".repeat(2_000)).await.code(), "invalid_credentials");
-    assert_eq!(server.try_log_in(ALICE, &"x".repeat(1_000_000)).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(
+        server.try_log_in("long@example.com", &almost).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(
+        server.try_log_in(ALICE, &"x".repeat(2_000)).await.code(),
+        "invalid_credentials"
+    );
+    assert_eq!(
+        server.try_log_in(ALICE, &"x".repeat(1_000_000)).await.status,
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
 }
 
 #[tokio::test]
 async fn pw_06_a_password_of_another_type_is_refused() {
     let server = Server::start().await;
     for password in [json!(null), json!([]), json!({ "$ne": 1 }), json!(true), json!(1)] {
-        let reply = server.post("/auth/login").json(&json!({ "email": ALICE, "password": password })).send().await;
-        assert_eq!((reply.status, reply.code().as_str()), (StatusCode::BAD_REQUEST, "wrong_type"), "{password}");
+        let reply = server
+            .post("/auth/login")
+            .json(&json!({ "email": ALICE, "password": password }))
+            .send()
+            .await;
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (StatusCode::BAD_REQUEST, "wrong_type"),
+            "{password}"
+        );
     }
-    assert_eq!(server.post("/auth/login").json(&json!({ "email": ALICE })).send().await.code(), "missing_member");
+    assert_eq!(
+        server
+            .post("/auth/login")
+            .json(&json!({ "email": ALICE }))
+            .send()
+            .await
+            .code(),
+        "missing_member"
+    );
 }
 
 #[tokio::test]
 async fn st_02_an_imported_hash_is_accepted_and_renewed() {
     let server = Server::start().await;
     let bcrypt = bcrypt::hash(PASSWORD, 6).unwrap();
-    server.add_user_with_hash("imported@example.com", Some(bcrypt)).await;
-    assert_eq!(server.try_log_in("imported@example.com", PASSWORD).await.status, StatusCode::OK);
-    let stored = server.app.store.find_login("imported@example.com").await.unwrap().unwrap().password_hash.unwrap();
+    server
+        .add_user_with_hash("imported@example.com", Some(bcrypt))
+        .await;
+    assert_eq!(
+        server.try_log_in("imported@example.com", PASSWORD).await.status,
+        StatusCode::OK
+    );
+    let stored = server
+        .app
+        .store
+        .find_login("imported@example.com")
+        .await
+        .unwrap()
+        .unwrap()
+        .password_hash
+        .unwrap();
     assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-    assert_eq!(server.try_log_in("imported@example.com", PASSWORD).await.status, StatusCode::OK);
+    assert_eq!(
+        server.try_log_in("imported@example.com", PASSWORD).await.status,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
@@ -169,13 +257,25 @@ async fn jwt_24_a_users_attributes_cannot_override_claims() {
         email_display: "mallory@example.com".to_owned(),
         email_canonical: "mallory@example.com".to_owned(),
         name: None,
-        password_hash: server.app.store.find_login(ALICE).await.unwrap().unwrap().password_hash,
+        password_hash: server
+            .app
+            .store
+            .find_login(ALICE)
+            .await
+            .unwrap()
+            .unwrap()
+            .password_hash,
         roles: Vec::new(),
         email_verified: false,
         claims: r#"{"sub":"bob","roles":["admin"]}"#.to_owned(),
         attributes: r#"{"sub":"bob","roles":["admin"],"aud":"x","exp":9e9,"team":"red"}"#.to_owned(),
     };
-    let user = server.app.store.create_user(&new, server.app_now()).await.unwrap();
+    let user = server
+        .app
+        .store
+        .create_user(&new, server.app_now())
+        .await
+        .unwrap();
     let claims = claims(&server.log_in("mallory@example.com", PASSWORD).await.access);
     assert_eq!(claims["sub"], user.sub);
     assert_eq!(claims["aud"], API);
@@ -207,8 +307,20 @@ async fn st_01_the_database_holds_no_live_secret() {
     let mut dump = std::fs::read(&path).unwrap();
     dump.extend(std::fs::read(folder.path().join("carnet.db-wal")).unwrap());
     let mac = |token: &str| token.rsplit('.').next().unwrap().to_owned();
-    for secret in [PASSWORD.to_owned(), session.access.clone(), session.refresh.clone(), next.refresh.clone(), mac(&next.refresh)] {
-        let found = dump.windows(secret.len()).any(|window| window == secret.as_bytes());
-        assert!(!found, "{} characters of a live secret are in the database", secret.len());
+    for secret in [
+        PASSWORD.to_owned(),
+        session.access.clone(),
+        session.refresh.clone(),
+        next.refresh.clone(),
+        mac(&next.refresh),
+    ] {
+        let found = dump
+            .windows(secret.len())
+            .any(|window| window == secret.as_bytes());
+        assert!(
+            !found,
+            "{} characters of a live secret are in the database",
+            secret.len()
+        );
     }
 }

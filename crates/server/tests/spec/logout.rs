@@ -15,10 +15,18 @@ async fn rt_08_logout_ends_the_session_and_at_once_its_access_token() {
     let server = Server::start().await;
     let session = server.log_in(ALICE, PASSWORD).await;
     let other = server.log_in(ALICE, PASSWORD).await;
-    assert!(cleared(&server.post("/auth/logout").cookie(&session.refresh).send().await));
-    assert_eq!(server.refresh(&session.refresh).await.code(), "refresh_token_invalid");
+    assert!(cleared(
+        &server.post("/auth/logout").cookie(&session.refresh).send().await
+    ));
+    assert_eq!(
+        server.refresh(&session.refresh).await.code(),
+        "refresh_token_invalid"
+    );
     assert!(!server.is_active(&session.access).await);
-    assert_eq!(server.get("/auth/me").bearer(&session.access).send().await.code(), "token_invalid");
+    assert_eq!(
+        server.get("/auth/me").bearer(&session.access).send().await.code(),
+        "token_invalid"
+    );
     assert!(server.is_active(&other.access).await, "another session lives");
     assert_eq!(server.refresh(&other.refresh).await.status, StatusCode::OK);
 }
@@ -28,18 +36,31 @@ async fn the_cookie_is_enough_when_the_access_token_has_expired() {
     let server = Server::start().await;
     let session = server.log_in(ALICE, PASSWORD).await;
     server.wait(minutes(20)).await;
-    let reply = server.post("/auth/logout").bearer(&session.access).cookie(&session.refresh).send().await;
+    let reply = server
+        .post("/auth/logout")
+        .bearer(&session.access)
+        .cookie(&session.refresh)
+        .send()
+        .await;
     assert!(cleared(&reply));
-    assert_eq!(server.refresh(&session.refresh).await.code(), "refresh_token_invalid");
+    assert_eq!(
+        server.refresh(&session.refresh).await.code(),
+        "refresh_token_invalid"
+    );
 }
 
 #[tokio::test]
 async fn the_access_token_is_enough_without_a_cookie() {
     let server = Server::start().await;
     let session = server.log_in(ALICE, PASSWORD).await;
-    assert!(cleared(&server.post("/auth/logout").bearer(&session.access).send().await));
+    assert!(cleared(
+        &server.post("/auth/logout").bearer(&session.access).send().await
+    ));
     assert!(!server.is_active(&session.access).await);
-    assert_eq!(server.refresh(&session.refresh).await.code(), "refresh_token_invalid");
+    assert_eq!(
+        server.refresh(&session.refresh).await.code(),
+        "refresh_token_invalid"
+    );
 }
 
 #[tokio::test]
@@ -49,11 +70,19 @@ async fn everywhere_ends_every_session_of_the_user_and_a_login_in_the_same_secon
     let bob = server.log_in("bob@example.com", PASSWORD).await;
     let first = server.log_in(ALICE, PASSWORD).await;
     let second = server.log_in(ALICE, PASSWORD).await;
-    let reply = server.post("/auth/logout").cookie(&first.refresh).json(&json!({ "mode": "everywhere" })).send().await;
+    let reply = server
+        .post("/auth/logout")
+        .cookie(&first.refresh)
+        .json(&json!({ "mode": "everywhere" }))
+        .send()
+        .await;
     assert!(cleared(&reply));
     for session in [&first, &second] {
         assert!(!server.is_active(&session.access).await);
-        assert_eq!(server.refresh(&session.refresh).await.code(), "refresh_token_invalid");
+        assert_eq!(
+            server.refresh(&session.refresh).await.code(),
+            "refresh_token_invalid"
+        );
     }
     assert!(server.is_active(&bob.access).await);
     let again = server.log_in(ALICE, PASSWORD).await;
@@ -65,8 +94,13 @@ async fn everywhere_ends_every_session_of_the_user_and_a_login_in_the_same_secon
 async fn with_strength_refresh_the_access_token_lives_until_it_expires() {
     let server = Server::with("[login]\nlogout_strength = \"refresh\"").await;
     let session = server.log_in(ALICE, PASSWORD).await;
-    assert!(cleared(&server.post("/auth/logout").cookie(&session.refresh).send().await));
-    assert_eq!(server.refresh(&session.refresh).await.code(), "refresh_token_invalid");
+    assert!(cleared(
+        &server.post("/auth/logout").cookie(&session.refresh).send().await
+    ));
+    assert_eq!(
+        server.refresh(&session.refresh).await.code(),
+        "refresh_token_invalid"
+    );
     assert!(server.is_active(&session.access).await);
     server.wait(minutes(16)).await;
     assert!(!server.is_active(&session.access).await);
@@ -76,7 +110,9 @@ async fn with_strength_refresh_the_access_token_lives_until_it_expires() {
 async fn with_strength_cookie_only_the_cookie_goes() {
     let server = Server::with("[login]\nlogout_strength = \"cookie\"").await;
     let session = server.log_in(ALICE, PASSWORD).await;
-    assert!(cleared(&server.post("/auth/logout").cookie(&session.refresh).send().await));
+    assert!(cleared(
+        &server.post("/auth/logout").cookie(&session.refresh).send().await
+    ));
     assert_eq!(server.refresh(&session.refresh).await.status, StatusCode::OK);
 }
 
@@ -85,11 +121,20 @@ async fn logging_out_twice_or_without_anything_is_no_error() {
     let server = Server::start().await;
     let session = server.log_in(ALICE, PASSWORD).await;
     for _ in 0..2 {
-        assert!(cleared(&server.post("/auth/logout").cookie(&session.refresh).send().await));
+        assert!(cleared(
+            &server.post("/auth/logout").cookie(&session.refresh).send().await
+        ));
     }
     assert!(cleared(&server.post("/auth/logout").send().await));
-    let nobody = server.post("/auth/logout").json(&json!({ "mode": "everywhere" })).send().await;
-    assert_eq!((nobody.status, nobody.code().as_str()), (StatusCode::UNAUTHORIZED, "token_missing"));
+    let nobody = server
+        .post("/auth/logout")
+        .json(&json!({ "mode": "everywhere" }))
+        .send()
+        .await;
+    assert_eq!(
+        (nobody.status, nobody.code().as_str()),
+        (StatusCode::UNAUTHORIZED, "token_missing")
+    );
 }
 
 #[tokio::test]
@@ -98,8 +143,13 @@ async fn an_older_tab_may_log_out_too() {
     let session = server.log_in(ALICE, PASSWORD).await;
     let next = crate::harness::Session::of(&server.refresh(&session.refresh).await);
     server.wait(minutes(1)).await;
-    assert!(cleared(&server.post("/auth/logout").cookie(&session.refresh).send().await));
-    assert_eq!(server.refresh(&next.refresh).await.code(), "refresh_token_invalid");
+    assert!(cleared(
+        &server.post("/auth/logout").cookie(&session.refresh).send().await
+    ));
+    assert_eq!(
+        server.refresh(&next.refresh).await.code(),
+        "refresh_token_invalid"
+    );
 }
 
 #[tokio::test]
@@ -118,6 +168,12 @@ async fn a_native_client_logs_out_with_its_token_in_the_body() {
     let login = json!({ "email": ALICE, "password": PASSWORD, "client_id": "mobile" });
     let login = server.post("/auth/login").json(&login).send().await.json();
     let token = json!({ "refresh_token": login["refresh_token"] });
-    assert_eq!(server.post("/auth/logout").json(&token).send().await.status, StatusCode::NO_CONTENT);
-    assert_eq!(server.post("/auth/refresh").json(&token).send().await.code(), "refresh_token_invalid");
+    assert_eq!(
+        server.post("/auth/logout").json(&token).send().await.status,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(
+        server.post("/auth/refresh").json(&token).send().await.code(),
+        "refresh_token_invalid"
+    );
 }

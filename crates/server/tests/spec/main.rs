@@ -1,5 +1,7 @@
 //! The server through its real router, with a clock that stands still: a file per module, a test per sentence.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+
 mod bad_input;
 mod cookies;
 mod discovery;

@@ -8,22 +8,41 @@ use crate::harness::{ALICE, PASSWORD, Reply, Server, minutes};
 const WRONG: &str = "not the right passphrase";
 
 async fn from(server: &Server, address: [u8; 4], email: &str, password: &str) -> Reply {
-    server.post("/auth/login").from(address).json(&json!({ "email": email, "password": password })).send().await
+    server
+        .post("/auth/login")
+        .from(address)
+        .json(&json!({ "email": email, "password": password }))
+        .send()
+        .await
 }
 
 #[tokio::test]
 async fn pw_08_guessing_one_account_is_stopped_and_the_right_password_gets_the_same_answer() {
     let server = Server::start().await;
     for _ in 0..10 {
-        assert_eq!(server.try_log_in(ALICE, WRONG).await.code(), "invalid_credentials");
+        assert_eq!(
+            server.try_log_in(ALICE, WRONG).await.code(),
+            "invalid_credentials"
+        );
     }
     let wrong = server.try_log_in(ALICE, WRONG).await;
     let right = server.try_log_in(ALICE, PASSWORD).await;
-    assert_eq!((wrong.status, wrong.code().as_str()), (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts"));
+    assert_eq!(
+        (wrong.status, wrong.code().as_str()),
+        (StatusCode::TOO_MANY_REQUESTS, "too_many_attempts")
+    );
     assert_eq!((right.status, &right.body), (wrong.status, &wrong.body));
     assert_eq!(right.header("retry-after"), "900");
-    let unknown: Vec<Reply> = futures_util::future::join_all((0..11).map(|_| server.try_log_in("nobody@example.com", WRONG))).await;
-    assert_eq!(unknown.iter().filter(|reply| reply.status == StatusCode::TOO_MANY_REQUESTS).count(), 1, "an unknown account is no different");
+    let unknown: Vec<Reply> =
+        futures_util::future::join_all((0..11).map(|_| server.try_log_in("nobody@example.com", WRONG))).await;
+    assert_eq!(
+        unknown
+            .iter()
+            .filter(|reply| reply.status == StatusCode::TOO_MANY_REQUESTS)
+            .count(),
+        1,
+        "an unknown account is no different"
+    );
     server.wait(minutes(15)).await;
     assert_eq!(server.try_log_in(ALICE, PASSWORD).await.status, StatusCode::OK);
 }
@@ -32,22 +51,48 @@ async fn pw_08_guessing_one_account_is_stopped_and_the_right_password_gets_the_s
 async fn pw_08_spraying_many_accounts_from_one_address_is_stopped() {
     let server = Server::with("[login]\nattempts_per_address = 20").await;
     for i in 0..20 {
-        assert_eq!(from(&server, [192, 0, 2, 1], &format!("user{i}@example.com"), WRONG).await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            from(&server, [192, 0, 2, 1], &format!("user{i}@example.com"), WRONG)
+                .await
+                .status,
+            StatusCode::UNAUTHORIZED
+        );
     }
-    assert_eq!(from(&server, [192, 0, 2, 1], "user99@example.com", WRONG).await.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(from(&server, [192, 0, 2, 2], ALICE, PASSWORD).await.status, StatusCode::OK);
+    assert_eq!(
+        from(&server, [192, 0, 2, 1], "user99@example.com", WRONG)
+            .await
+            .status,
+        StatusCode::TOO_MANY_REQUESTS
+    );
+    assert_eq!(
+        from(&server, [192, 0, 2, 2], ALICE, PASSWORD).await.status,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
 async fn a_sprayer_with_an_account_of_their_own_gains_nothing_by_logging_in() {
     let server = Server::with("[login]\nattempts_per_address = 5").await;
     for i in 0..5 {
-        assert_eq!(from(&server, [192, 0, 2, 1], &format!("user{i}@example.com"), WRONG).await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            from(&server, [192, 0, 2, 1], &format!("user{i}@example.com"), WRONG)
+                .await
+                .status,
+            StatusCode::UNAUTHORIZED
+        );
         if i < 4 {
-            assert_eq!(from(&server, [192, 0, 2, 1], ALICE, PASSWORD).await.status, StatusCode::OK);
+            assert_eq!(
+                from(&server, [192, 0, 2, 1], ALICE, PASSWORD).await.status,
+                StatusCode::OK
+            );
         }
     }
-    assert_eq!(from(&server, [192, 0, 2, 1], "user9@example.com", WRONG).await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(
+        from(&server, [192, 0, 2, 1], "user9@example.com", WRONG)
+            .await
+            .status,
+        StatusCode::TOO_MANY_REQUESTS
+    );
 }
 
 #[tokio::test]
@@ -59,16 +104,26 @@ async fn pw_10_strangers_lock_nobody_out() {
     for _ in 0..1_000 {
         from(&server, [192, 0, 2, 1], ALICE, WRONG).await;
     }
-    assert_eq!(from(&server, [192, 0, 2, 2], ALICE, PASSWORD).await.status, StatusCode::OK);
+    assert_eq!(
+        from(&server, [192, 0, 2, 2], ALICE, PASSWORD).await.status,
+        StatusCode::OK
+    );
     // Many addresses exhaust the account's; the device that has logged in before is exempt.
     for host in 10..14 {
         for _ in 0..10 {
             from(&server, [192, 0, 2, host], ALICE, WRONG).await;
         }
     }
-    assert_eq!(from(&server, [198, 51, 100, 1], ALICE, PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(
+        from(&server, [198, 51, 100, 1], ALICE, PASSWORD).await.status,
+        StatusCode::TOO_MANY_REQUESTS
+    );
     let body = json!({ "email": ALICE, "password": PASSWORD });
-    let known = server.post("/auth/login").from([198, 51, 100, 1]).header("cookie", &format!("__Secure-device={device}")).json(&body);
+    let known = server
+        .post("/auth/login")
+        .from([198, 51, 100, 1])
+        .header("cookie", &format!("__Secure-device={device}"))
+        .json(&body);
     assert_eq!(known.send().await.status, StatusCode::OK);
 }
 
@@ -76,7 +131,10 @@ async fn pw_10_strangers_lock_nobody_out() {
 async fn rc_04_parallel_guesses_do_not_beat_the_counter() {
     let server = Server::start().await;
     let replies = futures_util::future::join_all((0..60).map(|_| server.try_log_in(ALICE, WRONG))).await;
-    let tried = replies.iter().filter(|reply| reply.status == StatusCode::UNAUTHORIZED).count();
+    let tried = replies
+        .iter()
+        .filter(|reply| reply.status == StatusCode::UNAUTHORIZED)
+        .count();
     assert_eq!(tried, 10);
 }
 
@@ -92,13 +150,20 @@ async fn logging_in_rightly_is_never_too_often() {
 async fn a_device_cookie_of_one_account_opens_no_other() {
     let server = Server::start().await;
     server.add_user("bob@example.com", Some(PASSWORD)).await;
-    let device = server.try_log_in("bob@example.com", PASSWORD).await.cookie("__Secure-device").unwrap();
+    let device = server
+        .try_log_in("bob@example.com", PASSWORD)
+        .await
+        .cookie("__Secure-device")
+        .unwrap();
     for _ in 0..10 {
         server.try_log_in(ALICE, WRONG).await;
     }
     for cookie in [device.as_str(), "x", "x.y"] {
         let body = json!({ "email": ALICE, "password": PASSWORD });
-        let call = server.post("/auth/login").header("cookie", &format!("__Secure-device={cookie}")).json(&body);
+        let call = server
+            .post("/auth/login")
+            .header("cookie", &format!("__Secure-device={cookie}"))
+            .json(&body);
         assert_eq!(call.send().await.status, StatusCode::TOO_MANY_REQUESTS);
     }
 }

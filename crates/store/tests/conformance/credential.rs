@@ -15,8 +15,18 @@ async fn rt_08_a_new_password_ends_every_other_session_and_no_login_of_the_same_
     let alice = user(&f.store, "a@x.example").await;
     let (kept, other) = (login(&f.store, &alice).await, login(&f.store, &alice).await);
     let change = cut(NOW + 100, Reason::PasswordChanged);
-    assert!(f.store.set_password(&alice.sub, "$hash$2", Some(&kept.sid), &change).await.unwrap());
-    let later = f.store.begin_session(&new_login(&alice), NOW + 101).await.unwrap().unwrap();
+    assert!(
+        f.store
+            .set_password(&alice.sub, "$hash$2", Some(&kept.sid), &change)
+            .await
+            .unwrap()
+    );
+    let later = f
+        .store
+        .begin_session(&new_login(&alice), NOW + 101)
+        .await
+        .unwrap()
+        .unwrap();
 
     let facts = |family: &carnet_store::Family| TokenFacts {
         sid: Some(family.sid.clone()),
@@ -29,7 +39,16 @@ async fn rt_08_a_new_password_ends_every_other_session_and_no_login_of_the_same_
     assert!(f.store.is_revoked(&facts(&other)).await.unwrap());
     for family in [&kept, &later] {
         assert!(!f.store.is_revoked(&facts(family)).await.unwrap());
-        assert!(f.store.family(&family.fam).await.unwrap().unwrap().family.revoked_at.is_none());
+        assert!(
+            f.store
+                .family(&family.fam)
+                .await
+                .unwrap()
+                .unwrap()
+                .family
+                .revoked_at
+                .is_none()
+        );
     }
     let dead = f.store.family(&other.fam).await.unwrap().unwrap().family;
     assert_eq!(dead.revoked_reason, Some(Reason::PasswordChanged));
@@ -41,22 +60,62 @@ async fn a_stronger_hash_of_the_same_password_changes_nothing_else(f: &Fixture) 
     let alice = user(&f.store, "a@x.example").await;
     let family = login(&f.store, &alice).await;
     let store = &f.store;
-    assert!(store.replace_password_hash(&alice.sub, "$hash$1", "$strong", NOW + 9).await.unwrap());
-    assert!(!store.replace_password_hash(&alice.sub, "$hash$1", "$other", NOW + 9).await.unwrap());
+    assert!(
+        store
+            .replace_password_hash(&alice.sub, "$hash$1", "$strong", NOW + 9)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .replace_password_hash(&alice.sub, "$hash$1", "$other", NOW + 9)
+            .await
+            .unwrap()
+    );
     let record = store.find_login("a@x.example").await.unwrap().unwrap();
     assert_eq!(record.password_hash.as_deref(), Some("$strong"));
     assert_eq!(record.password_changed_at, Some(NOW));
-    assert!(store.family(&family.fam).await.unwrap().unwrap().family.revoked_at.is_none());
+    assert!(
+        store
+            .family(&family.fam)
+            .await
+            .unwrap()
+            .unwrap()
+            .family
+            .revoked_at
+            .is_none()
+    );
 }
 
 async fn a_session_does_not_begin_with_a_password_that_has_changed(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
-    let seen = f.store.find_login("a@x.example").await.unwrap().unwrap().password_changed_at;
+    let seen = f
+        .store
+        .find_login("a@x.example")
+        .await
+        .unwrap()
+        .unwrap()
+        .password_changed_at;
     // In the same millisecond: the time of change advances all the same.
-    f.store.set_password(&alice.sub, "$hash$2", None, &cut(NOW, Reason::PasswordChanged)).await.unwrap();
-    let stale = NewLogin { password_changed_at: seen, ..new_login(&alice) };
+    f.store
+        .set_password(&alice.sub, "$hash$2", None, &cut(NOW, Reason::PasswordChanged))
+        .await
+        .unwrap();
+    let stale = NewLogin {
+        password_changed_at: seen,
+        ..new_login(&alice)
+    };
     assert!(f.store.begin_session(&stale, NOW).await.unwrap().is_none());
-    let now = f.store.find_login("a@x.example").await.unwrap().unwrap().password_changed_at;
-    let fresh = NewLogin { password_changed_at: now, ..new_login(&alice) };
+    let now = f
+        .store
+        .find_login("a@x.example")
+        .await
+        .unwrap()
+        .unwrap()
+        .password_changed_at;
+    let fresh = NewLogin {
+        password_changed_at: now,
+        ..new_login(&alice)
+    };
     assert!(f.store.begin_session(&fresh, NOW).await.unwrap().is_some());
 }

@@ -2,6 +2,13 @@
 //!
 //! PostgreSQL is the server of `CARNET_TEST_POSTGRES` or one that the suite starts; without either it fails.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 mod audit;
 mod credential;
 mod family;

@@ -39,15 +39,36 @@ async fn a_token_is_revoked_by_what_it_says_of_itself(f: &Fixture) {
     store.revoke_token("j", NOW + 1).await.unwrap();
     assert!(store.is_revoked(&token()).await.unwrap());
 
-    let other = |iat: i64| TokenFacts { jti: "x".to_owned(), iat, ..token() };
-    store.revoke_client("c", Some("u"), &cut(NOW, Reason::Revoked)).await.unwrap();
+    let other = |iat: i64| TokenFacts {
+        jti: "x".to_owned(),
+        iat,
+        ..token()
+    };
+    store
+        .revoke_client("c", Some("u"), &cut(NOW, Reason::Revoked))
+        .await
+        .unwrap();
     assert!(store.is_revoked(&other(NOW / 1_000)).await.unwrap());
     assert!(!store.is_revoked(&other(NOW / 1_000 + 1)).await.unwrap());
-    let of_another_user = TokenFacts { sub: "v".to_owned(), ..other(0) };
+    let of_another_user = TokenFacts {
+        sub: "v".to_owned(),
+        ..other(0)
+    };
     assert!(!store.is_revoked(&of_another_user).await.unwrap());
-    store.revoke_client("c", None, &cut(NOW, Reason::Revoked)).await.unwrap();
+    store
+        .revoke_client("c", None, &cut(NOW, Reason::Revoked))
+        .await
+        .unwrap();
     assert!(store.is_revoked(&of_another_user).await.unwrap());
-    assert!(!store.is_revoked(&TokenFacts { client_id: "d".to_owned(), ..of_another_user }).await.unwrap());
+    assert!(
+        !store
+            .is_revoked(&TokenFacts {
+                client_id: "d".to_owned(),
+                ..of_another_user
+            })
+            .await
+            .unwrap()
+    );
 }
 
 async fn cursors_are_the_order_of_commits_without_gaps_or_repeats(f: &Fixture) {
@@ -61,8 +82,14 @@ async fn cursors_are_the_order_of_commits_without_gaps_or_repeats(f: &Fixture) {
     assert_eq!(cursors, (1..=50).collect::<Vec<_>>());
     assert_eq!(f.store.revocation_clock().await.unwrap().last, 50);
     let page = f.store.revocations_since(20, 10).await.unwrap();
-    assert_eq!(page.iter().map(|entry| entry.cursor).collect::<Vec<_>>(), (21..=30).collect::<Vec<_>>());
-    assert_eq!((page[0].kind, page[0].issued_before, page[0].expires), (RevocationKind::Jti, None, NOW));
+    assert_eq!(
+        page.iter().map(|entry| entry.cursor).collect::<Vec<_>>(),
+        (21..=30).collect::<Vec<_>>()
+    );
+    assert_eq!(
+        (page[0].kind, page[0].issued_before, page[0].expires),
+        (RevocationKind::Jti, None, NOW)
+    );
 }
 
 async fn a_reader_never_sees_a_later_cursor_first(f: &Fixture) {
@@ -79,7 +106,11 @@ async fn a_reader_never_sees_a_later_cursor_first(f: &Fixture) {
         let mut cursor = 0;
         while cursor < 160 {
             for entry in f.store.revocations_since(cursor, 1_000).await.unwrap() {
-                assert_eq!(entry.cursor, cursor + 1, "a gap that fills later would be passed over");
+                assert_eq!(
+                    entry.cursor,
+                    cursor + 1,
+                    "a gap that fills later would be passed over"
+                );
                 cursor = entry.cursor;
             }
             tokio::task::yield_now().await;
@@ -92,11 +123,17 @@ async fn a_repeated_revocation_writes_nothing(f: &Fixture) {
     let store = &f.store;
     for _ in 0..3 {
         store.revoke_token("j", NOW).await.unwrap();
-        store.revoke_client("c", None, &cut(NOW, Reason::Revoked)).await.unwrap();
+        store
+            .revoke_client("c", None, &cut(NOW, Reason::Revoked))
+            .await
+            .unwrap();
     }
     assert_eq!(store.revocation_clock().await.unwrap().last, 2);
     store.revoke_token("j", NOW + 1).await.unwrap();
-    store.revoke_client("c", None, &cut(NOW + 1_000, Reason::Revoked)).await.unwrap();
+    store
+        .revoke_client("c", None, &cut(NOW + 1_000, Reason::Revoked))
+        .await
+        .unwrap();
     let entries = store.revocations_since(2, 9).await.unwrap();
     assert_eq!(entries.len(), 2, "one that reaches further is written");
     assert_eq!(entries[1].issued_before, Some(NOW / 1_000 + 1));

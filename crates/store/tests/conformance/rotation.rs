@@ -23,71 +23,166 @@ const GRACE: i64 = 10_000;
 async fn rt_01_a_spent_token_kills_its_family_and_no_other(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let (family, other) = (login(&f.store, &alice).await, login(&f.store, &alice).await);
-    assert!(matches!(f.store.rotate(&family.fam, 0, GRACE, &theft(NOW)).await.unwrap(), Rotated::Fresh(_)));
+    assert!(matches!(
+        f.store.rotate(&family.fam, 0, GRACE, &theft(NOW)).await.unwrap(),
+        Rotated::Fresh(_)
+    ));
     let late = theft(NOW + GRACE);
     let Rotated::Reused(dead) = f.store.rotate(&family.fam, 0, GRACE, &late).await.unwrap() else {
         panic!("a spent token outside the grace is theft")
     };
-    assert_eq!((dead.revoked_at, dead.revoked_reason), (Some(NOW + GRACE), Some(Reason::Reuse)));
+    assert_eq!(
+        (dead.revoked_at, dead.revoked_reason),
+        (Some(NOW + GRACE), Some(Reason::Reuse))
+    );
     for n in [0, 1, 2, -1] {
-        assert_eq!(f.store.rotate(&family.fam, n, GRACE, &late).await.unwrap(), Rotated::Revoked);
+        assert_eq!(
+            f.store.rotate(&family.fam, n, GRACE, &late).await.unwrap(),
+            Rotated::Revoked
+        );
     }
-    let token = |family: &Family| TokenFacts { fam: Some(family.fam.clone()), ..TokenFacts::default() };
+    let token = |family: &Family| TokenFacts {
+        fam: Some(family.fam.clone()),
+        ..TokenFacts::default()
+    };
     assert!(f.store.is_revoked(&token(&family)).await.unwrap());
     assert!(!f.store.is_revoked(&token(&other)).await.unwrap());
-    assert!(matches!(f.store.rotate(&other.fam, 0, GRACE, &late).await.unwrap(), Rotated::Fresh(_)));
+    assert!(matches!(
+        f.store.rotate(&other.fam, 0, GRACE, &late).await.unwrap(),
+        Rotated::Fresh(_)
+    ));
     let entries = f.store.revocations_since(0, 9).await.unwrap();
-    assert_eq!(entries.iter().map(|entry| entry.kind).collect::<Vec<_>>(), [RevocationKind::Fam]);
+    assert_eq!(
+        entries.iter().map(|entry| entry.kind).collect::<Vec<_>>(),
+        [RevocationKind::Fam]
+    );
     let audit = f.store.list_audit(99).await.unwrap();
-    assert_eq!(audit.iter().filter(|row| row.event.action == AuditAction::RefreshReuse).count(), 1);
-    assert_eq!(f.store.sessions_of(alice.id).await.unwrap().len(), 1, "the stolen login is over");
+    assert_eq!(
+        audit
+            .iter()
+            .filter(|row| row.event.action == AuditAction::RefreshReuse)
+            .count(),
+        1
+    );
+    assert_eq!(
+        f.store.sessions_of(alice.id).await.unwrap().len(),
+        1,
+        "the stolen login is over"
+    );
 }
 
 async fn rt_02_a_lost_answer_is_given_again(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let family = login(&f.store, &alice).await;
-    let Rotated::Fresh(first) = f.store.rotate(&family.fam, 0, GRACE, &theft(NOW + 5)).await.unwrap() else {
+    let Rotated::Fresh(first) = f
+        .store
+        .rotate(&family.fam, 0, GRACE, &theft(NOW + 5))
+        .await
+        .unwrap()
+    else {
         panic!("the live token")
     };
     for wait in [5, 100, GRACE + 4] {
-        let again = f.store.rotate(&family.fam, 0, GRACE, &theft(NOW + wait)).await.unwrap();
+        let again = f
+            .store
+            .rotate(&family.fam, 0, GRACE, &theft(NOW + wait))
+            .await
+            .unwrap();
         assert_eq!(again, Rotated::Same(first.clone()), "nothing changes");
     }
-    assert_eq!(f.store.rotate(&family.fam, 2, GRACE, &theft(NOW + 6)).await.unwrap(), Rotated::Unknown);
-    assert_eq!(f.store.rotate(&family.fam, i64::MAX, GRACE, &theft(NOW + 6)).await.unwrap(), Rotated::Unknown);
-    assert_eq!(f.store.rotate("none", 0, GRACE, &theft(NOW + 6)).await.unwrap(), Rotated::Unknown);
-    assert!(matches!(f.store.rotate(&family.fam, 1, GRACE, &theft(NOW + 6)).await.unwrap(), Rotated::Fresh(_)));
+    assert_eq!(
+        f.store
+            .rotate(&family.fam, 2, GRACE, &theft(NOW + 6))
+            .await
+            .unwrap(),
+        Rotated::Unknown
+    );
+    assert_eq!(
+        f.store
+            .rotate(&family.fam, i64::MAX, GRACE, &theft(NOW + 6))
+            .await
+            .unwrap(),
+        Rotated::Unknown
+    );
+    assert_eq!(
+        f.store.rotate("none", 0, GRACE, &theft(NOW + 6)).await.unwrap(),
+        Rotated::Unknown
+    );
+    assert!(matches!(
+        f.store
+            .rotate(&family.fam, 1, GRACE, &theft(NOW + 6))
+            .await
+            .unwrap(),
+        Rotated::Fresh(_)
+    ));
     // Its successor is spent now, so the first token is no retry any more, however early.
-    assert!(matches!(f.store.rotate(&family.fam, 0, GRACE, &theft(NOW + 6)).await.unwrap(), Rotated::Reused(_)));
+    assert!(matches!(
+        f.store
+            .rotate(&family.fam, 0, GRACE, &theft(NOW + 6))
+            .await
+            .unwrap(),
+        Rotated::Reused(_)
+    ));
 }
 
 async fn rt_09_rotation_never_moves_the_absolute_end(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
-    let short = NewLogin { idle_ms: 100, absolute_ms: 450, ..new_login(&alice) };
+    let short = NewLogin {
+        idle_ms: 100,
+        absolute_ms: 450,
+        ..new_login(&alice)
+    };
     let family = f.store.begin_session(&short, NOW).await.unwrap().unwrap();
     for (n, at) in [50, 140, 230, 320, 410].into_iter().enumerate() {
         let n = i64::try_from(n).unwrap();
         let rotated = f.store.rotate(&family.fam, n, 0, &theft(NOW + at)).await.unwrap();
-        let Rotated::Fresh(next) = rotated else { panic!("{at}: {rotated:?}") };
+        let Rotated::Fresh(next) = rotated else {
+            panic!("{at}: {rotated:?}")
+        };
         assert_eq!(next.absolute_expires_at, NOW + 450);
         assert_eq!(next.idle_expires_at, NOW + (at + 100).min(450));
     }
-    assert_eq!(f.store.rotate(&family.fam, 5, 0, &theft(NOW + 450)).await.unwrap(), Rotated::Expired);
+    assert_eq!(
+        f.store
+            .rotate(&family.fam, 5, 0, &theft(NOW + 450))
+            .await
+            .unwrap(),
+        Rotated::Expired
+    );
     let idle = f.store.begin_session(&short, NOW).await.unwrap().unwrap();
-    assert_eq!(f.store.rotate(&idle.fam, 0, 0, &theft(NOW + 100)).await.unwrap(), Rotated::Expired);
+    assert_eq!(
+        f.store.rotate(&idle.fam, 0, 0, &theft(NOW + 100)).await.unwrap(),
+        Rotated::Expired
+    );
 }
 
 async fn the_clock_steps_back_and_nothing_else_does(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let family = login(&f.store, &alice).await;
-    f.store.rotate(&family.fam, 0, GRACE, &theft(NOW + 60_000)).await.unwrap();
-    let Rotated::Fresh(next) = f.store.rotate(&family.fam, 1, GRACE, &theft(NOW - 60_000)).await.unwrap() else {
+    f.store
+        .rotate(&family.fam, 0, GRACE, &theft(NOW + 60_000))
+        .await
+        .unwrap();
+    let Rotated::Fresh(next) = f
+        .store
+        .rotate(&family.fam, 1, GRACE, &theft(NOW - 60_000))
+        .await
+        .unwrap()
+    else {
         panic!("the live token")
     };
     assert_eq!(next.issued_at, NOW + 60_000);
     assert_eq!(next.idle_expires_at, NOW + 60_000 + family.idle_ms);
-    let retry = f.store.rotate(&family.fam, 1, GRACE, &theft(NOW - 60_000)).await.unwrap();
-    assert_eq!(retry, Rotated::Same(next), "no time has passed as far as anyone can tell");
+    let retry = f
+        .store
+        .rotate(&family.fam, 1, GRACE, &theft(NOW - 60_000))
+        .await
+        .unwrap();
+    assert_eq!(
+        retry,
+        Rotated::Same(next),
+        "no time has passed as far as anyone can tell"
+    );
 }
 
 async fn random_histories_agree_with_the_judgement(f: &Fixture) {
@@ -96,7 +191,11 @@ async fn random_histories_agree_with_the_judgement(f: &Fixture) {
     let mut seen = std::collections::HashSet::new();
     for _ in 0..60 {
         let grace = [0, 40][dice.below(2)];
-        let short = NewLogin { idle_ms: 200, absolute_ms: 700, ..new_login(&alice) };
+        let short = NewLogin {
+            idle_ms: 200,
+            absolute_ms: 700,
+            ..new_login(&alice)
+        };
         let mut row = f.store.begin_session(&short, NOW).await.unwrap().unwrap();
         let mut now = NOW;
         for _ in 0..14 {
@@ -106,7 +205,10 @@ async fn random_histories_agree_with_the_judgement(f: &Fixture) {
             seen.insert(verdict);
             let rotated = f.store.rotate(&row.fam, n, grace, &theft(now)).await.unwrap();
             let expected = expected(&row, verdict, now);
-            assert_eq!(rotated, expected, "token {n} at {now} with grace {grace} of {row:?}");
+            assert_eq!(
+                rotated, expected,
+                "token {n} at {now} with grace {grace} of {row:?}"
+            );
             let stored = f.store.family(&row.fam).await.unwrap().unwrap().family;
             if let Rotated::Fresh(family) | Rotated::Reused(family) = rotated {
                 row = family;
@@ -122,7 +224,9 @@ fn expected(row: &Family, verdict: Verdict, now: i64) -> Rotated {
         Verdict::Rotate => Rotated::Fresh(Family {
             generation: row.generation + 1,
             issued_at: row.issued_at.max(now),
-            idle_expires_at: row.idle_expires_at.max((now + row.idle_ms).min(row.absolute_expires_at)),
+            idle_expires_at: row
+                .idle_expires_at
+                .max((now + row.idle_ms).min(row.absolute_expires_at)),
             ..row.clone()
         }),
         Verdict::Retry => Rotated::Same(row.clone()),
@@ -145,23 +249,39 @@ async fn sixty_four(f: &Fixture, grace: i64) -> (Family, Vec<Rotated>) {
         tokio::spawn(async move { store.rotate(&fam, 0, grace, &theft(NOW + 1)).await.unwrap() })
     });
     let answers = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
-    (f.store.family(&family.fam).await.unwrap().unwrap().family, answers)
+    (
+        f.store.family(&family.fam).await.unwrap().unwrap().family,
+        answers,
+    )
 }
 
 async fn rt_02_sixty_four_at_once_get_the_same_successor(f: &Fixture) {
     let (family, answers) = sixty_four(f, GRACE).await;
     assert_eq!((family.generation, family.revoked_at), (1, None));
-    let fresh = answers.iter().filter(|answer| **answer == Rotated::Fresh(family.clone())).count();
-    let same = answers.iter().filter(|answer| **answer == Rotated::Same(family.clone())).count();
+    let fresh = answers
+        .iter()
+        .filter(|answer| **answer == Rotated::Fresh(family.clone()))
+        .count();
+    let same = answers
+        .iter()
+        .filter(|answer| **answer == Rotated::Same(family.clone()))
+        .count();
     assert_eq!((fresh, same), (1, 63));
 }
 
 async fn rt_01_of_sixty_four_at_once_without_grace_one_wins_and_the_family_dies(f: &Fixture) {
     let (family, answers) = sixty_four(f, 0).await;
-    assert_eq!((family.generation, family.revoked_reason), (1, Some(Reason::Reuse)));
+    assert_eq!(
+        (family.generation, family.revoked_reason),
+        (1, Some(Reason::Reuse))
+    );
     let count = |wanted: fn(&Rotated) -> bool| answers.iter().filter(|answer| wanted(answer)).count();
     assert_eq!(count(|answer| matches!(answer, Rotated::Fresh(_))), 1);
-    assert_eq!(count(|answer| matches!(answer, Rotated::Reused(_))), 1, "the theft is on record once");
+    assert_eq!(
+        count(|answer| matches!(answer, Rotated::Reused(_))),
+        1,
+        "the theft is on record once"
+    );
     assert_eq!(count(|answer| *answer == Rotated::Revoked), 62);
     assert_eq!(f.store.revocations_since(0, 9).await.unwrap().len(), 1);
 }

@@ -14,44 +14,93 @@ on_every_engine!(
 );
 
 fn facts(family: &carnet_store::Family) -> TokenFacts {
-    TokenFacts { sid: Some(family.sid.clone()), ..TokenFacts::default() }
+    TokenFacts {
+        sid: Some(family.sid.clone()),
+        ..TokenFacts::default()
+    }
 }
 
 async fn rt_08_an_ended_session_takes_its_family_and_its_tokens(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let (family, other) = (login(&f.store, &alice).await, login(&f.store, &alice).await);
     let out = cut(NOW + 1, Reason::Logout);
-    let end = || f.store.end_session(&family.sid, Strength::DenyList, Some("jti-1"), &out);
+    let end = || {
+        f.store
+            .end_session(&family.sid, Strength::DenyList, Some("jti-1"), &out)
+    };
     assert!(end().await.unwrap());
     let clock = f.store.revocation_clock().await.unwrap();
     assert!(!end().await.unwrap(), "it ended before");
-    assert_eq!(f.store.revocation_clock().await.unwrap(), clock, "a repeated logout writes nothing");
+    assert_eq!(
+        f.store.revocation_clock().await.unwrap(),
+        clock,
+        "a repeated logout writes nothing"
+    );
 
     let entries = f.store.revocations_since(0, 100).await.unwrap();
-    let written: Vec<_> = entries.iter().map(|entry| (entry.kind, entry.value.as_str())).collect();
+    let written: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.kind, entry.value.as_str()))
+        .collect();
     assert_eq!(
         written,
-        [(RevocationKind::Sid, &*family.sid), (RevocationKind::Fam, &*family.fam), (RevocationKind::Jti, "jti-1")]
+        [
+            (RevocationKind::Sid, &*family.sid),
+            (RevocationKind::Fam, &*family.fam),
+            (RevocationKind::Jti, "jti-1")
+        ]
     );
     assert!(f.store.is_revoked(&facts(&family)).await.unwrap());
     assert!(!f.store.is_revoked(&facts(&other)).await.unwrap());
-    let late = f.store.rotate(&family.fam, 0, 10_000, &theft(NOW + 2)).await.unwrap();
+    let late = f
+        .store
+        .rotate(&family.fam, 0, 10_000, &theft(NOW + 2))
+        .await
+        .unwrap();
     assert_eq!(late, Rotated::Revoked);
-    assert_eq!(f.store.session(&family.sid).await.unwrap().unwrap().ended_at, Some(NOW + 1));
-    assert!(!f.store.end_session("nothing", Strength::DenyList, None, &out).await.unwrap());
+    assert_eq!(
+        f.store.session(&family.sid).await.unwrap().unwrap().ended_at,
+        Some(NOW + 1)
+    );
+    assert!(
+        !f.store
+            .end_session("nothing", Strength::DenyList, None, &out)
+            .await
+            .unwrap()
+    );
     let revokes = f.store.list_audit(100).await.unwrap();
-    assert_eq!(revokes.iter().filter(|row| row.event.action == AuditAction::Revoke).count(), 1);
+    assert_eq!(
+        revokes
+            .iter()
+            .filter(|row| row.event.action == AuditAction::Revoke)
+            .count(),
+        1
+    );
 }
 
 async fn the_weak_logout_leaves_the_access_token_and_can_be_made_strong_later(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let family = login(&f.store, &alice).await;
     let out = cut(NOW + 1, Reason::Logout);
-    assert!(f.store.end_session(&family.sid, Strength::RefreshOnly, Some("j"), &out).await.unwrap());
+    assert!(
+        f.store
+            .end_session(&family.sid, Strength::RefreshOnly, Some("j"), &out)
+            .await
+            .unwrap()
+    );
     assert!(!f.store.is_revoked(&facts(&family)).await.unwrap());
-    let late = f.store.rotate(&family.fam, 0, 10_000, &theft(NOW + 2)).await.unwrap();
+    let late = f
+        .store
+        .rotate(&family.fam, 0, 10_000, &theft(NOW + 2))
+        .await
+        .unwrap();
     assert_eq!(late, Rotated::Revoked);
-    assert!(!f.store.end_session(&family.sid, Strength::DenyList, None, &out).await.unwrap());
+    assert!(
+        !f.store
+            .end_session(&family.sid, Strength::DenyList, None, &out)
+            .await
+            .unwrap()
+    );
     assert!(f.store.is_revoked(&facts(&family)).await.unwrap());
 }
 
@@ -63,15 +112,26 @@ async fn ending_all_sessions_but_one_names_each(f: &Fixture) {
     }
     let out = cut(NOW + 1, Reason::Logout);
     let except = families[2].sid.clone();
-    let ended = f.store.end_sessions_of(alice.id, Strength::DenyList, Some(&except), &out).await.unwrap();
+    let ended = f
+        .store
+        .end_sessions_of(alice.id, Strength::DenyList, Some(&except), &out)
+        .await
+        .unwrap();
     assert_eq!(ended, 3);
     for (n, family) in families.iter().enumerate() {
         assert_eq!(f.store.is_revoked(&facts(family)).await.unwrap(), n != 2);
     }
     let left = f.store.sessions_of(alice.id).await.unwrap();
-    assert_eq!(left.iter().map(|session| &session.sid).collect::<Vec<_>>(), [&except]);
+    assert_eq!(
+        left.iter().map(|session| &session.sid).collect::<Vec<_>>(),
+        [&except]
+    );
     let kinds = f.store.revocations_since(0, 100).await.unwrap();
-    assert!(kinds.iter().all(|entry| matches!(entry.kind, RevocationKind::Sid | RevocationKind::Fam)));
+    assert!(
+        kinds
+            .iter()
+            .all(|entry| matches!(entry.kind, RevocationKind::Sid | RevocationKind::Fam))
+    );
 }
 
 async fn a_session_is_last_seen_when_it_was_last_refreshed(f: &Fixture) {
@@ -79,7 +139,13 @@ async fn a_session_is_last_seen_when_it_was_last_refreshed(f: &Fixture) {
     let family = login(&f.store, &alice).await;
     f.store.rotate(&family.fam, 0, 0, &theft(NOW + 77)).await.unwrap();
     let session = f.store.sessions_of(alice.id).await.unwrap().remove(0);
-    assert_eq!((session.created_at, session.auth_time, session.last_seen_at), (NOW, NOW, NOW + 77));
-    assert_eq!((session.address.as_str(), session.user_agent.as_str()), ("192.0.2.7", "a browser"));
+    assert_eq!(
+        (session.created_at, session.auth_time, session.last_seen_at),
+        (NOW, NOW, NOW + 77)
+    );
+    assert_eq!(
+        (session.address.as_str(), session.user_agent.as_str()),
+        ("192.0.2.7", "a browser")
+    );
     assert_eq!(f.store.session(&session.sid).await.unwrap().unwrap(), session);
 }

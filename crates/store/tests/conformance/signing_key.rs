@@ -20,11 +20,21 @@ fn audit(action: AuditAction) -> NewAudit {
 }
 
 async fn add(f: &Fixture, kid: &str, state: KeyState) -> Result<(), StoreError> {
-    f.store.add_signing_key(&key(kid, state), NOW, &audit(AuditAction::KeyCreate)).await
+    // Handles sort by time: a staged key is younger than the active one.
+    let at = if state == KeyState::Staged { NOW + 1 } else { NOW };
+    f.store
+        .add_signing_key(&key(kid, state), at, &audit(AuditAction::KeyCreate))
+        .await
 }
 
 async fn states(f: &Fixture) -> Vec<(String, KeyState)> {
-    f.store.signing_keys().await.unwrap().into_iter().map(|row| (row.kid, row.state)).collect()
+    f.store
+        .signing_keys()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| (row.kid, row.state))
+        .collect()
 }
 
 async fn a_key_lives_through_its_states_and_leaves_nothing_that_signs(f: &Fixture) {
@@ -37,9 +47,15 @@ async fn a_key_lives_through_its_states_and_leaves_nothing_that_signs(f: &Fixtur
     assert!(moved().await);
     add(f, "two", KeyState::Staged).await.unwrap();
     assert!(moved().await);
-    assert_eq!(f.store.signing_keys().await.unwrap()[1], key("two", KeyState::Staged));
+    assert_eq!(
+        f.store.signing_keys().await.unwrap()[1],
+        key("two", KeyState::Staged)
+    );
 
-    let promoted = f.store.promote_key("two", NOW + 900, NOW + 5, &audit(AuditAction::KeyPromote)).await;
+    let promoted = f
+        .store
+        .promote_key("two", NOW + 900, NOW + 5, &audit(AuditAction::KeyPromote))
+        .await;
     assert!(promoted.unwrap() && moved().await);
     let rows = f.store.signing_keys().await.unwrap();
     let one = SigningKeyRow {
@@ -48,29 +64,56 @@ async fn a_key_lives_through_its_states_and_leaves_nothing_that_signs(f: &Fixtur
         removes_at: Some(NOW + 900),
         ..key("one", KeyState::Active)
     };
-    let two = SigningKeyRow { state: KeyState::Active, activated_at: Some(NOW + 5), ..key("two", KeyState::Staged) };
+    let two = SigningKeyRow {
+        state: KeyState::Active,
+        activated_at: Some(NOW + 5),
+        ..key("two", KeyState::Staged)
+    };
     assert_eq!(rows, [one.clone(), two]);
 
-    assert!(!f.store.remove_key("two", NOW, &audit(AuditAction::KeyRemove)).await.unwrap(), "it signs");
+    assert!(
+        !f.store
+            .remove_key("two", NOW, &audit(AuditAction::KeyRemove))
+            .await
+            .unwrap(),
+        "it signs"
+    );
     assert!(!moved().await);
-    assert!(f.store.remove_key("one", NOW + 901, &audit(AuditAction::KeyRemove)).await.unwrap());
+    assert!(
+        f.store
+            .remove_key("one", NOW + 901, &audit(AuditAction::KeyRemove))
+            .await
+            .unwrap()
+    );
     assert!(moved().await);
     let gone = f.store.signing_keys().await.unwrap().remove(0);
-    let removed =
-        SigningKeyRow { state: KeyState::Removed, removed_at: Some(NOW + 901), sealed: None, ..one };
+    let removed = SigningKeyRow {
+        state: KeyState::Removed,
+        removed_at: Some(NOW + 901),
+        sealed: None,
+        ..one
+    };
     assert_eq!(gone, removed);
     assert_eq!(f.store.list_audit(9).await.unwrap().len(), 4);
 }
 
 async fn jk_07_of_nodes_that_stage_at_once_one_is_elected(f: &Fixture) {
     for (state, code) in [(KeyState::Active, "key_active"), (KeyState::Staged, "key_staged")] {
-        let outcomes = join_all((0..20).map(|n| async move { add(f, &format!("{state:?}{n}"), state).await })).await;
+        let outcomes =
+            join_all((0..20).map(|n| async move { add(f, &format!("{state:?}{n}"), state).await })).await;
         assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
-        let lost = |outcome: &&Result<_, _>| matches!(outcome, Err(StoreError::Conflict(why)) if *why == code);
+        let lost =
+            |outcome: &&Result<_, _>| matches!(outcome, Err(StoreError::Conflict(why)) if *why == code);
         assert_eq!(outcomes.iter().filter(lost).count(), 19);
     }
-    let other = SigningKeyRow { algorithm: "RS256".to_owned(), ..key("rsa", KeyState::Active) };
-    f.store.add_signing_key(&other, NOW, &audit(AuditAction::KeyCreate)).await.unwrap();
+    let other = SigningKeyRow {
+        algorithm: "RS256".to_owned(),
+        ..key("rsa", KeyState::Active)
+    };
+    f.store
+        .add_signing_key(&other, NOW, &audit(AuditAction::KeyCreate))
+        .await
+        .unwrap();
     assert_eq!(f.store.signing_keys().await.unwrap().len(), 3);
 }
 
@@ -78,33 +121,71 @@ async fn jk_07_of_nodes_that_promote_at_once_one_does_it(f: &Fixture) {
     add(f, "old", KeyState::Active).await.unwrap();
     add(f, "new", KeyState::Staged).await.unwrap();
     let outcomes = join_all((0..20).map(|_| async {
-        f.store.promote_key("new", NOW + 9, NOW, &audit(AuditAction::KeyPromote)).await.unwrap()
+        f.store
+            .promote_key("new", NOW + 9, NOW, &audit(AuditAction::KeyPromote))
+            .await
+            .unwrap()
     }))
     .await;
     assert_eq!(outcomes.iter().filter(|won| **won).count(), 1);
     assert_eq!(
         states(f).await,
-        [("old".to_owned(), KeyState::Retiring), ("new".to_owned(), KeyState::Active)]
+        [
+            ("old".to_owned(), KeyState::Retiring),
+            ("new".to_owned(), KeyState::Active)
+        ]
     );
-    assert!(!f.store.promote_key("none", NOW, NOW, &audit(AuditAction::KeyPromote)).await.unwrap());
+    assert!(
+        !f.store
+            .promote_key("none", NOW, NOW, &audit(AuditAction::KeyPromote))
+            .await
+            .unwrap()
+    );
 }
 
 async fn a_kid_never_comes_back(f: &Fixture) {
     add(f, "one", KeyState::Active).await.unwrap();
-    assert!(f.store.revoke_key("one", &cut(NOW, Reason::Revoked)).await.unwrap());
-    assert!(matches!(add(f, "one", KeyState::Active).await, Err(StoreError::Conflict("key_known"))));
+    assert!(
+        f.store
+            .revoke_key("one", &cut(NOW, Reason::Revoked))
+            .await
+            .unwrap()
+    );
+    assert!(matches!(
+        add(f, "one", KeyState::Active).await,
+        Err(StoreError::Conflict("key_known"))
+    ));
     add(f, "two", KeyState::Active).await.unwrap();
 }
 
 async fn a_revoked_key_is_gone_at_once(f: &Fixture) {
     add(f, "one", KeyState::Active).await.unwrap();
     let epoch = f.store.settings_epoch().await.unwrap();
-    assert!(f.store.revoke_key("one", &cut(NOW + 3, Reason::Revoked)).await.unwrap());
-    assert!(!f.store.revoke_key("one", &cut(NOW + 3, Reason::Revoked)).await.unwrap());
+    assert!(
+        f.store
+            .revoke_key("one", &cut(NOW + 3, Reason::Revoked))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !f.store
+            .revoke_key("one", &cut(NOW + 3, Reason::Revoked))
+            .await
+            .unwrap()
+    );
     let row = f.store.signing_keys().await.unwrap().remove(0);
-    assert_eq!((row.state, row.sealed, row.reason.as_deref()), (KeyState::Removed, None, Some("revoked")));
+    assert_eq!(
+        (row.state, row.sealed, row.reason.as_deref()),
+        (KeyState::Removed, None, Some("revoked"))
+    );
     assert_eq!(f.store.settings_epoch().await.unwrap(), epoch + 1);
-    let token = TokenFacts { kid: Some("one".to_owned()), ..TokenFacts::default() };
+    let token = TokenFacts {
+        kid: Some("one".to_owned()),
+        ..TokenFacts::default()
+    };
     assert!(f.store.is_revoked(&token).await.unwrap());
-    assert_eq!(f.store.revocations_since(0, 9).await.unwrap()[0].kind, RevocationKind::Kid);
+    assert_eq!(
+        f.store.revocations_since(0, 9).await.unwrap()[0].kind,
+        RevocationKind::Kid
+    );
 }

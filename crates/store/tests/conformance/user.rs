@@ -4,7 +4,7 @@ use carnet_store::{KeyState, Reason, StoreError, TokenFacts, UserState};
 use futures_util::future::join_all;
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{NOW, cut, login, new_user, user};
+use crate::support::sample::{NOW, cut, login, new_login, new_user, user};
 
 on_every_engine!(
     a_user_is_found_by_address_and_by_sub,
@@ -12,6 +12,7 @@ on_every_engine!(
     a_user_of_a_taken_address_leaves_nothing_behind,
     users_are_listed_in_the_order_they_were_made,
     rt_08_disabling_a_user_takes_everything_down_at_once,
+    disabling_reaches_every_token_made_until_then_and_nobody_else,
     an_enabled_user_begins_anew,
     a_deleted_user_is_a_tombstone,
     handles_and_names_tell_nothing,
@@ -22,15 +23,25 @@ async fn a_user_is_found_by_address_and_by_sub(f: &Fixture) {
     let record = f.store.find_login("alice@example.com").await.unwrap().unwrap();
     assert_eq!(record.user, made);
     assert_eq!(record.user.email, "Alice@Example.com", "the spelling is kept");
-    assert_eq!((record.password_hash.as_deref(), record.password_changed_at), (Some("$hash$1"), Some(NOW)));
+    assert_eq!(
+        (record.password_hash.as_deref(), record.password_changed_at),
+        (Some("$hash$1"), Some(NOW))
+    );
     assert_eq!(f.store.user_by_sub(&made.sub).await.unwrap().unwrap(), made);
     assert!(f.store.find_login("Alice@Example.com").await.unwrap().is_none());
     assert!(f.store.user_by_sub("nobody").await.unwrap().is_none());
 
-    let bare = carnet_store::NewUser { password_hash: None, name: None, ..new_user("b@example.com") };
+    let bare = carnet_store::NewUser {
+        password_hash: None,
+        name: None,
+        ..new_user("b@example.com")
+    };
     f.store.create_user(&bare, NOW).await.unwrap();
     let record = f.store.find_login("b@example.com").await.unwrap().unwrap();
-    assert_eq!((record.password_hash, record.password_changed_at, record.user.name), (None, None, None));
+    assert_eq!(
+        (record.password_hash, record.password_changed_at, record.user.name),
+        (None, None, None)
+    );
 }
 
 async fn rc_06_one_address_belongs_to_one_user(f: &Fixture) {
@@ -48,12 +59,18 @@ async fn rc_06_one_address_belongs_to_one_user(f: &Fixture) {
 
 async fn a_user_of_a_taken_address_leaves_nothing_behind(f: &Fixture) {
     user(&f.store, "a@x.example").await;
-    let unknown_role = carnet_store::NewUser { roles: vec!["none".to_owned()], ..new_user("b@x.example") };
+    let unknown_role = carnet_store::NewUser {
+        roles: vec!["none".to_owned()],
+        ..new_user("b@x.example")
+    };
     let refused = f.store.create_user(&unknown_role, NOW).await;
     assert!(matches!(refused, Err(StoreError::Conflict("role_unknown"))));
     assert!(f.store.find_login("b@x.example").await.unwrap().is_none());
     let sub = f.store.list_users(None, 9).await.unwrap().remove(0).sub;
-    let same_sub = carnet_store::NewUser { sub, ..new_user("c@x.example") };
+    let same_sub = carnet_store::NewUser {
+        sub,
+        ..new_user("c@x.example")
+    };
     let refused = f.store.create_user(&same_sub, NOW).await;
     assert!(matches!(refused, Err(StoreError::Conflict("sub_taken"))));
     assert_eq!(f.store.list_users(None, 9).await.unwrap().len(), 1);
@@ -61,7 +78,10 @@ async fn a_user_of_a_taken_address_leaves_nothing_behind(f: &Fixture) {
 
 async fn users_are_listed_in_the_order_they_were_made(f: &Fixture) {
     for n in 0..7 {
-        f.store.create_user(&new_user(&format!("{}@x.example", 9 - n)), NOW + n).await.unwrap();
+        f.store
+            .create_user(&new_user(&format!("{}@x.example", 9 - n)), NOW + n)
+            .await
+            .unwrap();
     }
     let first = f.store.list_users(None, 4).await.unwrap();
     let rest = f.store.list_users(Some(&first[3].sub), 100).await.unwrap();
@@ -72,61 +92,138 @@ async fn users_are_listed_in_the_order_they_were_made(f: &Fixture) {
 }
 
 async fn rt_08_disabling_a_user_takes_everything_down_at_once(f: &Fixture) {
-    let (alice, bob) = (user(&f.store, "a@x.example").await, user(&f.store, "b@x.example").await);
+    let alice = user(&f.store, "a@x.example").await;
     let (first, second) = (login(&f.store, &alice).await, login(&f.store, &alice).await);
-    let other = login(&f.store, &bob).await;
     let cut = cut(NOW + 5_500, Reason::UserDisabled);
-    assert!(f.store.set_user_state(&alice.sub, UserState::Disabled, &cut).await.unwrap());
+    assert!(
+        f.store
+            .set_user_state(&alice.sub, UserState::Disabled, &cut)
+            .await
+            .unwrap()
+    );
 
     assert!(f.store.sessions_of(alice.id).await.unwrap().is_empty());
     for family in [&first, &second] {
         let record = f.store.family(&family.fam).await.unwrap().unwrap();
         assert_eq!(record.family.revoked_reason, Some(Reason::UserDisabled));
         assert_eq!(record.user.state, UserState::Disabled);
-        let token = TokenFacts { fam: Some(family.fam.clone()), iat: i64::MAX, ..TokenFacts::default() };
+        let token = TokenFacts {
+            fam: Some(family.fam.clone()),
+            iat: i64::MAX,
+            ..TokenFacts::default()
+        };
         assert!(f.store.is_revoked(&token).await.unwrap());
     }
-    let of = |sub: &str, iat| TokenFacts { sub: sub.to_owned(), iat, ..TokenFacts::default() };
+    let begun = f.store.begin_session(&new_login(&alice), NOW).await.unwrap();
+    assert!(begun.is_none(), "a disabled user begins no session");
+    let nobody = f.store.set_user_state("nobody", UserState::Disabled, &cut).await;
+    assert!(!nobody.unwrap());
+}
+
+async fn disabling_reaches_every_token_made_until_then_and_nobody_else(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let bob = user(&f.store, "b@x.example").await;
+    let other = login(&f.store, &bob).await;
+    let cut = cut(NOW + 5_500, Reason::UserDisabled);
+    f.store
+        .set_user_state(&alice.sub, UserState::Disabled, &cut)
+        .await
+        .unwrap();
+    let of = |sub: &str, iat| TokenFacts {
+        sub: sub.to_owned(),
+        iat,
+        ..TokenFacts::default()
+    };
     let second_of_the_cut = (NOW + 5_500) / 1_000;
-    assert!(f.store.is_revoked(&of(&alice.sub, second_of_the_cut)).await.unwrap());
-    assert!(!f.store.is_revoked(&of(&alice.sub, second_of_the_cut + 1)).await.unwrap());
-    assert!(!f.store.is_revoked(&of(&bob.sub, 0)).await.unwrap());
-    assert!(f.store.family(&other.fam).await.unwrap().unwrap().family.revoked_at.is_none());
     assert!(
-        f.store.begin_session(&crate::support::sample::new_login(&alice), NOW).await.unwrap().is_none(),
-        "a disabled user begins no session"
+        f.store
+            .is_revoked(&of(&alice.sub, second_of_the_cut))
+            .await
+            .unwrap()
     );
-    assert!(!f.store.set_user_state("nobody", UserState::Disabled, &cut).await.unwrap());
+    assert!(
+        !f.store
+            .is_revoked(&of(&alice.sub, second_of_the_cut + 1))
+            .await
+            .unwrap()
+    );
+    assert!(!f.store.is_revoked(&of(&bob.sub, 0)).await.unwrap());
+    assert!(
+        f.store
+            .family(&other.fam)
+            .await
+            .unwrap()
+            .unwrap()
+            .family
+            .revoked_at
+            .is_none()
+    );
 }
 
 async fn an_enabled_user_begins_anew(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let old = login(&f.store, &alice).await;
     let sub = alice.sub.as_str();
-    f.store.set_user_state(sub, UserState::Disabled, &cut(NOW, Reason::UserDisabled)).await.unwrap();
+    f.store
+        .set_user_state(sub, UserState::Disabled, &cut(NOW, Reason::UserDisabled))
+        .await
+        .unwrap();
     let clock = f.store.revocation_clock().await.unwrap();
-    f.store.set_user_state(sub, UserState::Active, &cut(NOW, Reason::Revoked)).await.unwrap();
-    assert_eq!(f.store.revocation_clock().await.unwrap(), clock, "enabling takes nothing back");
+    f.store
+        .set_user_state(sub, UserState::Active, &cut(NOW, Reason::Revoked))
+        .await
+        .unwrap();
+    assert_eq!(
+        f.store.revocation_clock().await.unwrap(),
+        clock,
+        "enabling takes nothing back"
+    );
     login(&f.store, &alice).await;
-    assert!(f.store.family(&old.fam).await.unwrap().unwrap().family.revoked_at.is_some());
+    assert!(
+        f.store
+            .family(&old.fam)
+            .await
+            .unwrap()
+            .unwrap()
+            .family
+            .revoked_at
+            .is_some()
+    );
 }
 
 async fn a_deleted_user_is_a_tombstone(f: &Fixture) {
     f.store.add_role("editor", "", NOW).await.unwrap();
-    let new = carnet_store::NewUser { roles: vec!["editor".to_owned()], ..new_user("a@x.example") };
+    let new = carnet_store::NewUser {
+        roles: vec!["editor".to_owned()],
+        ..new_user("a@x.example")
+    };
     let alice = f.store.create_user(&new, NOW).await.unwrap();
     let cut = cut(NOW + 1, Reason::UserDeleted);
-    assert!(f.store.set_user_state(&alice.sub, UserState::Deleted, &cut).await.unwrap());
+    assert!(
+        f.store
+            .set_user_state(&alice.sub, UserState::Deleted, &cut)
+            .await
+            .unwrap()
+    );
     let gone = f.store.user_by_sub(&alice.sub).await.unwrap().unwrap();
-    assert_eq!((gone.state, gone.email.as_str(), gone.name), (UserState::Deleted, "", None));
+    assert_eq!(
+        (gone.state, gone.email.as_str(), gone.name),
+        (UserState::Deleted, "", None)
+    );
     assert!(f.store.find_login("a@x.example").await.unwrap().is_none());
     assert!(f.store.roles_of(alice.id).await.unwrap().is_empty());
     let back = f.store.set_user_state(&alice.sub, UserState::Active, &cut).await;
     assert!(matches!(back, Err(StoreError::Conflict("user_deleted"))));
     let again = user(&f.store, "a@x.example").await;
     assert_ne!(again.sub, alice.sub);
-    let same_sub = carnet_store::NewUser { sub: alice.sub, ..new_user("b@x.example") };
-    assert!(f.store.create_user(&same_sub, NOW).await.is_err(), "a sub never comes back");
+    let same_sub = carnet_store::NewUser {
+        sub: alice.sub,
+        ..new_user("b@x.example")
+    };
+    assert!(
+        f.store.create_user(&same_sub, NOW).await.is_err(),
+        "a sub never comes back"
+    );
 }
 
 async fn handles_and_names_tell_nothing(f: &Fixture) {

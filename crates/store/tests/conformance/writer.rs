@@ -3,8 +3,8 @@
 use carnet_store::{Engine, Store, StoreConfig, StoreError};
 use futures_util::future::join_all;
 
-use crate::support::engine::{Fixture, Kind, behind_the_back, on_shared_engines, postgres_client};
-use crate::support::sample::{NOW, login, new_user, theft, user};
+use crate::support::engine::{Fixture, Kind, on_shared_engines, postgres_client};
+use crate::support::sample::{NOW, new_user, user};
 
 on_shared_engines!(
     what_was_answered_is_seen_by_another_process,
@@ -15,7 +15,11 @@ on_shared_engines!(
 async fn what_was_answered_is_seen_by_another_process(f: &Fixture) {
     let other = Store::open(&f.config).await.unwrap();
     for n in 0..50 {
-        let made = f.store.create_user(&new_user(&format!("{n}@x.example")), NOW).await.unwrap();
+        let made = f
+            .store
+            .create_user(&new_user(&format!("{n}@x.example")), NOW)
+            .await
+            .unwrap();
         assert!(other.user_by_sub(&made.sub).await.unwrap().is_some());
     }
     other.close().await;
@@ -25,7 +29,11 @@ async fn another_process_may_write_too(f: &Fixture) {
     let other = Store::open(&f.config).await.unwrap();
     let epoch = f.store.settings_epoch().await.unwrap();
     let tasks = (0..40).map(|n| {
-        let store = if n % 2 == 0 { f.store.clone() } else { other.clone() };
+        let store = if n % 2 == 0 {
+            f.store.clone()
+        } else {
+            other.clone()
+        };
         tokio::spawn(async move { store.bump_settings_epoch().await.unwrap() })
     });
     join_all(tasks).await.into_iter().for_each(Result::unwrap);
@@ -37,7 +45,11 @@ async fn a_failing_write_does_not_hurt_its_neighbours(f: &Fixture) {
     user(&f.store, "taken@x.example").await;
     let tasks = (0..200).map(|n| {
         let store = f.store.clone();
-        let email = if n % 3 == 0 { "taken@x.example".to_owned() } else { format!("{n}@x.example") };
+        let email = if n % 3 == 0 {
+            "taken@x.example".to_owned()
+        } else {
+            format!("{n}@x.example")
+        };
         tokio::spawn(async move { (n, store.create_user(&new_user(&email), NOW).await) })
     });
     for task in join_all(tasks).await {
@@ -50,8 +62,15 @@ async fn a_failing_write_does_not_hurt_its_neighbours(f: &Fixture) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_is_said_at_once() {
     let fixture = Fixture::open(Kind::File).await;
-    let small = Store::open(&StoreConfig { write_queue: 4, ..fixture.config.clone() }).await.unwrap();
-    let Engine::Sqlite { path } = &fixture.config.engine else { panic!("a file") };
+    let small = Store::open(&StoreConfig {
+        write_queue: 4,
+        ..fixture.config.clone()
+    })
+    .await
+    .unwrap();
+    let Engine::Sqlite { path } = &fixture.config.engine else {
+        panic!("a file")
+    };
     // Another process holds the write lock for a while.
     let holder = rusqlite::Connection::open(path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -74,7 +93,10 @@ async fn a_full_queue_is_said_at_once() {
         }
     }
     assert_eq!(done, 40 - refused);
-    assert_eq!(small.settings_epoch().await.unwrap(), 1 + i64::try_from(done).unwrap());
+    assert_eq!(
+        small.settings_epoch().await.unwrap(),
+        1 + i64::try_from(done).unwrap()
+    );
     small.close().await;
     fixture.finish().await;
 }
@@ -82,7 +104,9 @@ async fn a_full_queue_is_said_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_write_ahead_log_is_brought_home_and_the_file_is_private() {
     let fixture = Fixture::open(Kind::File).await;
-    let Engine::Sqlite { path } = &fixture.config.engine else { panic!("a file") };
+    let Engine::Sqlite { path } = &fixture.config.engine else {
+        panic!("a file")
+    };
     user(&fixture.store, "a@x.example").await;
     let log = path.with_extension("db-wal");
     assert!(log.metadata().unwrap().len() > 0);
@@ -100,48 +124,63 @@ async fn the_write_ahead_log_is_brought_home_and_the_file_is_private() {
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_a_lost_connection_is_replaced_and_the_write_is_done_once() {
     let fixture = Fixture::open(Kind::Postgres).await;
-    let Engine::Postgres { url, .. } = &fixture.config.engine else { panic!("PostgreSQL") };
-    fixture.store.bump_settings_epoch().await.unwrap();
-    for _ in 0..3 {
-        let killer = postgres_client(url).await;
-        let mine = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                    WHERE application_name = 'carnet' AND pid <> pg_backend_pid() AND pid IN
-                      (SELECT pid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE false)
-                       OR (application_name = 'carnet' AND query LIKE '%' AND pid <> pg_backend_pid()
-                           AND backend_start > now() - interval '0 seconds')";
-        killer.batch_execute(mine).await.unwrap();
+    let Engine::Postgres { url, .. } = &fixture.config.engine else {
+        panic!("PostgreSQL")
+    };
+    let killer = postgres_client(url).await;
+    for round in 1..=3 {
+        fixture.store.bump_settings_epoch().await.unwrap();
+        assert_eq!(fixture.store.settings_epoch().await.unwrap(), 2 * round);
+        let ended = killer
+            .query(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE application_name = current_setting('application_name') AND pid <> pg_backend_pid()",
+                &[],
+            )
+            .await
+            .unwrap();
+        assert!(ended.len() >= 2, "a reader and a writer");
         fixture.store.bump_settings_epoch().await.unwrap();
     }
-    assert_eq!(fixture.store.settings_epoch().await.unwrap(), 5);
+    assert_eq!(fixture.store.settings_epoch().await.unwrap(), 7);
     fixture.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn postgres_a_disturbed_write_is_run_again() {
+async fn postgres_a_write_that_lost_a_deadlock_is_run_again() {
     let fixture = Fixture::open(Kind::Postgres).await;
-    let Engine::Postgres { url, .. } = &fixture.config.engine else { panic!("PostgreSQL") };
-    let alice = user(&fixture.store, "a@x.example").await;
-    let family = login(&fixture.store, &alice).await;
-    // Another session and ours lock two rows in opposite orders: PostgreSQL ends one of them.
+    let Engine::Postgres { url, .. } = &fixture.config.engine else {
+        panic!("PostgreSQL")
+    };
     let mut rival = postgres_client(url).await;
+    // The rival waits longer before it looks for a deadlock: so it is ours that is ended.
+    rival.batch_execute("SET deadlock_timeout = '20s'").await.unwrap();
     let rival = rival.transaction().await.unwrap();
-    rival.execute("UPDATE settings SET epoch = epoch", &[]).await.unwrap();
+    rival
+        .execute("UPDATE settings SET version = version", &[])
+        .await
+        .unwrap();
     let store = fixture.store.clone();
-    let ours = tokio::spawn(async move { store.add_role("r", "", NOW).await });
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    let blocked = tokio::time::timeout(
-        std::time::Duration::from_secs(5),
-        rival.execute("INSERT INTO roles (id, name, description, created_at) VALUES ('\\x00', 'r', '', 0)", &[]),
+    let ours = tokio::spawn(async move { store.add_role("r", "ours", NOW).await });
+    wait_for_a_blocked_backend(url).await;
+    // Ours has the role and waits for the settings; the rival has the settings and now wants the role.
+    let theirs = "INSERT INTO roles (id, name, description, created_at) VALUES ('\\x00', 'r', 'theirs', 0)";
+    assert_eq!(
+        rival.execute(theirs, &[]).await.unwrap(),
+        1,
+        "ours was ended and let go of the role"
     );
-    // Whichever is ended, ours comes to an answer of its own: done, or the other's role is there.
-    let theirs = blocked.await.unwrap();
-    match theirs {
-        Ok(_) => rival.commit().await.unwrap(),
-        Err(_) => drop(rival),
-    }
-    let outcome = ours.await.unwrap();
-    assert!(matches!(outcome, Ok(()) | Err(StoreError::Conflict("role_taken"))), "{outcome:?}");
-    fixture.store.rotate(&family.fam, 0, 0, &theft(NOW)).await.unwrap();
-    behind_the_back(&fixture.config, "DELETE FROM roles").await;
+    rival.rollback().await.unwrap();
+    ours.await.unwrap().unwrap();
+    assert_eq!(fixture.store.list_roles().await.unwrap()[0].description, "ours");
     fixture.finish().await;
+}
+
+async fn wait_for_a_blocked_backend(url: &str) {
+    let onlooker = postgres_client(url).await;
+    let blocked = "SELECT 1 FROM pg_stat_activity
+                   WHERE application_name = current_setting('application_name') AND wait_event_type = 'Lock'";
+    while onlooker.query(blocked, &[]).await.unwrap().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
 }

@@ -37,14 +37,18 @@ impl Fixture {
             Store::migrate(&config).await.unwrap();
         }
         let store = Store::open(&config).await.unwrap();
-        Self { kind, store, config, place }
+        Self { store, config, place }
     }
 
     /// Close, and leave nothing behind.
     pub(crate) async fn finish(self) {
         self.store.close().await;
         if let Place::Schema(name) = &self.place {
-            postgres_script(postgres_server::shared_url(), &format!("DROP SCHEMA {name} CASCADE")).await;
+            postgres_script(
+                postgres_server::shared_url(),
+                &format!("DROP SCHEMA {name} CASCADE"),
+            )
+            .await;
         }
     }
 
@@ -64,7 +68,9 @@ pub(crate) async fn behind_the_back(config: &StoreConfig, sql: &str) {
     match &config.engine {
         Engine::Sqlite { path } => {
             let connection = rusqlite::Connection::open(path).unwrap();
-            connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+            connection
+                .busy_timeout(std::time::Duration::from_secs(5))
+                .unwrap();
             connection.execute_batch(sql).unwrap();
         }
         Engine::Postgres { url, .. } => postgres_script(url, sql).await,
@@ -89,7 +95,10 @@ async fn fresh(kind: Kind) -> (StoreConfig, Place) {
         Kind::Memory => (StoreConfig::memory(), Place::Nowhere),
         Kind::File => {
             let folder = Scratch::new("sqlite");
-            (StoreConfig::sqlite(folder.path().join("carnet.db")), Place::Folder(folder))
+            (
+                StoreConfig::sqlite(folder.path().join("carnet.db")),
+                Place::Folder(folder),
+            )
         }
         Kind::Postgres => {
             let url = postgres_server::shared_url();
@@ -98,8 +107,12 @@ async fn fresh(kind: Kind) -> (StoreConfig, Place) {
             let drop_and_make = format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}");
             postgres_script(url, &drop_and_make).await;
             let separator = if url.contains('?') { '&' } else { '?' };
-            let url = format!("{url}{separator}options=-csearch_path%3D{name}");
-            let config = StoreConfig::of(Engine::Postgres { url, root_certificates: None, pool_size: 4 });
+            let url = format!("{url}{separator}options=-csearch_path%3D{name}&application_name={name}");
+            let config = StoreConfig::of(Engine::Postgres {
+                url,
+                root_certificates: None,
+                pool_size: 4,
+            });
             (config, Place::Schema(name))
         }
     }

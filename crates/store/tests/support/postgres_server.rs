@@ -52,8 +52,16 @@ impl Server {
         hand_over(&folder);
         let port = free_port();
         let mut server = as_owner(&programs.join("postgres"));
-        server.arg("-D").arg(&data).arg("-k").arg(&folder).args(["-p", &port.to_string()]);
-        for setting in ["listen_addresses=127.0.0.1", "max_connections=200", "fsync=off"].iter().chain(settings) {
+        server
+            .arg("-D")
+            .arg(&data)
+            .arg("-k")
+            .arg(&folder)
+            .args(["-p", &port.to_string()]);
+        for setting in ["listen_addresses=127.0.0.1", "max_connections=200", "fsync=off"]
+            .iter()
+            .chain(settings)
+        {
             server.args(["-c", setting]);
         }
         let child = watched(&server, &folder);
@@ -62,11 +70,17 @@ impl Server {
         server
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "another process is waited for, and no runtime is there yet"
+    )]
     fn wait_until_ready(&self, programs: &Path) {
         let began = Instant::now();
         while began.elapsed() < Duration::from_secs(30) {
             let port = self.port.to_string();
-            let asked = Command::new(programs.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port]).status();
+            let asked = Command::new(programs.join("pg_isready"))
+                .args(["-q", "-h", "127.0.0.1", "-p", &port])
+                .status();
             if asked.is_ok_and(|status| status.success()) {
                 return;
             }
@@ -78,12 +92,17 @@ impl Server {
 
 /// The folder of PostgreSQL's server programs.
 fn programs() -> PathBuf {
-    let mut places: Vec<PathBuf> =
-        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+    let mut places: Vec<PathBuf> = std::env::var_os("PATH")
+        .map(|path| std::env::split_paths(&path).collect())
+        .unwrap_or_default();
     if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
         places.extend(versions.flatten().map(|version| version.path().join("bin")));
     }
-    let complete = |place: &PathBuf| ["initdb", "postgres", "pg_isready"].iter().all(|name| place.join(name).exists());
+    let complete = |place: &PathBuf| {
+        ["initdb", "postgres", "pg_isready"]
+            .iter()
+            .all(|name| place.join(name).exists())
+    };
     places.into_iter().find(complete).expect(
         "PostgreSQL is needed: set CARNET_TEST_POSTGRES to the URL of a server, or install its server programs \
          (Debian: apt-get install postgresql)",
@@ -96,13 +115,17 @@ fn as_owner(program: &Path) -> Command {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--"]).arg(program);
+    command
+        .args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--"])
+        .arg(program);
     command
 }
 
 fn hand_over(folder: &Path) {
     if is_root() {
-        run(Command::new("chown").args(["-R", "postgres:postgres"]).arg(folder));
+        run(Command::new("chown")
+            .args(["-R", "postgres:postgres"])
+            .arg(folder));
     }
 }
 
@@ -116,9 +139,23 @@ fn watched(server: &Command, folder: &Path) -> Child {
     let script = "log=$1/log; folder=$1; shift; cd /; \"$@\" >\"$log\" 2>&1 </dev/null & server=$!; \
                   while read -r _; do :; done; kill -INT $server; wait $server; rm -rf \"$folder\"";
     let mut shell = Command::new("sh");
-    shell.args(["-c", script, "sh"]).arg(folder).arg(server.get_program()).args(server.get_args());
-    let mut child = shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sh");
-    child.stdin.as_mut().expect("a pipe").write_all(b"\n").expect("the shell reads");
+    shell
+        .args(["-c", script, "sh"])
+        .arg(folder)
+        .arg(server.get_program())
+        .args(server.get_args());
+    let mut child = shell
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("sh");
+    child
+        .stdin
+        .as_mut()
+        .expect("a pipe")
+        .write_all(b"\n")
+        .expect("the shell reads");
     child
 }
 
@@ -129,6 +166,13 @@ fn free_port() -> u16 {
 
 /// Run a command to its end; its words are shown when it fails.
 pub(crate) fn run(command: &mut Command) {
-    let output = command.current_dir("/").output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = command
+        .current_dir("/")
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

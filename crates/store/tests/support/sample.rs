@@ -46,16 +46,28 @@ pub(crate) fn new_login(user: &User) -> NewLogin {
 }
 
 pub(crate) async fn login(store: &Store, user: &User) -> Family {
-    store.begin_session(&new_login(user), NOW).await.unwrap().expect("an active user")
+    store
+        .begin_session(&new_login(user), NOW)
+        .await
+        .unwrap()
+        .expect("an active user")
 }
 
 pub(crate) fn cut(at: i64, reason: Reason) -> Cut {
     let audit = NewAudit::success("cli", AuditAction::Revoke, "something");
-    Cut { at, entry_ttl_ms: ENTRY_TTL, reason, audit }
+    Cut {
+        at,
+        entry_ttl_ms: ENTRY_TTL,
+        reason,
+        audit,
+    }
 }
 
 pub(crate) fn theft(at: i64) -> Cut {
-    Cut { audit: NewAudit::success("", AuditAction::RefreshReuse, ""), ..cut(at, Reason::Reuse) }
+    Cut {
+        audit: NewAudit::success("", AuditAction::RefreshReuse, ""),
+        ..cut(at, Reason::Reuse)
+    }
 }
 
 pub(crate) fn key(kid: &str, state: KeyState) -> SigningKeyRow {

@@ -26,12 +26,18 @@ struct Step {
 
 impl Greeting {
     pub(super) fn json(&self) -> Value {
-        let steps: Vec<_> = self.steps().into_iter().map(|step| json!({ "what": step.what, "command": step.command, "expect": step.expect })).collect();
+        let steps: Vec<_> = self
+            .steps()
+            .into_iter()
+            .map(|step| json!({ "what": step.what, "command": step.command, "expect": step.expect }))
+            .collect();
         json!({ "issuer": self.issuer, "api": self.api, "email": self.email, "password": self.password, "folder": self.folder, "steps": steps })
     }
 
     fn steps(&self) -> Vec<Step> {
-        let Self { issuer, api, email, .. } = self;
+        let Self {
+            issuer, api, email, ..
+        } = self;
         let jar = self.folder.join("cookies");
         let jar = jar.display();
         // The password is generated from letters and digits: nothing in it needs quoting.
@@ -41,19 +47,49 @@ impl Greeting {
         );
         let call = format!("curl -s {api}/api/user/profile -H \"Authorization: Bearer $TOKEN\"");
         let refresh = format!("curl -s -X POST -b {jar} -c {jar} {issuer}/auth/refresh");
-        let step = |what, command: &str, expect| Step { what, command: command.to_owned(), expect };
+        let step = |what, command: &str, expect| Step {
+            what,
+            command: command.to_owned(),
+            expect,
+        };
         vec![
-            step("Log in: an access token, and a refresh token in an HttpOnly cookie", &log_in, "eyJ"),
+            step(
+                "Log in: an access token, and a refresh token in an HttpOnly cookie",
+                &log_in,
+                "eyJ",
+            ),
             step("Call the API", &call, "alice@example.com"),
-            step("Without a token", &format!("curl -s {api}/api/data"), "token_missing"),
-            step("Keep the first refresh token, as a thief would", &format!("FIRST=$(awk '$6 == \"refresh_token\" {{ print $7 }}' {jar}); echo \"$FIRST\""), "carnet_rt."),
+            step(
+                "Without a token",
+                &format!("curl -s {api}/api/data"),
+                "token_missing",
+            ),
+            step(
+                "Keep the first refresh token, as a thief would",
+                &format!("FIRST=$(awk '$6 == \"refresh_token\" {{ print $7 }}' {jar}); echo \"$FIRST\""),
+                "carnet_rt.",
+            ),
             step("Refresh", &refresh, "access_token"),
             step("Refresh again", &refresh, "access_token"),
-            step("The thief comes with the first: refused, and the family is dead", &format!("curl -s -X POST {issuer}/auth/refresh -H \"Cookie: refresh_token=$FIRST\""), "refresh_token_reused"),
+            step(
+                "The thief comes with the first: refused, and the family is dead",
+                &format!("curl -s -X POST {issuer}/auth/refresh -H \"Cookie: refresh_token=$FIRST\""),
+                "refresh_token_reused",
+            ),
             step("… so the newest is dead too", &refresh, "refresh_token_invalid"),
             step("Log in again", &log_in, "eyJ"),
-            step("Log out: 204", &format!("curl -s -o {jar}.out -w '%{{http_code}}' -X POST -b {jar} -c {jar} {issuer}/auth/logout"), "204"),
-            step("Call again: refused at once, though the token has not expired", &call, "token_invalid"),
+            step(
+                "Log out: 204",
+                &format!(
+                    "curl -s -o {jar}.out -w '%{{http_code}}' -X POST -b {jar} -c {jar} {issuer}/auth/logout"
+                ),
+                "204",
+            ),
+            step(
+                "Call again: refused at once, though the token has not expired",
+                &call,
+                "token_invalid",
+            ),
         ]
     }
 }
@@ -64,16 +100,33 @@ impl fmt::Display for Greeting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = |left: &str, right: &str| format!("│  {left:<12}{right:<width$}│", width = WIDTH - 14);
         writeln!(f, "╭{}╮", "─".repeat(WIDTH))?;
-        writeln!(f, "{}", line("CARNET", "a permit that any service can check on the spot"))?;
+        writeln!(
+            f,
+            "{}",
+            line("CARNET", "a permit that any service can check on the spot")
+        )?;
         writeln!(f, "├{}┤", "╌".repeat(WIDTH))?;
         writeln!(f, "{}", line("server", &self.issuer))?;
         writeln!(f, "{}", line("guarded API", &self.api))?;
-        writeln!(f, "{}", line("user", &format!("{} (editor, reviewer)", self.email)))?;
+        writeln!(
+            f,
+            "{}",
+            line("user", &format!("{} (editor, reviewer)", self.email))
+        )?;
         writeln!(f, "{}", line("tokens live", &self.access_ttl.to_string()))?;
-        let kept = if self.kept { "kept when this stops" } else { "removed when this stops" };
+        let kept = if self.kept {
+            "kept when this stops"
+        } else {
+            "removed when this stops"
+        };
         writeln!(f, "{}", line("data", kept))?;
         writeln!(f, "╰{}╯", "─".repeat(WIDTH))?;
-        writeln!(f, "password    {}\nfolder      {}\n", self.password, self.folder.display())?;
+        writeln!(
+            f,
+            "password    {}\nfolder      {}\n",
+            self.password,
+            self.folder.display()
+        )?;
         for (number, step) in self.steps().iter().enumerate() {
             writeln!(f, "# {}. {}\n{}\n", number + 1, step.what, step.command)?;
         }

@@ -1,3 +1,5 @@
+//! What a configuration must not be, and how it is told.
+
 use super::*;
 
 fn refused(text: &str) -> ConfigError {
@@ -5,7 +7,9 @@ fn refused(text: &str) -> ConfigError {
 }
 
 fn with(lines: &str) -> String {
-    format!("issuer = \"http://127.0.0.1:8080\"\n{lines}\n[[resources]]\naudience = \"https://api.example.com\"\n")
+    format!(
+        "issuer = \"http://127.0.0.1:8080\"\n{lines}\n[[resources]]\naudience = \"https://api.example.com\"\n"
+    )
 }
 
 #[test]
@@ -17,11 +21,26 @@ fn the_annotated_default_is_the_default() {
 
 #[test]
 fn every_key_is_in_the_annotated_default() {
-    let config = include_str!("../mod.rs");
-    let fields = config.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(": ").map(|(name, _)| name));
+    let config = include_str!("../settings.rs");
+    let fields = config.lines().filter_map(|line| {
+        line.trim()
+            .strip_prefix("pub ")?
+            .split_once(": ")
+            .map(|(name, _)| name)
+    });
     for field in fields.filter(|field| !field.contains(' ')) {
-        let written = [format!("{field} ="), format!("#{field} ="), format!("[{field}]"), format!("[{field}."), format!("[[{field}]]"), format!(".{field}]")];
-        assert!(written.iter().any(|spelling| DEFAULT.contains(spelling.as_str())), "default.toml does not explain {field}");
+        let written = [
+            format!("{field} ="),
+            format!("#{field} ="),
+            format!("[{field}]"),
+            format!("[{field}."),
+            format!("[[{field}]]"),
+            format!(".{field}]"),
+        ];
+        assert!(
+            written.iter().any(|spelling| DEFAULT.contains(spelling.as_str())),
+            "default.toml does not explain {field}"
+        );
     }
 }
 
@@ -48,7 +67,10 @@ fn an_issuer_without_https_off_loopback_is_refused_with_its_line() {
 
 #[test]
 fn a_missing_secret_file_is_refused_with_the_line_of_its_key() {
-    let error = refused(&format!("{}signing = \"HS256\"\nsecret_file = \"/nonexistent/secret\"\n", with("")));
+    let error = refused(&format!(
+        "{}signing = \"HS256\"\nsecret_file = \"/nonexistent/secret\"\n",
+        with("")
+    ));
     assert_eq!(error.place, "carnet.toml:6");
     assert!(error.what.contains("cannot be read"), "{error}");
 }
@@ -63,20 +85,44 @@ fn a_plain_listener_off_loopback_is_refused() {
 #[test]
 fn the_environment_wins_and_its_mistakes_are_named() {
     let set = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
-    let (config, _) = parse(&with(""), Path::new("c"), &set("CARNET__TOKENS__ACCESS_TTL", "5m")).unwrap();
+    let (config, _) = parse(
+        &with(""),
+        Path::new("c"),
+        &set("CARNET__TOKENS__ACCESS_TTL", "5m"),
+    )
+    .unwrap();
     assert_eq!(config.tokens.access_ttl.to_string(), "5m");
-    let (config, _) = parse(&with(""), Path::new("c"), &set("CARNET__LISTEN__MAX_CONNECTIONS", "7")).unwrap();
+    let (config, _) = parse(
+        &with(""),
+        Path::new("c"),
+        &set("CARNET__LISTEN__MAX_CONNECTIONS", "7"),
+    )
+    .unwrap();
     assert_eq!(config.listen.max_connections, 7);
     let error = parse(&with(""), Path::new("c"), &set("CARNET__TOKENS__NONSENSE", "5m")).unwrap_err();
-    assert!(error.what.contains("nonsense") && error.place.contains("environment"), "{error}");
+    assert!(
+        error.what.contains("nonsense") && error.place.contains("environment"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_claim_mapping_cannot_decide_about_access_nor_carry_secrets() {
-    for line in ["sub = \"email\"", "roles = \"attributes.roles\"", "role = \"attributes.role\"", "password = \"attributes.p\"", "x = \"attributes.card_number\""] {
+    for line in [
+        "sub = \"email\"",
+        "roles = \"attributes.roles\"",
+        "role = \"attributes.role\"",
+        "password = \"attributes.p\"",
+        "x = \"attributes.card_number\"",
+    ] {
         let error = refused(&with(&format!("[tokens.claims]\n{line}")));
         assert_eq!(error.place, "carnet.toml:3", "{line}: {error}");
     }
-    let (_, warnings) = parse(&with("[tokens.claims]\nemail = \"email\"\nrole = \"role\""), Path::new("c"), &[]).unwrap();
+    let (_, warnings) = parse(
+        &with("[tokens.claims]\nemail = \"email\"\nrole = \"role\""),
+        Path::new("c"),
+        &[],
+    )
+    .unwrap();
     assert_eq!(warnings.len(), 1);
 }

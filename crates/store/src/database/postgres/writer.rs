@@ -157,7 +157,9 @@ impl Writer {
     /// One job in its own transaction, again and again while others are in the way.
     async fn commit_one(&mut self, mut job: Box<dyn Job>) {
         for round in 0..ROUNDS {
-            tokio::time::sleep(PAUSE * round).await;
+            if round > 0 {
+                tokio::time::sleep(PAUSE * round).await;
+            }
             let connection = match self.connection().await {
                 Ok(connection) => connection,
                 Err(error) => return job.answer(Err(error)),

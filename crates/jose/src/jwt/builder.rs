@@ -1,0 +1,124 @@
+//! Building a verifier: every question is decided before the first token, or it is not built.
+//!
+//! Spec: RFC 8725 §3.1, §3.8, §3.9, §3.11
+
+use std::time::Duration;
+
+use crate::algorithm::Algorithm;
+use crate::error::Error;
+use crate::jwk_set::KeySource;
+use crate::jwt::policy::Policy;
+use crate::jwt::token_type::TokenType;
+use crate::jwt::verify::Verifier;
+
+/// The most leeway that a policy may give.
+const MAX_LEEWAY: Duration = Duration::from_secs(600);
+const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
+
+impl Verifier {
+    /// Starts a policy. Algorithms, token type, issuer and audience must each be decided.
+    pub fn builder(source: impl KeySource + 'static) -> VerifierBuilder {
+        VerifierBuilder::new(Box::new(source))
+    }
+}
+
+/// Builds a [`Verifier`].
+pub struct VerifierBuilder {
+    source: Box<dyn KeySource>,
+    algorithms: Vec<Algorithm>,
+    token_type: Option<TokenType>,
+    issuer: Option<Option<String>>,
+    audiences: Option<Vec<String>>,
+    leeway: Duration,
+    required: Vec<String>,
+    expiry: bool,
+}
+
+impl VerifierBuilder {
+    fn new(source: Box<dyn KeySource>) -> Self {
+        Self {
+            source,
+            algorithms: Vec::new(),
+            token_type: None,
+            issuer: None,
+            audiences: None,
+            leeway: DEFAULT_LEEWAY,
+            required: Vec::new(),
+            expiry: true,
+        }
+    }
+
+    /// The algorithms that are accepted; a token's own word counts for nothing (RFC 8725 §3.1).
+    pub fn algorithms(mut self, algorithms: &[Algorithm]) -> Self {
+        self.algorithms = algorithms.to_vec();
+        self
+    }
+
+    /// The `typ` that a token must have (RFC 8725 §3.11).
+    pub fn token_type(mut self, token_type: TokenType) -> Self {
+        self.token_type = Some(token_type);
+        self
+    }
+
+    /// The issuer, compared byte for byte (RFC 8725 §3.8).
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(Some(issuer.into()));
+        self
+    }
+
+    /// Accepts any issuer whose token one of the keys has signed.
+    pub fn without_issuer_check(mut self) -> Self {
+        self.issuer = Some(None);
+        self
+    }
+
+    /// An audience that is ours, compared byte for byte (RFC 8725 §3.9). Called several times: any of them.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.get_or_insert_default().push(audience.into());
+        self
+    }
+
+    /// Accepts tokens that are meant for anybody.
+    pub fn without_audience_check(mut self) -> Self {
+        self.audiences = Some(Vec::new());
+        self
+    }
+
+    /// How far clocks may be apart: 30 seconds when not said, ten minutes at most.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Claims that must be there, beside `exp`.
+    pub fn require(mut self, names: &[&str]) -> Self {
+        self.required = names.iter().map(|name| (*name).to_owned()).collect();
+        self
+    }
+
+    /// Accepts tokens that never expire; an `exp` that is there still counts.
+    pub fn without_expiry_check(mut self) -> Self {
+        self.expiry = false;
+        self
+    }
+
+    /// The verifier, when every question is decided.
+    pub fn build(self) -> Result<Verifier, Error> {
+        if self.algorithms.is_empty() {
+            return Err(Error::PolicyWithoutAlgorithms);
+        }
+        if self.leeway > MAX_LEEWAY {
+            return Err(Error::PolicyLeewayTooLong);
+        }
+        let policy = Policy {
+            algorithms: self.algorithms,
+            token_type: self.token_type.ok_or(Error::PolicyWithoutTokenType)?,
+            issuer: self.issuer.ok_or(Error::PolicyWithoutIssuer)?,
+            audiences: self.audiences.ok_or(Error::PolicyWithoutAudience)?,
+            leeway: self.leeway.as_secs(),
+            required: self.required,
+            expiry: self.expiry,
+        };
+        Ok(Verifier::with(self.source, policy))
+    }
+}

@@ -1,0 +1,8 @@
+//! The strictness list: each refusal is a test, named after its row of the attack catalogue where it has one.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on says so by panicking")]
+
+mod claims;
+mod fixture;
+mod header;
+mod keys;
