@@ -2,10 +2,10 @@
 
 use super::dialect;
 use super::param::Param;
-use super::postgres::Connection;
+use super::postgres::connection::Connection;
 use super::row::Row;
+use super::sqlite::connection as sqlite;
 use super::statement::Statement;
-use super::{postgres, sqlite};
 use crate::error::StoreError;
 
 /// What a job speaks to.
@@ -61,7 +61,7 @@ impl Tx<'_> {
     pub(crate) async fn lock_for_migration(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(_) => Ok(()),
-            Self::Postgres(connection) => connection.script(postgres::MIGRATION_LOCK).await,
+            Self::Postgres(connection) => connection.lock_for_migration().await,
         }
     }
 }

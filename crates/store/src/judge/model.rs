@@ -1,5 +1,6 @@
-//! The model check: every interleaving, up to a depth, of two tabs of an honest browser, a thief, answers that get
-//! lost in a crash, retries, and a clock that also steps back.
+//! The model check: every interleaving, up to a depth, of what can happen to a family.
+//!
+//! Two tabs of an honest browser, a thief, answers that get lost in a crash, retries, a clock that also steps back.
 
 use std::collections::HashSet;
 

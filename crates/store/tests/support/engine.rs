@@ -17,7 +17,6 @@ pub(crate) enum Kind {
 
 /// A migrated, empty database.
 pub(crate) struct Fixture {
-    pub(crate) kind: Kind,
     pub(crate) store: Store,
     pub(crate) config: StoreConfig,
     place: Place,

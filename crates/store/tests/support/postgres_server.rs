@@ -1,5 +1,6 @@
-//! A PostgreSQL server of our own, for a run of the tests: started when `CARNET_TEST_POSTGRES` names none, stopped
-//! when the process that started it ends, however it ends.
+//! A PostgreSQL server of our own, for a run of the tests.
+//!
+//! Started when `CARNET_TEST_POSTGRES` names none, stopped when the process that started it ends, however it ends.
 
 use std::io::Write as _;
 use std::net::TcpListener;

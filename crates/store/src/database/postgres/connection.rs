@@ -2,13 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::error::Error as _;
 
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error, Statement as Prepared};
 
+use super::failure::{failed, is_shutdown};
 use super::target::Target;
 use super::value;
 use crate::database::param::Param;
@@ -99,6 +99,11 @@ impl Connection {
             .map_err(|error| self.note("script", &error))
     }
 
+    /// Hold off every other migration until the transaction ends.
+    pub(crate) async fn lock_for_migration(&self) -> Result<(), StoreError> {
+        self.script(MIGRATION_LOCK).await
+    }
+
     async fn prepare(&self, statement: &'static Statement) -> Result<Prepared, StoreError> {
         if let Some(prepared) = self.prepared.borrow().get(statement.name) {
             return Ok(prepared.clone());
@@ -124,46 +129,9 @@ impl Connection {
     }
 }
 
-/// The house's word for a failure of PostgreSQL. Its message names tables and constraints; the detail, which would
-/// quote values, is left out.
-pub(super) fn failed(name: &str, error: &Error) -> StoreError {
-    match (error.as_db_error(), error.code()) {
-        (Some(said), Some(code)) if is_shutdown(code) || is_refusal(code) => {
-            StoreError::Unavailable(format!("{name}: {}", said.message()))
-        }
-        (Some(said), _) => StoreError::Broken(format!("{name}: {} ({})", said.message(), said.code().code())),
-        (None, _) if error.to_string().contains("serializing") => {
-            StoreError::Broken(format!("{name}: {error}"))
-        }
-        (None, _) => {
-            let cause = error
-                .source()
-                .map(|cause| format!(": {cause}"))
-                .unwrap_or_default();
-            StoreError::Unavailable(format!("{name}: {error}{cause}"))
-        }
-    }
-}
-
-/// The server is going, or ended this connection.
-fn is_shutdown(code: &SqlState) -> bool {
-    [
-        SqlState::ADMIN_SHUTDOWN,
-        SqlState::CRASH_SHUTDOWN,
-        SqlState::CANNOT_CONNECT_NOW,
-        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
-    ]
-    .contains(code)
-}
-
-/// The server does not let us in, or has no room.
-fn is_refusal(code: &SqlState) -> bool {
-    ["28", "53", "58", "3D"]
-        .iter()
-        .any(|class| code.code().starts_with(class))
-        || [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::QUERY_CANCELED].contains(code)
-}
-
 fn borrowed(params: &[Param]) -> Vec<&(dyn ToSql + Sync)> {
     params.iter().map(|param| param as _).collect()
 }
+
+/// Hold off every other migration. The lock goes with the transaction; its number is "carnet" in ASCII.
+const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(109270182815092)";

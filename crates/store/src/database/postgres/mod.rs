@@ -1,6 +1,7 @@
 //! PostgreSQL: a pool that reads, and a thread with a few writers that commit in groups.
 
-mod connection;
+pub(super) mod connection;
+mod failure;
 mod target;
 mod value;
 mod writer;
@@ -18,7 +19,6 @@ use super::row::Row;
 use super::statement::Statement;
 use crate::error::StoreError;
 
-pub(super) use connection::Connection;
 pub(super) use target::Target;
 
 /// An open PostgreSQL database.
@@ -43,7 +43,7 @@ impl Postgres {
         connection
             .simple_query("SELECT 1")
             .await
-            .map_err(|error| connection::failed("open", &error))?;
+            .map_err(|error| failure::failed("open", &error))?;
         drop(connection);
         let (queues, writer) = writer::start(target, capacity)?;
         Ok(Self {
@@ -94,7 +94,7 @@ impl Postgres {
             .map_err(|error| Attempt::Failed(pool_failed(&error)))?;
         let failed = |error: tokio_postgres::Error| {
             let lost = error.is_closed();
-            let error = connection::failed(statement.name, &error);
+            let error = failure::failed(statement.name, &error);
             if lost {
                 Attempt::Lost(error)
             } else {
@@ -126,7 +126,7 @@ impl Attempt {
 
 fn pool_failed(error: &deadpool_postgres::PoolError) -> StoreError {
     match error {
-        deadpool_postgres::PoolError::Backend(error) => connection::failed("connect", error),
+        deadpool_postgres::PoolError::Backend(error) => failure::failed("connect", error),
         other => StoreError::Unavailable(other.to_string()),
     }
 }
@@ -136,8 +136,5 @@ pub(super) static HAS_TABLE: Statement = Statement::new(
     "postgres.has_table",
     "SELECT CAST($1 AS TEXT) WHERE to_regclass($1) IS NOT NULL",
 );
-
-/// One lock per database; it goes with the transaction. The number is "carnet" in ASCII.
-pub(super) const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(109270182815092)";
 
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -16,7 +16,7 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::connection::failed;
+use super::failure::failed;
 use crate::error::StoreError;
 
 /// A server, and what is needed to reach it.

@@ -1,7 +1,7 @@
 //! SQLite: one writer thread, thread-local readers, one checkpoint thread.
 
 mod checkpoint;
-mod connection;
+pub(super) mod connection;
 mod reader;
 mod writer;
 
@@ -14,9 +14,8 @@ use super::param::Param;
 use super::queue::{self, Queue};
 use super::row::Row;
 use super::statement::Statement;
+use super::tx::Tx;
 use crate::error::StoreError;
-
-pub(super) use connection::{all, execute, script};
 
 /// An open SQLite database.
 pub(crate) struct Sqlite {
@@ -80,7 +79,7 @@ impl Sqlite {
         if let Some(readers) = &self.readers {
             return readers.all(statement, &params);
         }
-        let (job, answer) = job::pair(statement.name, async move |tx: super::Tx<'_>| {
+        let (job, answer) = job::pair(statement.name, async move |tx: Tx<'_>| {
             tx.all(statement, params.clone()).await
         });
         self.queue.submit(job)?;

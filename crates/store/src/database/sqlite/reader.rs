@@ -1,5 +1,6 @@
-//! Readers: a read-only connection for every thread that asks, used inline. A point read is faster than a hop to
-//! another thread.
+//! Readers: a read-only connection for every thread that asks, used inline.
+//!
+//! A point read is faster than a hop to another thread.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
