@@ -9,7 +9,6 @@ use carnet_jose::Verified;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-
 /// The caller: whoever holds a valid token. `Auth<(ReadOrders, WriteOrders)>` asks for scopes as well.
 ///
 /// ```
@@ -105,7 +104,10 @@ impl<S> Auth<S> {
 
     /// The same caller, of whom other scopes are known.
     pub(crate) fn with_scopes<T>(&self) -> Auth<T> {
-        Auth { token: self.token.clone(), scopes: PhantomData }
+        Auth {
+            token: self.token.clone(),
+            scopes: PhantomData,
+        }
     }
 
     fn text(&self, name: &str) -> &str {

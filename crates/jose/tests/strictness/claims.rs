@@ -1,6 +1,5 @@
 //! What a token says: JSON, claims and time.
 
-
 use carnet_jose::Error;
 use serde_json::Value;
 
@@ -214,4 +213,3 @@ fn time_has_leeway_that_cannot_overflow() {
             .issued_in_future
     );
 }
-

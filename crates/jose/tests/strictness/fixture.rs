@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use carnet_jose::{
-    Algorithm, AnySigningKey, Error, KeySet, TokenType, Verifier, base64url,
-};
+use carnet_jose::{Algorithm, AnySigningKey, Error, KeySet, TokenType, Verifier, base64url};
 use serde_json::{Value, json};
 
 pub(crate) const ISSUER: &str = "https://as.test";
@@ -74,4 +72,3 @@ pub(crate) fn builder(set: KeySet) -> carnet_jose::VerifierBuilder {
 pub(crate) fn claims() -> Value {
     json!({ "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "client_id": "web", "iat": NOW, "exp": NOW + 900, "jti": "x" })
 }
-

@@ -1,6 +1,5 @@
 //! Headers: algorithms, key ids, types, extensions.
 
-
 use carnet_jose::{Algorithm, AnySigningKey, AnyVerifyingKey, Error, KeySet, base64url};
 use serde_json::Value;
 
@@ -181,4 +180,3 @@ fn token_types_are_told_apart() {
         Err(Error::HeaderInvalid)
     );
 }
-

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carnet_jose::{Algorithm, AnySigningKey, AnyVerifyingKey, Error, Jwk, KeySet, Signer, TokenType, Verifier};
+use carnet_jose::{
+    Algorithm, AnySigningKey, AnyVerifyingKey, Error, Jwk, KeySet, Signer, TokenType, Verifier,
+};
 use serde_json::Value;
 
 use crate::fixture::{NOW, builder, claims};

@@ -1,6 +1,10 @@
 //! The strictness list: each refusal is a test, named after its row of the attack catalogue where it has one.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on says so by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
 mod claims;
 mod fixture;

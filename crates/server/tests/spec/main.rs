@@ -1,6 +1,10 @@
 //! The server through its real router, with a clock that stands still: a file per module, a test per sentence.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
 mod bad_input;
 mod cookies;
