@@ -9,7 +9,7 @@ use carnet_jose::Verified;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// The caller: whoever holds a valid token. `Auth<(ReadOrders, WriteOrders)>` asks for scopes as well.
+/// The caller: whoever holds a valid token. `Auth<(ReadOrders, WriteOrders)>` asks for rights as well.
 ///
 /// ```
 /// use carnet_guard::{Auth, scope};
@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 /// ```
 pub struct Auth<S = ()> {
     token: Arc<Token>,
-    scopes: PhantomData<fn() -> S>,
+    rights: PhantomData<fn() -> S>,
 }
 
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Auth {
         };
         Self {
             token: Arc::new(token),
-            scopes: PhantomData,
+            rights: PhantomData,
         }
     }
 }
@@ -102,11 +102,11 @@ impl<S> Auth<S> {
         serde_json::from_value(Value::Object(self.token.claims.clone())).ok()
     }
 
-    /// The same caller, of whom other scopes are known.
-    pub(crate) fn with_scopes<T>(&self) -> Auth<T> {
+    /// The same caller, of whom other rights are known.
+    pub(crate) fn with_rights<T>(&self) -> Auth<T> {
         Auth {
             token: self.token.clone(),
-            scopes: PhantomData,
+            rights: PhantomData,
         }
     }
 
@@ -123,7 +123,7 @@ impl<S> Clone for Auth<S> {
     fn clone(&self) -> Self {
         Self {
             token: self.token.clone(),
-            scopes: PhantomData,
+            rights: PhantomData,
         }
     }
 }

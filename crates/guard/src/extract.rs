@@ -1,4 +1,4 @@
-//! The axum extractor: the caller of a request, with the scopes that the handler's signature asks for.
+//! The axum extractor: the caller of a request, with the rights that the handler's signature asks for.
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
@@ -6,9 +6,9 @@ use http::StatusCode;
 use http::request::Parts;
 
 use crate::auth::Auth;
-use crate::scope::Scopes;
+use crate::right::Rights;
 
-impl<S: Scopes, State: Send + Sync> FromRequestParts<State> for Auth<S> {
+impl<S: Rights, State: Send + Sync> FromRequestParts<State> for Auth<S> {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Response> {
@@ -19,7 +19,9 @@ impl<S: Scopes, State: Send + Sync> FromRequestParts<State> for Auth<S> {
             );
             return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
         };
-        S::check(auth).map_err(IntoResponse::into_response)?;
-        Ok(auth.with_scopes())
+        if let Some(rule) = S::rule() {
+            rule.check(auth).map_err(IntoResponse::into_response)?;
+        }
+        Ok(auth.with_rights())
     }
 }

@@ -19,8 +19,8 @@ mod extract;
 mod issuer;
 mod layer;
 mod resource_server;
+mod right;
 mod rule;
-mod scope;
 pub mod testing;
 
 pub use auth::Auth;
@@ -30,5 +30,5 @@ pub use challenge::Refused;
 pub use issuer::{Introspection, Issuer};
 pub use layer::{GuardLayer, GuardService, RuleLayer, RuleService};
 pub use resource_server::{BuildError, Builder, Guard, ResourceServer};
+pub use right::{Right, Rights};
 pub use rule::Rule;
-pub use scope::{Scope, Scopes};

@@ -28,8 +28,10 @@ pub(crate) fn run(command: ConfigCommand, out: &Output) -> Result<(), Failure> {
     match command.action {
         Action::Print => out.line(carnet_server::config::DEFAULT),
         Action::Check { config } => {
-            let checked = config.load()?;
-            let json = serde_json::json!({ "valid": true, "issuer": checked.issuer.as_str() });
+            let (checked, warnings) = config.load_with_warnings()?;
+            warnings.iter().for_each(|warning| out.warn(warning));
+            let json =
+                serde_json::json!({ "valid": true, "issuer": checked.issuer.as_str(), "warnings": warnings });
             tell(out, &json, || format!("{} is valid.", config.config.display()));
             out.next("carnet serve --config FILE");
         }

@@ -31,17 +31,18 @@ pub(crate) struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// Reads and checks it; warnings go to stderr.
+    /// Reads and checks it.
     pub(crate) fn load(&self) -> Result<Config, Failure> {
-        let (config, warnings) = config::load(&self.config, std::env::vars()).map_err(|error| {
+        self.load_with_warnings().map(|(config, _)| config)
+    }
+
+    /// As [`ConfigFile::load`], with what works but should not surprise anybody later.
+    pub(crate) fn load_with_warnings(&self) -> Result<(Config, Vec<config::Warning>), Failure> {
+        config::load(&self.config, std::env::vars()).map_err(|error| {
             Failure::usage("config_invalid", format!("{}: {}", error.place, error.what))
                 .because("the server does not start with it")
                 .todo(error.todo)
-        })?;
-        for warning in warnings {
-            eprintln!("warning: {warning}");
-        }
-        Ok(config)
+        })
     }
 
     /// Opens the store that the configuration names; a running server may have it open as well.

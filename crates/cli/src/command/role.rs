@@ -84,40 +84,7 @@ async fn add(
     permissions: &[String],
     (audience, description): (Option<&str>, &str),
 ) -> Result<(), Failure> {
-    let word = |text: &str| {
-        !text.is_empty()
-            && text.len() <= 128
-            && text
-                .bytes()
-                .all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E))
-    };
-    if let Some(odd) = std::iter::once(name)
-        .chain(permissions.iter().map(String::as_str))
-        .find(|text| !word(text))
-    {
-        let why = "names are visible ASCII without space, quote and backslash, 128 characters at most";
-        return Err(Failure::usage(
-            "invalid_name",
-            format!("{odd:?} is no name of a role or permission"),
-        )
-        .because(why)
-        .todo("such as editor, articles:write"));
-    }
-    if let Some(audience) = audience
-        && !operator
-            .config
-            .resources
-            .iter()
-            .any(|resource| resource.audience == audience)
-    {
-        let todo = "add [[resources]] to the configuration first";
-        return Err(Failure::usage(
-            "unknown_audience",
-            format!("no resource has the audience {audience}"),
-        )
-        .because("the role would be in no token")
-        .todo(todo));
-    }
+    check(operator, name, permissions, audience)?;
     let known = operator
         .store
         .list_roles()
@@ -145,6 +112,43 @@ async fn add(
             .map_err(broken)?;
     }
     operator.record(action, name).await
+}
+
+/// Names that fit into a claim, and an audience that some token has.
+fn check(
+    operator: &Operator,
+    name: &str,
+    permissions: &[String],
+    audience: Option<&str>,
+) -> Result<(), Failure> {
+    let word = |text: &str| {
+        let visible = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+        !text.is_empty() && text.len() <= 128 && text.bytes().all(visible)
+    };
+    let mut names = std::iter::once(name).chain(permissions.iter().map(String::as_str));
+    if let Some(odd) = names.find(|text| !word(text)) {
+        return Err(Failure::usage(
+            "invalid_name",
+            format!("{odd:?} is no name of a role or permission"),
+        )
+        .because("names are visible ASCII without space, quote and backslash, 128 characters at most")
+        .todo("choose one such as editor or articles:write"));
+    }
+    if let Some(audience) = audience
+        && !operator
+            .config
+            .resources
+            .iter()
+            .any(|resource| resource.audience == audience)
+    {
+        return Err(Failure::usage(
+            "unknown_audience",
+            format!("no resource has the audience {audience}"),
+        )
+        .because("the role would be in no token")
+        .todo("add [[resources]] to the configuration first"));
+    }
+    Ok(())
 }
 
 async fn list(operator: &Operator, out: &Output) -> Result<(), Failure> {

@@ -21,8 +21,9 @@ pub(crate) struct Serve {
     migrate: bool,
 }
 
-pub(crate) async fn run(serve: Serve, _: &Output) -> Result<(), Failure> {
-    let config = serve.config.load()?;
+pub(crate) async fn run(serve: Serve, out: &Output) -> Result<(), Failure> {
+    let (config, warnings) = serve.config.load_with_warnings()?;
+    warnings.iter().for_each(|warning| out.warn(warning));
     carnet_server::log::install(&config.log).map_err(|error| {
         Failure::usage("config_invalid", error.to_string())
             .because("log.level is no level and no directive")

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::routing::get;
 use axum::{Json, Router};
-use carnet_guard::{Auth, Guard, Rule, scope};
+use carnet_guard::{Auth, Guard, Rule, permission, role, scope};
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -13,6 +13,8 @@ pub(crate) const API: &str = "https://api.test";
 
 scope!(pub(crate) ReadOrders = "read:orders");
 scope!(pub(crate) WriteOrders = "write:orders");
+role!(pub(crate) Editor = "editor");
+permission!(pub(crate) WriteArticles = "articles:write");
 
 /// One route a right, all behind the guard, and one outside.
 pub(crate) fn routes(guard: &Guard) -> Router {
@@ -26,6 +28,7 @@ pub(crate) fn routes(guard: &Guard) -> Router {
         )
         .route("/orders", get(async |_: Auth<ReadOrders>| "orders"))
         .route("/both", get(async |_: Auth<(ReadOrders, WriteOrders)>| "both"))
+        .route("/typed", get(async |_: Auth<(Editor, WriteArticles)>| "typed"))
         .route("/edit", get(async || "edit").layer(guard.require(editors)))
         .route(
             "/rule",

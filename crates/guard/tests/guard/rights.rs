@@ -101,3 +101,18 @@ async fn all_of_a_rule_must_hold_and_only_scopes_are_named() {
         StatusCode::OK
     );
 }
+
+#[tokio::test]
+async fn roles_and_permissions_are_types_too() {
+    assert_eq!(
+        ask("/typed", |token| token.role("editor")).await.status,
+        StatusCode::FORBIDDEN
+    );
+    let both = ask("/typed", |token| {
+        token
+            .role("editor")
+            .claim("permissions", json!(["articles:write"]))
+    })
+    .await;
+    assert_eq!(both.status, StatusCode::OK);
+}

@@ -1,18 +1,9 @@
 //! The built binary, over HTTP, through the whole path of a first user; and the README's own commands.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot go on says so by panicking"
-)]
-
-mod support;
-
 use std::process::{Command, Stdio};
 
+use crate::support::{Browser, Carnet, EMAIL, Engine, PASSWORD, binary, first_line, free_port, run};
 use serde_json::Value;
-use support::{Browser, Carnet, EMAIL, Engine, PASSWORD, binary, first_line, free_port, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn log_in_call_refresh_replay_log_out_on_sqlite() {
@@ -64,7 +55,7 @@ async fn whole_path(engine: Engine) {
     lk_02_no_secret_is_in_the_log(&carnet, &[&first, &second, &third, &again]);
 }
 
-fn lk_02_no_secret_is_in_the_log(carnet: &Carnet, all: &[&support::Tokens]) {
+fn lk_02_no_secret_is_in_the_log(carnet: &Carnet, all: &[&crate::support::Tokens]) {
     let log = carnet.log();
     assert!(
         log.contains("\"answered\"") || log.contains("answered"),

@@ -1,0 +1,12 @@
+//! The built binary from outside, on both engines: `CARNET_BIN`, or the one that cargo built beside the tests.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
+mod first_user;
+mod support;
+mod under_load;
