@@ -30,10 +30,15 @@ pub(crate) async fn sweep(app: App) {
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         rounds.tick().await;
-        match app.store.sweep(app.now(), SWEEP_BATCH).await {
-            Ok(report) => tracing::debug!(?report, "swept"),
-            Err(error) => {
-                tracing::warn!(%error, "expired rows could not be removed; tried again in a minute")
+        // Piece by piece until nothing is left, so that no transaction holds up the logins for long.
+        loop {
+            match app.store.sweep(app.now(), SWEEP_BATCH).await {
+                Ok(report) if report.is_full(SWEEP_BATCH) => tokio::task::yield_now().await,
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "expired rows could not be removed; tried again in a minute");
+                    break;
+                }
             }
         }
     }

@@ -9,4 +9,5 @@
 
 mod first_user;
 mod support;
+mod two_nodes;
 mod under_load;

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ pub(crate) enum Engine {
 
 /// A folder with a configuration, and the server that runs on it.
 pub(crate) struct Carnet {
-    folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
     child: Option<Child>,
     pub(crate) base: String,
 }
@@ -30,7 +31,7 @@ pub(crate) struct Carnet {
 impl Carnet {
     /// Writes the configuration; `further` goes in front of its sections. Nothing runs yet.
     pub(crate) async fn prepare(engine: Engine, further: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         let port = free_port();
         let base = format!("http://127.0.0.1:{port}");
         let storage = match engine {
@@ -64,20 +65,39 @@ impl Carnet {
         carnet
     }
 
+    /// Another server on the same configuration and database, on a port of its own.
+    pub(crate) async fn second_node(&self) -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        let mut node = Self {
+            folder: self.folder.clone(),
+            child: None,
+            base: format!("http://{address}"),
+        };
+        node.launch_at(Some(&address)).await;
+        node
+    }
+
     /// Starts the server and waits until it is ready.
     pub(crate) async fn launch(&mut self) {
+        self.launch_at(None).await;
+    }
+
+    async fn launch_at(&mut self, address: Option<&str>) {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.folder.path().join("log"))
             .unwrap();
-        let child = Command::new(binary())
+        let mut command = Command::new(binary());
+        command
             .args(["serve", "--config"])
             .arg(self.config())
             .stderr(log)
-            .stdout(Stdio::null())
-            .spawn();
-        self.child = Some(child.unwrap());
+            .stdout(Stdio::null());
+        if let Some(address) = address {
+            command.env("CARNET__LISTEN__ADDRESS", address);
+        }
+        self.child = Some(command.spawn().unwrap());
         let client = reqwest::Client::new();
         for _ in 0..1_000 {
             let ready = client.get(format!("{}/health/ready", self.base)).send().await;

@@ -9,7 +9,7 @@ pub(crate) const MOST_LINES: usize = 400;
 pub(crate) const EXCUSED: &[(&str, &str, &str)] = &[
     (
         "sql",
-        "crates/cli/tests/support/mod.rs",
+        "crates/cli/tests/end_to_end/support.rs",
         "makes and drops the database that a test runs on",
     ),
     (

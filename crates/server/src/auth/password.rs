@@ -4,6 +4,7 @@ use axum::extract::State;
 use carnet_store::{AuditAction, Reason};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use zeroize::Zeroizing;
 
 use super::login::invalid_credentials;
 use crate::app::App;
@@ -31,7 +32,7 @@ pub(super) async fn change(
 ) -> Result<StatusCode, Failure> {
     let presented = bearer::authenticate(&app, &headers).await?;
     let user = presented.user;
-    let new = accept(&app, &request.new_password, &user.email)?;
+    let new = accept(&app, &request.new_password, &user.email).await?;
     let canonical = Email::parse(&user.email)
         .map(|email| email.canonical)
         .unwrap_or_default();
@@ -73,9 +74,11 @@ pub(super) async fn change(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A new password that the policy accepts.
-pub(super) fn accept(app: &App, password: &str, email: &str) -> Result<Password, Failure> {
-    app.password_policy.accept(password, &[email]).map_err(|refused| {
+/// A new password that the policy accepts. Measuring its strength takes a good part of a second at worst: not on a thread that answers.
+pub(super) async fn accept(app: &App, password: &str, email: &str) -> Result<Password, Failure> {
+    let (app, password, email) = (app.clone(), Zeroizing::new(password.to_owned()), email.to_owned());
+    let judged = tokio::task::spawn_blocking(move || app.password_policy.accept(&password, &[&email]));
+    judged.await.map_err(Failure::broken)?.map_err(|refused| {
         let refusal = Refusal::new(StatusCode::BAD_REQUEST, refused.code(), refused.reason());
         refusal.into()
     })

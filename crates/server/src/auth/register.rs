@@ -50,7 +50,7 @@ pub(super) async fn register(
         )
         .into());
     }
-    let password = accept(&app, &request.password, &email.display)?;
+    let password = accept(&app, &request.password, &email.display).await?;
     Attempt::registration(&app, caller.address)?.count(&app).await?;
 
     // Hashed whether or not the address is taken: the time tells nothing.
