@@ -58,10 +58,9 @@ impl Rule {
             return Ok(());
         }
         let mut scopes = Vec::new();
-        self.missing_scopes(auth, &mut scopes);
-        Err(Refused::InsufficientScope(
-            (!scopes.is_empty()).then(|| scopes.join(" ")),
-        ))
+        self.scopes(&mut scopes);
+        let lacks_one = scopes.iter().any(|scope| !auth.scopes().iter().any(|held| held == scope));
+        Err(Refused::InsufficientScope(lacks_one.then(|| scopes.join(" "))))
     }
 
     fn holds(&self, auth: &Auth) -> bool {
@@ -75,14 +74,12 @@ impl Rule {
         }
     }
 
-    /// Roles and permissions are not named to the caller: only scopes can be asked for.
-    fn missing_scopes<'r>(&'r self, auth: &Auth, missing: &mut Vec<&'r str>) {
+    /// RFC 6750 §3: the scopes that would be needed. Roles and permissions are not named to the caller: only scopes can be asked for.
+    fn scopes<'r>(&'r self, needed: &mut Vec<&'r str>) {
         match self {
-            Self::Scope(name) if !auth.scopes().contains(name) => missing.push(name),
-            Self::All(rules) | Self::Any(rules) => {
-                rules.iter().for_each(|rule| rule.missing_scopes(auth, missing))
-            }
-            _ => {}
+            Self::Scope(name) => needed.push(name),
+            Self::All(rules) | Self::Any(rules) => rules.iter().for_each(|rule| rule.scopes(needed)),
+            Self::Role(_) | Self::Permission(_) => {}
         }
     }
 }
