@@ -59,7 +59,9 @@ impl Rule {
         }
         let mut scopes = Vec::new();
         self.scopes(&mut scopes);
-        let lacks_one = scopes.iter().any(|scope| !auth.scopes().iter().any(|held| held == scope));
+        let lacks_one = scopes
+            .iter()
+            .any(|scope| !auth.scopes().iter().any(|held| held == scope));
         Err(Refused::InsufficientScope(lacks_one.then(|| scopes.join(" "))))
     }
 
