@@ -1,0 +1,32 @@
+//! Measures Carnet beside its own limits, in one run, and prints a table. `bench/run` builds and starts it.
+
+mod bare;
+mod client;
+mod drive;
+mod guarded;
+mod process;
+mod raw_argon;
+mod report;
+mod subject;
+
+use std::time::Duration;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// How long each piece of load lasts.
+const PIECE: Duration = Duration::from_secs(4);
+/// How often each is repeated, in turn with what it is compared with.
+const ROUNDS: usize = 5;
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        // The other processes of a run, so that the CPU of each is counted apart.
+        ["serve-bare-refresh"] => runtime.block_on(bare::serve()),
+        ["serve-api", kind] => runtime.block_on(guarded::serve(kind)),
+        [binary] => runtime.block_on(report::run(binary)),
+        _ => Err("usage: carnet-bench PATH-OF-CARNET".into()),
+    }
+}
