@@ -79,8 +79,7 @@ impl App {
         store: Store,
         clock: impl Clock + 'static,
     ) -> Result<Self, OpenError> {
-        let master = MasterKeys::load_or_create(&config.keys.master_key_file)
-            .map_err(|error| OpenError::Config(error.to_string()))?;
+        let master = master_keys(&config, &store).await?;
         let directory = Directory::new(&config).map_err(OpenError::Config)?;
         let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
         let verifier = own_verifier(&config, &keys).map_err(|error| OpenError::Config(error.to_string()))?;
@@ -144,6 +143,21 @@ impl Deref for App {
     fn deref(&self) -> &Parts {
         &self.0
     }
+}
+
+/// The master key; a new one only for a database in which nothing is sealed yet.
+async fn master_keys(config: &Config, store: &Store) -> Result<MasterKeys, OpenError> {
+    let file = &config.keys.master_key_file;
+    let keys = if store.signing_keys().await?.iter().any(|row| row.sealed.is_some()) {
+        MasterKeys::load(file)
+    } else {
+        MasterKeys::load_or_create(file)
+    };
+    keys.map_err(|error| {
+        let without = "the private keys in the database are sealed under it: bring back the file that this server was started with";
+        let cure = if file.exists() { "" } else { without };
+        OpenError::Config(format!("{error}\n{cure}").trim_end().to_owned())
+    })
 }
 
 /// Hashing threads with the configured parameters.

@@ -44,20 +44,16 @@ impl Purpose {
 impl MasterKeys {
     /// Reads the file; makes it, with one new key and mode 0600, when it is not there.
     pub fn load_or_create(file: &Path) -> Result<Self, MasterKeyError> {
-        let unusable = |what: String| MasterKeyError(format!("{}: {what}", file.display()));
         if !file.exists() {
-            let mut secret = Zeroizing::new([0; 32]);
-            let mut id = [0; 4];
-            primitive::fill_random(secret.as_mut_slice()).map_err(|error| unusable(error.to_string()))?;
-            primitive::fill_random(&mut id).map_err(|error| unusable(error.to_string()))?;
-            let line = Zeroizing::new(format!(
-                "{} {}\n",
-                base64url::encode(&id),
-                base64url::encode(secret.as_slice())
-            ));
-            secret_file::create(file, line.as_bytes())
-                .map_err(|error| unusable(format!("cannot be made: {error}")))?;
+            create(file)
+                .map_err(|why| MasterKeyError(format!("{}: cannot be made: {why}", file.display())))?;
         }
+        Self::load(file)
+    }
+
+    /// Reads the file, which must be there: a new key would open nothing that an old one has sealed.
+    pub fn load(file: &Path) -> Result<Self, MasterKeyError> {
+        let unusable = |what: String| MasterKeyError(format!("{}: {what}", file.display()));
         let text =
             secret_file::read(file).map_err(|error| unusable(format!("{}; {}", error.what, error.todo)))?;
         let text = std::str::from_utf8(&text).map_err(|_| unusable("is not text".to_owned()))?;
@@ -120,6 +116,21 @@ impl MasterKeys {
             ))
         })
     }
+}
+
+fn create(file: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let mut secret = Zeroizing::new([0; 32]);
+    let mut id = [0; 4];
+    primitive::fill_random(secret.as_mut_slice())?;
+    primitive::fill_random(&mut id)?;
+    let line = Zeroizing::new(format!(
+        "{} {}\n",
+        base64url::encode(&id),
+        base64url::encode(secret.as_slice())
+    ));
+    // When somebody else was faster, theirs is the key.
+    secret_file::create(file, line.as_bytes())?;
+    Ok(())
 }
 
 fn parse_line(line: &str) -> Option<MasterKey> {

@@ -86,7 +86,7 @@ impl Operator {
 
     /// The keys that seal.
     pub(crate) fn master(&self) -> Result<MasterKeys, Failure> {
-        MasterKeys::load_or_create(&self.config.keys.master_key_file).map_err(|error| {
+        MasterKeys::load(&self.config.keys.master_key_file).map_err(|error| {
             let todo = "bring back the file that the server was started with";
             Failure::usage("master_key_unusable", error.to_string())
                 .because("private keys cannot be opened without it")

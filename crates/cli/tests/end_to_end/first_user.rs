@@ -214,3 +214,21 @@ fn the_readmes_demo_starts_and_its_printed_lines_work_as_printed() {
         "log in, call, refresh twice, replay, log in, log out, call"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_master_key_an_existing_database_is_not_opened_and_nothing_is_made() {
+    let mut carnet = Carnet::start(Engine::Sqlite, "").await;
+    carnet.kill();
+    let file = carnet.config().with_file_name("carnet-master.key");
+    std::fs::rename(&file, file.with_extension("away")).unwrap();
+    let output = carnet.try_command(&["serve"], "");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(
+        error.contains("carnet-master.key") && error.contains("bring back"),
+        "{error}"
+    );
+    assert!(!file.exists(), "no new key was made");
+    std::fs::rename(file.with_extension("away"), &file).unwrap();
+    carnet.launch().await;
+}
