@@ -64,6 +64,8 @@ pub struct FamilyRecord {
     pub family: Family,
     /// Whose it is, as they are now.
     pub user: User,
+    /// When the user proved who they are, at the login that began the session.
+    pub auth_time: i64,
 }
 
 /// A login that was good.
@@ -117,6 +119,7 @@ impl Store {
             Ok(FamilyRecord {
                 family: read(&mut row)?,
                 user: user::read_fields(&mut row)?,
+                auth_time: row.take()?,
             })
         })
         .transpose()
@@ -306,9 +309,11 @@ static RECORD: Statement = Statement::new(
     "SELECT f.id, f.fam, f.session_id, f.sid, f.user_id, f.sub, f.client_id, f.scope, f.audience, f.generation,
             f.issued_at, f.mac_key, f.salt, f.idle_ms, f.idle_expires_at, f.absolute_expires_at, f.revoked_at,
             f.revoked_reason,
-            u.id, u.sub, u.state, u.name, u.claims, u.attributes, u.created_at, u.updated_at, i.display, i.verified
+            u.id, u.sub, u.state, u.name, u.claims, u.attributes, u.created_at, u.updated_at, i.display, i.verified,
+            s.auth_time
      FROM families f
      JOIN users u ON u.id = f.user_id
+     JOIN sessions s ON s.id = f.session_id
      LEFT JOIN identifiers i ON i.user_id = u.id AND i.kind = 'email'
      WHERE f.fam = $1",
 );

@@ -5,7 +5,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use carnet_oauth::scope::ScopeSet;
-use carnet_store::{AuditAction, Family, FamilyRecord, Reason, Rotated, User, UserState};
+use carnet_store::{AuditAction, Family, FamilyRecord, Reason, Rotated, UserState};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
@@ -54,7 +54,11 @@ async fn rotate(
     let (text, way) = presented(app, headers, request)?;
     let token = RefreshToken::parse(text).ok_or_else(invalid)?;
     // Everything is checked before any state moves.
-    let FamilyRecord { family, user } = app.store.family(token.fam).await?.ok_or_else(invalid)?;
+    let FamilyRecord {
+        family,
+        user,
+        auth_time,
+    } = app.store.family(token.fam).await?.ok_or_else(invalid)?;
     let client = app
         .directory
         .client(Some(&family.client_id))
@@ -77,7 +81,19 @@ async fn rotate(
         .rotate(token.fam, token.generation, client.refresh_grace.millis(), &theft)
         .await?;
     match rotated {
-        Rotated::Fresh(family) | Rotated::Same(family) => granted(app, &user, client, &family, scope).await,
+        Rotated::Fresh(family) | Rotated::Same(family) => {
+            answer::tokens(
+                app,
+                Granted {
+                    user: &user,
+                    client,
+                    family: &family,
+                    scope,
+                    auth_time,
+                },
+            )
+            .await
+        }
         Rotated::Reused(family) => {
             tracing::warn!(fam = %family.fam, presented = token.generation, newest = family.generation, "a spent refresh token came back: its family is revoked");
             Err(refused(
@@ -91,27 +107,6 @@ async fn rotate(
         }
         Rotated::Revoked | Rotated::Unknown => Err(invalid().into()),
     }
-}
-
-async fn granted(
-    app: &App,
-    user: &User,
-    client: &Client,
-    family: &Family,
-    scope: ScopeSet,
-) -> Result<Response, Failure> {
-    let session = app.store.session(&family.sid).await?.ok_or_else(invalid)?;
-    answer::tokens(
-        app,
-        Granted {
-            user,
-            client,
-            family,
-            scope,
-            auth_time: session.auth_time,
-        },
-    )
-    .await
 }
 
 /// The token and the way it came: a cookie or a body, never both.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, ToSql};
 
@@ -34,6 +35,7 @@ pub(super) fn memory() -> Result<Connection, StoreError> {
     let connection = Connection::open_in_memory().map_err(|error| failed("open", &error))?;
     configure(&connection, "PRAGMA foreign_keys = ON;")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_plans(&connection)?;
     Ok(connection)
 }
 
@@ -115,7 +117,14 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
         .busy_timeout(PATIENCE)
         .map_err(|error| failed("open", &error))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    keep_plans(&connection)?;
     Ok(connection)
+}
+
+/// Otherwise the planner looks at the bound values, and a statement that is kept is planned anew at every call.
+fn keep_plans(connection: &Connection) -> Result<(), StoreError> {
+    let kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
+    kept.map(|_| ()).map_err(|error| failed("open", &error))
 }
 
 fn configure(connection: &Connection, pragmas: &str) -> Result<(), StoreError> {
