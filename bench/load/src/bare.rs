@@ -1,4 +1,4 @@
-//! The refresh endpoint without storage: the same door, manners, MAC, signature and cookie, and nothing remembered.
+//! The refresh endpoint without storage: the same door, manners, CORS, MACs, signature and cookie, and nothing remembered.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use carnet_oauth::access_token::{AccessTokenClaims, Audience};
 use carnet_oauth::token_response::TokenResponse;
 use carnet_server::clock::{Clock as _, SystemClock};
 use carnet_server::http::manners::keep_manners;
+use carnet_server::http::origin::{Origins, require_same_site};
 use carnet_server::listen::{ListenConfig, Listener};
 use carnet_server::token::refresh::RefreshToken;
 use http::{HeaderMap, StatusCode, header};
@@ -30,8 +31,11 @@ pub(crate) async fn serve() -> Outcome<()> {
         Some("k".repeat(43)),
     )?;
     let state: &'static Signer = Box::leak(Box::new(signer));
+    let origins = Origins::new("http://127.0.0.1:8080".to_owned(), []);
     let router = Router::new()
         .route("/auth/refresh", post(refresh))
+        .route_layer(from_fn_with_state(origins.clone(), require_same_site))
+        .layer(origins.cors())
         .layer(from_fn_with_state(false, keep_manners))
         .with_state(state);
     let listener = Listener::bind(ListenConfig {

@@ -9,7 +9,7 @@ use crate::process::Process;
 use crate::subject::{self, Subject};
 use crate::{Outcome, ROUNDS, bare, raw_argon};
 
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 128;
 const LOGIN_CONNECTIONS: usize = 16;
 const STARTS: usize = 10;
 

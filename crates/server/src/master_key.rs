@@ -14,7 +14,8 @@ pub struct MasterKeys(Vec<MasterKey>);
 
 struct MasterKey {
     id: String,
-    secret: Zeroizing<[u8; 32]>,
+    /// One for each purpose, in the order of [`Purpose::ALL`]; the secret itself is not kept.
+    derived: [Zeroizing<[u8; 32]>; 4],
 }
 
 /// What a derived key is for: one purpose's key opens nothing of another's.
@@ -31,6 +32,13 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    const ALL: [Self; 4] = [
+        Self::SigningKey,
+        Self::RefreshToken,
+        Self::DeviceCookie,
+        Self::ThrottleKey,
+    ];
+
     fn label(self) -> &'static str {
         match self {
             Self::SigningKey => "carnet signing key v1",
@@ -76,17 +84,10 @@ impl MasterKeys {
     }
 
     /// A key for one purpose, derived from the named master key (HKDF-SHA-256); `None` when the file does not have it.
-    pub fn derive(&self, id: &str, purpose: Purpose) -> Option<Zeroizing<[u8; 32]>> {
+    pub fn derive(&self, id: &str, purpose: Purpose) -> Option<&[u8; 32]> {
         let key = self.0.iter().find(|key| key.id == id)?;
-        let mut derived = Zeroizing::new([0; 32]);
-        primitive::hkdf_sha256(
-            key.secret.as_slice(),
-            &[],
-            purpose.label().as_bytes(),
-            derived.as_mut_slice(),
-        )
-        .ok()?;
-        Some(derived)
+        let position = Purpose::ALL.iter().position(|other| *other == purpose)?;
+        key.derived.get(position).map(|derived| &**derived)
     }
 
     /// Seals under the current key. `owner` is what the secret belongs to: it opens for nobody else.
@@ -94,7 +95,7 @@ impl MasterKeys {
         let key = self
             .derive(self.current(), purpose)
             .ok_or_else(|| MasterKeyError("no current key".to_owned()))?;
-        primitive::seal(&key, &associated(purpose, owner), secret)
+        primitive::seal(key, &associated(purpose, owner), secret)
             .map_err(|error| MasterKeyError(error.to_string()))
     }
 
@@ -109,7 +110,7 @@ impl MasterKeys {
         let key = self
             .derive(id, purpose)
             .ok_or_else(|| MasterKeyError(format!("the master key {id} is not in the file")))?;
-        let opened = primitive::open(&key, &associated(purpose, owner), sealed);
+        let opened = primitive::open(key, &associated(purpose, owner), sealed);
         opened.map_err(|_| {
             MasterKeyError(format!(
                 "what was sealed under the master key {id} does not open: another key or changed data"
@@ -137,9 +138,19 @@ fn parse_line(line: &str) -> Option<MasterKey> {
     let (id, secret) = line.trim().split_once(' ')?;
     let bytes = Zeroizing::new(base64url::decode(secret).ok()?);
     let secret = Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).ok()?);
+    let mut derived: [Zeroizing<[u8; 32]>; 4] = Default::default();
+    for (purpose, key) in Purpose::ALL.iter().zip(&mut derived) {
+        primitive::hkdf_sha256(
+            secret.as_slice(),
+            &[],
+            purpose.label().as_bytes(),
+            key.as_mut_slice(),
+        )
+        .ok()?;
+    }
     (!id.is_empty()).then(|| MasterKey {
         id: id.to_owned(),
-        secret,
+        derived,
     })
 }
 
