@@ -76,10 +76,7 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
     let app = App::open(config, SystemClock).await.map_err(broken)?;
     seed(&app, &password).await?;
     let issuer = app.config.issuer.as_str().to_owned();
-    let address = app.config.listen.address;
-    let server = Server::bind(app)
-        .await
-        .map_err(|error| cannot_listen(address, &error))?;
+    let server = Server::bind(app).await.map_err(|error| cannot_listen(&error))?;
     let api_address = api_listener.local_addr().map_err(|error| unusable(&error))?;
 
     let greeting = Greeting {
@@ -186,9 +183,13 @@ fn kept_secret(file: &std::path::Path) -> Result<String, Failure> {
 
 async fn bind(port: u16) -> Result<tokio::net::TcpListener, Failure> {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(|error| cannot_listen(address, &error))
+    tokio::net::TcpListener::bind(address).await.map_err(|error| {
+        cannot_listen(&std::io::Error::new(
+            error.kind(),
+            format!("cannot listen on {address}: {error}"),
+        ))
+        .todo("stop what listens there, or choose other ports: --port and --api-port")
+    })
 }
 
 fn unusable(error: &std::io::Error) -> Failure {

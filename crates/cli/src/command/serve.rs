@@ -1,5 +1,7 @@
 //! `carnet serve`: the authorization server.
 
+use std::io::ErrorKind;
+
 use carnet_server::app::App;
 use carnet_server::clock::SystemClock;
 use carnet_server::serve::Server;
@@ -31,20 +33,23 @@ pub(crate) async fn run(serve: Serve, out: &Output) -> Result<(), Failure> {
     })?;
     App::prepare(&config, serve.migrate).await.map_err(broken)?;
     let app = App::open(config, SystemClock).await.map_err(broken)?;
-    let address = app.config.listen.address;
-    let server = Server::bind(app)
-        .await
-        .map_err(|error| cannot_listen(address, &error))?;
+    let server = Server::bind(app).await.map_err(|error| cannot_listen(&error))?;
     server.run(asked_to_stop()).await;
     Ok(())
 }
 
-/// The port is taken, or not ours to take.
-pub(crate) fn cannot_listen(address: std::net::SocketAddr, error: &std::io::Error) -> Failure {
-    let todo = "stop what listens there, or choose another address in [listen]";
-    Failure::conflict("cannot_listen", format!("cannot listen on {address}: {error}"))
-        .because("the port is taken, or this user may not take it")
-        .todo(todo)
+/// The port is taken or not ours to take; or certificate and key cannot be used.
+pub(crate) fn cannot_listen(error: &std::io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable | ErrorKind::PermissionDenied => {
+            Failure::conflict("cannot_listen", error.to_string())
+                .because("the port is taken, or this user may not take it")
+                .todo("stop what listens there, or choose another address in [listen]")
+        }
+        _ => Failure::usage("cannot_listen", error.to_string())
+            .because("nothing can be served there with these files")
+            .todo("correct [listen]: address, tls_certificate_file, tls_key_file"),
+    }
 }
 
 /// Ready when the terminal or the service manager asks us to stop.
