@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use carnet_jose::{Algorithm, Error, KeySet, KeySource};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, SystemClock};
 use crate::discovery::discover;
@@ -21,6 +22,8 @@ const DEFAULT_MAX_AGE: Duration = Duration::from_secs(600);
 const LONGEST_MAX_AGE: Duration = Duration::from_secs(86_400);
 /// How long a set is used when it cannot be fetched again.
 const STALE_IF_ERROR: Duration = Duration::from_secs(86_400);
+/// How long a request waits for fresh keys while there are known ones.
+const PATIENCE: Duration = Duration::from_millis(300);
 /// Between two attempts, whatever asked for them.
 const COOLDOWN: Duration = Duration::from_secs(30);
 /// Between two attempts while there are no keys at all: the issuer may just be starting.
@@ -99,12 +102,16 @@ impl RemoteKeys {
             None => {
                 let _ = self.fetch(None).await;
             }
-            // Too old: whoever asks waits for the answer, or for the news that there is none.
+            // Too old: whoever finds it waits for the answer, but not for an issuer that does not answer. The known keys are used then.
             Some(cached) if now >= cached.fetched + cached.max_age => {
-                let _ = self.fetch(Some(cached.set.epoch())).await;
+                if let Some(refresh) = self.refresh_in_background() {
+                    let _ = tokio::time::timeout(PATIENCE, refresh).await;
+                }
             }
             // Ahead of time, so that nobody waits: at four fifths of its life.
-            Some(cached) if now >= cached.fetched + cached.max_age * 4 / 5 => self.refresh_in_background(),
+            Some(cached) if now >= cached.fetched + cached.max_age * 4 / 5 => {
+                self.refresh_in_background();
+            }
             Some(_) => {}
         }
     }
@@ -117,18 +124,19 @@ impl RemoteKeys {
         }
     }
 
-    fn refresh_in_background(self: &Arc<Self>) {
+    /// `None` when a refresh is under way already.
+    fn refresh_in_background(self: &Arc<Self>) -> Option<JoinHandle<()>> {
         if self.refreshing.swap(true, Ordering::AcqRel) {
-            return;
+            return None;
         }
         let keys = self.clone();
-        tokio::spawn(async move {
+        Some(tokio::spawn(async move {
             let seen = keys.cached.load_full().map(|cached| cached.set.epoch());
             if let Err(error) = keys.fetch(seen).await {
                 tracing::warn!(%error, "the keys of the issuer could not be fetched again; the known ones are used");
             }
             keys.refreshing.store(false, Ordering::Release);
-        });
+        }))
     }
 
     /// One flight at a time; whoever waited behind it takes what it brought. `seen` is the epoch that was not enough.

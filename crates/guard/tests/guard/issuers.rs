@@ -41,6 +41,8 @@ impl Clock for Frozen {
 pub(crate) struct Switches {
     pub(crate) jwks: Mutex<String>,
     pub(crate) down: AtomicBool,
+    /// Takes the question and never answers.
+    pub(crate) silent: AtomicBool,
     pub(crate) jwks_asked: AtomicUsize,
     pub(crate) inactive: AtomicBool,
     pub(crate) introspected: AtomicUsize,
@@ -134,6 +136,9 @@ async fn jwks(State(switches): State<Arc<Switches>>) -> Response {
     switches.jwks_asked.fetch_add(1, Ordering::SeqCst);
     if switches.down.load(Ordering::SeqCst) {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    if switches.silent.load(Ordering::SeqCst) {
+        std::future::pending::<()>().await;
     }
     // The others of a crowd arrive while this one is being answered.
     tokio::task::yield_now().await;

@@ -153,6 +153,23 @@ async fn known_keys_are_used_for_a_day_when_the_issuer_is_down() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_never_answers_holds_nobody_up_for_long() {
+    let (key, clock) = (Key::new("a"), Frozen::new());
+    let issuer = Pretended::start(&[&key]).await;
+    let guard = guard_of(&issuer, &clock).await;
+    issuer.switches.silent.store(true, Ordering::SeqCst);
+    clock.wait(601);
+    let token = issuer.token(&key, &clock);
+    let calls = async {
+        for _ in 0..100 {
+            assert_eq!(with_token(&guard, "/me", &token).await.status, StatusCode::OK);
+        }
+    };
+    // One fetch alone would take five seconds to give up.
+    tokio::time::timeout(Duration::from_secs(4), calls).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_withdrawn_key_is_dropped_with_the_next_set() {
     let (old, new, clock) = (Key::new("a"), Key::new("b"), Frozen::new());
     let issuer = Pretended::start(&[&old, &new]).await;
