@@ -31,7 +31,17 @@ pub async fn keep_manners(State(https): State<bool>, mut request: Request, next:
         .map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
     let span = tracing::info_span!("request", id = %id);
     let started = Instant::now();
-    let response = next.run(request).instrument(span.clone()).await;
+    // RFC 9112 §3.2: two Host lines are how one proxy sees another server than the next.
+    let response = if request.headers().get_all(header::HOST).iter().count() > 1 {
+        Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "duplicate_host",
+            "a request has one Host header",
+        )
+        .into_response()
+    } else {
+        next.run(request).instrument(span.clone()).await
+    };
     let mut response = explain_bare(response);
     span.in_scope(|| log(&response, method.as_str(), &route, started));
     decorate(&mut response, https, &id);

@@ -177,3 +177,17 @@ async fn lk_03_a_refusal_tells_nothing_about_the_inside() {
         }
     }
 }
+
+#[tokio::test]
+async fn two_host_headers_are_400() {
+    let server = Server::start().await;
+    let twice = server
+        .get("/health/live")
+        .header("host", "auth.example.com")
+        .header("host", "evil.test");
+    let reply = twice.send().await;
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (StatusCode::BAD_REQUEST, "duplicate_host")
+    );
+}
