@@ -191,3 +191,30 @@ async fn two_host_headers_are_400() {
         (StatusCode::BAD_REQUEST, "duplicate_host")
     );
 }
+
+#[tokio::test]
+async fn ds_04_depth_and_width_are_bounded() {
+    let server = Server::start().await;
+    let deep = format!("{}1{}", "{\"a\":".repeat(40), "}".repeat(40));
+    assert_eq!(
+        raw(&server, "/auth/login", "application/json", deep.as_bytes())
+            .await
+            .code(),
+        "malformed_json"
+    );
+    let arrays = format!("{{\"email\":{}", "[".repeat(60_000));
+    assert_eq!(
+        raw(&server, "/auth/login", "application/json", arrays.as_bytes())
+            .await
+            .code(),
+        "malformed_json"
+    );
+    let members: Vec<String> = (0..5_000).map(|i| format!("\"m{i}\":0")).collect();
+    let wide = format!("{{{}}}", members.join(","));
+    assert_eq!(
+        raw(&server, "/auth/login", "application/json", wide.as_bytes())
+            .await
+            .code(),
+        "unknown_member"
+    );
+}

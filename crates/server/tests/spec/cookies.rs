@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::harness::{ALICE, PASSWORD, Server};
+use crate::harness::{ALICE, PASSWORD, Server, Session, claims};
 
 #[tokio::test]
 async fn ck_04_login_csrf() {
@@ -178,4 +178,35 @@ async fn every_answer_has_security_headers() {
         assert_eq!(reply.header("server"), "", "{path}");
         assert_ne!(reply.header("cache-control"), "", "{path}");
     }
+}
+
+#[tokio::test]
+async fn ck_01_every_cookie_is_out_of_reach_of_scripts_and_other_sites() {
+    let server = Server::start().await;
+    let login = server.try_log_in(ALICE, PASSWORD).await;
+    for name in ["__Secure-refresh_token", "__Secure-device"] {
+        let line = login.cookie_line(name).unwrap();
+        for attribute in ["; HttpOnly", "; Secure", "; SameSite=Strict", "; Path=/auth"] {
+            assert!(line.contains(attribute), "{line}");
+        }
+        assert!(!line.contains("Domain"), "{line}");
+        assert!(!line.contains(ALICE), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn ck_02_a_login_begins_a_session_of_its_own_whatever_cookie_came_with_it() {
+    let server = Server::start().await;
+    server.add_user("mallory@example.com", Some(PASSWORD)).await;
+    let planted = server.log_in("mallory@example.com", PASSWORD).await;
+    let body = json!({ "email": ALICE, "password": PASSWORD });
+    let login = server
+        .post("/auth/login")
+        .cookie(&planted.refresh)
+        .json(&body)
+        .send()
+        .await;
+    let own = Session::of(&login);
+    assert_ne!(claims(&own.access)["sid"], claims(&planted.access)["sid"]);
+    assert_eq!(claims(&own.access)["sub"], server.user(ALICE).await.sub);
 }

@@ -100,3 +100,37 @@ async fn lk_07_there_are_no_diagnostics_on_the_public_port() {
         );
     }
 }
+
+#[tokio::test]
+async fn lk_04_only_keys_and_metadata_may_be_cached() {
+    let server = Server::start().await;
+    for path in [
+        "/.well-known/jwks.json",
+        "/.well-known/oauth-authorization-server",
+    ] {
+        assert!(
+            server
+                .get(path)
+                .send()
+                .await
+                .header("cache-control")
+                .contains("max-age="),
+            "{path}"
+        );
+    }
+    let session = server
+        .log_in(crate::harness::ALICE, crate::harness::PASSWORD)
+        .await;
+    for reply in [
+        server
+            .try_log_in(crate::harness::ALICE, crate::harness::PASSWORD)
+            .await,
+        server.refresh(&session.refresh).await,
+        server.get("/auth/me").bearer(&session.access).send().await,
+        server.get("/auth/me").send().await,
+        server.post("/oauth/introspect").send().await,
+        server.get("/health/ready").send().await,
+    ] {
+        assert_eq!(reply.header("cache-control"), "no-store", "{reply:?}");
+    }
+}

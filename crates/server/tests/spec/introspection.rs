@@ -206,3 +206,50 @@ async fn the_endpoint_reads_one_form_by_post_alone() {
         (StatusCode::METHOD_NOT_ALLOWED, "POST")
     );
 }
+
+#[tokio::test]
+async fn ir_05_what_was_taken_back_is_inactive_at_once_whatever_took_it_back() {
+    let server = Server::start().await;
+    let by_jti = server.log_in(ALICE, PASSWORD).await.access;
+    let jti = claims(&by_jti)["jti"].as_str().unwrap().to_owned();
+    server
+        .app
+        .store
+        .revoke_token(&jti, server.app_now() + 900_000)
+        .await
+        .unwrap();
+    assert!(!server.is_active(&by_jti).await);
+
+    let by_family = server.log_in(ALICE, PASSWORD).await.access;
+    let fam = claims(&by_family)["fam"].as_str().unwrap().to_owned();
+    let cut = server.cut(carnet_store::Reason::Revoked);
+    assert!(server.app.store.revoke_family(&fam, &cut).await.unwrap());
+    assert!(!server.is_active(&by_family).await);
+
+    let by_user = server.log_in(ALICE, PASSWORD).await.access;
+    server.set_state(ALICE, carnet_store::UserState::Disabled).await;
+    assert!(!server.is_active(&by_user).await);
+}
+
+#[tokio::test]
+async fn lk_08_a_token_says_no_more_than_was_mapped() {
+    let server = Server::start().await;
+    let token = server.log_in(ALICE, PASSWORD).await.access;
+    let said: std::collections::BTreeSet<String> =
+        claims(&token).as_object().unwrap().keys().cloned().collect();
+    let expected = [
+        "aud",
+        "auth_time",
+        "client_id",
+        "exp",
+        "fam",
+        "iat",
+        "iss",
+        "jti",
+        "nbf",
+        "scope",
+        "sid",
+        "sub",
+    ];
+    assert_eq!(said.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+}

@@ -177,3 +177,21 @@ async fn a_native_client_logs_out_with_its_token_in_the_body() {
         "refresh_token_invalid"
     );
 }
+
+#[tokio::test]
+async fn ck_07_an_ended_session_stays_ended() {
+    let server = Server::start().await;
+    let session = server.log_in(ALICE, PASSWORD).await;
+    server.post("/auth/logout").cookie(&session.refresh).send().await;
+    for _ in 0..3 {
+        server.wait(minutes(1)).await;
+        assert_eq!(
+            server.refresh(&session.refresh).await.code(),
+            "refresh_token_invalid"
+        );
+        assert_eq!(
+            server.get("/auth/me").bearer(&session.access).send().await.code(),
+            "token_invalid"
+        );
+    }
+}
