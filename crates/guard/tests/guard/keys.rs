@@ -303,6 +303,38 @@ async fn keys_come_from_files_too() {
 }
 
 #[tokio::test]
+async fn a_jwks_file_is_a_set_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, stranger, clock) = (Key::new("a"), Key::new("b"), Frozen::new());
+    let issuer = Pretended::start(&[&key]).await;
+    let file = folder.path().join("jwks.json");
+    std::fs::write(&file, issuer.switches.jwks.lock().unwrap().as_str()).unwrap();
+    let server = ResourceServer::new(API).issuer(Issuer::jwks_file(&issuer.url, &file));
+    let guard = server.clock(clock.clone()).build().await.unwrap();
+    assert_eq!(
+        with_token(&guard, "/me", &issuer.token(&key, &clock))
+            .await
+            .status,
+        StatusCode::OK
+    );
+    assert_eq!(
+        with_token(&guard, "/me", &issuer.token(&stranger, &clock))
+            .await
+            .code(),
+        "token_invalid"
+    );
+    assert_eq!(issuer.asked(), 0);
+    std::fs::write(&file, r#"{"keys":[]}"#).unwrap();
+    assert!(
+        ResourceServer::new(API)
+            .issuer(Issuer::jwks_file(&issuer.url, &file))
+            .build()
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
 async fn a_shared_secret_must_be_its_owners_alone_and_long_enough() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
