@@ -39,3 +39,22 @@ pub fn decode(token: &str) -> Result<Decoded, Error> {
         signature_len: base64url::decode(segments.signature)?.len(),
     })
 }
+
+/// The bytes of the header segment, whatever they are: for a token that [`decode`] cannot read.
+///
+/// ```
+/// use carnet_jose::dangerous::{header_bytes, payload_bytes};
+///
+/// let token = "bm90IEpTT04.e30.";
+/// assert_eq!(header_bytes(token)?, b"not JSON");
+/// assert_eq!(payload_bytes(token)?, b"{}");
+/// # Ok::<(), carnet_jose::Error>(())
+/// ```
+pub fn header_bytes(token: &str) -> Result<Vec<u8>, Error> {
+    base64url::decode(Segments::split(token)?.header)
+}
+
+/// The bytes of the payload segment, whatever they are.
+pub fn payload_bytes(token: &str) -> Result<Vec<u8>, Error> {
+    base64url::decode(Segments::split(token)?.payload)
+}

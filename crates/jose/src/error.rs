@@ -76,6 +76,8 @@ errors! {
     NotYetValid, "token_not_yet_valid", "the token is not valid yet";
     /// The secret or modulus is shorter than the algorithm allows.
     KeyTooShort, "key_too_short", "the key is too short: an HMAC secret needs the bytes of its hash (32, 48 or 64), RSA 2048 to 8192 bits";
+    /// An RSA key of a generator whose keys can be factored (CVE-2017-15361).
+    KeyWeak, "key_weak", "the RSA key was made by a broken generator and can be factored (ROCA, CVE-2017-15361)";
     /// An HMAC secret that is a public key or a JWK in text form.
     KeyLooksPublic, "key_looks_public", "this secret is a PEM or JWK text: a key file was given where a secret belongs";
     /// The key cannot be read.

@@ -2,8 +2,11 @@
 //!
 //! Spec: RFC 7517 §4 · RFC 7518 §6 · RFC 8037 §2
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use zeroize::Zeroize as _;
 
 use crate::error::Error;
 use crate::json::{MAX_DEPTH, check_object};
@@ -22,7 +25,36 @@ impl Jwk {
     /// Reads one JSON object; duplicate members are refused.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check_object(text.as_bytes(), MAX_DEPTH)?;
-        serde_json::from_str(text).map_err(|_| Error::KeyInvalid)
+        let jwk: Self = serde_json::from_str(text).map_err(|_| Error::KeyInvalid)?;
+        jwk.check_types()?;
+        Ok(jwk)
+    }
+
+    /// A member of the wrong type is wrong, not absent: a key whose `alg` is a number is not free for any algorithm.
+    pub(crate) fn check_types(&self) -> Result<(), Error> {
+        let texts = ["kty", "use", "alg", "kid", "crv"];
+        let are_text = texts
+            .iter()
+            .all(|name| self.members.get(*name).is_none_or(Value::is_string));
+        // RFC 7517 §4.3: an array of strings, none of them twice.
+        let right_operations = self.members.get("key_ops").is_none_or(|operations| {
+            let names = operations
+                .as_array()
+                .map(|names| names.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+            names.flatten().is_some_and(|names| {
+                let different: HashSet<_> = names.iter().collect();
+                different.len() == names.len()
+            })
+        });
+        if are_text && right_operations {
+            Ok(())
+        } else {
+            Err(Error::KeyInvalid)
+        }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
     }
 
     pub(crate) fn from_members<const N: usize>(members: [(&str, Value); N]) -> Self {
@@ -92,6 +124,17 @@ impl Jwk {
         crate::base64url::decode(text)
             .map(zeroize::Zeroizing::new)
             .map_err(|_| Error::KeyInvalid)
+    }
+}
+
+impl Drop for Jwk {
+    /// Private members do not stay in memory.
+    fn drop(&mut self) {
+        for name in PRIVATE {
+            if let Some(Value::String(secret)) = self.members.get_mut(name) {
+                secret.zeroize();
+            }
+        }
     }
 }
 

@@ -82,6 +82,16 @@ impl KeySet {
         })
     }
 
+    /// No key at all: every token is refused.
+    pub fn empty() -> Self {
+        Self {
+            keys: Vec::new(),
+            by_id: HashMap::new(),
+            pinned: false,
+            epoch: NEXT_EPOCH.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
     /// The one key that somebody put into a file: a token's `kid` is not looked at, since there is nothing to choose.
     pub fn pinned(key: AnyVerifyingKey) -> Result<Self, Error> {
         Ok(Self {
@@ -158,13 +168,17 @@ impl KeySet {
                 _ => Err(Error::KeyIdMissing),
             };
         };
-        let candidates = self.by_id.get(kid).ok_or(Error::UnknownKeyId)?;
-        let mut keys = candidates
-            .iter()
-            .filter_map(|index| self.keys.get(*index))
-            .map(|(_, key)| key);
-        keys.find(|key| key.algorithm() == algorithm)
-            .ok_or(Error::AlgorithmMismatch)
+        if !self.by_id.contains_key(kid) {
+            return Err(Error::UnknownKeyId);
+        }
+        self.get(kid, algorithm).ok_or(Error::AlgorithmMismatch)
+    }
+
+    /// The key of exactly this name and algorithm, without the rules for tokens that [`KeySet::find`] has.
+    pub fn get(&self, kid: &str, algorithm: Algorithm) -> Option<&AnyVerifyingKey> {
+        let named = self.by_id.get(kid)?;
+        let mut keys = named.iter().filter_map(|index| self.keys.get(*index));
+        keys.find_map(|(_, key)| (key.algorithm() == algorithm).then_some(key))
     }
 
     /// The names of the keys.
@@ -208,6 +222,7 @@ impl std::fmt::Debug for KeySet {
 }
 
 fn usable(jwk: &Jwk, allowed: &[Algorithm]) -> Result<Vec<AnyVerifyingKey>, Error> {
+    jwk.check_types()?;
     if !jwk.is_for_signatures() {
         return Err(Error::KeyUnsupported);
     }

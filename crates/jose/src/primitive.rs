@@ -1,5 +1,6 @@
 //! The door to bare cryptography for the rest of the house: it names no library.
 
 pub use crate::crypto::primitive::{
-    HashName, Hasher, digest, fill_random, hkdf_sha256, hmac, hmac_sha256, open, seal, sha256, verify_equal,
+    HashName, Hasher, digest, fill_random, hkdf_sha256, hmac, hmac_sha256, open, seal, sha224, sha256,
+    sha384, sha512, sha512_256, verify_equal,
 };

@@ -2,6 +2,10 @@
 //!
 //! Spec: RFC 7638 §3 · RFC 8037 §2 (OKP)
 
+use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
+
 use crate::base64url;
 use crate::crypto::primitive::sha256;
 use crate::error::Error;
@@ -16,12 +20,10 @@ pub(crate) fn of(jwk: &Jwk) -> Result<String, Error> {
         Some("oct") => &["k", "kty"],
         _ => return Err(Error::KeyUnsupported),
     };
-    let mut json = String::from("{");
-    for (position, name) in names.iter().enumerate() {
-        let value = serde_json::Value::from(jwk.text(name).ok_or(Error::KeyInvalid)?);
-        let comma = if position == 0 { "" } else { "," };
-        json.push_str(&format!("{comma}\"{name}\":{value}"));
-    }
-    json.push('}');
-    Ok(base64url::encode(&sha256(json.as_bytes())))
+    let members = names
+        .iter()
+        .map(|name| Ok((*name, jwk.text(name).ok_or(Error::KeyInvalid)?)))
+        .collect::<Result<BTreeMap<_, _>, Error>>()?;
+    let json = serde_json::to_vec(&members).map_err(|_| Error::KeyInvalid)?;
+    Ok(base64url::encode(&sha256(&Zeroizing::new(json))))
 }

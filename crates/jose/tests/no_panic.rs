@@ -35,6 +35,31 @@ fn json_like() -> impl Strategy<Value = String> {
     .prop_map(|parts| parts.concat())
 }
 
+/// An object with the members of a JWK, each with a value that may fit, be too short, or be of another type.
+fn odd_jwk() -> impl Strategy<Value = Value> {
+    let names = vec![
+        "kty", "crv", "alg", "use", "key_ops", "kid", "x", "y", "d", "n", "e", "p", "q", "dp", "dq", "qi",
+        "oth", "k",
+    ];
+    let value = prop_oneof![
+        prop::sample::select(vec![
+            "RSA", "EC", "OKP", "oct", "P-256", "P-521", "Ed25519", "RS256", "ES256", "HS256", "sig", "AQAB",
+            "",
+        ])
+        .prop_map(Value::from),
+        prop::collection::vec(any::<u8>(), 0..140).prop_map(|bytes| base64url::encode(&bytes).into()),
+        any::<i64>().prop_map(Value::from),
+        Just(Value::Null),
+        Just(serde_json::json!(["verify", "sign"])),
+    ];
+    prop::collection::btree_map(prop::sample::select(names), value, 0..12).prop_map(|members| {
+        members
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    })
+}
+
 proptest! {
     #[test]
     fn tokens(text in ".{0,200}") {
@@ -63,6 +88,31 @@ proptest! {
         for algorithm in Algorithm::ALL {
             let _ = AnyVerifyingKey::from_spki_der(&bytes, *algorithm);
             let _ = AnySigningKey::from_pkcs8_der(&bytes, *algorithm);
+        }
+    }
+
+    #[test]
+    fn keys_with_odd_members(jwk in odd_jwk()) {
+        let text = jwk.to_string();
+        for algorithm in Algorithm::ALL {
+            let _ = Jwk::parse(&text).and_then(|jwk| AnyVerifyingKey::from_jwk_as(&jwk, *algorithm));
+        }
+        let _ = AnySigningKey::from_jwk(&text);
+        let set = serde_json::json!({ "keys": [jwk, { "kty": "RSA" }] }).to_string();
+        let _ = KeySet::from_jwks_json(set.as_bytes(), Algorithm::ALL);
+    }
+
+    #[test]
+    fn sets_of_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = KeySet::from_jwks_json(&bytes, Algorithm::ALL);
+    }
+
+    #[test]
+    fn pem_of_any_bytes(label in "(RSA |EC )?(PUBLIC|PRIVATE) KEY", body in "[A-Za-z0-9+/=\\n]{0,120}") {
+        let text = format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n");
+        for algorithm in Algorithm::ALL {
+            let _ = AnyVerifyingKey::from_pem(&text, *algorithm);
+            let _ = AnySigningKey::from_pem(&text, *algorithm);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::error::Error;
 
 /// A hash function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HashName {
     /// SHA-224.
     Sha224,
@@ -61,10 +62,34 @@ pub fn digest(name: HashName, mut reader: impl std::io::Read) -> std::io::Result
     }
 }
 
-/// SHA-256.
+/// SHA-224 (FIPS 180-4 §6.3).
+pub fn sha224(data: &[u8]) -> [u8; 28] {
+    whole(&digest::SHA224, data)
+}
+
+/// SHA-256 (FIPS 180-4 §6.2).
 pub fn sha256(data: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.copy_from_slice(digest::digest(&digest::SHA256, data).as_ref());
+    whole(&digest::SHA256, data)
+}
+
+/// SHA-384 (FIPS 180-4 §6.5).
+pub fn sha384(data: &[u8]) -> [u8; 48] {
+    whole(&digest::SHA384, data)
+}
+
+/// SHA-512 (FIPS 180-4 §6.4).
+pub fn sha512(data: &[u8]) -> [u8; 64] {
+    whole(&digest::SHA512, data)
+}
+
+/// SHA-512/256 (FIPS 180-4 §6.7).
+pub fn sha512_256(data: &[u8]) -> [u8; 32] {
+    whole(&digest::SHA512_256, data)
+}
+
+fn whole<const N: usize>(algorithm: &'static digest::Algorithm, data: &[u8]) -> [u8; N] {
+    let mut out = [0; N];
+    out.copy_from_slice(digest::digest(algorithm, data).as_ref());
     out
 }
 

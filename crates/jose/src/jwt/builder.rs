@@ -90,9 +90,9 @@ impl VerifierBuilder {
         self
     }
 
-    /// Claims that must be there, beside `exp`.
+    /// Claims that must be there, beside `exp`. Called several times: all of them.
     pub fn require(mut self, names: &[&str]) -> Self {
-        self.required = names.iter().map(|name| (*name).to_owned()).collect();
+        self.required.extend(names.iter().map(|name| (*name).to_owned()));
         self
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::error::Error;
+use crate::jwk_set::MAX_KEY_ID_BYTES;
 use crate::jwt::token_type::TokenType;
 use crate::key::AnySigningKey;
 
@@ -28,8 +29,12 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Signs with this key; `kid` names it to whoever checks.
+    /// Signs with this key; `kid` names it to whoever checks: 1 to 128 bytes, as a verifier demands.
     pub fn new(key: AnySigningKey, token_type: TokenType, kid: Option<String>) -> Result<Self, Error> {
+        let right_length = |kid: &String| (1..=MAX_KEY_ID_BYTES).contains(&kid.len());
+        if !kid.as_ref().is_none_or(right_length) {
+            return Err(Error::KeyInvalid);
+        }
         let mut header = serde_json::Map::new();
         header.insert("alg".to_owned(), key.algorithm().name().into());
         header.insert("typ".to_owned(), token_type.name().into());

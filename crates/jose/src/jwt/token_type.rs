@@ -6,6 +6,7 @@ use crate::error::Error;
 
 /// The `typ` that a policy demands and a signer writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TokenType {
     /// `at+jwt` (RFC 9068 §2.1).
     AccessToken,

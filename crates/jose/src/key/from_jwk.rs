@@ -14,6 +14,7 @@ use crate::jwk::Jwk;
 
 /// The algorithm that the JWK names, or the only one that its type and curve allow.
 pub(super) fn algorithm(jwk: &Jwk) -> Result<Algorithm, Error> {
+    jwk.check_types()?;
     if let Some(name) = jwk.algorithm() {
         return Algorithm::from_name(name).ok_or(Error::KeyUnsupported);
     }
@@ -27,6 +28,7 @@ pub(super) fn algorithm(jwk: &Jwk) -> Result<Algorithm, Error> {
 
 /// Whether type, curve, `alg` and `use` of the JWK go with the algorithm.
 pub(super) fn check(jwk: &Jwk, algorithm: Algorithm) -> Result<(), Error> {
+    jwk.check_types()?;
     let expected = match algorithm {
         _ if algorithm.is_mac() => "oct",
         _ if algorithm.is_rsa() => "RSA",
@@ -71,6 +73,10 @@ pub(super) fn secret_key(jwk: &Jwk, algorithm: Algorithm) -> Result<SecretKey, E
         return rsa_secret_key(jwk, algorithm);
     }
     let (d, public) = (jwk.bytes("d")?, public_bytes(jwk, algorithm)?);
+    // §6.2.2.1: as long as a coordinate, zeros in front included.
+    if algorithm != Algorithm::Ed25519 && d.len() != algorithm.coordinate_len() {
+        return Err(Error::KeyInvalid);
+    }
     match algorithm {
         Algorithm::Ed25519 => SecretKey::from_ed_parts(&d, &public),
         _ => SecretKey::from_ec_parts(&d, &public, algorithm),
@@ -80,7 +86,8 @@ pub(super) fn secret_key(jwk: &Jwk, algorithm: Algorithm) -> Result<SecretKey, E
 const RSA_MEMBERS: [&str; 8] = ["n", "e", "d", "p", "q", "dp", "dq", "qi"];
 
 fn rsa_secret_key(jwk: &Jwk, algorithm: Algorithm) -> Result<SecretKey, Error> {
-    if jwk.text("oth").is_some() {
+    // §6.3.2.7: more than two primes.
+    if jwk.has("oth") {
         return Err(Error::KeyUnsupported);
     }
     let parts = RSA_MEMBERS

@@ -5,8 +5,10 @@
 mod from_jwk;
 mod pem;
 mod public;
+mod roca;
 mod secret;
 mod shared_secret;
+mod subject_public_key_info;
 mod typed;
 
 pub use public::AnyVerifyingKey;

@@ -12,9 +12,9 @@ use crate::base64url;
 use crate::crypto::verify::CheckingKey;
 use crate::error::Error;
 use crate::jwk::Jwk;
-use crate::key::from_jwk;
 use crate::key::pem::{self, Pem};
 use crate::key::shared_secret::check_secret;
+use crate::key::{from_jwk, roca, subject_public_key_info};
 use crate::thumbprint;
 
 /// A key that checks, of any algorithm. Cloning shares the prepared key.
@@ -28,20 +28,20 @@ impl AnyVerifyingKey {
     /// From PEM: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1).
     pub fn from_pem(text: &str, algorithm: Algorithm) -> Result<Self, Error> {
         match pem::read(text)? {
-            Pem::Public(der) | Pem::RsaPublic(der) => Self::from_spki_der(&der, algorithm),
+            Pem::Public(der) => Self::from_spki_der(&der, algorithm),
+            Pem::RsaPublic(_) if !algorithm.is_rsa() => Err(Error::KeyMismatch),
+            Pem::RsaPublic(der) => {
+                pkcs1::RsaPublicKeyRef::try_from(der.as_slice()).map_err(|_| Error::KeyInvalid)?;
+                Self::from_checking_key(CheckingKey::public(&der, algorithm)?, algorithm)
+            }
             _ => Err(Error::KeyUnsupported),
         }
     }
 
-    /// From SubjectPublicKeyInfo in DER.
+    /// From SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7); refused when it is for a key of another kind.
     pub fn from_spki_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
-        let key = CheckingKey::public(der, algorithm)?;
-        let key = Self {
-            algorithm,
-            key: Arc::new(key),
-        };
-        key.check_size()?;
-        Ok(key)
+        subject_public_key_info::check(der, algorithm)?;
+        Self::from_checking_key(CheckingKey::public(der, algorithm)?, algorithm)
     }
 
     /// From a JWK that names its algorithm, or whose type and curve leave one choice.
@@ -55,7 +55,8 @@ impl AnyVerifyingKey {
         if algorithm.is_mac() {
             return Self::from_secret(&jwk.bytes("k")?, algorithm);
         }
-        Self::from_spki_der(&from_jwk::public_bytes(jwk, algorithm)?, algorithm)
+        let bytes = from_jwk::public_bytes(jwk, algorithm)?;
+        Self::from_checking_key(CheckingKey::public(&bytes, algorithm)?, algorithm)
     }
 
     /// From a shared secret, for HS256, HS384 and HS512: at least as long as the hash (RFC 7518 §3.2).
@@ -72,7 +73,7 @@ impl AnyVerifyingKey {
             algorithm,
             key: Arc::new(key),
         };
-        key.check_size()?;
+        key.check_strength()?;
         Ok(key)
     }
 
@@ -136,8 +137,8 @@ impl AnyVerifyingKey {
         }
     }
 
-    /// RSA: 2,048 to 8,192 bits and an odd exponent of 65,537 or more (RFC 7518 §3.3, RFC 8725 §3.5).
-    fn check_size(&self) -> Result<(), Error> {
+    /// RSA: 2,048 to 8,192 bits, an odd exponent of 65,537 or more (RFC 7518 §3.3, RFC 8725 §3.5), no broken generator.
+    fn check_strength(&self) -> Result<(), Error> {
         if !self.algorithm.is_rsa() {
             return Ok(());
         }
@@ -152,11 +153,13 @@ impl AnyVerifyingKey {
         let exponent = rsa.public_exponent.as_bytes();
         let large = exponent.len() > 3 || exponent >= [1, 0, 1].as_slice() && exponent.len() == 3;
         let odd = exponent.last().is_some_and(|byte| byte & 1 == 1);
-        if large && odd {
-            Ok(())
-        } else {
-            Err(Error::KeyInvalid)
+        if !large || !odd {
+            return Err(Error::KeyInvalid);
         }
+        if roca::has_fingerprint(modulus) {
+            return Err(Error::KeyWeak);
+        }
+        Ok(())
     }
 }
 

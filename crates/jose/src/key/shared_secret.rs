@@ -10,11 +10,7 @@ pub(super) fn check_secret(secret: &[u8], algorithm: Algorithm) -> Result<(), Er
     if !algorithm.is_mac() {
         return Err(Error::KeyMismatch);
     }
-    let start = secret.trim_ascii_start();
-    let looks_like_key = start.starts_with(b"-----BEGIN")
-        || start.starts_with(b"ssh-")
-        || (start.starts_with(b"{") && secret.windows(5).any(|w| w == b"\"kty\""));
-    if looks_like_key {
+    if looks_like_key(secret) {
         return Err(Error::KeyLooksPublic);
     }
     if algorithm
@@ -24,4 +20,14 @@ pub(super) fn check_secret(secret: &[u8], algorithm: Algorithm) -> Result<(), Er
         return Err(Error::KeyTooShort);
     }
     Ok(())
+}
+
+/// PEM, an OpenSSH line, a JWK or JWKS, or a public key in DER.
+fn looks_like_key(secret: &[u8]) -> bool {
+    let start = secret.trim_ascii_start();
+    start.starts_with(b"-----BEGIN")
+        || start.starts_with(b"ssh-")
+        || (start.starts_with(b"{") && secret.windows(5).any(|w| w == b"\"kty\""))
+        || spki::SubjectPublicKeyInfoRef::try_from(secret).is_ok()
+        || pkcs1::RsaPublicKeyRef::try_from(secret).is_ok()
 }

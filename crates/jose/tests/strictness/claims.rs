@@ -155,6 +155,22 @@ fn jwt_22_monster_tokens_are_refused_before_anything_is_decoded() {
         Err(Error::TokenTooLarge)
     );
     assert_eq!(fixture.check(&".".repeat(200)), Err(Error::Malformed));
+    // Both limits to the byte: one more is too large, the limit itself is looked at.
+    let header = |length: usize| format!("{}.a.b", "A".repeat(length));
+    assert_eq!(fixture.check(&header(8 * 1024 + 1)), Err(Error::TokenTooLarge));
+    assert_eq!(fixture.check(&header(8 * 1024)), Err(Error::HeaderInvalid));
+    let token = |length: usize| format!("e30.{}.b", "A".repeat(length - 6));
+    assert_eq!(fixture.check(&token(16 * 1024 + 1)), Err(Error::TokenTooLarge));
+    assert_eq!(fixture.check(&token(16 * 1024)), Err(Error::HeaderInvalid));
+    // A million brackets, and as many as fit into a token.
+    assert_eq!(
+        fixture.with_payload(&b"[".repeat(1_000_000)),
+        Err(Error::TokenTooLarge)
+    );
+    assert_eq!(
+        fixture.with_payload(&b"{\"a\":".repeat(2_000)),
+        Err(Error::JsonInvalid)
+    );
 }
 
 #[test]

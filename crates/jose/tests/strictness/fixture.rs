@@ -72,3 +72,12 @@ pub(crate) fn builder(set: KeySet) -> carnet_jose::VerifierBuilder {
 pub(crate) fn claims() -> Value {
     json!({ "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "client_id": "web", "iat": NOW, "exp": NOW + 900, "jti": "x" })
 }
+
+/// A key or signature that is odd by design, from `vectors/odd_keys.json`: OpenSSL made them, and arithmetic the `roca` one.
+pub(crate) fn odd_key(name: &str) -> String {
+    let vectors: Value = serde_json::from_str(include_str!("../vectors/odd_keys.json")).unwrap();
+    match &vectors[name] {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -58,15 +58,27 @@ fn jwt_02_public_key_as_hmac_secret() {
         base64url::encode(br#"{"alg":"HS256","typ":"at+jwt","kid":"k1"}"#),
         base64url::encode(claims().to_string().as_bytes())
     );
-    for secret in [pem.clone(), pem.replace('\n', "\r\n"), pem.trim_end().to_owned()] {
-        let mac = carnet_jose::primitive::hmac_sha256(secret.as_bytes(), &[signed.as_bytes()]);
+    let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let body = body.trim_end_matches('=').replace('+', "-").replace('/', "_");
+    // PKCS#1 is what follows the 24 bytes of SubjectPublicKeyInfo around an RSA key.
+    let der = base64url::decode(&body).unwrap();
+    let pkcs1 = der[24..].to_vec();
+    for secret in [
+        pem.clone().into_bytes(),
+        pem.replace('\n', "\r\n").into_bytes(),
+        pem.trim_end().as_bytes().to_vec(),
+        der,
+        pkcs1,
+        crate::fixture::odd_key("rsa_pkcs1").into_bytes(),
+    ] {
+        let mac = carnet_jose::primitive::hmac_sha256(&secret, &[signed.as_bytes()]);
         let token = format!("{signed}.{}", base64url::encode(&mac));
         assert_eq!(
             verifier.verify_owned::<Value>(&token, NOW).unwrap_err(),
             Error::AlgorithmMismatch
         );
         assert_eq!(
-            AnyVerifyingKey::from_secret(secret.as_bytes(), Algorithm::Hs256).unwrap_err(),
+            AnyVerifyingKey::from_secret(&secret, Algorithm::Hs256).unwrap_err(),
             Error::KeyLooksPublic
         );
     }

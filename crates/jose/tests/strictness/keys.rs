@@ -129,6 +129,45 @@ fn a_policy_is_complete_or_not_built() {
 }
 
 #[test]
+fn claims_that_are_required_twice_over_are_all_required() {
+    let key = AnySigningKey::generate(Algorithm::Es256).unwrap();
+    let set = KeySet::new(vec![(Some("k1".into()), key.verifying_key())]).unwrap();
+    let verifier = builder(set)
+        .require(&["tenant"])
+        .require(&["jti"])
+        .build()
+        .unwrap();
+    let signer = Signer::new(key, TokenType::AccessToken, Some("k1".into())).unwrap();
+    let mut all = claims();
+    all["tenant"] = "t1".into();
+    let check = |claims: &Value| {
+        let token = signer.sign(claims).unwrap();
+        verifier.verify_owned::<Value>(&token, NOW).map(|_| ())
+    };
+    assert_eq!(check(&all), Ok(()));
+    for name in ["client_id", "tenant", "jti", "sub", "exp"] {
+        let mut without = all.clone();
+        without.as_object_mut().unwrap().remove(name);
+        assert_eq!(check(&without), Err(Error::ClaimMissing), "{name}");
+    }
+}
+
+#[test]
+fn a_set_hands_out_a_key_by_its_whole_name() {
+    let key = AnySigningKey::generate(Algorithm::Es256).unwrap().verifying_key();
+    let set = KeySet::new(vec![(Some("k1".into()), key)]).unwrap();
+    assert!(set.get("k1", Algorithm::Es256).is_some());
+    assert!(set.get("k1", Algorithm::Es384).is_none());
+    assert!(set.get("K1", Algorithm::Es256).is_none());
+    assert!(KeySet::empty().is_empty());
+    assert_ne!(KeySet::empty().epoch(), KeySet::empty().epoch());
+    assert_eq!(
+        KeySet::empty().find(None, Algorithm::Es256).unwrap_err(),
+        Error::KeyIdMissing
+    );
+}
+
+#[test]
 fn a_token_without_kid_is_accepted_when_one_key_fits() {
     let (a, b) = (
         AnySigningKey::generate(Algorithm::Es256).unwrap(),

@@ -8,5 +8,7 @@
 
 mod claims;
 mod fixture;
+mod formats;
 mod header;
 mod keys;
+mod signatures;

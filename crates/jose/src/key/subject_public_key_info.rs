@@ -1,0 +1,43 @@
+//! SubjectPublicKeyInfo: which kind of key it says it is.
+
+use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
+
+use crate::algorithm::Algorithm;
+use crate::error::Error;
+
+/// Whether the DER is a SubjectPublicKeyInfo, and for the kind of key that the algorithm takes.
+pub(super) fn check(der: &[u8], algorithm: Algorithm) -> Result<(), Error> {
+    let info = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| Error::KeyInvalid)?;
+    let (kind, curve) = identifiers(algorithm).ok_or(Error::KeyMismatch)?;
+    let right_curve = curve.is_none_or(|curve| info.algorithm.parameters_oid() == Ok(curve));
+    if info.algorithm.oid == kind && right_curve {
+        Ok(())
+    } else {
+        Err(Error::KeyMismatch)
+    }
+}
+
+/// The kind of key, and the curve where the kind leaves it open.
+fn identifiers(algorithm: Algorithm) -> Option<(ObjectIdentifier, Option<ObjectIdentifier>)> {
+    match algorithm {
+        _ if algorithm.is_rsa() => Some((RSA, None)),
+        Algorithm::Es256 => Some((EC, Some(P256))),
+        Algorithm::Es384 => Some((EC, Some(P384))),
+        Algorithm::Es512 => Some((EC, Some(P521))),
+        Algorithm::Ed25519 => Some((ED25519, None)),
+        _ => None,
+    }
+}
+
+/// RFC 8017 appendix C.
+const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+/// RFC 5480 §2.1.1.
+const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+/// RFC 5480 §2.1.1.1.
+const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+/// RFC 5480 §2.1.1.1.
+const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+/// RFC 5480 §2.1.1.1.
+const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+/// RFC 8410 §3.
+const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");

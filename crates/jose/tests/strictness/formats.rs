@@ -1,0 +1,186 @@
+//! Keys as they arrive: PEM, DER and JWK, and what is wrong with them.
+
+use carnet_jose::{Algorithm, AnySigningKey, AnyVerifyingKey, Error, Jwk, KeySet, Signer, TokenType};
+use serde_json::{Value, json};
+
+use crate::fixture::odd_key;
+
+fn public(algorithm: Algorithm) -> Value {
+    let key = AnySigningKey::generate(algorithm).unwrap().verifying_key();
+    serde_json::to_value(key.to_jwk().unwrap()).unwrap()
+}
+
+fn private(algorithm: Algorithm) -> Value {
+    let key = AnySigningKey::generate(algorithm).unwrap();
+    serde_json::from_str(&key.to_jwk_private().unwrap()).unwrap()
+}
+
+#[test]
+fn a_member_of_the_wrong_type_is_wrong_and_not_absent() {
+    let rsa = public(Algorithm::Rs256);
+    for (name, value) in [
+        ("alg", json!(7)),
+        ("alg", Value::Null),
+        ("kid", json!(7)),
+        ("kid", json!(["k1"])),
+        ("use", json!(["sig"])),
+        ("use", Value::Null),
+        ("key_ops", json!("verify")),
+        ("key_ops", json!(["verify", 7])),
+        ("key_ops", json!(["verify", "verify"])),
+    ] {
+        let mut odd = rsa.clone();
+        odd[name] = value.clone();
+        assert_eq!(
+            Jwk::parse(&odd.to_string()).unwrap_err(),
+            Error::KeyInvalid,
+            "{name} {value}"
+        );
+        let set = json!({ "keys": [odd] }).to_string();
+        let parsed = KeySet::from_jwks_json(set.as_bytes(), &[Algorithm::Rs256, Algorithm::Ps256]).unwrap();
+        assert_eq!(parsed.set.len(), 0, "{name} {value}");
+        assert_eq!(parsed.skipped[0].reason, Error::KeyInvalid, "{name} {value}");
+    }
+}
+
+#[test]
+fn an_rsa_key_with_more_than_two_primes_is_not_supported() {
+    let mut rsa = private(Algorithm::Rs256);
+    rsa["oth"] = json!([{ "r": "AQAB", "d": "AQAB", "t": "AQAB" }]);
+    assert_eq!(
+        AnySigningKey::from_jwk(&rsa.to_string()).unwrap_err(),
+        Error::KeyUnsupported
+    );
+}
+
+#[test]
+fn coordinates_and_scalars_have_their_full_length() {
+    for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512] {
+        let key = private(algorithm);
+        for name in ["x", "y", "d"] {
+            let bytes = carnet_jose::base64url::decode(key[name].as_str().unwrap()).unwrap();
+            for changed in [[&[0], bytes.as_slice()].concat(), bytes[1..].to_vec()] {
+                let mut odd = key.clone();
+                odd[name] = carnet_jose::base64url::encode(&changed).into();
+                assert_eq!(
+                    AnySigningKey::from_jwk(&odd.to_string()).unwrap_err(),
+                    Error::KeyInvalid,
+                    "{algorithm} {name}"
+                );
+            }
+        }
+    }
+    // One scalar in 256 begins with a zero byte, which must be written.
+    for _ in 0..300 {
+        let key = private(Algorithm::Es256);
+        assert_eq!(key["d"].as_str().unwrap().len(), 43);
+    }
+}
+
+#[test]
+fn a_point_beside_the_curve_is_no_key() {
+    for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::Es512] {
+        let mut key = public(algorithm);
+        let x = key["x"].clone();
+        key["x"] = key["y"].clone();
+        key["y"] = x;
+        let jwk = Jwk::parse(&key.to_string()).unwrap();
+        assert_eq!(AnyVerifyingKey::from_jwk(&jwk).unwrap_err(), Error::KeyInvalid);
+    }
+}
+
+#[test]
+fn der_is_what_its_name_says() {
+    let ed = public(Algorithm::Ed25519);
+    let raw = carnet_jose::base64url::decode(ed["x"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        AnyVerifyingKey::from_spki_der(&raw, Algorithm::Ed25519).unwrap_err(),
+        Error::KeyInvalid
+    );
+    let p384 = AnySigningKey::generate(Algorithm::Es384).unwrap().verifying_key();
+    for other in [Algorithm::Es256, Algorithm::Ed25519, Algorithm::Rs256] {
+        assert_eq!(
+            AnyVerifyingKey::from_pem(&p384.to_spki_pem().unwrap(), other).unwrap_err(),
+            Error::KeyMismatch,
+            "{other}"
+        );
+    }
+    let (spki, pkcs1) = (odd_key("rsa_spki"), odd_key("rsa_pkcs1"));
+    let read = |text: &str| AnyVerifyingKey::from_pem(text, Algorithm::Rs256);
+    assert_eq!(
+        read(&spki).unwrap().thumbprint(),
+        read(&pkcs1).unwrap().thumbprint()
+    );
+    let mislabelled = pkcs1.replace("RSA PUBLIC KEY", "PUBLIC KEY");
+    assert_eq!(read(&mislabelled).unwrap_err(), Error::KeyInvalid);
+    let mislabelled = spki.replace("PUBLIC KEY", "RSA PUBLIC KEY");
+    assert_eq!(read(&mislabelled).unwrap_err(), Error::KeyInvalid);
+    assert_eq!(
+        AnyVerifyingKey::from_pem(&pkcs1, Algorithm::Es256).unwrap_err(),
+        Error::KeyMismatch
+    );
+    let pss = odd_key("rsa_pss_object_identifier");
+    assert!(AnyVerifyingKey::from_pem(&pss, Algorithm::Rs256).is_err());
+}
+
+#[test]
+fn jwt_19_weak_rsa_keys_are_refused() {
+    let read = |name: &str| AnyVerifyingKey::from_pem(&odd_key(name), Algorithm::Rs256).unwrap_err();
+    assert_eq!(read("rsa_1024_bits"), Error::KeyTooShort);
+    assert_eq!(read("rsa_exponent_3"), Error::KeyInvalid);
+    let roca = Jwk::parse(&odd_key("roca")).unwrap();
+    assert_eq!(AnyVerifyingKey::from_jwk(&roca).unwrap_err(), Error::KeyWeak);
+}
+
+#[test]
+fn a_padded_modulus_is_the_same_key() {
+    let rsa = public(Algorithm::Rs256);
+    let mut padded = rsa.clone();
+    let n = carnet_jose::base64url::decode(rsa["n"].as_str().unwrap()).unwrap();
+    padded["n"] = carnet_jose::base64url::encode(&[&[0], n.as_slice()].concat()).into();
+    let thumbprint = |key: &Value| {
+        let jwk = Jwk::parse(&key.to_string()).unwrap();
+        AnyVerifyingKey::from_jwk(&jwk).unwrap().thumbprint().unwrap()
+    };
+    assert_eq!(thumbprint(&rsa), thumbprint(&padded));
+}
+
+#[test]
+fn jwt_20_a_key_file_is_no_secret() {
+    let spki = odd_key("rsa_spki");
+    let der = |text: &str| {
+        let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
+        let body = body.trim_end_matches('=').replace('+', "-").replace('/', "_");
+        carnet_jose::base64url::decode(&body).unwrap()
+    };
+    let jwk = private(Algorithm::Es256);
+    for secret in [
+        spki.clone().into_bytes(),
+        odd_key("rsa_pkcs1").into_bytes(),
+        format!("\n {spki}").into_bytes(),
+        der(&spki),
+        der(&odd_key("rsa_pkcs1")),
+        jwk.to_string().into_bytes(),
+        json!({ "keys": [jwk] }).to_string().into_bytes(),
+    ] {
+        for read in [
+            AnySigningKey::from_secret(&secret, Algorithm::Hs256).map(|_| ()),
+            AnyVerifyingKey::from_secret(&secret, Algorithm::Hs256).map(|_| ()),
+        ] {
+            assert_eq!(read, Err(Error::KeyLooksPublic), "{}", secret.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn a_signer_gives_its_key_no_name_that_a_verifier_refuses() {
+    for (kid, expected) in [
+        (String::new(), Err(Error::KeyInvalid)),
+        ("k".repeat(129), Err(Error::KeyInvalid)),
+        ("k".repeat(128), Ok(())),
+    ] {
+        let key = AnySigningKey::generate(Algorithm::Ed25519).unwrap();
+        let made = Signer::new(key, TokenType::Jwt, Some(kid)).map(|_| ());
+        assert_eq!(made, expected);
+    }
+}
