@@ -33,7 +33,7 @@ async fn introspect(State(app): State<App>, headers: HeaderMap, form: Form) -> R
     let resource = authenticate_resource(&app, &headers, &form)?;
     // token_type_hint is only a hint, and there is one type that a resource server may ask about (§2.1).
     let token = form.required("token")?;
-    let answer = match bearer::check(&app, token).await? {
+    let answer = match bearer::check_any(&app, token).await? {
         // §4: what is meant for another resource is nothing to this one.
         Ok(presented) if presented.claims.aud.contains(&resource.audience) => {
             IntrospectionResponse::active(presented.claims)

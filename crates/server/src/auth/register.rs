@@ -50,8 +50,8 @@ pub(super) async fn register(
         )
         .into());
     }
-    let password = accept(&app, &request.password, &email.display).await?;
     Attempt::registration(&app, caller.address)?.count(&app).await?;
+    let password = accept(&app, &request.password, &email.display).await?;
 
     // Hashed whether or not the address is taken: the time tells nothing.
     let hash = app
