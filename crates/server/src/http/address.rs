@@ -2,7 +2,7 @@
 //!
 //! Spec: RFC 7239 (Forwarded)
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, header};
 
@@ -17,7 +17,10 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) ->
         if !trusted.iter().any(|network| network.contains(address)) {
             break;
         }
-        match hop.parse::<IpAddr>() {
+        match hop
+            .parse::<IpAddr>()
+            .or_else(|_| hop.parse::<SocketAddr>().map(|address| address.ip()))
+        {
             Ok(next) => address = next.to_canonical(),
             // Text that is no address ends the walk: nothing to its left can be trusted.
             Err(_) => break,
@@ -48,9 +51,13 @@ fn hops(headers: &HeaderMap) -> Vec<String> {
             .map(|hop| hop.trim().to_owned())
             .collect()
     };
-    let forwarded = values(header::FORWARDED.as_str());
+    let (forwarded, by_custom) = (values(header::FORWARDED.as_str()), values("x-forwarded-for"));
     if forwarded.is_empty() {
-        return values("x-forwarded-for");
+        return by_custom;
+    }
+    // Proxies write one of the two and pass the other on as the caller sent it. With both there is no telling which is whose.
+    if !by_custom.is_empty() {
+        return Vec::new();
     }
     forwarded.iter().map(|element| node(element)).collect()
 }
@@ -109,6 +116,21 @@ mod tests {
             seen("::ffff:10.0.0.1", "x-forwarded-for", "192.0.2.7"),
             "192.0.2.7"
         );
+    }
+
+    #[test]
+    fn gw_08_two_headers_that_contradict_each_other_count_for_nothing() {
+        let both = [("forwarded", "for=6.6.6.6"), ("x-forwarded-for", "192.0.2.7")];
+        let headers = both
+            .into_iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        assert_eq!(
+            client_address("10.0.0.1".parse().unwrap(), &headers, &trusted).to_string(),
+            "10.0.0.1"
+        );
+        assert_eq!(seen("10.0.0.1", "x-forwarded-for", "192.0.2.7:4711"), "192.0.2.7");
     }
 
     #[test]
