@@ -6,40 +6,62 @@ use carnet_oauth::metadata::{Metadata, well_known_path};
 use http::{HeaderMap, StatusCode};
 
 use crate::error::ClientError;
-use crate::http::HttpClient;
+use crate::http::{Answer, HttpClient};
 
 /// Fetches the metadata of an issuer: RFC 8414 first, then OpenID Connect.
 ///
 /// §3.3: the `issuer` of the document must be the one that was asked, byte for byte.
 pub async fn discover(http: &HttpClient, issuer: &str) -> Result<Metadata, ClientError> {
-    let mut last = None;
-    for url in documents(issuer)? {
-        let answer = http.get(&url, HeaderMap::new()).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            last = Some(ClientError::Status(url, 404));
-            continue;
-        }
-        let body = answer.ok(&url)?;
-        carnet_jose::json::check_object(&body, 32)
-            .map_err(|error| ClientError::Invalid(format!("{url}: {error}")))?;
-        let metadata: Metadata = serde_json::from_slice(&body)
-            .map_err(|_| ClientError::Invalid(format!("{url} is no metadata document")))?;
-        if metadata.issuer != issuer {
-            return Err(ClientError::Invalid(format!(
-                "{url} speaks for another issuer than {issuer}"
-            )));
-        }
-        return Ok(metadata);
+    let [oauth, openid] = documents(issuer)?;
+    let answer = http.get(&oauth, HeaderMap::new()).await?;
+    // Whatever a server says to a document that it does not have; a sick one is not asked twice.
+    if answer.status == StatusCode::OK || answer.status.is_server_error() {
+        return read(&oauth, answer, issuer);
     }
-    Err(last.unwrap_or_else(|| ClientError::Address(issuer.to_owned())))
+    let answer = http.get(&openid, HeaderMap::new()).await?;
+    read(&openid, answer, issuer)
+}
+
+/// Where the keys of an issuer are.
+pub async fn jwks_uri(http: &HttpClient, issuer: &str) -> Result<String, ClientError> {
+    let uri = discover(http, issuer).await?.jwks_uri;
+    let uri =
+        uri.ok_or_else(|| ClientError::Invalid(format!("the metadata of {issuer} names no jwks_uri")))?;
+    // §2: an https URL. Keys that came in the clear would prove nothing of an issuer that did not.
+    if issuer.starts_with("https:") && !uri.starts_with("https:") {
+        return Err(ClientError::Invalid(format!(
+            "the jwks_uri of {issuer} is no https URL"
+        )));
+    }
+    Ok(uri)
+}
+
+fn read(url: &str, answer: Answer, issuer: &str) -> Result<Metadata, ClientError> {
+    let body = answer.ok(url)?;
+    carnet_jose::json::check_object(&body, 32)
+        .map_err(|error| ClientError::Invalid(format!("{url}: {error}")))?;
+    let metadata: Metadata = serde_json::from_slice(&body)
+        .map_err(|_| ClientError::Invalid(format!("{url} is no metadata document")))?;
+    if metadata.issuer != issuer {
+        return Err(ClientError::Invalid(format!(
+            "{url} speaks for another issuer than {issuer}"
+        )));
+    }
+    Ok(metadata)
 }
 
 fn documents(issuer: &str) -> Result<[String; 2], ClientError> {
-    let url = url::Url::parse(issuer).map_err(|_| ClientError::Address(issuer.to_owned()))?;
+    let refuse = || ClientError::Address(issuer.to_owned());
+    let url = url::Url::parse(issuer).map_err(|_| refuse())?;
+    // §2: an issuer has no query and no fragment.
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(ClientError::Invalid(format!(
+            "the issuer {issuer} has a query or a fragment"
+        )));
+    }
     let origin = url.origin().ascii_serialization();
-    let oauth = format!("{origin}{}", well_known_path(url.path()));
     Ok([
-        oauth,
+        format!("{origin}{}", well_known_path(url.path())),
         format!(
             "{}/.well-known/openid-configuration",
             issuer.trim_end_matches('/')
@@ -59,5 +81,12 @@ mod tests {
             "https://a.test/.well-known/oauth-authorization-server/tenant"
         );
         assert_eq!(openid, "https://a.test/tenant/.well-known/openid-configuration");
+    }
+
+    #[test]
+    fn an_issuer_has_no_query_and_no_fragment() {
+        for issuer in ["https://a.test?x", "https://a.test/#x", "a.test", ""] {
+            assert!(documents(issuer).is_err(), "{issuer}");
+        }
     }
 }

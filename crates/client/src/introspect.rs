@@ -2,41 +2,52 @@
 //!
 //! Spec: RFC 7662 · RFC 6749 §2.3.1 (client_secret_basic)
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use carnet_jose::primitive;
 use carnet_oauth::introspection::IntrospectionResponse;
 use http::{HeaderMap, HeaderValue, header};
 use quick_cache::sync::Cache;
-use tokio::sync::OnceCell;
+use serde_json::Value;
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::ClientError;
+use crate::flight::Flight;
 use crate::http::HttpClient;
-
-/// The most answers that are remembered.
-const CAPACITY: usize = 10_000;
 
 /// An introspection endpoint, and what it said a moment ago.
 pub struct Introspection {
-    http: HttpClient,
+    endpoint: Arc<Endpoint>,
     clock: Box<dyn Clock>,
-    url: String,
-    authorization: HeaderValue,
     ttl: Duration,
     /// By the token's SHA-256: nobody who reads our memory finds a token.
-    answers: Cache<[u8; 32], Arc<Answer>>,
+    questions: Cache<[u8; 32], Question>,
+    /// Held while a question is put, not while it is answered: two callers never put the same one.
+    asking: Mutex<()>,
 }
 
-struct Answer {
+struct Endpoint {
+    http: HttpClient,
+    url: String,
+    authorization: HeaderValue,
+}
+
+/// Everybody who asks about the same token waits for the same answer.
+#[derive(Clone)]
+struct Question {
     asked: Duration,
-    /// Everybody who asks about the same token waits for the same answer.
-    response: OnceCell<IntrospectionResponse>,
+    flight: Flight<Result<Answer, ClientError>>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    response: IntrospectionResponse,
+    expires: Option<Duration>,
 }
 
 impl Introspection {
-    /// Asks there, with this name and secret. Answers are believed for `ttl`; zero asks every time.
+    /// Asks there, with this name and secret. Answers are believed for `ttl`, 30 seconds and the token's own life at most; zero asks every time.
     pub fn new(
         http: HttpClient,
         url: &str,
@@ -60,39 +71,71 @@ impl Introspection {
             .map_err(|_| ClientError::Invalid("the credentials are no header".to_owned()))?;
         authorization.set_sensitive(true);
         Ok(Self {
-            http,
+            endpoint: Arc::new(Endpoint {
+                http,
+                url: url.to_owned(),
+                authorization,
+            }),
             clock: Box::new(clock),
-            url: url.to_owned(),
-            authorization,
-            ttl,
-            answers: Cache::new(CAPACITY),
+            ttl: ttl.min(LONGEST_TTL),
+            questions: Cache::new(CAPACITY),
+            asking: Mutex::default(),
         })
     }
 
     /// What the server says. Without an answer there is no yes: the error is the caller's to turn into 503.
     pub async fn ask(&self, token: &str) -> Result<IntrospectionResponse, ClientError> {
-        if self.ttl.is_zero() {
-            return self.fetch(token).await;
-        }
-        let now = self.clock.since_epoch();
-        let key = primitive::sha256(token.as_bytes());
-        let known = self
-            .answers
-            .get(&key)
-            .filter(|answer| now < answer.asked + self.ttl && now >= answer.asked);
-        let answer = known.unwrap_or_else(|| {
-            let answer = Arc::new(Answer {
-                asked: now,
-                response: OnceCell::new(),
-            });
-            self.answers.insert(key, answer.clone());
-            answer
-        });
-        let response = answer.response.get_or_try_init(|| self.fetch(token)).await?;
-        Ok(response.clone())
+        let answer = if self.ttl.is_zero() {
+            self.endpoint.ask(token).await
+        } else {
+            let gone = || ClientError::Unreachable(format!("{}: nobody asks any more", self.endpoint.url));
+            self.question(token)
+                .flight
+                .wait()
+                .await
+                .unwrap_or_else(|| Err(gone()))
+        };
+        Ok(answer?.response)
     }
 
-    async fn fetch(&self, token: &str) -> Result<IntrospectionResponse, ClientError> {
+    /// The question that was put about this token, when its answer still holds or is still to come; a new one otherwise.
+    fn question(&self, token: &str) -> Question {
+        let now = self.clock.since_epoch();
+        let key = primitive::sha256(token.as_bytes());
+        let known = || {
+            let question = self.questions.get(&key);
+            question.filter(|question| question.holds(now, self.ttl))
+        };
+        if let Some(question) = known() {
+            return question;
+        }
+        let _one_at_a_time = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        known().unwrap_or_else(|| {
+            let (endpoint, token) = (self.endpoint.clone(), token.to_owned());
+            let question = Question {
+                asked: now,
+                flight: Flight::start(async move { endpoint.ask(&token).await }),
+            };
+            self.questions.insert(key, question.clone());
+            question
+        })
+    }
+}
+
+impl Question {
+    /// A failure is not remembered, but whoever waited for it shares it.
+    fn holds(&self, now: Duration, ttl: Duration) -> bool {
+        let recent = (self.asked..self.asked + ttl).contains(&now);
+        match self.flight.answer() {
+            Some(Ok(answer)) => recent && answer.expires.is_none_or(|expires| now < expires),
+            Some(Err(_)) => false,
+            None => recent && !self.flight.is_over(),
+        }
+    }
+}
+
+impl Endpoint {
+    async fn ask(&self, token: &str) -> Result<Answer, ClientError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, self.authorization.clone());
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
@@ -106,16 +149,23 @@ impl Introspection {
             .ok(&self.url)?;
         carnet_jose::json::check_object(&body, 32)
             .map_err(|error| ClientError::Invalid(format!("{}: {error}", self.url)))?;
-        serde_json::from_slice(&body)
-            .map_err(|_| ClientError::Invalid(format!("{} gave no introspection answer", self.url)))
+        let invalid = |_| ClientError::Invalid(format!("{} gave no introspection answer", self.url));
+        let answer: Value = serde_json::from_slice(&body).map_err(invalid)?;
+        let expires = answer.get("exp").and_then(Value::as_u64).map(Duration::from_secs);
+        let response = serde_json::from_value(answer).map_err(invalid)?;
+        Ok(Answer { response, expires })
     }
 }
 
 impl std::fmt::Debug for Introspection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Introspection")
-            .field("url", &self.url)
+            .field("url", &self.endpoint.url)
             .field("ttl", &self.ttl)
             .finish_non_exhaustive()
     }
 }
+
+/// The most answers that are remembered.
+const CAPACITY: usize = 10_000;
+const LONGEST_TTL: Duration = Duration::from_secs(30);

@@ -1,33 +1,20 @@
 //! The keys of an issuer, fetched when they are due and never while somebody waits who need not.
 //!
-//! Spec: RFC 7517 §5 · RFC 9111 §5.2.2 (max-age)
+//! Spec: RFC 7517 §5 · RFC 9111 §4.3 (validation) · RFC 5861 §4 (stale-if-error)
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use carnet_jose::{Algorithm, Error, KeySet, KeySource};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, SystemClock};
-use crate::discovery::discover;
+use crate::discovery::jwks_uri;
 use crate::error::ClientError;
-use crate::http::{Answer, HttpClient};
-
-/// How long a set is fresh when its answer does not say.
-const DEFAULT_MAX_AGE: Duration = Duration::from_secs(600);
-const LONGEST_MAX_AGE: Duration = Duration::from_secs(86_400);
-/// How long a set is used when it cannot be fetched again.
-const STALE_IF_ERROR: Duration = Duration::from_secs(86_400);
-/// How long a request waits for fresh keys while there are known ones.
-const PATIENCE: Duration = Duration::from_millis(300);
-/// Between two attempts, whatever asked for them.
-const COOLDOWN: Duration = Duration::from_secs(30);
-/// Between two attempts while there are no keys at all: the issuer may just be starting.
-const FIRST_COOLDOWN: Duration = Duration::from_secs(1);
+use crate::flight::Flight;
+use crate::freshness::lifetime;
+use crate::http::{Answer, HttpClient, TIMEOUT};
 
 /// Where the keys are.
 #[derive(Clone, Debug)]
@@ -39,21 +26,34 @@ pub enum Location {
 }
 
 /// The keys of one issuer, cached.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use carnet_client::http::HttpClient;
+/// use carnet_client::jwks::{Location, RemoteKeys};
+/// use carnet_jose::{Algorithm, KeySource as _};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let location = Location::Discover("https://auth.example.com".to_owned());
+/// let keys = Arc::new(RemoteKeys::new(HttpClient::new()?, location, &[Algorithm::Es256]));
+/// keys.prepare().await; // before each token
+/// let set = keys.keys()?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct RemoteKeys {
     http: HttpClient,
     clock: Box<dyn Clock>,
     location: Location,
     algorithms: Vec<Algorithm>,
     cached: ArcSwapOption<Cached>,
-    /// Held while keys are fetched: everybody else who needs them waits for that one answer.
-    flight: Mutex<Flight>,
-    /// When the last attempt began, in milliseconds; 0 before the first.
-    attempted: AtomicU64,
-    refreshing: AtomicBool,
+    /// Locked for moments, and only when keys are missing, due, or not the ones that a token names.
+    attempts: Mutex<Attempts>,
 }
 
 struct Cached {
     set: Arc<KeySet>,
+    url: String,
     body: bytes::Bytes,
     etag: Option<HeaderValue>,
     fetched: Duration,
@@ -61,8 +61,12 @@ struct Cached {
 }
 
 #[derive(Default)]
-struct Flight {
-    jwks_uri: Option<String>,
+struct Attempts {
+    /// When the last one began.
+    last: Option<Duration>,
+    /// It failed: the address may have moved.
+    failed: bool,
+    flight: Option<Flight<()>>,
 }
 
 impl RemoteKeys {
@@ -84,9 +88,7 @@ impl RemoteKeys {
             location,
             algorithms: algorithms.to_vec(),
             cached: ArcSwapOption::empty(),
-            flight: Mutex::default(),
-            attempted: AtomicU64::new(0),
-            refreshing: AtomicBool::new(false),
+            attempts: Mutex::default(),
         }
     }
 
@@ -98,132 +100,103 @@ impl RemoteKeys {
     /// Called before a token is checked. Fetches when there are no keys; starts a fetch in the background when they are nearly too old.
     pub async fn prepare(self: &Arc<Self>) {
         let now = self.clock.since_epoch();
-        match self.cached.load_full() {
-            None => {
-                let _ = self.fetch(None).await;
-            }
-            // Too old: whoever finds it waits for the answer, but not for an issuer that does not answer. The known keys are used then.
-            Some(cached) if now >= cached.fetched + cached.max_age => {
-                if let Some(refresh) = self.refresh_in_background() {
-                    let _ = tokio::time::timeout(PATIENCE, refresh).await;
-                }
-            }
-            // Ahead of time, so that nobody waits: at four fifths of its life.
-            Some(cached) if now >= cached.fetched + cached.max_age * 4 / 5 => {
-                self.refresh_in_background();
-            }
-            Some(_) => {}
+        let (pause, patience) = match self.cached.load().as_deref() {
+            None => (FIRST_COOLDOWN, FIRST_PATIENCE),
+            Some(cached) => match cached.state(now) {
+                State::Fresh => return,
+                // Ahead of time, so that nobody waits.
+                State::Due => (cached.pause(), Duration::ZERO),
+                // Whoever finds it waits for the answer, but not for an issuer that does not answer. The known keys are used then.
+                State::Old => (cached.pause(), PATIENCE),
+            },
+        };
+        if let Some(flight) = self.fly(pause)
+            && !patience.is_zero()
+        {
+            flight.wait_at_most(patience).await;
         }
     }
 
-    /// A token names a key that is not in the set: looks whether the issuer has it by now. At most one attempt every 30 seconds.
-    pub async fn look_again(&self) {
-        let seen = self.cached.load_full().map(|cached| cached.set.epoch());
-        if let Err(error) = self.fetch(seen).await {
-            tracing::warn!(%error, "the keys of the issuer could not be fetched again");
+    /// A token names a key that is not in the set: looks whether the issuer has it by now.
+    ///
+    /// One attempt every 30 seconds, whatever the tokens say; everybody who needs it waits for the same one, two seconds at most.
+    pub async fn refresh_for(self: &Arc<Self>, kid: &str) {
+        // Somebody else's attempt may have brought it since.
+        let known = |cached: &Arc<Cached>| cached.set.kids().any(|known| known == kid);
+        if self.cached.load().as_ref().is_some_and(known) {
+            return;
+        }
+        if let Some(flight) = self.fly(COOLDOWN) {
+            flight.wait_at_most(FIRST_PATIENCE).await;
         }
     }
 
-    /// `None` when a refresh is under way already.
-    fn refresh_in_background(self: &Arc<Self>) -> Option<JoinHandle<()>> {
-        if self.refreshing.swap(true, Ordering::AcqRel) {
-            return None;
-        }
-        let keys = self.clone();
-        Some(tokio::spawn(async move {
-            let seen = keys.cached.load_full().map(|cached| cached.set.epoch());
-            if let Err(error) = keys.fetch(seen).await {
-                tracing::warn!(%error, "the keys of the issuer could not be fetched again; the known ones are used");
-            }
-            keys.refreshing.store(false, Ordering::Release);
-        }))
-    }
-
-    /// One flight at a time; whoever waited behind it takes what it brought. `seen` is the epoch that was not enough.
-    async fn fetch(&self, seen: Option<u64>) -> Result<(), ClientError> {
-        let mut flight = self.flight.lock().await;
+    /// The attempt under way, or a new one when the last began at least `pause` ago.
+    fn fly(self: &Arc<Self>, pause: Duration) -> Option<Flight<()>> {
         let now = self.clock.since_epoch();
-        let current = self.cached.load_full();
-        if current.as_ref().map(|cached| cached.set.epoch()) != seen {
-            return Ok(());
+        let mut attempts = self.attempts();
+        if let Some(flight) = attempts.flight.as_ref().filter(|flight| !flight.is_over()) {
+            return Some(flight.clone());
         }
         // Attempts are counted, not successes: a sick issuer is not hammered, and random key ids cost nothing.
-        let attempted = Duration::from_millis(self.attempted.load(Ordering::Acquire));
-        let due = current
-            .as_ref()
-            .filter(|cached| now >= cached.fetched + cached.max_age * 4 / 5);
-        let pause = match (&current, due) {
-            (None, _) => FIRST_COOLDOWN,
-            (Some(_), Some(cached)) => COOLDOWN.min(cached.max_age / 5),
-            (Some(_), None) => COOLDOWN,
-        };
-        if attempted > Duration::ZERO && now < attempted + pause {
-            return Ok(());
+        // A clock that was set back does not make anybody wait until it has caught up.
+        let recent = |last: Duration| (last..last + pause).contains(&now);
+        if attempts.last.is_some_and(recent) {
+            return None;
         }
-        self.attempted.store(
-            u64::try_from(now.as_millis()).unwrap_or(u64::MAX).max(1),
-            Ordering::Release,
-        );
-        let fetched = self.load(&mut flight, current.as_deref(), now).await;
-        if fetched.is_err() {
-            // The address may have moved.
-            flight.jwks_uri = None;
-        }
-        fetched
+        attempts.last = Some(now);
+        let keys = self.clone();
+        let flight = Flight::start(async move { keys.attempt(now).await });
+        attempts.flight = Some(flight.clone());
+        Some(flight)
     }
 
-    async fn load(
-        &self,
-        flight: &mut Flight,
-        current: Option<&Cached>,
-        now: Duration,
-    ) -> Result<(), ClientError> {
-        let url = match (&self.location, &flight.jwks_uri) {
-            (Location::Jwks(url), _) => url.clone(),
-            (Location::Discover(_), Some(url)) => url.clone(),
-            (Location::Discover(issuer), None) => {
-                let metadata = discover(&self.http, issuer).await?;
-                metadata.jwks_uri.ok_or_else(|| {
-                    ClientError::Invalid(format!("the metadata of {issuer} names no jwks_uri"))
-                })?
+    async fn attempt(&self, now: Duration) {
+        let current = self.cached.load_full();
+        let moved = self.attempts().failed;
+        let fetched = tokio::time::timeout(TIMEOUT, self.fetch(current.as_deref(), moved, now));
+        let fetched = fetched.await.unwrap_or_else(|_| {
+            Err(ClientError::Unreachable(
+                "the keys did not come within five seconds".to_owned(),
+            ))
+        });
+        self.attempts().failed = fetched.is_err();
+        match fetched {
+            Ok(next) => self.cached.store(Some(Arc::new(next))),
+            Err(error) if current.is_some() => {
+                tracing::warn!(%error, "the keys of the issuer could not be fetched again; the known ones are used");
             }
+            Err(error) => tracing::warn!(%error, "the keys of the issuer could not be fetched"),
+        }
+    }
+
+    async fn fetch(
+        &self,
+        current: Option<&Cached>,
+        moved: bool,
+        now: Duration,
+    ) -> Result<Cached, ClientError> {
+        let url = match (&self.location, current) {
+            (Location::Jwks(url), _) => url.clone(),
+            (Location::Discover(_), Some(cached)) if !moved => cached.url.clone(),
+            (Location::Discover(issuer), _) => jwks_uri(&self.http, issuer).await?,
         };
+        let known = current.filter(|cached| cached.url == url);
         let mut headers = HeaderMap::new();
-        if let Some(etag) = current.and_then(|cached| cached.etag.clone()) {
+        if let Some(etag) = known.and_then(|cached| cached.etag.clone()) {
             headers.insert(header::IF_NONE_MATCH, etag);
         }
         let answer = self.http.get(&url, headers).await?;
-        let max_age = max_age(&answer);
-        let next = match current {
-            Some(cached)
-                if answer.status == StatusCode::NOT_MODIFIED
-                    || answer.status == StatusCode::OK && answer.body == cached.body =>
-            {
-                Cached {
-                    // The same set keeps its epoch: what was cached under it still holds.
-                    set: cached.set.clone(),
-                    body: cached.body.clone(),
-                    etag: cached.etag.clone(),
-                    fetched: now,
-                    max_age,
-                }
-            }
-            _ => self.parse(&url, answer, max_age, now)?,
-        };
-        self.cached.store(Some(Arc::new(next)));
-        flight.jwks_uri = Some(url);
-        Ok(())
+        match known {
+            Some(cached) if cached.is_confirmed_by(&answer) => Ok(cached.again(&answer, now)),
+            _ => self.parse(url, answer, now),
+        }
     }
 
-    fn parse(
-        &self,
-        url: &str,
-        answer: Answer,
-        max_age: Duration,
-        now: Duration,
-    ) -> Result<Cached, ClientError> {
+    fn parse(&self, url: String, answer: Answer, now: Duration) -> Result<Cached, ClientError> {
+        let max_age = lifetime(&answer.headers).unwrap_or(DEFAULT_MAX_AGE);
         let etag = answer.headers.get(header::ETAG).cloned();
-        let body = answer.ok(url)?;
+        let body = answer.ok(&url)?;
         let parsed = KeySet::from_jwks_json(&body, &self.algorithms)
             .map_err(|error| ClientError::Invalid(format!("{url}: {error}")))?;
         for skipped in &parsed.skipped {
@@ -231,19 +204,24 @@ impl RemoteKeys {
         }
         Ok(Cached {
             set: Arc::new(parsed.set),
+            url,
             body,
             etag,
             fetched: now,
             max_age,
         })
     }
+
+    fn attempts(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl KeySource for RemoteKeys {
     fn keys(&self) -> Result<Arc<KeySet>, Error> {
-        let cached = self.cached.load_full().ok_or(Error::KeysUnavailable)?;
-        let too_old = self.clock.since_epoch() > cached.fetched + cached.max_age + STALE_IF_ERROR;
-        if too_old {
+        let cached = self.cached.load();
+        let cached = cached.as_ref().ok_or(Error::KeysUnavailable)?;
+        if self.clock.since_epoch() > cached.fetched + cached.max_age + STALE_IF_ERROR {
             Err(Error::KeysUnavailable)
         } else {
             Ok(cached.set.clone())
@@ -251,20 +229,47 @@ impl KeySource for RemoteKeys {
     }
 }
 
-/// How long the answer may be cached: `max-age`, or ten minutes; at least a second, at most a day.
-fn max_age(answer: &Answer) -> Duration {
-    let control = answer
-        .headers
-        .get_all(header::CACHE_CONTROL)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let directives = control.flat_map(|line| line.split(',')).map(str::trim);
-    let seconds = directives
-        .filter_map(|directive| directive.strip_prefix("max-age=")?.parse::<u64>().ok())
-        .next();
-    seconds
-        .map_or(DEFAULT_MAX_AGE, Duration::from_secs)
-        .clamp(Duration::from_secs(1), LONGEST_MAX_AGE)
+enum State {
+    Fresh,
+    /// Four fifths of its life are over.
+    Due,
+    Old,
+}
+
+impl Cached {
+    fn state(&self, now: Duration) -> State {
+        // A set from the future was fetched before the clock was set back: nobody knows how old it is.
+        if now < self.fetched || now >= self.fetched + self.max_age {
+            State::Old
+        } else if now >= self.fetched + self.max_age * 4 / 5 {
+            State::Due
+        } else {
+            State::Fresh
+        }
+    }
+
+    /// Between two attempts to replace it.
+    fn pause(&self) -> Duration {
+        COOLDOWN.min(self.max_age / 5)
+    }
+
+    fn is_confirmed_by(&self, answer: &Answer) -> bool {
+        answer.status == StatusCode::NOT_MODIFIED && self.etag.is_some()
+            || answer.status == StatusCode::OK && answer.body == self.body
+    }
+
+    /// The same set keeps its epoch: what was cached under it still holds. RFC 9111 §4.3.4: what the answer does not say stays as it was.
+    fn again(&self, answer: &Answer, now: Duration) -> Self {
+        let etag = answer.headers.get(header::ETAG).cloned();
+        Self {
+            set: self.set.clone(),
+            url: self.url.clone(),
+            body: self.body.clone(),
+            etag: etag.or_else(|| self.etag.clone()),
+            fetched: now,
+            max_age: lifetime(&answer.headers).unwrap_or(self.max_age),
+        }
+    }
 }
 
 impl std::fmt::Debug for RemoteKeys {
@@ -274,3 +279,16 @@ impl std::fmt::Debug for RemoteKeys {
             .finish_non_exhaustive()
     }
 }
+
+/// How long a set is fresh when its answer does not say.
+const DEFAULT_MAX_AGE: Duration = Duration::from_secs(600);
+/// How long a set is used when it cannot be fetched again.
+const STALE_IF_ERROR: Duration = Duration::from_secs(86_400);
+/// Between two attempts, whatever asked for them.
+const COOLDOWN: Duration = Duration::from_secs(30);
+/// Between two attempts while there are no keys at all: the issuer may just be starting.
+const FIRST_COOLDOWN: Duration = Duration::from_secs(1);
+/// How long a request waits for fresh keys while there are known ones.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// How long a request waits for keys without which it is refused.
+const FIRST_PATIENCE: Duration = Duration::from_secs(2);

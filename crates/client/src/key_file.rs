@@ -2,10 +2,13 @@
 //!
 //! Spec: RFC 7468 · RFC 7517 §5 · RFC 7518 §3.2
 
+use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use carnet_jose::{Algorithm, AnyVerifyingKey, KeySet};
+use zeroize::Zeroizing;
 
 use crate::error::ClientError;
 
@@ -26,9 +29,11 @@ pub fn jwks(file: &Path, algorithms: &[Algorithm]) -> Result<KeySet, ClientError
 
 /// The secret of a file that others cannot read, without the line break at its end.
 pub fn shared_secret(file: &Path, algorithm: Algorithm) -> Result<AnyVerifyingKey, ClientError> {
-    let mode = std::fs::metadata(file)
-        .map_err(|error| unusable(file, &error))?
-        .mode();
+    let mut opened = File::open(file).map_err(|error| unusable(file, &error))?;
+    // Of the file that is read, not of the one that has its name a moment later.
+    let metadata = opened.metadata().map_err(|error| unusable(file, &error))?;
+    let mode = metadata.mode();
+    // A group may read what a service manager hands out (0640); the world never.
     if mode & 0o037 != 0 {
         return Err(unusable(
             file,
@@ -38,7 +43,17 @@ pub fn shared_secret(file: &Path, algorithm: Algorithm) -> Result<AnyVerifyingKe
             ),
         ));
     }
-    let mut secret = read(file)?;
+    // With room for all of it: a buffer that grows leaves copies behind.
+    let size = usize::try_from(metadata.len()).unwrap_or_default();
+    let mut secret = Zeroizing::new(Vec::with_capacity(size.min(MAX_SECRET_BYTES) + 1));
+    let limit = u64::try_from(MAX_SECRET_BYTES + 1).unwrap_or(u64::MAX);
+    (&mut opened)
+        .take(limit)
+        .read_to_end(&mut secret)
+        .map_err(|error| unusable(file, &error))?;
+    if secret.len() > MAX_SECRET_BYTES {
+        return Err(unusable(file, &"is larger than 64 KiB: this is no secret"));
+    }
     while secret.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
         secret.pop();
     }
@@ -52,3 +67,6 @@ fn read(file: &Path) -> Result<Vec<u8>, ClientError> {
 fn unusable(file: &Path, why: &dyn std::fmt::Display) -> ClientError {
     ClientError::File(format!("{}: {why}", file.display()))
 }
+
+/// More than any hash has use for.
+const MAX_SECRET_BYTES: usize = 64 * 1024;

@@ -3,6 +3,8 @@
 pub mod clock;
 pub mod discovery;
 pub mod error;
+mod flight;
+mod freshness;
 pub mod http;
 pub mod introspect;
 pub mod jwks;

@@ -1,10 +1,11 @@
 //! Checking a token: the header, the issuer it names, signature and claims, and, where asked for, whether it was revoked.
 //!
-//! Spec: RFC 6750 §2.1 · RFC 9068 §4 · RFC 7662
+//! Spec: RFC 6750 §2 · RFC 9068 §4 · RFC 7662
 
-use carnet_jose::{Error, Verified};
+use carnet_jose::{Error, Verified, dangerous};
 use carnet_oauth::bearer::{self, BearerError};
-use http::{HeaderMap, header};
+use http::header;
+use http::request::Parts;
 use serde_json::{Map, Value};
 
 use crate::auth::Auth;
@@ -14,8 +15,22 @@ use crate::resource_server::{Guard, Trusted};
 
 impl Guard {
     /// The caller behind a request, by its `Authorization` header alone: never by query, form or cookie (RFC 9700 §4.3.2).
-    pub async fn check(&self, headers: &HeaderMap) -> Result<Auth, Refused> {
-        let token = token_of(headers)?;
+    ///
+    /// A refusal says to the caller what RFC 6750 §3.1 lets it say; which check failed stands in the log, without a byte of the token.
+    pub async fn check(&self, request: &Parts) -> Result<Auth, Refused> {
+        self.caller_of(request).await.map_err(|denial| {
+            let (code, reason) = (denial.refused.code(), denial.reason);
+            match denial.refused {
+                Refused::TokenMissing => tracing::debug!(code, reason, "a request was refused"),
+                Refused::Unavailable => tracing::warn!(code, reason, "a request was refused"),
+                _ => tracing::info!(code, reason, "a request was refused"),
+            }
+            denial.refused
+        })
+    }
+
+    async fn caller_of(&self, request: &Parts) -> Result<Auth, Denial> {
+        let token = token_of(request)?;
         let trusted = self.issuer_of(token)?;
         if let Source::Remote(keys) = &trusted.source {
             keys.prepare().await;
@@ -23,30 +38,13 @@ impl Guard {
         let verified = match self.verify(trusted, token) {
             // Perhaps the issuer has just begun to sign with it.
             Err(Error::UnknownKeyId) => {
-                if let Source::Remote(keys) = &trusted.source {
-                    keys.look_again().await;
-                }
-                self.verify(trusted, token)
+                trusted.look_again(token).await;
+                self.verify(trusted, token)?
             }
-            other => other,
+            other => other?,
         };
-        let verified = verified.map_err(|error| refuse(error, &trusted.name))?;
-        if let Some(introspection) = &trusted.introspection {
-            match introspection.ask(token).await {
-                Ok(answer) if answer.active => {}
-                Ok(_) => {
-                    tracing::info!(
-                        issuer = trusted.name,
-                        "a token was refused: the issuer says that it is not active"
-                    );
-                    return Err(Refused::TokenInvalid);
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "whether a token was revoked could not be asked");
-                    return Err(Refused::Unavailable);
-                }
-            }
-        }
+        check_claims(&verified)?;
+        trusted.ask_about(token).await?;
         Ok(Auth::new(verified))
     }
 
@@ -57,45 +55,114 @@ impl Guard {
     }
 
     /// With one issuer there is nothing to choose; with several, the token's own word says whose policy it is held against.
-    fn issuer_of(&self, token: &str) -> Result<&Trusted, Refused> {
+    fn issuer_of(&self, token: &str) -> Result<&Trusted, Denial> {
         if let [only] = self.parts.trusted.as_slice() {
             return Ok(only);
         }
-        let claims = carnet_jose::dangerous::decode(token)
-            .map_err(|_| Refused::TokenInvalid)?
-            .payload;
-        let named = claims.get("iss").and_then(Value::as_str);
-        self.parts
+        let decoded = dangerous::decode(token)?;
+        let named = decoded.payload.get("iss").and_then(Value::as_str);
+        let found = self
+            .parts
             .trusted
             .iter()
-            .find(|trusted| Some(trusted.name.as_str()) == named)
-            .ok_or(Refused::TokenInvalid)
+            .find(|trusted| Some(trusted.name.as_str()) == named);
+        Ok(found.ok_or(Error::IssuerMismatch)?)
     }
 }
 
-fn token_of(headers: &HeaderMap) -> Result<&str, Refused> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next().ok_or(Refused::TokenMissing)?;
+impl Trusted {
+    /// Looks whether the issuer has the key by now. A token that names another issuer makes nobody ask.
+    async fn look_again(&self, token: &str) {
+        let (Source::Remote(keys), Ok(decoded)) = (&self.source, dangerous::decode(token)) else {
+            return;
+        };
+        let text = |object: &Value, name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
+        if text(&decoded.payload, "iss").as_ref() == Some(&self.name)
+            && let Some(kid) = text(&decoded.header, "kid")
+        {
+            keys.refresh_for(&kid).await;
+        }
+    }
+
+    async fn ask_about(&self, token: &str) -> Result<(), Denial> {
+        let Some(introspection) = &self.introspection else {
+            return Ok(());
+        };
+        match introspection.ask(token).await {
+            Ok(answer) if answer.active => Ok(()),
+            Ok(_) => Err(Refused::TokenInvalid.because("token_inactive")),
+            // Without an answer there is no yes.
+            Err(error) => {
+                tracing::warn!(%error, "whether a token was revoked could not be asked");
+                Err(Refused::Unavailable.because("introspection_unavailable"))
+            }
+        }
+    }
+}
+
+/// A refusal, and what the log alone says of it.
+struct Denial {
+    refused: Refused,
+    reason: &'static str,
+}
+
+impl Refused {
+    fn because(self, reason: &'static str) -> Denial {
+        Denial {
+            refused: self,
+            reason,
+        }
+    }
+}
+
+impl From<Error> for Denial {
+    fn from(error: Error) -> Self {
+        let refused = match error {
+            Error::KeysUnavailable => Refused::Unavailable,
+            Error::Expired => Refused::TokenExpired,
+            _ => Refused::TokenInvalid,
+        };
+        refused.because(error.code())
+    }
+}
+
+fn token_of(request: &Parts) -> Result<&str, Denial> {
+    let mut values = request.headers.get_all(header::AUTHORIZATION).iter();
+    let value = values
+        .next()
+        .ok_or(Refused::TokenMissing.because("token_missing"))?;
     if values.next().is_some() {
-        return Err(Refused::Malformed);
+        return Err(Refused::Malformed.because("authorization_twice"));
     }
-    match value.to_str().map(bearer::token) {
-        Ok(Ok(token)) => Ok(token),
-        Ok(Err(BearerError::OtherScheme)) => Err(Refused::TokenMissing),
-        Ok(Err(BearerError::Malformed)) | Err(_) => Err(Refused::Malformed),
+    let token = match value.to_str().map(bearer::token) {
+        Ok(Ok(token)) => token,
+        Ok(Err(BearerError::OtherScheme)) => return Err(Refused::TokenMissing.because("other_scheme")),
+        Ok(Err(BearerError::Malformed)) | Err(_) => {
+            return Err(Refused::Malformed.because("authorization_malformed"));
+        }
+    };
+    // §2: a client sends a token in one place. The query is never read for one, but two of them are one too many.
+    let query = request.uri.query().unwrap_or_default();
+    if url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token") {
+        return Err(Refused::Malformed.because("token_in_query_too"));
     }
+    Ok(token)
 }
 
-fn refuse(error: Error, issuer: &str) -> Refused {
-    match error {
-        Error::KeysUnavailable => {
-            tracing::warn!(issuer, "the keys of the issuer were never loaded");
-            Refused::Unavailable
-        }
-        Error::Expired => Refused::TokenExpired,
-        error => {
-            tracing::info!(issuer, code = error.code(), "a token was refused");
-            Refused::TokenInvalid
-        }
+/// What the verifier does not know of: claims that only mean something to a resource server.
+fn check_claims(verified: &Verified<Map<String, Value>>) -> Result<(), Denial> {
+    let claims = &verified.claims;
+    // RFC 7800 §3.1: whoever holds such a token must prove a key as well. As a mere bearer it is worth nothing.
+    if claims.contains_key("cnf") {
+        return Err(Refused::TokenInvalid.because("token_bound_to_a_key"));
     }
+    // RFC 9068 §2.2: a claim of the wrong type is wrong, not missing.
+    let wrong = |name: &&str| claims.get(*name).is_some_and(|value| !value.is_string());
+    if ["client_id", "sid"].iter().any(wrong) {
+        return Err(Error::ClaimWrongType.into());
+    }
+    if verified.issued_in_future {
+        tracing::warn!("a token was issued in the future: its issuer's clock or this one is wrong");
+    }
+    Ok(())
 }

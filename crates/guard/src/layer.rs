@@ -89,16 +89,17 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let guard = self.guard.clone();
         // The service that was polled ready is the one that is called.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            match guard.check(request.headers()).await {
+            let (mut parts, body) = request.into_parts();
+            match guard.check(&parts).await {
                 Ok(auth) => {
-                    request.extensions_mut().insert(auth);
-                    inner.call(request).await
+                    parts.extensions.insert(auth);
+                    inner.call(Request::from_parts(parts, body)).await
                 }
                 Err(refused) => Ok(refused.into_response()),
             }

@@ -11,6 +11,7 @@ use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
 use carnet_client::introspect;
 use carnet_jose::{TokenType, Verifier};
+use tokio::task::JoinSet;
 
 use crate::issuer::{Issuer, Source};
 
@@ -82,11 +83,15 @@ impl Builder {
             }
             trusted.push(trust(issuer, &self.audience, (self.leeway, &http, &self.clock))?);
         }
+        // All at once: an issuer that does not answer takes its two seconds, however many there are.
+        let mut fetching = JoinSet::new();
         for trusted in &trusted {
             if let Source::Remote(keys) = &trusted.source {
-                keys.prepare().await;
+                let keys = keys.clone();
+                fetching.spawn(async move { keys.prepare().await });
             }
         }
+        fetching.join_all().await;
         Ok(Guard {
             parts: Arc::new(Parts {
                 trusted,

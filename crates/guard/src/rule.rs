@@ -59,6 +59,7 @@ impl Rule {
         }
         let mut scopes = Vec::new();
         self.scopes(&mut scopes);
+        tracing::info!(code = "insufficient_scope", rule = ?self, "a request was refused");
         let lacks_one = scopes
             .iter()
             .any(|scope| !auth.scopes().iter().any(|held| held == scope));

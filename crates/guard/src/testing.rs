@@ -1,15 +1,25 @@
 //! An issuer for tests: tokens without a server, accepted by a guard without a network.
 //!
 //! ```
-//! use carnet_guard::testing::TestIssuer;
+//! use axum::{Router, body::Body, http::Request, routing::get};
+//! use carnet_guard::{Auth, testing::TestIssuer};
+//! use tower::ServiceExt as _;
 //!
-//! # async fn example() {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
 //! let issuer = TestIssuer::new();
 //! let guard = issuer.resource_server("https://api.example.com").build().await.unwrap();
-//! let token = issuer.token("alice").audience("https://api.example.com").scope("read:orders").role("editor").sign();
+//! let app = Router::new().route("/me", get(async |auth: Auth| auth.sub().to_owned())).layer(guard.layer());
+//!
+//! let token = issuer.token("alice").scope("read:orders").role("editor").sign();
+//! let request = Request::get("/me").header("authorization", format!("Bearer {token}"));
+//! let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+//! assert_eq!(response.status(), 200);
 //! # }
 //! ```
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use carnet_client::clock::{Clock, SystemClock};
@@ -20,10 +30,12 @@ use crate::issuer::Issuer;
 use crate::resource_server::{Builder, ResourceServer};
 
 /// Makes tokens for tests.
-#[derive(Debug)]
 pub struct TestIssuer {
     signer: Signer,
     key: AnyVerifyingKey,
+    clock: Arc<dyn Clock>,
+    audience: OnceLock<String>,
+    made: AtomicU64,
 }
 
 /// The `iss` of its tokens.
@@ -34,37 +46,55 @@ impl TestIssuer {
     ///
     /// # Panics
     /// When the machine gives no randomness.
-    #[expect(clippy::expect_used, reason = "for tests, where a panic is the report")]
     pub fn new() -> Self {
+        Self::with_clock(SystemClock)
+    }
+
+    /// Whose tokens and resource servers live by this clock; see [`TestClock`].
+    ///
+    /// # Panics
+    /// When the machine gives no randomness.
+    #[expect(clippy::expect_used, reason = "for tests, where a panic is the report")]
+    pub fn with_clock(clock: impl Clock + 'static) -> Self {
         let key = AnySigningKey::generate(Algorithm::Es256).expect("the machine gives randomness");
         let public = key.verifying_key();
         let signer =
             Signer::new(key, TokenType::AccessToken, Some("test".to_owned())).expect("the header is JSON");
-        Self { signer, key: public }
+        Self {
+            signer,
+            key: public,
+            clock: Arc::new(clock),
+            audience: OnceLock::new(),
+            made: AtomicU64::new(0),
+        }
     }
 
-    /// A resource server that believes this issuer.
+    /// A resource server that believes this issuer. Tokens are meant for the first one, unless they say otherwise.
     pub fn resource_server(&self, audience: &str) -> Builder {
-        ResourceServer::new(audience).issuer(Issuer::key(ISSUER, self.key.clone()))
+        self.audience.get_or_init(|| audience.to_owned());
+        ResourceServer::new(audience)
+            .issuer(Issuer::key(ISSUER, self.key.clone()))
+            .clock(self.clock.clone())
     }
 
     /// A token about this user, valid for a quarter of an hour.
     pub fn token(&self, sub: &str) -> TestToken<'_> {
-        let now = SystemClock.since_epoch().as_secs();
-        let claims = [
-            ("iss", Value::from(ISSUER)),
-            ("sub", sub.into()),
-            ("client_id", "test".into()),
-            ("jti", format!("{sub}-{now}").into()),
-            ("iat", now.into()),
-            ("exp", (now + 900).into()),
-        ];
-        TestToken {
+        let now = self.clock.since_epoch().as_secs();
+        let made = self.made.fetch_add(1, Ordering::Relaxed);
+        let token = TestToken {
             issuer: self,
-            claims: claims
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
+            claims: Map::new(),
+        };
+        let token = token
+            .claim("iss", ISSUER)
+            .claim("sub", sub)
+            .claim("client_id", "test")
+            .claim("jti", format!("{sub}-{made}"))
+            .claim("iat", now)
+            .claim("exp", now + 900);
+        match self.audience.get() {
+            Some(audience) => token.audience(audience),
+            None => token,
         }
     }
 }
@@ -72,6 +102,14 @@ impl TestIssuer {
 impl Default for TestIssuer {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl std::fmt::Debug for TestIssuer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TestIssuer")
+            .field("audience", &self.audience)
+            .finish_non_exhaustive()
     }
 }
 
@@ -94,20 +132,18 @@ impl TestToken<'_> {
     }
 
     /// Adds a role.
-    pub fn role(mut self, role: &str) -> Self {
-        let roles = self
-            .claims
-            .entry("roles")
-            .or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(roles) = roles {
-            roles.push(role.into());
-        }
-        self
+    pub fn role(self, role: &str) -> Self {
+        self.add("roles", role)
+    }
+
+    /// Adds a permission.
+    pub fn permission(self, permission: &str) -> Self {
+        self.add("permissions", permission)
     }
 
     /// Expired this long ago.
     pub fn expired(self, ago: Duration) -> Self {
-        let exp = SystemClock.since_epoch().saturating_sub(ago).as_secs();
+        let exp = self.issuer.clock.since_epoch().saturating_sub(ago).as_secs();
         self.claim("exp", exp)
     }
 
@@ -130,5 +166,48 @@ impl TestToken<'_> {
     #[expect(clippy::expect_used, reason = "for tests, where a panic is the report")]
     pub fn sign(self) -> String {
         self.issuer.signer.sign(&self.claims).expect("claims are JSON")
+    }
+
+    fn add(mut self, name: &str, word: &str) -> Self {
+        let words = self
+            .claims
+            .entry(name)
+            .or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(words) = words {
+            words.push(word.into());
+        }
+        self
+    }
+}
+
+/// Time that stands still until it is moved. Clones show the same time.
+///
+/// ```
+/// use carnet_guard::{Clock as _, testing::TestClock};
+/// use std::time::Duration;
+///
+/// let clock = TestClock::at(1_800_000_000);
+/// clock.wait(Duration::from_secs(60));
+/// assert_eq!(clock.since_epoch().as_secs(), 1_800_000_060);
+/// ```
+#[derive(Clone, Debug)]
+pub struct TestClock(Arc<AtomicU64>);
+
+impl TestClock {
+    /// This many seconds after 1970 began.
+    pub fn at(seconds: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(seconds.saturating_mul(1000))))
+    }
+
+    /// Lets this much time pass.
+    pub fn wait(&self, time: Duration) {
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.0.fetch_add(milliseconds, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn since_epoch(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::SeqCst))
     }
 }

@@ -133,6 +133,20 @@ fn jwt_19_weak_rsa_keys_are_refused() {
 }
 
 #[test]
+fn ds_04_deep_and_wide_sets_are_refused() {
+    let parse = |text: String| KeySet::from_jwks_json(text.as_bytes(), &[Algorithm::Es256]).unwrap_err();
+    let nested = |depth: usize| format!(r#"{{"keys":[],"x":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(parse(nested(100_000)), Error::JsonInvalid);
+    assert_eq!(parse(nested(32)), Error::JsonInvalid);
+    assert!(KeySet::from_jwks_json(nested(31).as_bytes(), &[Algorithm::Es256]).is_ok());
+    let keys = |count: usize| format!(r#"{{"keys":[{}]}}"#, vec!["{}"; count].join(","));
+    assert_eq!(parse(keys(1_000_000)), Error::SetTooLarge);
+    assert_eq!(parse(keys(101)), Error::SetTooLarge);
+    let deep_key = "{\"a\":".repeat(50_000);
+    assert_eq!(Jwk::parse(&deep_key).unwrap_err(), Error::JsonInvalid);
+}
+
+#[test]
 fn a_padded_modulus_is_the_same_key() {
     let rsa = public(Algorithm::Rs256);
     let mut padded = rsa.clone();
