@@ -249,9 +249,6 @@ fn usable(jwk: &Jwk, allowed: &[Algorithm]) -> Result<Vec<AnyVerifyingKey>, Erro
 pub trait KeySource: Send + Sync {
     /// The keys at this moment; [`Error::KeysUnavailable`] when they were never loaded.
     fn keys(&self) -> Result<Arc<KeySet>, Error>;
-
-    /// A token named a key that is not in the set. A remote source may look for it, at a rate of its own.
-    fn unknown_kid(&self, _kid: &str) {}
 }
 
 /// Keys that never change.
@@ -264,10 +261,6 @@ impl KeySource for Arc<KeySet> {
 impl KeySource for Arc<dyn KeySource> {
     fn keys(&self) -> Result<Arc<KeySet>, Error> {
         (**self).keys()
-    }
-
-    fn unknown_kid(&self, kid: &str) {
-        (**self).unknown_kid(kid);
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use carnet_jose::{Algorithm, TokenType, Verifier};
 use carnet_store::{Cut, Engine, MigrationReport, NewAudit, Reason, Store, StoreConfig, StoreError};
+use tokio::sync::Semaphore;
 
 use crate::client::{Directory, OWN_LEEWAY};
 use crate::clock::Clock;
@@ -37,6 +39,8 @@ pub struct Parts {
     pub hasher: Hasher,
     /// What a new password must be.
     pub password_policy: Policy,
+    /// How many new passwords are judged at once.
+    pub strength_checks: Arc<Semaphore>,
     clock: Box<dyn Clock>,
 }
 
@@ -98,6 +102,7 @@ impl App {
             verifier,
             hasher,
             password_policy,
+            strength_checks: Arc::new(Semaphore::new(cores())),
             clock: Box::new(clock),
         };
         Ok(Self(Arc::new(parts)))
@@ -171,6 +176,10 @@ pub fn hasher(config: &Config, threads: usize, queue: usize) -> Result<Hasher, O
         queue,
     };
     Hasher::new(parameters).map_err(|error| OpenError::Config(error.to_string()))
+}
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, usize::from)
 }
 
 /// Tokens signed with our published keys, for any of our audiences.

@@ -25,6 +25,8 @@ pub struct Client {
     pub scope: ScopeSet,
     /// The audiences it may ask for, its default first.
     pub audiences: Vec<String>,
+    /// Origins of its browser app.
+    pub origins: Vec<String>,
     /// Life of its access tokens.
     pub access_ttl: Ttl,
     /// How long an honest retry of a refresh is believed.
@@ -74,6 +76,11 @@ impl Directory {
     pub fn client(&self, id: Option<&str>) -> Option<&Client> {
         let id = id.unwrap_or(FIRST_PARTY);
         self.clients.iter().find(|client| client.id == id)
+    }
+
+    /// Every client.
+    pub fn clients(&self) -> &[Client] {
+        &self.clients
     }
 
     /// The resource with this audience.
@@ -126,6 +133,7 @@ fn clients(config: &Config) -> Vec<Client> {
         refresh_token_in: RefreshTokenIn::Cookie,
         scope: config.first_party.scope.clone(),
         audiences,
+        origins: config.first_party.origins.clone(),
         access_ttl: config.tokens.access_ttl,
         refresh_grace: config.tokens.refresh_grace,
     };
@@ -138,6 +146,7 @@ fn clients(config: &Config) -> Vec<Client> {
         } else {
             client.audiences.clone()
         },
+        origins: client.origins.clone(),
         access_ttl: client.access_ttl.unwrap_or(config.tokens.access_ttl),
         refresh_grace: client.refresh_grace.unwrap_or(config.tokens.refresh_grace),
     });

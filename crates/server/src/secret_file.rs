@@ -1,7 +1,7 @@
 //! Files that hold a secret: readable by their owner alone, or not used at all.
 
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -47,20 +47,19 @@ pub fn check(file: &Path) -> Result<(), SecretFileError> {
 ///
 /// The content is complete before the name exists, so that no reader ever sees half a secret.
 pub fn create(file: &Path, secret: &[u8]) -> std::io::Result<bool> {
-    let draft = file.with_extension(format!("new-{}", std::process::id()));
-    let mut opened = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
-    opened.write_all(secret)?;
-    opened.sync_all()?;
-    let linked = std::fs::hard_link(&draft, file);
-    std::fs::remove_file(&draft)?;
-    match linked {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error),
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // Mode 0600 from its first moment, and removed when it is dropped, whatever goes wrong.
+    let mut draft = tempfile::NamedTempFile::new_in(folder)?;
+    draft.write_all(secret)?;
+    draft.as_file().sync_all()?;
+    match draft.persist_noclobber(file) {
+        // Without its folder on disk a file is lost by the next power cut, and everything that is sealed under it.
+        Ok(_) => std::fs::File::open(folder)?.sync_all().map(|()| true),
+        Err(refused) if refused.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(refused) => Err(refused.error),
     }
 }
 

@@ -11,8 +11,9 @@ use http::StatusCode;
 
 use crate::app::App;
 use crate::http::address::throttle_unit;
-use crate::http::failure::{Failure, Refusal};
+use crate::http::failure::{Failure, Refusal, overloaded};
 use crate::master_key::Purpose;
+use crate::password::{Password, Verdict};
 
 /// The counters of one attempt.
 #[derive(Clone, Debug)]
@@ -83,6 +84,24 @@ impl Attempt {
             personal: Vec::new(),
             shared: Vec::new(),
         })
+    }
+
+    /// Counts the attempt and holds the password against the stored hash. One that nobody had time for counts for nothing.
+    pub(crate) async fn verify(
+        &self,
+        app: &App,
+        password: Password,
+        stored: Option<String>,
+    ) -> Result<Verdict, Failure> {
+        self.count(app).await?;
+        match app.hasher.verify(password, stored).await {
+            Ok(verdict) => Ok(verdict),
+            Err(full) => {
+                let keys: Vec<String> = self.rules.iter().map(|rule| rule.key.clone()).collect();
+                app.store.refund_attempt(&keys).await?;
+                Err(overloaded(full.retry_after))
+            }
+        }
     }
 
     /// Counts the attempt before it is made, so that a hundred at once are a hundred; 429 when it is one too many.

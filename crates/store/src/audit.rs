@@ -45,6 +45,8 @@ closed_enum! {
         KeyCreate = "key_create",
         /// A signing key became active.
         KeyPromote = "key_promote",
+        /// The last key of an algorithm that is no longer configured stopped to sign.
+        KeyRetire = "key_retire",
         /// A retired signing key was removed.
         KeyRemove = "key_remove",
         /// A signing key was revoked in an emergency.

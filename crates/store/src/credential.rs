@@ -8,28 +8,51 @@ use crate::id::Id;
 use crate::session::{self, Strength};
 use crate::store::Store;
 
+/// Another password for a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPassword {
+    /// Whose.
+    pub sub: String,
+    /// Its hash.
+    pub hash: String,
+    /// When the old password that was checked had last changed; if it has changed since, nothing happens. `None`: none was checked.
+    pub unless_changed_since: Option<i64>,
+    /// The `sid` of the session that lives on.
+    pub keep_session: Option<String>,
+}
+
+impl NewPassword {
+    /// One that an operator gives, whatever the old one was; every session ends.
+    pub fn given(sub: &str, hash: String) -> Self {
+        Self {
+            sub: sub.to_owned(),
+            hash,
+            unless_changed_since: None,
+            keep_session: None,
+        }
+    }
+}
+
 impl Store {
-    /// Set a user's password hash; `false` when there is no such user.
+    /// Set a user's password hash; `false` when there is no such user, or the password is not the one that was checked.
     ///
-    /// In the same transaction every session but `keep_session` (a `sid`) ends, their families die and their `sid`s
-    /// and `fam`s are revoked one by one: never by a time, or a login in the same second would die too.
-    pub async fn set_password(
-        &self,
-        sub: &str,
-        hash: &str,
-        keep_session: Option<&str>,
-        cut: &Cut,
-    ) -> Result<bool, StoreError> {
-        let (sub, hash, cut) = (sub.to_owned(), hash.to_owned(), cut.clone());
-        let keep = keep_session.map(str::to_owned);
+    /// In the same transaction every session but the kept one ends, their families die and their `sid`s and `fam`s
+    /// are revoked one by one: never by a time, or a login in the same second would die too.
+    pub async fn set_password(&self, new: &NewPassword, cut: &Cut) -> Result<bool, StoreError> {
+        let (new, cut) = (new.clone(), cut.clone());
         self.database
             .write(Lane::Main, "credential.set_password", async move |tx| {
-                let Some(user) = tx.optional(&TOUCH_USER, params![&sub, cut.at]).await? else {
+                let Some(user) = tx.optional(&TOUCH_USER, params![&new.sub, cut.at]).await? else {
                     return Ok(false);
                 };
                 let user: Id = user.fields().take()?;
-                put_password(tx, user, &hash, cut.at).await?;
-                session::end_all(tx, user, keep.as_deref(), Strength::DenyList, &cut).await?;
+                if let Some(changed_at) = new.unless_changed_since
+                    && !is_unchanged(tx, user, changed_at).await?
+                {
+                    return Ok(false);
+                }
+                put_password(tx, user, &new.hash, cut.at).await?;
+                session::end_all(tx, user, new.keep_session.as_deref(), Strength::DenyList, &cut).await?;
                 audit::append(tx, &cut.audit, cut.at).await?;
                 Ok(true)
             })

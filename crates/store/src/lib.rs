@@ -28,6 +28,7 @@ mod user;
 
 pub use audit::{AuditAction, AuditRow, NewAudit, Outcome};
 pub use config::{Engine, StoreConfig};
+pub use credential::NewPassword;
 pub use cut::{Cut, Reason};
 pub use database::Statement;
 pub use error::StoreError;

@@ -125,6 +125,27 @@ impl Store {
             .await
     }
 
+    /// Let the active key of an algorithm that nothing signs with any more retire until `removes_at`; `false` when it is not active.
+    pub async fn retire_key(
+        &self,
+        kid: &str,
+        removes_at: i64,
+        now: i64,
+        audit: &NewAudit,
+    ) -> Result<bool, StoreError> {
+        let (kid, audit) = (kid.to_owned(), audit.clone());
+        self.database
+            .write(Lane::Main, "signing_key.retire_last", async move |tx| {
+                if tx.execute(&RETIRE_LAST, params![&kid, now, removes_at]).await? == 0 {
+                    return Ok(false);
+                }
+                audit::append(tx, &audit, now).await?;
+                settings::bump(tx).await?;
+                Ok(true)
+            })
+            .await
+    }
+
     /// Remove a retiring key and forget its private half; `false` when it is not retiring.
     pub async fn remove_key(&self, kid: &str, now: i64, audit: &NewAudit) -> Result<bool, StoreError> {
         let (kid, audit) = (kid.to_owned(), audit.clone());
@@ -243,6 +264,12 @@ static RETIRE: Statement = Statement::new(
      WHERE algorithm = $1 AND state = 'active'",
 );
 
+static RETIRE_LAST: Statement = Statement::new(
+    "signing_key.retire_last",
+    "UPDATE signing_keys SET state = 'retiring', retires_at = $2, removes_at = $3
+     WHERE kid = $1 AND state = 'active'",
+);
+
 static ACTIVATE: Statement = Statement::new(
     "signing_key.activate",
     "UPDATE signing_keys SET state = 'active', activated_at = $2 WHERE kid = $1 AND state = 'staged'",
@@ -260,12 +287,13 @@ static REVOKE: Statement = Statement::new(
      WHERE kid = $1 AND state <> 'removed'",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 8] = [
+pub(crate) static STATEMENTS: [&Statement; 9] = [
     &INSERT,
     &KNOWN,
     &LIST,
     &LOCK_STAGED,
     &RETIRE,
+    &RETIRE_LAST,
     &ACTIVATE,
     &REMOVE,
     &REVOKE,

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use carnet_server::email::Email;
 use carnet_server::password::{Password, Policy, check_importable};
-use carnet_store::{AuditAction, NewUser, Reason, User, UserState};
+use carnet_store::{AuditAction, NewPassword, NewUser, Reason, User, UserState};
 use clap::Subcommand;
 use zeroize::Zeroizing;
 
@@ -275,11 +275,8 @@ async fn set_password(
     let user = operator.user(name).await?;
     let (hash, made) = password_hash(operator, source, &user.email).await?;
     let cut = operator.cut(Reason::PasswordChanged, AuditAction::PasswordChange, &user.sub);
-    operator
-        .store
-        .set_password(&user.sub, &hash, None, &cut)
-        .await
-        .map_err(broken)?;
+    let new = NewPassword::given(&user.sub, hash);
+    operator.store.set_password(&new, &cut).await.map_err(broken)?;
     let json = serde_json::json!({ "sub": user.sub, "password": made.as_ref().map(|made| made.as_str()) });
     tell(out, &json, || match &made {
         Some(made) => format!(

@@ -119,13 +119,7 @@ impl Verifier {
         }
 
         let keys = self.source.keys()?;
-        let key = keys
-            .find(header.key_id.as_deref(), algorithm)
-            .inspect_err(|error| {
-                if let (Error::UnknownKeyId, Some(kid)) = (error, &header.key_id) {
-                    self.source.unknown_kid(kid);
-                }
-            })?;
+        let key = keys.find(header.key_id.as_deref(), algorithm)?;
         let mut array = [0; MAX_SIGNATURE_BYTES];
         let signature = base64url::decode_signature(segments.signature, &mut array)?;
         key.verify(segments.signed.as_bytes(), signature)?;

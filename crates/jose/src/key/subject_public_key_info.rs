@@ -1,4 +1,6 @@
 //! SubjectPublicKeyInfo: which kind of key it says it is.
+//!
+//! Spec: RFC 5280 §4.1.2.7 · RFC 3279 §2.3.1 (RSA) · RFC 5480 §2 (EC) · RFC 8410 §3 (Ed25519)
 
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 

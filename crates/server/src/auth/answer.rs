@@ -30,8 +30,8 @@ pub(super) struct Granted<'a> {
     pub(super) auth_time: i64,
 }
 
-/// Mints the access token and answers with it and the family's newest refresh token.
-pub(super) async fn tokens(app: &App, granted: Granted<'_>) -> Result<Response, Failure> {
+/// The answer but for its refresh token: everything that can fail before a family moves.
+pub(super) async fn mint(app: &App, granted: Granted<'_>) -> Result<TokenResponse, Failure> {
     let Granted {
         user,
         client,
@@ -51,15 +51,25 @@ pub(super) async fn tokens(app: &App, granted: Granted<'_>) -> Result<Response, 
             auth_time,
         },
     )?;
-    let refresh_token = refresh::write(app, family)?;
-    let in_body = client.refresh_token_in == RefreshTokenIn::Body;
-    let body = TokenResponse {
+    Ok(TokenResponse {
         access_token: minted.token,
         token_type: "Bearer".to_owned(),
         expires_in: minted.expires_in,
         scope,
-        refresh_token: in_body.then(|| refresh_token.clone()),
-    };
+        refresh_token: None,
+    })
+}
+
+/// Answers with it and the family's newest refresh token, where the client takes it.
+pub(super) fn with_refresh_token(
+    app: &App,
+    mut body: TokenResponse,
+    client: &Client,
+    family: &Family,
+) -> Result<Response, Failure> {
+    let refresh_token = refresh::write(app, family)?;
+    let in_body = client.refresh_token_in == RefreshTokenIn::Body;
+    body.refresh_token = in_body.then(|| refresh_token.clone());
     let mut response = Json(body).into_response();
     response
         .headers_mut()

@@ -13,7 +13,7 @@ use crate::audit::Caller;
 use crate::client::Client;
 use crate::email::Email;
 use crate::http::cookie;
-use crate::http::failure::{Failure, Refusal, overloaded};
+use crate::http::failure::{Failure, Refusal};
 use crate::http::json::Json;
 use crate::password::Password;
 use crate::throttle::Attempt;
@@ -51,14 +51,8 @@ pub(super) async fn login(
     let record = app.store.find_login(&canonical).await?;
     let device = known_device(&app, &headers, record.as_ref())?;
     let attempt = Attempt::on(&app, &canonical, caller.address, device.as_deref())?;
-    attempt.count(&app).await?;
-
     let stored = record.as_ref().and_then(|record| record.password_hash.clone());
-    let verdict = app
-        .hasher
-        .verify(password, stored)
-        .await
-        .map_err(|full| overloaded(full.retry_after))?;
+    let verdict = attempt.verify(&app, password, stored).await?;
     let known = record.filter(|record| verdict.matches && record.user.state == UserState::Active);
     let Some(record) = known else {
         app.store
@@ -70,7 +64,7 @@ pub(super) async fn login(
         return Err(invalid_credentials().into());
     };
     if verdict.rehash {
-        rehash(&app, &record, &request.password).await?;
+        rehash(&app, &record, &request.password).await;
     }
     begin(&app, &caller, (&record, &attempt), wanted).await
 }
@@ -111,7 +105,8 @@ async fn begin(
         scope: wanted.scope,
         auth_time: app.now(),
     };
-    let mut response = answer::tokens(app, granted).await?;
+    let body = answer::mint(app, granted).await?;
+    let mut response = answer::with_refresh_token(app, body, wanted.client, &family)?;
     answer::set_device_cookie(app, &mut response, &device::write(app, &user.sub)?)?;
     Ok(response)
 }
@@ -159,21 +154,18 @@ fn known_device(
     Ok(known.filter(|sub| record.is_some_and(|record| record.user.sub == *sub)))
 }
 
-async fn rehash(app: &App, record: &LoginRecord, password: &str) -> Result<(), Failure> {
-    let Ok(password) = Password::to_verify(password) else {
-        return Ok(());
+/// Today's hash for a password that was stored as an older one. The login was right, whatever becomes of this: the next one tries again.
+async fn rehash(app: &App, record: &LoginRecord, password: &str) {
+    let (Ok(password), Some(old)) = (Password::to_verify(password), &record.password_hash) else {
+        return;
     };
-    let new = app
-        .hasher
-        .hash(password)
-        .await
-        .map_err(|full| overloaded(full.retry_after))?;
-    if let Some(old) = &record.password_hash {
-        app.store
-            .replace_password_hash(&record.user.sub, old, &new, app.now())
-            .await?;
+    let sub = &record.user.sub;
+    let Ok(new) = app.hasher.hash(password).await else {
+        return;
+    };
+    if let Err(error) = app.store.replace_password_hash(sub, old, &new, app.now()).await {
+        tracing::warn!(%error, %sub, "a password hash could not be renewed");
     }
-    Ok(())
 }
 
 /// One answer for a wrong password, an unknown address and a disabled user.

@@ -4,15 +4,15 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use carnet_store::{AuditAction, Reason, Strength, User};
+use carnet_store::{AuditAction, FamilyRecord, NewAudit, Reason, Strength, User, UserState};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use super::answer;
+use super::refresh::{presented, require_page_of};
 use crate::app::App;
 use crate::audit::Caller;
-use crate::config::LogoutStrength;
-use crate::http::cookie;
+use crate::config::{LogoutStrength, RefreshTokenIn};
 use crate::http::failure::{Failure, Refusal};
 use crate::http::json::OptionalJson;
 use crate::token::bearer;
@@ -36,11 +36,14 @@ enum Mode {
     Everywhere,
 }
 
-/// The session that a cookie or a token proves.
+/// A session that a token proves.
 struct Proven {
     user: User,
     sid: String,
+    /// The access token that proves it.
     jti: Option<String>,
+    /// The token is one that may be used now. A spent one ends its own session, never those of a user's other devices.
+    live: bool,
 }
 
 pub(super) async fn logout(
@@ -49,76 +52,118 @@ pub(super) async fn logout(
     headers: HeaderMap,
     OptionalJson(request): OptionalJson<LogoutRequest>,
 ) -> Result<Response, Failure> {
-    let strength = match app.config.login.logout_strength {
-        LogoutStrength::Cookie => None,
-        LogoutStrength::Refresh => Some(Strength::RefreshOnly),
-        LogoutStrength::Denylist => Some(Strength::DenyList),
-    };
     let proven = proven(&app, &headers, request.refresh_token.as_deref()).await?;
-    match (proven, strength) {
-        (Some(proven), Some(strength)) => end(&app, &caller, proven, (request.mode, strength)).await?,
-        (None, _) if request.mode == Mode::Everywhere => {
-            const REASON: &str = "logging out everywhere needs the refresh cookie or an access token";
-            return Err(Refusal::new(StatusCode::UNAUTHORIZED, "token_missing", REASON).into());
+    match request.mode {
+        Mode::Session => {
+            // With `cookie` nothing but the cookie goes: the browser forgets it.
+            if let Some(strength) = strength(&app) {
+                for session in &proven {
+                    end(&app, &caller, session, strength).await?;
+                }
+            }
         }
-        // Nobody to log out, or nothing but the cookie to take away: the browser forgets it all the same.
-        _ => {}
+        Mode::Everywhere => {
+            let Some(session) = proven.iter().find(|session| session.live) else {
+                const REASON: &str = "logging out everywhere needs the refresh cookie or an access token";
+                return Err(Refusal::new(StatusCode::UNAUTHORIZED, "token_missing", REASON).into());
+            };
+            // Other browsers keep their cookies: what ends there ends here, at the least with its family.
+            let strength = strength(&app).unwrap_or(Strength::RefreshOnly);
+            let cut = app.cut(Reason::Logout, audit(&caller, session));
+            app.store
+                .end_sessions_of(session.user.id, strength, None, &cut)
+                .await?;
+        }
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     answer::clear_refresh_cookie(&app, &mut response)?;
     Ok(response)
 }
 
-async fn end(
-    app: &App,
-    caller: &Caller,
-    proven: Proven,
-    (mode, strength): (Mode, Strength),
-) -> Result<(), Failure> {
-    let mut audit = caller.did(&proven.user.sub, AuditAction::Logout, &proven.sid);
-    audit.session.clone_from(&proven.sid);
-    let cut = app.cut(Reason::Logout, audit);
-    match mode {
-        Mode::Session => {
-            app.store
-                .end_session(&proven.sid, strength, proven.jti.as_deref(), &cut)
-                .await?;
-        }
-        Mode::Everywhere => {
-            app.store
-                .end_sessions_of(proven.user.id, strength, None, &cut)
-                .await?;
-        }
+fn strength(app: &App) -> Option<Strength> {
+    match app.config.login.logout_strength {
+        LogoutStrength::Cookie => None,
+        LogoutStrength::Refresh => Some(Strength::RefreshOnly),
+        LogoutStrength::Denylist => Some(Strength::DenyList),
     }
+}
+
+fn audit(caller: &Caller, session: &Proven) -> NewAudit {
+    NewAudit {
+        session: session.sid.clone(),
+        ..caller.did(&session.user.sub, AuditAction::Logout, &session.sid)
+    }
+}
+
+async fn end(app: &App, caller: &Caller, session: &Proven, strength: Strength) -> Result<(), Failure> {
+    let cut = app.cut(Reason::Logout, audit(caller, session));
+    app.store
+        .end_session(&session.sid, strength, session.jti.as_deref(), &cut)
+        .await?;
     Ok(())
 }
 
-/// By the refresh token, of whichever generation: an older tab may log out too. Otherwise by the access token.
-async fn proven(app: &App, headers: &HeaderMap, in_body: Option<&str>) -> Result<Option<Proven>, Failure> {
-    let cookie = cookie::read(headers, answer::refresh_cookie_name(app))?;
+/// By the refresh token, of whichever generation: an older tab may log out too. And by the access token, which may be of another session.
+async fn proven(app: &App, headers: &HeaderMap, in_body: Option<&str>) -> Result<Vec<Proven>, Failure> {
+    let mut sessions = Vec::new();
+    if let Some((text, way)) = presented(app, headers, in_body)? {
+        sessions.extend(by_refresh_token(app, headers, (text, way)).await?);
+    }
     let bearer = match bearer::token_of(headers)? {
         None => None,
         Some(token) => bearer::check(app, token).await?.ok(),
     };
-    if let Some(token) = cookie.or(in_body).and_then(RefreshToken::parse)
-        && let Some(record) = app.store.family(token.fam).await?
-        && token.is_genuine(&app.master, &record.family)
-    {
-        let same_session =
-            bearer.filter(|presented| presented.claims.sid.as_ref() == Some(&record.family.sid));
-        let jti = same_session.map(|presented| presented.claims.jti);
-        return Ok(Some(Proven {
-            user: record.user,
-            sid: record.family.sid,
-            jti,
-        }));
-    }
-    Ok(bearer.and_then(|presented| {
-        let sid = presented.claims.sid?;
-        Some(Proven {
+    let Some(presented) = bearer else {
+        return Ok(sessions);
+    };
+    let Some(sid) = presented.claims.sid else {
+        return Ok(sessions);
+    };
+    let jti = Some(presented.claims.jti);
+    match sessions.iter_mut().find(|session| session.sid == sid) {
+        Some(session) => {
+            session.jti = jti;
+            session.live = true;
+        }
+        None => sessions.push(Proven {
             user: presented.user,
             sid,
-            jti: Some(presented.claims.jti),
-        })
+            jti,
+            live: true,
+        }),
+    }
+    Ok(sessions)
+}
+
+async fn by_refresh_token(
+    app: &App,
+    headers: &HeaderMap,
+    (text, way): (&str, RefreshTokenIn),
+) -> Result<Option<Proven>, Failure> {
+    let Some(token) = RefreshToken::parse(text) else {
+        return Ok(None);
+    };
+    let Some(FamilyRecord { family, user, .. }) = app.store.family(token.fam).await? else {
+        return Ok(None);
+    };
+    if !token.is_genuine(&app.master, &family) {
+        return Ok(None);
+    }
+    if way == RefreshTokenIn::Cookie
+        && let Some(client) = app.directory.client(Some(&family.client_id))
+    {
+        require_page_of(app, client, headers)?;
+    }
+    let now = app.now();
+    let live = user.state == UserState::Active
+        && family.revoked_at.is_none()
+        && now < family.idle_expires_at.min(family.absolute_expires_at)
+        // The one before the newest is an honest retry's.
+        && token.generation >= family.generation - 1;
+    Ok(Some(Proven {
+        user,
+        sid: family.sid,
+        jti: None,
+        live,
     }))
 }

@@ -20,11 +20,9 @@ use crate::http::origin::{Origins, require_same_site};
 
 /// The routes of the login API.
 pub(crate) fn routes(app: &App) -> Router<App> {
-    let listed = app.config.clients.iter().flat_map(|client| client.origins.iter());
-    let origins = Origins::new(
-        app.config.issuer.origin(),
-        app.config.first_party.origins.iter().chain(listed).cloned(),
-    );
+    let clients = app.directory.clients().iter();
+    let listed = clients.flat_map(|client| client.origins.iter().cloned());
+    let origins = Origins::new(app.config.issuer.origin(), listed);
     Router::new()
         .route("/auth/register", post(register::register))
         .route("/auth/login", post(login::login))

@@ -1,9 +1,12 @@
 //! `POST /auth/password`: the old password for a new one; every other session of the user ends.
 
+use std::time::Duration;
+
 use axum::extract::State;
-use carnet_store::{AuditAction, Reason};
+use carnet_store::{AuditAction, NewPassword, Reason};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::login::invalid_credentials;
@@ -37,28 +40,13 @@ pub(super) async fn change(
         .map(|email| email.canonical)
         .unwrap_or_default();
     let attempt = Attempt::on(&app, &canonical, caller.address, Some(&user.sub))?;
-    attempt.count(&app).await?;
-
     let old = Password::to_verify(&request.old_password).map_err(|_| invalid_credentials())?;
-    let stored = app
-        .store
-        .find_login(&canonical)
-        .await?
-        .and_then(|record| record.password_hash);
-    let verdict = app
-        .hasher
-        .verify(old, stored)
-        .await
-        .map_err(|full| overloaded(full.retry_after))?;
-    if !verdict.matches {
-        let audit = caller.was_refused(
-            &user.sub,
-            AuditAction::PasswordChange,
-            &user.sub,
-            "invalid_credentials",
-        );
-        app.store.record_audit(&audit, app.now()).await?;
-        return Err(invalid_credentials().into());
+    let record = app.store.find_login(&canonical).await?;
+    let (stored, checked) = record.map_or((None, None), |record| {
+        (record.password_hash, record.password_changed_at)
+    });
+    if !attempt.verify(&app, old, stored).await?.matches {
+        return refuse(&app, &caller, &user.sub).await;
     }
     let hash = app
         .hasher
@@ -67,19 +55,43 @@ pub(super) async fn change(
         .map_err(|full| overloaded(full.retry_after))?;
     let audit = caller.did(&user.sub, AuditAction::PasswordChange, &user.sub);
     let cut = app.cut(Reason::PasswordChanged, audit);
-    app.store
-        .set_password(&user.sub, &hash, presented.claims.sid.as_deref(), &cut)
-        .await?;
+    let new = NewPassword {
+        sub: user.sub.clone(),
+        hash,
+        unless_changed_since: checked,
+        keep_session: presented.claims.sid,
+    };
+    if !app.store.set_password(&new, &cut).await? {
+        // Somebody else changed it while this one was hashed: the old password is not the old one any more.
+        return refuse(&app, &caller, &user.sub).await;
+    }
     app.store.clear_throttles(&attempt.personal).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A new password that the policy accepts. Measuring its strength takes a good part of a second at worst: not on a thread that answers.
+async fn refuse(app: &App, caller: &Caller, sub: &str) -> Result<StatusCode, Failure> {
+    let audit = caller.was_refused(sub, AuditAction::PasswordChange, sub, "invalid_credentials");
+    app.store.record_audit(&audit, app.now()).await?;
+    Err(invalid_credentials().into())
+}
+
+/// A new password that the policy accepts. Measuring its strength takes a good part of a second at worst: not on a thread
+/// that answers, and no more of them at once than there are cores.
 pub(super) async fn accept(app: &App, password: &str, email: &str) -> Result<Password, Failure> {
+    let turn = timeout(PATIENCE, app.strength_checks.clone().acquire_owned()).await;
+    let turn = turn
+        .map_err(|_| overloaded(PATIENCE.as_secs()))?
+        .map_err(Failure::broken)?;
     let (app, password, email) = (app.clone(), Zeroizing::new(password.to_owned()), email.to_owned());
-    let judged = tokio::task::spawn_blocking(move || app.password_policy.accept(&password, &[&email]));
+    let judged = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        app.password_policy.accept(&password, &[&email])
+    });
     judged.await.map_err(Failure::broken)?.map_err(|refused| {
         let refusal = Refusal::new(StatusCode::BAD_REQUEST, refused.code(), refused.reason());
         refusal.into()
     })
 }
+
+/// How long a new password waits to be judged.
+const PATIENCE: Duration = Duration::from_secs(2);

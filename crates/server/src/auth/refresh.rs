@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use carnet_oauth::scope::ScopeSet;
 use carnet_store::{AuditAction, Family, FamilyRecord, Reason, Rotated, UserState};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
 use super::answer::{self, Granted};
@@ -51,7 +51,8 @@ async fn rotate(
     headers: &HeaderMap,
     request: &RefreshRequest,
 ) -> Result<Response, Failure> {
-    let (text, way) = presented(app, headers, request)?;
+    let (text, way) = presented(app, headers, request.refresh_token.as_deref())?
+        .ok_or_else(|| refused("refresh_token_missing", "there is no refresh token, log in"))?;
     let token = RefreshToken::parse(text).ok_or_else(invalid)?;
     // Everything is checked before any state moves.
     let FamilyRecord {
@@ -62,12 +63,23 @@ async fn rotate(
     let client = app
         .directory
         .client(Some(&family.client_id))
-        .filter(|client| client.refresh_token_in == way)
+        .filter(|client| client.refresh_token_in == way && client.audiences.contains(&family.audience))
         .ok_or_else(invalid)?;
+    if way == RefreshTokenIn::Cookie {
+        require_page_of(app, client, headers)?;
+    }
     if !token.is_genuine(&app.master, &family) || user.state != UserState::Active {
         return Err(invalid().into());
     }
-    let scope = narrowed(&family, client, request.scope.as_deref())?;
+    let granted = Granted {
+        user: &user,
+        client,
+        family: &family,
+        scope: narrowed(&family, client, request.scope.as_deref())?,
+        auth_time,
+    };
+    // Minted before the token is spent: what fails here costs nobody a session.
+    let answer = answer::mint(app, granted).await?;
 
     let theft = caller.was_refused(
         &user.sub,
@@ -82,17 +94,7 @@ async fn rotate(
         .await?;
     match rotated {
         Rotated::Fresh(family) | Rotated::Same(family) => {
-            answer::tokens(
-                app,
-                Granted {
-                    user: &user,
-                    client,
-                    family: &family,
-                    scope,
-                    auth_time,
-                },
-            )
-            .await
+            answer::with_refresh_token(app, answer, client, &family)
         }
         Rotated::Reused(family) => {
             tracing::warn!(fam = %family.fam, presented = token.generation, newest = family.generation, "a spent refresh token came back: its family is revoked");
@@ -113,20 +115,39 @@ async fn rotate(
 pub(super) fn presented<'a>(
     app: &App,
     headers: &'a HeaderMap,
-    request: &'a RefreshRequest,
-) -> Result<(&'a str, RefreshTokenIn), Failure> {
+    body: Option<&'a str>,
+) -> Result<Option<(&'a str, RefreshTokenIn)>, Failure> {
     let cookie = cookie::read(headers, answer::refresh_cookie_name(app))?;
-    match (cookie, request.refresh_token.as_deref()) {
+    match (cookie, body) {
         (Some(_), Some(_)) => Err(Refusal::new(
             StatusCode::BAD_REQUEST,
             "invalid_request",
             "send the refresh token in one place",
         )
         .into()),
-        (Some(token), None) => Ok((token, RefreshTokenIn::Cookie)),
-        (None, Some(token)) => Ok((token, RefreshTokenIn::Body)),
-        (None, None) => Err(refused("refresh_token_missing", "there is no refresh token, log in").into()),
+        (Some(token), None) => Ok(Some((token, RefreshTokenIn::Cookie))),
+        (None, Some(token)) => Ok(Some((token, RefreshTokenIn::Body))),
+        (None, None) => Ok(None),
     }
+}
+
+/// A cookie is everybody's on its site: the page of one client does nothing with the session of another.
+pub(super) fn require_page_of(app: &App, client: &Client, headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return Ok(());
+    };
+    let is = |listed: &String| listed.as_bytes() == origin.as_bytes();
+    let others = || {
+        app.directory
+            .clients()
+            .iter()
+            .any(|client| client.origins.iter().any(is))
+    };
+    if client.origins.iter().any(is) || is(&app.config.issuer.origin()) || !others() {
+        return Ok(());
+    }
+    const REASON: &str = "this session belongs to another client than this page";
+    Err(Refusal::new(StatusCode::FORBIDDEN, "cross_site_request", REASON).into())
 }
 
 /// What the token may be used for: what was granted, what the client still may, and what is asked for now (RFC 6749 §6).

@@ -208,7 +208,7 @@ pub enum Registration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogoutStrength {
-    /// The cookie only: the tokens live on until they expire.
+    /// The cookie only: the tokens live on until they expire. A logout everywhere ends the user's families all the same.
     Cookie,
     /// The session and its refresh family; access tokens live until they expire.
     Refresh,

@@ -101,14 +101,15 @@ impl Keys {
             self.reload(store, master).await?;
         }
         let mut changed = false;
-        for algorithm in &self.algorithms {
-            let snapshot = self.current.load_full();
+        let snapshot = self.current.load_full();
+        for algorithm in Algorithm::ALL {
+            let wanted = self.algorithms.contains(algorithm);
             let keys: Vec<_> = snapshot
                 .rows
                 .iter()
                 .filter(|row| row.algorithm == algorithm.name())
                 .collect();
-            for step in self.schedule.due(&keys, now) {
+            for step in self.schedule.due(&keys, wanted, now) {
                 self.perform(&step, *algorithm, (store, master), now).await?;
                 changed = true;
             }
@@ -158,6 +159,14 @@ impl Keys {
                 let removes_at = now.saturating_add(self.schedule.retire_for);
                 store
                     .promote_key(kid, removes_at, now, &by_schedule(AuditAction::KeyPromote, kid))
+                    .await
+                    .map(|_| kid.clone())
+                    .map_err(OpenError::from)
+            }
+            Step::Retire(kid) => {
+                let removes_at = now.saturating_add(self.schedule.retire_for);
+                store
+                    .retire_key(kid, removes_at, now, &by_schedule(AuditAction::KeyRetire, kid))
                     .await
                     .map(|_| kid.clone())
                     .map_err(OpenError::from)
@@ -300,6 +309,7 @@ impl Step {
             Self::First => "first",
             Self::Stage => "staged",
             Self::Promote(_) => "promoted",
+            Self::Retire(_) => "retired",
             Self::Remove(_) => "removed",
         }
     }

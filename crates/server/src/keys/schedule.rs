@@ -18,35 +18,39 @@ pub struct Schedule {
 /// One thing to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Make a key that signs at once: there is none, so nobody can have cached the set without it.
+    /// Make a key that signs at once: nothing could be signed otherwise. Whoever cached the set before asks again for a `kid` that it lacks.
     First,
     /// Make a key that waits until caches have seen it.
     Stage,
     /// Let the staged key of this `kid` sign.
     Promote(String),
+    /// Let the active key of this `kid` stop: nobody has use for another.
+    Retire(String),
     /// Take the retiring key of this `kid` out of the set.
     Remove(String),
 }
 
 impl Schedule {
     /// What is due at `now` for the keys of one algorithm.
-    pub fn due(&self, keys: &[&SigningKeyRow], now: i64) -> Vec<Step> {
+    ///
+    /// `wanted`: it is configured. The last key of one that is not serves its time, so that nodes that do not agree yet
+    /// do not take each other's keys away.
+    pub fn due(&self, keys: &[&SigningKeyRow], wanted: bool, now: i64) -> Vec<Step> {
         let mut steps = Vec::new();
         let of = |state: KeyState| keys.iter().find(|key| key.state == state);
         match (of(KeyState::Active), of(KeyState::Staged)) {
             (_, Some(staged)) if staged.activates_at <= now => steps.push(Step::Promote(staged.kid.clone())),
             // The active key was revoked: some caches may not know the staged one, but none knows a newer.
             (None, Some(staged)) => steps.push(Step::Promote(staged.kid.clone())),
-            (None, None) => steps.push(Step::First),
+            (None, None) if wanted => steps.push(Step::First),
             (Some(active), None) => {
                 let since = active.activated_at.unwrap_or(active.created_at);
+                let until = since.saturating_add(self.rotate_every);
                 // Staged early enough to take over on time.
-                if now
-                    >= since
-                        .saturating_add(self.rotate_every)
-                        .saturating_sub(self.stage_for)
-                {
+                if wanted && now >= until.saturating_sub(self.stage_for) {
                     steps.push(Step::Stage);
+                } else if !wanted && now >= until {
+                    steps.push(Step::Retire(active.kid.clone()));
                 }
             }
             _ => {}
@@ -88,7 +92,19 @@ mod tests {
     }
 
     fn due(keys: &[SigningKeyRow], now: i64) -> Vec<Step> {
-        SCHEDULE.due(&keys.iter().collect::<Vec<_>>(), now)
+        SCHEDULE.due(&keys.iter().collect::<Vec<_>>(), true, now)
+    }
+
+    #[test]
+    fn the_last_key_of_an_algorithm_that_nobody_wants_serves_its_time() {
+        let active = key("a", KeyState::Active, 0);
+        let due = |key: &SigningKeyRow, now| SCHEDULE.due(&[key], false, now);
+        assert_eq!(due(&active, 999), []);
+        assert_eq!(due(&active, 1_000), [Step::Retire("a".to_owned())]);
+        let retiring = key("r", KeyState::Retiring, 1_000);
+        assert_eq!(due(&retiring, 1_199), []);
+        assert_eq!(due(&retiring, 1_200), [Step::Remove("r".to_owned())]);
+        assert_eq!(SCHEDULE.due(&[], false, 0), []);
     }
 
     #[test]

@@ -65,6 +65,16 @@ async fn judge(
             return Ok(Err(Rejected::Invalid));
         }
     };
+    // Revocations and retired keys are remembered for as long as the longest token lives that we make now. One that was made
+    // when tokens lived longer could outlive them.
+    let life = claims.exp.saturating_sub(claims.iat);
+    if life > app.directory.longest_access_ttl().as_seconds() {
+        tracing::debug!(
+            life,
+            "an access token was refused: it lives longer than any that is made now"
+        );
+        return Ok(Err(Rejected::Invalid));
+    }
     let facts = TokenFacts {
         jti: claims.jti.clone(),
         sid: claims.sid.clone(),

@@ -210,3 +210,28 @@ async fn ck_02_a_login_begins_a_session_of_its_own_whatever_cookie_came_with_it(
     assert_ne!(claims(&own.access)["sid"], claims(&planted.access)["sid"]);
     assert_eq!(claims(&own.access)["sub"], server.user(ALICE).await.sub);
 }
+
+#[tokio::test]
+async fn a_page_of_one_client_does_nothing_with_the_session_of_another() {
+    let server = Server::start().await;
+    let session = server.log_in(ALICE, PASSWORD).await;
+    for path in ["/auth/refresh", "/auth/logout"] {
+        let call = server
+            .post(path)
+            .header("origin", "https://office.example.com")
+            .header("sec-fetch-site", "same-site")
+            .cookie(&session.refresh);
+        let reply = call.send().await;
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (StatusCode::FORBIDDEN, "cross_site_request"),
+            "{path}"
+        );
+        assert_eq!(reply.cookie_line("__Secure-refresh_token"), None, "{path}");
+    }
+    let mut cookie = session.refresh;
+    for own in ["https://app.example.com", "https://auth.example.com"] {
+        let call = server.post("/auth/refresh").header("origin", own).cookie(&cookie);
+        cookie = crate::harness::Session::of(&call.send().await).refresh;
+    }
+}

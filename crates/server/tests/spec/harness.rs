@@ -34,6 +34,10 @@ trusted_proxies = ["192.0.2.0/24", "198.51.100.0/24"]
 scope = "read:orders write:orders"
 origins = ["https://app.example.com"]
 [[clients]]
+id = "back-office"
+scope = "read:orders"
+origins = ["https://office.example.com"]
+[[clients]]
 id = "mobile"
 refresh_token_in = "body"
 scope = "read:orders"
@@ -57,7 +61,7 @@ pub(crate) struct Server {
     pub(crate) app: App,
     pub(crate) clock: Arc<FrozenClock>,
     router: Router,
-    _folder: tempfile::TempDir,
+    folder: Arc<tempfile::TempDir>,
 }
 
 impl Server {
@@ -77,23 +81,33 @@ impl Server {
     }
 
     async fn build(further: &str, store: Store) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = Arc::new(tempfile::tempdir().unwrap());
         for name in ["orders.secret", "legacy.secret", "legacy-introspection.secret"] {
             let secret = format!("{name}-0123456789abcdef0123456789abcdef");
             carnet_server::secret_file::create(&folder.path().join(name), secret.as_bytes()).unwrap();
         }
         let text = CONFIG.replacen("[first_party]", &format!("{further}\n[first_party]"), 1);
-        let (config, _) = config::parse(&text, &folder.path().join("carnet.toml"), &[]).unwrap();
-        let clock = Arc::new(FrozenClock::at(START));
+        let server = Self::over(&text, store, Arc::new(FrozenClock::at(START)), folder).await;
+        server.add_user(ALICE, Some(PASSWORD)).await;
+        server
+    }
+
+    async fn over(text: &str, store: Store, clock: Arc<FrozenClock>, folder: Arc<tempfile::TempDir>) -> Self {
+        let (config, _) = config::parse(text, &folder.path().join("carnet.toml"), &[]).unwrap();
         let app = App::with_store(config, store, clock.clone()).await.unwrap();
-        let server = Self {
+        Self {
             router: carnet_server::router(app.clone()),
             app,
             clock,
-            _folder: folder,
-        };
-        server.add_user(ALICE, Some(PASSWORD)).await;
-        server
+            folder,
+        }
+    }
+
+    /// The same server, started anew with the configuration of [`Server::start`] in which one text is replaced by another.
+    pub(crate) async fn restarted_with(&self, from: &str, to: &str) -> Self {
+        assert!(CONFIG.contains(from), "{from}");
+        let (store, clock, folder) = (self.app.store.clone(), self.clock.clone(), self.folder.clone());
+        Self::over(&CONFIG.replacen(from, to, 1), store, clock, folder).await
     }
 
     /// Time passes; keys are kept as they are beside a running server.

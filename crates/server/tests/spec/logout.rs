@@ -195,3 +195,86 @@ async fn ck_07_an_ended_session_stays_ended() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_spent_or_dead_refresh_token_ends_no_other_session() {
+    let server = Server::start().await;
+    let everywhere = json!({ "mode": "everywhere" });
+    let refused = async |cookie: &str| {
+        let call = server.post("/auth/logout").cookie(cookie).json(&everywhere);
+        assert_eq!(call.send().await.code(), "token_missing");
+    };
+    let (stolen, other) = (
+        server.log_in(ALICE, PASSWORD).await,
+        server.log_in(ALICE, PASSWORD).await,
+    );
+    let second = crate::harness::Session::of(&server.refresh(&stolen.refresh).await);
+    let third = crate::harness::Session::of(&server.refresh(&second.refresh).await);
+    refused(&stolen.refresh).await;
+    server.post("/auth/logout").cookie(&third.refresh).send().await;
+    refused(&third.refresh).await;
+    server.wait(crate::harness::days(8)).await;
+    refused(&other.refresh).await;
+    let alive = server.log_in(ALICE, PASSWORD).await;
+    server.set_state(ALICE, carnet_store::UserState::Disabled).await;
+    refused(&alive.refresh).await;
+}
+
+#[tokio::test]
+async fn with_strength_cookie_everywhere_ends_the_families_elsewhere() {
+    let server = Server::with("[login]\nlogout_strength = \"cookie\"").await;
+    let (here, elsewhere) = (
+        server.log_in(ALICE, PASSWORD).await,
+        server.log_in(ALICE, PASSWORD).await,
+    );
+    let everywhere = json!({ "mode": "everywhere" });
+    let call = server
+        .post("/auth/logout")
+        .cookie(&here.refresh)
+        .json(&everywhere);
+    assert!(cleared(&call.send().await));
+    for session in [&here, &elsewhere] {
+        assert_eq!(
+            server.refresh(&session.refresh).await.code(),
+            "refresh_token_invalid"
+        );
+        assert!(server.is_active(&session.access).await);
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_and_an_access_token_of_two_sessions_end_both() {
+    let server = Server::start().await;
+    server.add_user("bob@example.com", Some(PASSWORD)).await;
+    let alice = server.log_in(ALICE, PASSWORD).await;
+    let bob = server.log_in("bob@example.com", PASSWORD).await;
+    let call = server
+        .post("/auth/logout")
+        .cookie(&alice.refresh)
+        .bearer(&bob.access);
+    assert!(cleared(&call.send().await));
+    for session in [&alice, &bob] {
+        assert!(!server.is_active(&session.access).await);
+        assert_eq!(
+            server.refresh(&session.refresh).await.code(),
+            "refresh_token_invalid"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_in_two_places_is_refused_and_logs_nobody_out() {
+    let server = Server::start().await;
+    let session = server.log_in(ALICE, PASSWORD).await;
+    let reply = server
+        .post("/auth/logout")
+        .cookie(&session.refresh)
+        .json(&json!({ "refresh_token": session.refresh }))
+        .send()
+        .await;
+    assert_eq!(
+        (reply.status, reply.code().as_str()),
+        (StatusCode::BAD_REQUEST, "invalid_request")
+    );
+    assert_eq!(server.refresh(&session.refresh).await.status, StatusCode::OK);
+}

@@ -337,3 +337,51 @@ async fn a_clock_that_steps_back_ends_no_session() {
     assert_eq!(retried.refresh, next.refresh);
     assert_eq!(server.refresh(&next.refresh).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn rt_11_an_audience_that_the_client_may_not_have_any_more_gets_no_token_and_costs_none() {
+    let server = Server::start().await;
+    let login = json!({ "email": ALICE, "password": PASSWORD, "client_id": "mobile" });
+    let login = server.post("/auth/login").json(&login).send().await.json();
+    let token = json!({ "refresh_token": login["refresh_token"] });
+    let elsewhere = "scope = \"read:orders\"\naudiences = [\"https://legacy.example.com\"]";
+    let mobile = "refresh_token_in = \"body\"\n";
+    let narrowed = server
+        .restarted_with(
+            &format!("{mobile}scope = \"read:orders\""),
+            &format!("{mobile}{elsewhere}"),
+        )
+        .await;
+    let reply = narrowed.post("/auth/refresh").json(&token).send().await;
+    assert_eq!(reply.code(), "refresh_token_invalid");
+    let reply = server.post("/auth/refresh").json(&token).send().await;
+    assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+}
+
+#[tokio::test]
+async fn rt_11_a_token_that_cannot_be_minted_costs_no_refresh_token() {
+    let server = Server::start().await;
+    let session = server.log_in(ALICE, PASSWORD).await;
+    let alice = server.user(ALICE).await;
+    // More roles than an access token of four KiB can carry.
+    for n in 0..100 {
+        let role = format!("a-role-with-quite-a-long-name-{n}-{}", "x".repeat(20));
+        server
+            .app
+            .store
+            .add_role(&role, "", server.app_now())
+            .await
+            .unwrap();
+        server.app.store.give_role(&alice.sub, &role).await.unwrap();
+    }
+    let reply = server.refresh(&session.refresh).await;
+    assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+    server.wait(seconds(60)).await;
+    for n in 0..100 {
+        let role = format!("a-role-with-quite-a-long-name-{n}-{}", "x".repeat(20));
+        server.app.store.take_role(&alice.sub, &role).await.unwrap();
+    }
+    let next = Session::of(&server.refresh(&session.refresh).await);
+    server.wait(seconds(60)).await;
+    assert_eq!(server.refresh(&next.refresh).await.status, StatusCode::OK);
+}

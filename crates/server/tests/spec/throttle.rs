@@ -167,3 +167,26 @@ async fn a_device_cookie_of_one_account_opens_no_other() {
         assert_eq!(call.send().await.status, StatusCode::TOO_MANY_REQUESTS);
     }
 }
+
+#[tokio::test]
+async fn an_attempt_that_nobody_had_time_for_counts_for_nothing() {
+    let limits = "[login]\nattempts_per_account_and_address = 40\n[passwords]\nqueue = 1\nthreads = 1";
+    let server = Server::with(limits).await;
+    let burst = (0..30).map(|_| server.try_log_in(ALICE, "a wrong password"));
+    let replies = futures_util::future::join_all(burst).await;
+    let refused = replies
+        .iter()
+        .filter(|reply| reply.code() == "invalid_credentials")
+        .count();
+    assert!(refused < 30, "the queue was never full");
+    for _ in refused..40 {
+        assert_eq!(
+            server.try_log_in(ALICE, "a wrong password").await.code(),
+            "invalid_credentials"
+        );
+    }
+    assert_eq!(
+        server.try_log_in(ALICE, PASSWORD).await.code(),
+        "too_many_attempts"
+    );
+}

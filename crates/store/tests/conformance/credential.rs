@@ -1,6 +1,6 @@
 //! Passwords.
 
-use carnet_store::{NewLogin, Reason, TokenFacts};
+use carnet_store::{NewLogin, NewPassword, Reason, TokenFacts};
 
 use crate::support::engine::{Fixture, on_every_engine};
 use crate::support::sample::{NOW, cut, login, new_login, user};
@@ -9,18 +9,48 @@ on_every_engine!(
     rt_08_a_new_password_ends_every_other_session_and_no_login_of_the_same_second,
     a_stronger_hash_of_the_same_password_changes_nothing_else,
     a_session_does_not_begin_with_a_password_that_has_changed,
+    of_two_changes_from_the_same_password_one_wins,
 );
+
+fn second(sub: &str) -> NewPassword {
+    NewPassword::given(sub, "$hash$2".to_owned())
+}
+
+async fn of_two_changes_from_the_same_password_one_wins(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let change = cut(NOW, Reason::PasswordChanged);
+    let (first, late) = (
+        NewPassword {
+            unless_changed_since: Some(NOW),
+            ..second(&alice.sub)
+        },
+        NewPassword {
+            hash: "$late".to_owned(),
+            unless_changed_since: Some(NOW),
+            ..second(&alice.sub)
+        },
+    );
+    assert!(f.store.set_password(&first, &change).await.unwrap());
+    let kept = login(&f.store, &alice).await;
+    assert!(!f.store.set_password(&late, &change).await.unwrap());
+    let record = f.store.find_login("a@x.example").await.unwrap().unwrap();
+    assert_eq!(record.password_hash.as_deref(), Some("$hash$2"));
+    let kept = f.store.family(&kept.fam).await.unwrap().unwrap().family;
+    assert!(
+        kept.revoked_at.is_none(),
+        "a change that came to nothing ends nothing"
+    );
+}
 
 async fn rt_08_a_new_password_ends_every_other_session_and_no_login_of_the_same_second(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let (kept, other) = (login(&f.store, &alice).await, login(&f.store, &alice).await);
     let change = cut(NOW + 100, Reason::PasswordChanged);
-    assert!(
-        f.store
-            .set_password(&alice.sub, "$hash$2", Some(&kept.sid), &change)
-            .await
-            .unwrap()
-    );
+    let changed = NewPassword {
+        keep_session: Some(kept.sid.clone()),
+        ..second(&alice.sub)
+    };
+    assert!(f.store.set_password(&changed, &change).await.unwrap());
     let later = f
         .store
         .begin_session(&new_login(&alice), NOW + 101)
@@ -53,7 +83,7 @@ async fn rt_08_a_new_password_ends_every_other_session_and_no_login_of_the_same_
     let dead = f.store.family(&other.fam).await.unwrap().unwrap().family;
     assert_eq!(dead.revoked_reason, Some(Reason::PasswordChanged));
     assert_eq!(f.store.sessions_of(alice.id).await.unwrap().len(), 2);
-    assert!(!f.store.set_password("nobody", "$", None, &change).await.unwrap());
+    assert!(!f.store.set_password(&second("nobody"), &change).await.unwrap());
 }
 
 async fn a_stronger_hash_of_the_same_password_changes_nothing_else(f: &Fixture) {
@@ -98,7 +128,7 @@ async fn a_session_does_not_begin_with_a_password_that_has_changed(f: &Fixture) 
         .password_changed_at;
     // In the same millisecond: the time of change advances all the same.
     f.store
-        .set_password(&alice.sub, "$hash$2", None, &cut(NOW, Reason::PasswordChanged))
+        .set_password(&second(&alice.sub), &cut(NOW, Reason::PasswordChanged))
         .await
         .unwrap();
     let stale = NewLogin {

@@ -126,3 +126,19 @@ fn a_claim_mapping_cannot_decide_about_access_nor_carry_secrets() {
     .unwrap();
     assert_eq!(warnings.len(), 1);
 }
+
+#[test]
+fn an_unnamed_tls_proxy_is_warned_of() {
+    let warnings = |listen: &str| {
+        let text = format!(
+            "issuer = \"https://a.example\"\n{listen}\n[[resources]]\naudience = \"https://api.example\""
+        );
+        parse(&text, Path::new("c"), &[]).unwrap().1
+    };
+    let unnamed = warnings("");
+    assert!(
+        unnamed.len() == 1 && unnamed[0].starts_with("listen.trusted_proxies"),
+        "{unnamed:?}"
+    );
+    assert!(warnings("[listen]\ntrusted_proxies = [\"127.0.0.1\"]").is_empty());
+}
