@@ -1,32 +1,17 @@
 //! What no single value can know: files that must be readable, secrets that must be private, parts that must fit.
 
-mod parties;
-
 use std::path::Path;
 
 use carnet_oauth::access_token::RESERVED_CLAIMS;
 
+use super::fault::{Fault, fault};
+use super::parties;
 use super::settings::Config;
 use super::value::{ClaimSource, Ttl};
 use crate::secret_file;
 
 /// Something that works but should not surprise anybody later.
 pub type Warning = String;
-
-/// A key, what is wrong with it, and what to write instead.
-pub(super) struct Fault {
-    pub(super) key: String,
-    pub(super) what: String,
-    pub(super) todo: String,
-}
-
-fn fault(key: &str, what: impl Into<String>, todo: impl Into<String>) -> Fault {
-    Fault {
-        key: key.to_owned(),
-        what: what.into(),
-        todo: todo.into(),
-    }
-}
 
 pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
     check_listen(config)?;

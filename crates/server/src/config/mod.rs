@@ -3,7 +3,9 @@
 //! The annotated default is `default.toml` beside this file; `carnet config print` shows it.
 
 mod check;
+mod fault;
 mod load;
+mod parties;
 mod settings;
 mod value;
 

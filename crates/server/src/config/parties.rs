@@ -4,8 +4,8 @@ use std::path::Path;
 
 use carnet_jose::{Algorithm, AnyVerifyingKey};
 
-use super::{Fault, fault};
-use crate::config::settings::{Config, Resource};
+use super::fault::{Fault, fault};
+use super::settings::{Config, Resource};
 use crate::secret_file;
 
 pub(super) fn check_resources(config: &Config) -> Result<(), Fault> {
