@@ -1,6 +1,6 @@
 //! The closed list of signature algorithms. `none` has no variant.
 //!
-//! Spec: RFC 7518 §3.1 · RFC 8037 §3.1 · RFC 9864 §2.2 (Ed25519)
+//! Spec: RFC 7518 §3.1 · RFC 8037 §3.1 · RFC 8812 §3.2 (ES256K) · RFC 9864 §2.2 (Ed25519) · RFC 9964 §4 (ML-DSA)
 
 use std::fmt;
 
@@ -34,8 +34,16 @@ pub enum Algorithm {
     Es384,
     /// ECDSA on P-521 with SHA-512.
     Es512,
+    /// ECDSA on secp256k1 with SHA-256.
+    Es256k,
     /// EdDSA on Curve25519.
     Ed25519,
+    /// ML-DSA-44 (FIPS 204): safe from quantum computers, with signatures of 2,420 bytes.
+    MlDsa44,
+    /// ML-DSA-65 (FIPS 204), with signatures of 3,309 bytes.
+    MlDsa65,
+    /// ML-DSA-87 (FIPS 204), with signatures of 4,627 bytes.
+    MlDsa87,
 }
 
 impl Algorithm {
@@ -53,7 +61,11 @@ impl Algorithm {
         Self::Es256,
         Self::Es384,
         Self::Es512,
+        Self::Es256k,
         Self::Ed25519,
+        Self::MlDsa44,
+        Self::MlDsa65,
+        Self::MlDsa87,
     ];
 
     /// The name that stands in `alg`.
@@ -71,7 +83,11 @@ impl Algorithm {
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
             Self::Es512 => "ES512",
+            Self::Es256k => "ES256K",
             Self::Ed25519 => "Ed25519",
+            Self::MlDsa44 => "ML-DSA-44",
+            Self::MlDsa65 => "ML-DSA-65",
+            Self::MlDsa87 => "ML-DSA-87",
         }
     }
 
@@ -99,12 +115,18 @@ impl Algorithm {
         )
     }
 
+    /// Whether the key is an ML-DSA key: JWK type `AKP`, which has no meaning without its `alg`.
+    pub fn is_ml_dsa(self) -> bool {
+        matches!(self, Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87)
+    }
+
     /// The curve of the key, for algorithms that have one.
     pub(crate) fn curve(self) -> Option<&'static str> {
         match self {
             Self::Es256 => Some("P-256"),
             Self::Es384 => Some("P-384"),
             Self::Es512 => Some("P-521"),
+            Self::Es256k => Some("secp256k1"),
             Self::Ed25519 => Some("Ed25519"),
             _ => None,
         }
@@ -113,7 +135,7 @@ impl Algorithm {
     /// The bytes of one coordinate on the curve.
     pub(crate) fn coordinate_len(self) -> usize {
         match self {
-            Self::Es256 => 32,
+            Self::Es256 | Self::Es256k => 32,
             Self::Es384 => 48,
             Self::Es512 => 66,
             _ => 0,
@@ -125,9 +147,12 @@ impl Algorithm {
         match self {
             Self::Hs256 => Some(32),
             Self::Hs384 => Some(48),
-            Self::Hs512 | Self::Ed25519 | Self::Es256 => Some(64),
+            Self::Hs512 | Self::Ed25519 | Self::Es256 | Self::Es256k => Some(64),
             Self::Es384 => Some(96),
             Self::Es512 => Some(132),
+            Self::MlDsa44 => Some(2420),
+            Self::MlDsa65 => Some(3309),
+            Self::MlDsa87 => Some(4627),
             _ => None,
         }
     }
@@ -193,6 +218,6 @@ pub mod alg {
 
     markers! {
         Mac: Hs256, Hs384, Hs512;
-        Signature: Rs256, Rs384, Rs512, Ps256, Ps384, Ps512, Es256, Es384, Es512, Ed25519;
+        Signature: Rs256, Rs384, Rs512, Ps256, Ps384, Ps512, Es256, Es384, Es512, Es256k, Ed25519, MlDsa44, MlDsa65, MlDsa87;
     }
 }

@@ -1,6 +1,6 @@
 //! JSON Web Keys: what their members say, before a key is made of them.
 //!
-//! Spec: RFC 7517 §4 · RFC 7518 §6 · RFC 8037 §2
+//! Spec: RFC 7517 §4 · RFC 7518 §6 · RFC 8037 §2 · RFC 9964 §3
 
 use std::collections::HashSet;
 
@@ -71,7 +71,7 @@ impl Jwk {
         self.members.get(name)?.as_str()
     }
 
-    /// The key type: `RSA`, `EC`, `OKP` or `oct`.
+    /// The key type: `RSA`, `EC`, `OKP`, `AKP` or `oct`.
     pub fn key_type(&self) -> Option<&str> {
         self.text("kty")
     }

@@ -1,6 +1,6 @@
 //! The name of a key that follows from the key itself.
 //!
-//! Spec: RFC 7638 §3 · RFC 8037 §2 (OKP)
+//! Spec: RFC 7638 §3 · RFC 8037 §2 (OKP) · RFC 9964 §6 (AKP)
 
 use std::collections::BTreeMap;
 
@@ -17,6 +17,7 @@ pub(crate) fn of(jwk: &Jwk) -> Result<String, Error> {
         Some("EC") => &["crv", "kty", "x", "y"],
         Some("RSA") => &["e", "kty", "n"],
         Some("OKP") => &["crv", "kty", "x"],
+        Some("AKP") => &["alg", "kty", "pub"],
         Some("oct") => &["k", "kty"],
         _ => return Err(Error::KeyUnsupported),
     };

@@ -22,6 +22,22 @@ fn rfc8037(section: &str) -> Value {
     vectors[section].clone()
 }
 
+fn rfc7520(section: &str) -> Value {
+    let vectors: Value = serde_json::from_str(include_str!("vectors/rfc7520.json")).unwrap();
+    vectors[section].clone()
+}
+
+fn rfc7517(section: &str) -> Value {
+    let vectors: Value = serde_json::from_str(include_str!("vectors/rfc7517.json")).unwrap();
+    vectors[section].clone()
+}
+
+/// Whether the key checks the compact JWS, as bytes: what it says is no matter here.
+fn checks(key: &AnyVerifyingKey, compact: &str) -> Result<(), Error> {
+    let (signed, signature) = compact.rsplit_once('.').unwrap();
+    key.verify(signed.as_bytes(), &base64url::decode(signature).unwrap())
+}
+
 fn signed(vector: &Value) -> String {
     let segment = |name: &str| vector[name].as_str().unwrap().to_owned();
     format!("{}.{}", segment("protected"), segment("payload"))
@@ -32,7 +48,7 @@ fn token(vector: &Value) -> String {
 }
 
 fn verifier(key: AnyVerifyingKey, algorithm: Algorithm) -> Verifier {
-    let keys = KeySet::new(vec![(None, key)]).unwrap();
+    let keys = KeySet::pinned(key).unwrap();
     let builder = Verifier::builder(Arc::new(keys))
         .algorithms(&[algorithm])
         .token_type(TokenType::Jwt);
@@ -175,4 +191,162 @@ fn rfc8037_a4_a5_signature() {
         Ok(())
     );
     assert_eq!(Algorithm::from_name("EdDSA"), Some(Algorithm::Ed25519));
+}
+
+/// RFC 7517 A.1: of a key for encryption and one for signatures, one is for us.
+#[test]
+fn rfc7517_a1_public_keys() {
+    let set = rfc7517("A.1");
+    let parsed = KeySet::from_jwks_json(set.to_string().as_bytes(), Algorithm::ALL).unwrap();
+    assert_eq!(parsed.set.kids().collect::<Vec<_>>(), ["2011-04-29"]);
+    let skipped: Vec<_> = parsed.skipped.iter().map(|key| key.kid.as_deref()).collect();
+    assert_eq!(skipped, [Some("1")]);
+    let key = parsed.set.get("2011-04-29", Algorithm::Rs256).unwrap();
+    assert_eq!(key.thumbprint().unwrap(), set["thumbprints"][1].as_str().unwrap());
+}
+
+/// RFC 7517 A.2: private keys sign, and a set that holds them is refused.
+#[test]
+fn rfc7517_a2_private_keys() {
+    let set = rfc7517("A.2");
+    let refused = KeySet::from_jwks_json(set.to_string().as_bytes(), Algorithm::ALL);
+    assert_eq!(refused.unwrap_err(), Error::PrivateKeyInSet);
+    let rsa = AnySigningKey::from_jwk(&set["keys"][1].to_string()).unwrap();
+    let signature = rsa.sign(b"message").unwrap();
+    let public = Jwk::parse(&rfc7517("A.1")["keys"][1].to_string()).unwrap();
+    let public = AnyVerifyingKey::from_jwk(&public).unwrap();
+    assert_eq!(public.verify(b"message", &signature), Ok(()));
+    let for_encryption = AnySigningKey::from_jwk(&set["keys"][0].to_string());
+    assert_eq!(for_encryption.unwrap_err(), Error::KeyUnsupported);
+}
+
+/// RFC 7517 A.3: symmetric keys, one for wrapping and one without `alg`; no set holds them.
+#[test]
+fn rfc7517_a3_symmetric_keys() {
+    let set = rfc7517("A.3");
+    let refused = KeySet::from_jwks_json(set.to_string().as_bytes(), Algorithm::ALL);
+    assert_eq!(refused.unwrap_err(), Error::SymmetricKeyInSet);
+    for key in set["keys"].as_array().unwrap() {
+        let refused = AnySigningKey::from_jwk(&key.to_string());
+        assert_eq!(refused.unwrap_err(), Error::KeyUnsupported);
+    }
+    let mut named = set["keys"][1].clone();
+    named["alg"] = "HS256".into();
+    let key = AnySigningKey::from_jwk(&named.to_string()).unwrap();
+    assert_eq!(checks(&key.verifying_key(), &token(&rfc7515("A.1"))), Ok(()));
+}
+
+/// RFC 7517 B: a key with a certificate chain, which is not looked at.
+#[test]
+fn rfc7517_b_x5c() {
+    let jwk = rfc7517("B");
+    let set = serde_json::json!({ "keys": [jwk] }).to_string();
+    let parsed = KeySet::from_jwks_json(set.as_bytes(), &[Algorithm::Rs256]).unwrap();
+    assert!(parsed.set.get("1b94c", Algorithm::Rs256).is_some());
+}
+
+/// RFC 7517 C.1: a key for encryption signs nothing, though it could.
+#[test]
+fn rfc7517_c1_key_for_encryption() {
+    let mut jwk = rfc7517("C.1");
+    jwk["alg"] = "RS256".into();
+    let refused = AnySigningKey::from_jwk(&jwk.to_string());
+    assert_eq!(refused.unwrap_err(), Error::KeyUnsupported);
+    jwk.as_object_mut().unwrap().remove("use");
+    assert!(AnySigningKey::from_jwk(&jwk.to_string()).is_ok());
+}
+
+/// RFC 7520 §4.1 to §4.4: the signatures are good, and ours of the same key are, too; the payload is no JSON, so no token.
+#[test]
+fn rfc7520_4_signatures() {
+    for (section, key, algorithm) in [
+        ("4.1", "3.4", Algorithm::Rs256),
+        ("4.2", "3.4", Algorithm::Ps384),
+        ("4.3", "3.2", Algorithm::Es512),
+        ("4.4", "3.5", Algorithm::Hs256),
+    ] {
+        let mut jwk = rfc7520(key);
+        jwk["alg"] = algorithm.name().into();
+        let key = AnySigningKey::from_jwk(&jwk.to_string()).unwrap();
+        let compact = rfc7520(section).as_str().unwrap().to_owned();
+        assert_eq!(checks(&key.verifying_key(), &compact), Ok(()), "{section}");
+        let (signed, signature) = compact.rsplit_once('.').unwrap();
+        let made = key.sign(signed.as_bytes()).unwrap();
+        if matches!(algorithm, Algorithm::Rs256 | Algorithm::Hs256) {
+            assert_eq!(base64url::encode(&made), signature, "{section}");
+        }
+        let refused = verifier(key.verifying_key(), algorithm).verify_owned::<Value>(&compact, 0);
+        assert_eq!(refused.unwrap_err(), Error::JsonInvalid, "{section}");
+    }
+}
+
+/// RFC 7520 §3.1, §3.3: the public halves of the private keys.
+#[test]
+fn rfc7520_3_public_halves() {
+    for (public, private, algorithm) in [("3.1", "3.2", Algorithm::Es512), ("3.3", "3.4", Algorithm::Rs256)] {
+        let mut jwk = rfc7520(private);
+        jwk["alg"] = algorithm.name().into();
+        let key = AnySigningKey::from_jwk(&jwk.to_string()).unwrap();
+        let public = Jwk::parse(&rfc7520(public).to_string()).unwrap();
+        let public = AnyVerifyingKey::from_jwk_as(&public, algorithm).unwrap();
+        assert_eq!(key.thumbprint(), public.thumbprint());
+    }
+}
+
+/// RFC 7520 §4.1 to §4.8 in JSON: none of them is a token.
+#[test]
+fn rfc7520_4_json_serializations() {
+    let key = AnySigningKey::generate(Algorithm::Es512).unwrap().verifying_key();
+    let verifier = verifier(key, Algorithm::Es512);
+    for (name, text) in rfc7520("json").as_object().unwrap() {
+        let refused = verifier.verify_owned::<Value>(&text.to_string(), 0);
+        let refused = refused.unwrap_err();
+        // Five segments, when the payload's own dots are counted.
+        assert!(
+            matches!(refused, Error::Malformed | Error::EncryptedToken),
+            "{name}"
+        );
+    }
+}
+
+/// RFC 7797 §4: the same payload encoded and not; what is not encoded is no token.
+#[test]
+fn rfc7797_4_unencoded_payload() {
+    let vectors: Value = serde_json::from_str(include_str!("vectors/rfc7797.json")).unwrap();
+    let mut jwk = vectors["key"].clone();
+    jwk["alg"] = "HS256".into();
+    let key = AnySigningKey::from_jwk(&jwk.to_string()).unwrap().verifying_key();
+    let encoded = vectors["4.1"].as_str().unwrap();
+    assert_eq!(checks(&key, encoded), Ok(()));
+    let verifier = verifier(key, Algorithm::Hs256);
+    let refusal = |token: &str| verifier.verify_owned::<Value>(token, 0).unwrap_err();
+    assert_eq!(refusal(encoded), Error::JsonInvalid, "the payload is $.02");
+    let unencoded = vectors["4.2"].as_str().unwrap();
+    assert_eq!(refusal(unencoded), Error::CriticalHeader);
+    // With the payload in its place: a dot too many, and another alphabet.
+    let attached = unencoded.replacen("..", ".$.02.", 1);
+    assert_eq!(refusal(&attached), Error::Malformed);
+}
+
+/// RFC 9964 appendix A: seed → public key, its thumbprint, and a signature by it.
+#[test]
+fn rfc9964_a_ml_dsa() {
+    let vectors: Value = serde_json::from_str(include_str!("vectors/rfc9964.json")).unwrap();
+    for algorithm in [Algorithm::MlDsa44, Algorithm::MlDsa65, Algorithm::MlDsa87] {
+        let vector = &vectors[algorithm.name()];
+        // The seed alone decides: a public half that does not belong to it is refused.
+        let key = AnySigningKey::from_jwk(&vector["key"].to_string()).unwrap();
+        let public = serde_json::to_value(key.verifying_key().to_jwk().unwrap()).unwrap();
+        assert_eq!(public["pub"], vector["key"]["pub"]);
+        assert_eq!(key.thumbprint().unwrap(), vector["kid"].as_str().unwrap());
+        let compact = vector["jws"].as_str().unwrap();
+        assert_eq!(checks(&key.verifying_key(), compact), Ok(()));
+        let (signed, _) = compact.rsplit_once('.').unwrap();
+        let made = key.sign(signed.as_bytes()).unwrap();
+        assert_eq!(key.verifying_key().verify(signed.as_bytes(), &made), Ok(()));
+        assert_eq!(
+            key.verifying_key().verify(b"another message", &made),
+            Err(Error::SignatureInvalid)
+        );
+    }
 }

@@ -1,14 +1,16 @@
 //! Prepared keys that sign.
 //!
-//! Spec: RFC 7518 §3 · RFC 8037 §3.1
+//! Spec: RFC 7518 §3 · RFC 8037 §3.1 · RFC 8812 §3.2 · RFC 9964 §4 · RFC 9881 §6 (ML-DSA in PKCS#8)
 
 use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, Curve25519SeedBin, EcPrivateKeyBin, Pkcs8V1Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, RsaEncoding, RsaKeyPair,
+    self, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair,
+    PqdsaSigningAlgorithm, RsaEncoding, RsaKeyPair,
 };
+use pkcs8::PrivateKeyInfoRef;
 use zeroize::Zeroizing;
 
 use super::verify::{CheckingKey, hmac_algorithm};
@@ -24,6 +26,10 @@ pub(crate) enum SecretKey {
     Rsa(Box<RsaKeyPair>),
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
+    MlDsa {
+        key: Box<PqdsaKeyPair>,
+        seed: Zeroizing<Vec<u8>>,
+    },
 }
 
 impl SecretKey {
@@ -40,6 +46,11 @@ impl SecretKey {
                 .map_err(|_| Error::CryptoFailed);
         }
         match algorithm.signature_len() {
+            _ if algorithm.is_ml_dsa() => {
+                let mut seed = Zeroizing::new(vec![0; ML_DSA_SEED_BYTES]);
+                super::primitive::fill_random(&mut seed)?;
+                Self::from_ml_dsa_seed(&seed, algorithm)
+            }
             _ if algorithm == Algorithm::Ed25519 => Ed25519KeyPair::generate()
                 .map(Self::Ed)
                 .map_err(|_| Error::CryptoFailed),
@@ -61,6 +72,12 @@ impl SecretKey {
     }
 
     pub(crate) fn from_pkcs8(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        if let Some(library) = ml_dsa(algorithm) {
+            let key = PqdsaKeyPair::from_pkcs8(library, der).map_err(|_| Error::KeyInvalid)?;
+            // A key without its seed cannot be written as a JWK: RFC 9964 knows seeds alone.
+            let der = key.to_pkcs8v1().map_err(|_| Error::KeyUnsupported)?;
+            return Self::from_ml_dsa_seed(&seed_of(der.as_ref())?, algorithm);
+        }
         let key = if algorithm.is_rsa() {
             RsaKeyPair::from_pkcs8(der)
                 .map(|key| Self::Rsa(Box::new(key)))
@@ -101,12 +118,22 @@ impl SecretKey {
             .map_err(|_| Error::KeyInvalid)
     }
 
+    pub(crate) fn from_ml_dsa_seed(seed: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        let library = ml_dsa(algorithm).ok_or(Error::KeyMismatch)?;
+        let key = PqdsaKeyPair::from_seed(library, seed).map_err(|_| Error::KeyInvalid)?;
+        Ok(Self::MlDsa {
+            key: Box::new(key),
+            seed: Zeroizing::new(seed.to_vec()),
+        })
+    }
+
     pub(crate) fn checking_key(&self, algorithm: Algorithm) -> Result<CheckingKey, Error> {
         match self {
             Self::Mac { secret, .. } => CheckingKey::mac(secret, algorithm),
             Self::Rsa(key) => CheckingKey::public(key.public_key().as_ref(), algorithm),
             Self::Ec(key) => CheckingKey::public(key.public_key().as_ref(), algorithm),
             Self::Ed(key) => CheckingKey::public(key.public_key().as_ref(), algorithm),
+            Self::MlDsa { key, .. } => CheckingKey::public(key.public_key().as_ref(), algorithm),
         }
     }
 
@@ -135,6 +162,10 @@ impl SecretKey {
             Self::Ed(key) => {
                 signature.extend_from_slice(key.try_sign(message).map_err(|_| Error::CryptoFailed)?.as_ref())
             }
+            Self::MlDsa { key, .. } => {
+                signature.resize(key.algorithm().signature_len(), 0);
+                key.sign(message, signature).map_err(|_| Error::CryptoFailed)?;
+            }
         }
         Ok(())
     }
@@ -156,14 +187,20 @@ impl SecretKey {
                 .map_err(|_| Error::CryptoFailed)?
                 .as_ref()
                 .to_vec(),
+            Self::MlDsa { key, .. } => key
+                .to_pkcs8v1()
+                .map_err(|_| Error::CryptoFailed)?
+                .as_ref()
+                .to_vec(),
         };
         Ok(Zeroizing::new(der))
     }
 
-    /// The bare secret: `k` of a MAC key, `d` of EC and OKP keys.
+    /// The bare secret: `k` of a MAC key, `d` of EC and OKP keys, `priv` of ML-DSA keys.
     pub(crate) fn scalar(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
         match self {
             Self::Mac { secret, .. } => Ok(secret.clone()),
+            Self::MlDsa { seed, .. } => Ok(seed.clone()),
             Self::Rsa(_) => Err(Error::KeyUnsupported),
             Self::Ec(key) => {
                 let bytes: EcPrivateKeyBin<'_> =
@@ -184,7 +221,29 @@ fn ecdsa(algorithm: Algorithm) -> Option<&'static EcdsaSigningAlgorithm> {
         Algorithm::Es256 => Some(&signature::ECDSA_P256_SHA256_FIXED_SIGNING),
         Algorithm::Es384 => Some(&signature::ECDSA_P384_SHA384_FIXED_SIGNING),
         Algorithm::Es512 => Some(&signature::ECDSA_P521_SHA512_FIXED_SIGNING),
+        Algorithm::Es256k => Some(&signature::ECDSA_P256K1_SHA256_FIXED_SIGNING),
         _ => None,
+    }
+}
+
+/// FIPS 204: of every parameter set.
+const ML_DSA_SEED_BYTES: usize = 32;
+
+fn ml_dsa(algorithm: Algorithm) -> Option<&'static PqdsaSigningAlgorithm> {
+    match algorithm {
+        Algorithm::MlDsa44 => Some(&signature::ML_DSA_44_SIGNING),
+        Algorithm::MlDsa65 => Some(&signature::ML_DSA_65_SIGNING),
+        Algorithm::MlDsa87 => Some(&signature::ML_DSA_87_SIGNING),
+        _ => None,
+    }
+}
+
+/// The seed in a PKCS#8 key: RFC 9881 §6, `[0] IMPLICIT OCTET STRING`.
+fn seed_of(pkcs8: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let info = PrivateKeyInfoRef::try_from(pkcs8).map_err(|_| Error::KeyInvalid)?;
+    match info.private_key.as_bytes() {
+        [0x80, 0x20, seed @ ..] if seed.len() == ML_DSA_SEED_BYTES => Ok(Zeroizing::new(seed.to_vec())),
+        _ => Err(Error::KeyUnsupported),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Prepared keys that check signatures.
 //!
-//! Spec: RFC 7518 §3 · RFC 8037 §3.1
+//! Spec: RFC 7518 §3 · RFC 8037 §3.1 · RFC 8812 §3.2 · RFC 9964 §4
 
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::hmac;
@@ -68,7 +68,11 @@ fn library(algorithm: Algorithm) -> Option<&'static dyn VerificationAlgorithm> {
         Algorithm::Es256 => &signature::ECDSA_P256_SHA256_FIXED,
         Algorithm::Es384 => &signature::ECDSA_P384_SHA384_FIXED,
         Algorithm::Es512 => &signature::ECDSA_P521_SHA512_FIXED,
+        Algorithm::Es256k => &signature::ECDSA_P256K1_SHA256_FIXED,
         Algorithm::Ed25519 => &signature::ED25519,
+        Algorithm::MlDsa44 => &signature::ML_DSA_44,
+        Algorithm::MlDsa65 => &signature::ML_DSA_65,
+        Algorithm::MlDsa87 => &signature::ML_DSA_87,
         Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => return None,
     })
 }

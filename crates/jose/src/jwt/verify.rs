@@ -16,8 +16,8 @@ use crate::jws::{Header, Segments};
 use crate::jwt::claims::Registered;
 use crate::jwt::policy::Policy;
 
-/// The largest signature of any algorithm: RSA with 8,192 bits.
-const MAX_SIGNATURE_BYTES: usize = 1024;
+/// The largest signature of any algorithm: ML-DSA-87.
+const MAX_SIGNATURE_BYTES: usize = 4627;
 
 /// A policy, and the keys it is checked with. Built once, used by any number of threads.
 ///

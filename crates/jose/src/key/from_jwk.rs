@@ -1,6 +1,6 @@
 //! From the members of a JWK to key material, and back for RSA.
 //!
-//! Spec: RFC 7518 §6.2 (EC), §6.3 (RSA), §6.4 (oct) · RFC 8037 §2 (OKP)
+//! Spec: RFC 7518 §6.2 (EC), §6.3 (RSA), §6.4 (oct) · RFC 8037 §2 (OKP) · RFC 8812 §3.1 (secp256k1) · RFC 9964 §3 (AKP)
 
 use pkcs1::der::asn1::UintRef;
 use pkcs1::der::{Decode as _, Encode as _};
@@ -32,9 +32,14 @@ pub(super) fn check(jwk: &Jwk, algorithm: Algorithm) -> Result<(), Error> {
     let expected = match algorithm {
         _ if algorithm.is_mac() => "oct",
         _ if algorithm.is_rsa() => "RSA",
+        _ if algorithm.is_ml_dsa() => "AKP",
         Algorithm::Ed25519 => "OKP",
         _ => "EC",
     };
+    // RFC 9964 §3: without `alg` an AKP key is no key.
+    if algorithm.is_ml_dsa() && jwk.algorithm().is_none() {
+        return Err(Error::KeyInvalid);
+    }
     let same_algorithm = jwk
         .algorithm()
         .is_none_or(|name| Algorithm::from_name(name) == Some(algorithm));
@@ -47,7 +52,7 @@ pub(super) fn check(jwk: &Jwk, algorithm: Algorithm) -> Result<(), Error> {
     Ok(())
 }
 
-/// The public key as the crypto folder reads it: PKCS#1 DER, a point, or raw bytes.
+/// The public key as the crypto folder reads it: PKCS#1 DER, a point, or raw bytes (OKP, AKP).
 pub(super) fn public_bytes(jwk: &Jwk, algorithm: Algorithm) -> Result<Vec<u8>, Error> {
     if algorithm.is_rsa() {
         let (n, e) = (jwk.bytes("n")?, jwk.bytes("e")?);
@@ -60,6 +65,9 @@ pub(super) fn public_bytes(jwk: &Jwk, algorithm: Algorithm) -> Result<Vec<u8>, E
     if algorithm == Algorithm::Ed25519 {
         return Ok(jwk.bytes("x")?.to_vec());
     }
+    if algorithm.is_ml_dsa() {
+        return Ok(jwk.bytes("pub")?.to_vec());
+    }
     let (x, y) = (jwk.bytes("x")?, jwk.bytes("y")?);
     // §6.2.1.2: full length, so that each key has one spelling and one thumbprint.
     if x.len() != algorithm.coordinate_len() || y.len() != algorithm.coordinate_len() {
@@ -71,6 +79,9 @@ pub(super) fn public_bytes(jwk: &Jwk, algorithm: Algorithm) -> Result<Vec<u8>, E
 pub(super) fn secret_key(jwk: &Jwk, algorithm: Algorithm) -> Result<SecretKey, Error> {
     if algorithm.is_rsa() {
         return rsa_secret_key(jwk, algorithm);
+    }
+    if algorithm.is_ml_dsa() {
+        return SecretKey::from_ml_dsa_seed(&jwk.bytes("priv")?, algorithm);
     }
     let (d, public) = (jwk.bytes("d")?, public_bytes(jwk, algorithm)?);
     // §6.2.2.1: as long as a coordinate, zeros in front included.

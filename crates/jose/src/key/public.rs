@@ -97,7 +97,9 @@ impl AnyVerifyingKey {
         let info = SubjectPublicKeyInfoRef::try_from(self.spki()?).map_err(|_| Error::KeyInvalid)?;
         let bits = info.subject_public_key.as_bytes().ok_or(Error::KeyInvalid)?;
         let text = |bytes: &[u8]| serde_json::Value::from(base64url::encode(bytes));
-        let jwk = if self.algorithm.is_rsa() {
+        let jwk = if self.algorithm.is_ml_dsa() {
+            Jwk::from_members([("kty", "AKP".into()), ("pub", text(bits))])
+        } else if self.algorithm.is_rsa() {
             let rsa = pkcs1::RsaPublicKeyRef::try_from(bits).map_err(|_| Error::KeyInvalid)?;
             let (n, e) = (text(rsa.modulus.as_bytes()), text(rsa.public_exponent.as_bytes()));
             Jwk::from_members([("kty", "RSA".into()), ("n", n), ("e", e)])

@@ -122,7 +122,8 @@ impl AnySigningKey {
         } else if self.algorithm.is_rsa() {
             from_jwk::add_rsa_members(self.public.to_jwk()?, &self.to_pkcs8_der()?)?
         } else {
-            self.public.to_jwk()?.with("d", text(&self.key.scalar()?))
+            let name = if self.algorithm.is_ml_dsa() { "priv" } else { "d" };
+            self.public.to_jwk()?.with(name, text(&self.key.scalar()?))
         };
         serde_json::to_string(&jwk)
             .map(Zeroizing::new)

@@ -1,6 +1,6 @@
 //! SubjectPublicKeyInfo: which kind of key it says it is.
 //!
-//! Spec: RFC 5280 §4.1.2.7 · RFC 3279 §2.3.1 (RSA) · RFC 5480 §2 (EC) · RFC 8410 §3 (Ed25519)
+//! Spec: RFC 5280 §4.1.2.7 · RFC 3279 §2.3.1 (RSA) · RFC 5480 §2 (EC) · RFC 8410 §3 (Ed25519) · RFC 9881 §4 (ML-DSA)
 
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
@@ -26,7 +26,11 @@ fn identifiers(algorithm: Algorithm) -> Option<(ObjectIdentifier, Option<ObjectI
         Algorithm::Es256 => Some((EC, Some(P256))),
         Algorithm::Es384 => Some((EC, Some(P384))),
         Algorithm::Es512 => Some((EC, Some(P521))),
+        Algorithm::Es256k => Some((EC, Some(SECP256K1))),
         Algorithm::Ed25519 => Some((ED25519, None)),
+        Algorithm::MlDsa44 => Some((ML_DSA_44, None)),
+        Algorithm::MlDsa65 => Some((ML_DSA_65, None)),
+        Algorithm::MlDsa87 => Some((ML_DSA_87, None)),
         _ => None,
     }
 }
@@ -41,5 +45,13 @@ const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 /// RFC 5480 §2.1.1.1.
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+/// SEC 2 appendix A.2.1.
+const SECP256K1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.10");
+/// RFC 9881 §2.
+const ML_DSA_44: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17");
+/// RFC 9881 §2.
+const ML_DSA_65: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18");
+/// RFC 9881 §2.
+const ML_DSA_87: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19");
 /// RFC 8410 §3.
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
