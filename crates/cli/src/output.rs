@@ -50,7 +50,7 @@ impl Output {
         let told = std::env::var("COLUMNS")
             .ok()
             .and_then(|columns| columns.parse().ok())
-            .filter(|width| *width >= 20);
+            .filter(|width| *width >= table::NARROWEST);
         let terminal = std::io::stdout().is_terminal();
         let stdout = Style {
             colour: paints(terminal),

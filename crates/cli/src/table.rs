@@ -60,10 +60,15 @@ pub(crate) struct Style {
     pub(crate) width: Option<u16>,
 }
 
-/// Columns of the terminal that stdout is.
+/// Columns of the terminal that stdout is. One that does not know its width (a bare pty says 0) gets the usual one.
 pub(crate) fn terminal_width() -> Option<u16> {
-    Table::new().width()
+    Table::new()
+        .width()
+        .map(|width| if width < NARROWEST { 80 } else { width })
 }
+
+/// Below this nothing can be laid out.
+pub(crate) const NARROWEST: u16 = 20;
 
 fn empty(style: Style) -> Table {
     let mut table = Table::new();

@@ -16,6 +16,7 @@ use crate::master_key::MasterKeys;
 use crate::open_error::OpenError;
 use crate::password::{Hasher, PasswordConfig, Policy};
 use crate::secret_file;
+use crate::turns::Turns;
 
 /// A handle on everything; cheap to clone.
 #[derive(Clone)]
@@ -39,6 +40,8 @@ pub struct Parts {
     pub hasher: Hasher,
     /// What a new password must be.
     pub password_policy: Policy,
+    /// Attempts under way, so that a burst of right logins does not use up its own counter.
+    pub attempts: Turns,
     /// How many new passwords are judged at once.
     pub strength_checks: Arc<Semaphore>,
     clock: Box<dyn Clock>,
@@ -102,6 +105,7 @@ impl App {
             verifier,
             hasher,
             password_policy,
+            attempts: Turns::default(),
             strength_checks: Arc::new(Semaphore::new(cores())),
             clock: Box::new(clock),
         };

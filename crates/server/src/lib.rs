@@ -21,7 +21,9 @@ pub mod password;
 pub mod secret_file;
 pub mod serve;
 mod throttle;
+pub mod tls_pair;
 pub mod token;
+pub mod turns;
 mod upkeep;
 
 use axum::Router;

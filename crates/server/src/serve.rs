@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::config::Listen;
-use crate::listen::{ListenConfig, Listener, TlsFiles, redirect};
+use crate::listen::{ListenConfig, Listener, redirect};
+use crate::tls_pair::TlsFiles;
 use crate::{router, upkeep};
 
 /// A server that is bound and about to answer.

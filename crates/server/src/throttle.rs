@@ -1,13 +1,15 @@
 //! How often a password may be tried, and by whom.
 //!
 //! Three counters, all rows of the store: account and address together, the account from everywhere, the address on all accounts.
-//! A stranger who guesses from one address exhausts the first alone, so nobody is locked out of an account by others.
+//! A stranger who guesses from one address exhausts the first alone. Ten addresses together close an account to browsers that it does
+//! not know, for a window at most; a browser that has logged in before has a counter of its own.
 
 use std::net::IpAddr;
 
 use carnet_jose::{base64url, primitive};
 use carnet_store::ThrottleRule;
 use http::StatusCode;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
 use crate::http::address::throttle_unit;
@@ -16,8 +18,10 @@ use crate::master_key::Purpose;
 use crate::password::{Password, Verdict};
 
 /// The counters of one attempt.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Attempt {
+    /// Held until the request is answered: what is counted for it is given back by then, if it was right.
+    turn: Option<OwnedSemaphorePermit>,
     rules: Vec<ThrottleRule>,
     /// Cleared by a success.
     pub(crate) personal: Vec<String>,
@@ -64,6 +68,7 @@ impl Attempt {
             }
         }
         Ok(Self {
+            turn: None,
             rules,
             personal,
             shared,
@@ -80,6 +85,7 @@ impl Attempt {
             window_ms: login.throttle_window.millis(),
         };
         Ok(Self {
+            turn: None,
             rules: vec![rule],
             personal: Vec::new(),
             shared: Vec::new(),
@@ -87,12 +93,18 @@ impl Attempt {
     }
 
     /// Counts the attempt and holds the password against the stored hash. One that nobody had time for counts for nothing.
+    ///
+    /// No more at once than half of what its own counter takes: the rest waits for its turn, and is not refused while it might be right.
     pub(crate) async fn verify(
-        &self,
+        &mut self,
         app: &App,
         password: Password,
         stored: Option<String>,
     ) -> Result<Verdict, Failure> {
+        if let Some(rule) = self.rules.first() {
+            let at_once = usize::try_from(rule.limit / 2).unwrap_or_default();
+            self.turn = app.attempts.take(&rule.key, at_once).await;
+        }
         self.count(app).await?;
         match app.hasher.verify(password, stored).await {
             Ok(verdict) => Ok(verdict),

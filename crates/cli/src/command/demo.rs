@@ -3,7 +3,9 @@
 mod api;
 mod greeting;
 
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use carnet_server::app::App;
@@ -16,7 +18,7 @@ use carnet_server::serve::Server;
 use carnet_store::{NewUser, StoreError};
 
 use super::operator::{broken, show as tell};
-use super::serve::{asked_to_stop, cannot_listen};
+use super::serve::{Hangup, asked_to_stop, cannot_listen};
 use crate::failure::Failure;
 use crate::output::Output;
 use greeting::Greeting;
@@ -41,6 +43,8 @@ pub(crate) struct Demo {
 
 /// The demo's only user.
 const EMAIL: &str = "alice@example.com";
+/// What to do about a port that is taken.
+const OTHER_PORT: &str = "stop what listens there, or take free ports: carnet demo --port 0 --api-port 0";
 /// The `aud` of its tokens.
 const AUDIENCE: &str = "https://api.example.com";
 /// The API's name at the introspection endpoint.
@@ -58,7 +62,7 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
             temporary.path()
         }
     };
-    std::fs::create_dir_all(folder).map_err(|error| unusable(&error))?;
+    make_private(folder).map_err(|error| unusable(&error))?;
     let api_secret = kept_secret(&folder.join("demo-api.secret"))?;
     let password = kept_secret(&folder.join("password"))?;
 
@@ -76,7 +80,9 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
     let app = App::open(config, SystemClock).await.map_err(broken)?;
     seed(&app, &password).await?;
     let issuer = app.config.issuer.as_str().to_owned();
-    let server = Server::bind(app).await.map_err(|error| cannot_listen(&error))?;
+    let server = Server::bind(app)
+        .await
+        .map_err(|error| cannot_listen(&error).todo(OTHER_PORT))?;
     let api_address = api_listener.local_addr().map_err(|error| unusable(&error))?;
 
     let greeting = Greeting {
@@ -89,7 +95,7 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
         kept: demo.dir.is_some(),
     };
     // The server answers first: the API's guard asks it for its keys.
-    let running = tokio::spawn(server.run(asked_to_stop()));
+    let running = tokio::spawn(server.run(asked_to_stop(Hangup::Stops)));
     let api = api::serve(api_listener, (&issuer, AUDIENCE), (API_ID, &api_secret)).await?;
     tell(out, &greeting.json(), || greeting.to_string());
     running
@@ -97,6 +103,12 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
         .map_err(|error| Failure::broken(error.to_string()))?;
     api.abort();
     Ok(())
+}
+
+/// Database, keys and, once the printed lines have run, a cookie jar lie there: nobody else's business.
+fn make_private(folder: &std::path::Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))
 }
 
 fn configuration(demo: &Demo, port: u16, folder: &std::path::Path) -> Result<Config, Failure> {

@@ -172,6 +172,11 @@ pub(crate) fn broken(error: impl Into<carnet_server::open_error::OpenError>) -> 
         OpenError::Store(StoreError::Unavailable(what)) => Failure::unreachable("store_unavailable", what)
             .because("the database does not answer")
             .todo("start it, or correct [storage]"),
+        OpenError::Store(StoreError::Conflict("email_taken")) => {
+            Failure::conflict("email_taken", "another user has this e-mail address")
+                .because("an address belongs to one account")
+                .todo("look at it: carnet user show EMAIL")
+        }
         OpenError::Store(StoreError::Conflict(code)) => {
             Failure::conflict(code, format!("this contradicts what is stored: {code}"))
                 .because("nothing was changed")

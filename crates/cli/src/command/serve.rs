@@ -1,10 +1,11 @@
 //! `carnet serve`: the authorization server.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal as _};
 
 use carnet_server::app::App;
 use carnet_server::clock::SystemClock;
 use carnet_server::serve::Server;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::operator::{ConfigFile, broken};
 use crate::failure::Failure;
@@ -13,7 +14,7 @@ use crate::output::Output;
 /// Run the authorization server
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "The first start makes the database and the master key. Stop it with Ctrl-C or SIGTERM: open requests finish."
+    after_help = "The first start makes the database and the master key. Stop it with Ctrl-C or SIGTERM: open requests finish. SIGHUP reads certificate and key again."
 )]
 pub(crate) struct Serve {
     #[command(flatten)]
@@ -34,7 +35,12 @@ pub(crate) async fn run(serve: Serve, out: &Output) -> Result<(), Failure> {
     App::prepare(&config, serve.migrate).await.map_err(broken)?;
     let app = App::open(config, SystemClock).await.map_err(broken)?;
     let server = Server::bind(app).await.map_err(|error| cannot_listen(&error))?;
-    server.run(asked_to_stop()).await;
+    // A terminal that closes takes its program along; under a service manager SIGHUP means: read again.
+    let hangup = match std::io::stdin().is_terminal() {
+        true => Hangup::Stops,
+        false => Hangup::Reloads,
+    };
+    server.run(asked_to_stop(hangup)).await;
     Ok(())
 }
 
@@ -52,17 +58,42 @@ pub(crate) fn cannot_listen(error: &std::io::Error) -> Failure {
     }
 }
 
+/// What SIGHUP means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hangup {
+    /// The terminal is gone.
+    Stops,
+    /// The listener reads certificate and key again; there is nothing else to do.
+    Reloads,
+}
+
 /// Ready when the terminal or the service manager asks us to stop.
-pub(crate) async fn asked_to_stop() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => signal.recv().await,
-            Err(_) => std::future::pending().await,
+pub(crate) async fn asked_to_stop(hangup: Hangup) {
+    let hangups = async {
+        loop {
+            received(SignalKind::hangup()).await;
+            match hangup {
+                Hangup::Stops => return,
+                Hangup::Reloads => tracing::info!(
+                    "SIGHUP: certificate and key are read again; another configuration needs a restart"
+                ),
+            }
         }
     };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
-        _ = terminate => {}
+        () = received(SignalKind::terminate()) => {}
+        () = hangups => {}
     }
     tracing::info!("asked to stop: no new connections, open requests finish");
+}
+
+/// Ready when the signal came; never, where it cannot be listened for.
+async fn received(kind: SignalKind) {
+    match signal(kind) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
 }

@@ -18,7 +18,8 @@ pub(crate) const CRATES: &[&[&str]] = &[
 
 /// The modules of `server`. `lib` collects the routes.
 pub(crate) const SERVER: &[&[&str]] = &[
-    &["clock", "email", "open_error", "secret_file"],
+    &["clock", "email", "open_error", "secret_file", "turns"],
+    &["tls_pair"],
     &["config", "master_key"],
     &["client", "listen", "log", "password"],
     &["keys"],

@@ -106,7 +106,7 @@ fn docs_config_is_the_annotated_default() {
     let default = std::fs::read_to_string(root().join("crates/server/src/config/default.toml")).unwrap();
     let page = format!(
         "# Configuration\n\nEvery key with its default, in the order an operator meets it. `carnet config print` shows the same, \
-         `carnet config check FILE` reads a file without starting.\nAny key can be set as `CARNET__SECTION__KEY` in the environment. \
+         `carnet config check --config FILE` reads a file without starting.\nAny key can be set as `CARNET__SECTION__KEY` in the environment. \
          Made by `just config-docs` from `crates/server/src/config/default.toml`.\n\n```toml\n{}\n```\n",
         default.trim_end()
     );

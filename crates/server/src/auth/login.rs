@@ -50,7 +50,7 @@ pub(super) async fn login(
     let canonical = Email::parse(&request.email).map_or_else(|| "(none)".to_owned(), |email| email.canonical);
     let record = app.store.find_login(&canonical).await?;
     let device = known_device(&app, &headers, record.as_ref())?;
-    let attempt = Attempt::on(&app, &canonical, caller.address, device.as_deref())?;
+    let mut attempt = Attempt::on(&app, &canonical, caller.address, device.as_deref())?;
     let stored = record.as_ref().and_then(|record| record.password_hash.clone());
     let verdict = attempt.verify(&app, password, stored).await?;
     let known = record.filter(|record| verdict.matches && record.user.state == UserState::Active);

@@ -35,11 +35,10 @@ pub(super) async fn change(
 ) -> Result<StatusCode, Failure> {
     let presented = bearer::authenticate(&app, &headers).await?;
     let user = presented.user;
-    let new = accept(&app, &request.new_password, &user.email).await?;
     let canonical = Email::parse(&user.email)
         .map(|email| email.canonical)
         .unwrap_or_default();
-    let attempt = Attempt::on(&app, &canonical, caller.address, Some(&user.sub))?;
+    let mut attempt = Attempt::on(&app, &canonical, caller.address, Some(&user.sub))?;
     let old = Password::to_verify(&request.old_password).map_err(|_| invalid_credentials())?;
     let record = app.store.find_login(&canonical).await?;
     let (stored, checked) = record.map_or((None, None), |record| {
@@ -48,6 +47,8 @@ pub(super) async fn change(
     if !attempt.verify(&app, old, stored).await?.matches {
         return refuse(&app, &caller, &user.sub).await;
     }
+    app.store.clear_throttles(&attempt.personal).await?;
+    let new = accept(&app, &request.new_password, &user.email).await?;
     let hash = app
         .hasher
         .hash(new)
@@ -65,7 +66,6 @@ pub(super) async fn change(
         // Somebody else changed it while this one was hashed: the old password is not the old one any more.
         return refuse(&app, &caller, &user.sub).await;
     }
-    app.store.clear_throttles(&attempt.personal).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

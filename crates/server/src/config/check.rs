@@ -9,6 +9,7 @@ use super::parties;
 use super::settings::Config;
 use super::value::{ClaimSource, Ttl};
 use crate::secret_file;
+use crate::tls_pair::{Pair, TlsFiles};
 
 /// Something that works but should not surprise anybody later.
 pub type Warning = String;
@@ -46,11 +47,21 @@ fn check_listen(config: &Config) -> Result<(), Fault> {
             todo,
         ));
     }
-    if let Some(file) = &listen.tls_certificate_file {
-        readable("listen.tls_certificate_file", file)?;
+    if let (Some(certificate), Some(key)) = (&listen.tls_certificate_file, &listen.tls_key_file) {
+        readable("listen.tls_certificate_file", certificate)?;
+        private("listen.tls_key_file", key)?;
+        usable_pair(certificate, key)?;
     }
-    if let Some(file) = &listen.tls_key_file {
-        private("listen.tls_key_file", file)?;
+    if let Some(all) = listen
+        .trusted_proxies
+        .iter()
+        .find(|network| network.is_everybody())
+    {
+        return Err(fault(
+            "listen.trusted_proxies",
+            format!("{all} is everybody: whoever connects could say that they are somebody else"),
+            "name the addresses of your own proxies, such as \"10.0.0.5\" or \"10.0.0.0/24\"",
+        ));
     }
     let tls = listen.tls_key_file.is_some();
     if tls && !config.issuer.is_https() {
@@ -202,6 +213,29 @@ fn check_claims(config: &Config) -> Result<Vec<Warning>, Fault> {
         }
     }
     Ok(warnings)
+}
+
+/// The very thing that the listener will do with them.
+fn usable_pair(certificate: &Path, key: &Path) -> Result<(), Fault> {
+    let files = TlsFiles {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+    };
+    let pair = Pair::read(&files).and_then(|pair| pair.server_config(&files));
+    pair.map(|_| ()).map_err(|error| {
+        let what = error.to_string();
+        let of_the_key = what.starts_with(&key.display().to_string());
+        let name = if of_the_key {
+            "listen.tls_key_file"
+        } else {
+            "listen.tls_certificate_file"
+        };
+        fault(
+            name,
+            what,
+            "name PEM files: the certificate with its chain, and its own key, not encrypted",
+        )
+    })
 }
 
 fn readable(key: &str, file: &Path) -> Result<(), Fault> {

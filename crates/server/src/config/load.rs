@@ -49,6 +49,17 @@ pub fn parse(
     }
     for (name, value) in overlay {
         lay_over(&mut table, name, value)?;
+        // Each by itself first, so that an error knows its variable. What is missing may come with the next.
+        if let Err(error) = toml::Value::Table(table.clone()).try_into::<Config>()
+            && !error.message().starts_with("missing field")
+        {
+            return Err(ConfigError {
+                place: format!("environment variable {name}"),
+                what: error.message().to_owned(),
+                todo: "correct it, or take it out; `carnet config print` shows every key with its meaning"
+                    .to_owned(),
+            });
+        }
     }
     let mut config: Config = toml::Value::Table(table)
         .try_into()

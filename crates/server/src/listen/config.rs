@@ -2,11 +2,11 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::PathBuf,
     time::Duration,
 };
 
 use crate::config::Network;
+use crate::tls_pair::TlsFiles;
 
 /// Where to listen, and how much a peer may ask of a connection.
 #[derive(Clone, Debug)]
@@ -31,15 +31,6 @@ pub struct ListenConfig {
     pub write_timeout: Duration,
     /// How long open requests may take to finish at shutdown.
     pub shutdown_grace: Duration,
-}
-
-/// The PEM files of a TLS server. They are read again when they change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The certificate, then its chain.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
 }
 
 impl Default for ListenConfig {

@@ -11,7 +11,7 @@ mod pulse;
 pub mod redirect;
 mod tls;
 
-pub use config::{ListenConfig, TlsFiles};
+pub use config::ListenConfig;
 pub use listener::Listener;
 pub use peer::PeerAddr;
 

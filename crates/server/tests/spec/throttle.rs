@@ -190,3 +190,12 @@ async fn an_attempt_that_nobody_had_time_for_counts_for_nothing() {
         "too_many_attempts"
     );
 }
+
+#[tokio::test]
+async fn a_burst_of_right_logins_is_not_refused() {
+    let server = Server::start().await;
+    let burst = (0..30).map(|_| server.try_log_in(ALICE, PASSWORD));
+    for reply in futures_util::future::join_all(burst).await {
+        assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+    }
+}

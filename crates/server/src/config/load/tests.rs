@@ -142,3 +142,47 @@ fn an_unnamed_tls_proxy_is_warned_of() {
     );
     assert!(warnings("[listen]\ntrusted_proxies = [\"127.0.0.1\"]").is_empty());
 }
+
+#[test]
+fn a_proxy_that_is_everybody_is_refused() {
+    let error = refused(&with("[listen]\ntrusted_proxies = [\"0.0.0.0/0\"]"));
+    assert_eq!(error.place, "carnet.toml:3", "{error}");
+    assert!(error.what.contains("everybody"), "{error}");
+}
+
+#[test]
+fn a_certificate_is_tried_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        crate::secret_file::create(&folder.path().join(name), text.as_bytes()).unwrap();
+    };
+    let own = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
+    write("a.pem", &own.cert.pem());
+    write("a.key", &own.signing_key.serialize_pem());
+    write("b.key", &other.signing_key.serialize_pem());
+    write("junk.pem", "junk");
+    let check = |certificate: &str, key: &str| {
+        let text = format!(
+            "issuer = \"https://a.example\"\n[listen]\ntls_certificate_file = \"{certificate}\"\ntls_key_file = \"{key}\"\n\
+             [[resources]]\naudience = \"https://api.example\""
+        );
+        parse(&text, &folder.path().join("carnet.toml"), &[])
+    };
+    assert!(check("a.pem", "a.key").is_ok());
+    for (certificate, key, line, why) in [
+        ("junk.pem", "a.key", ":3", "holds no certificate"),
+        ("a.pem", "junk.pem", ":4", "holds no private key"),
+        ("a.pem", "b.key", ":4", "is not the key of the certificate"),
+    ] {
+        let error = check(certificate, key).unwrap_err();
+        assert!(error.place.ends_with(line) && error.what.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn a_wrong_variable_is_named() {
+    let overlay = [("CARNET__TOKENS__ACCESS_TTL".to_owned(), "xx".to_owned())];
+    let error = parse(&with(""), Path::new("c"), &overlay).unwrap_err();
+    assert_eq!(error.place, "environment variable CARNET__TOKENS__ACCESS_TTL");
+}

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{super::tls::Certificate, *};
+use crate::tls_pair::TlsFiles;
 
 #[tokio::test]
 async fn tls_speaks_http_1_and_2() {
@@ -124,7 +125,7 @@ async fn files_that_cannot_be_used_are_named_with_the_reason() {
     fs::set_permissions(&files.key, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(
         reason(),
-        format!("{key}: can be read by everybody on this machine; chmod 600 {key}")
+        format!("{key}: has mode 0644: others than its owner can read it; run: chmod 600 {key}")
     );
 }
 
