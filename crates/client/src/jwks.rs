@@ -212,6 +212,16 @@ impl RemoteKeys {
         })
     }
 
+    /// What is known, unless it is too old for anything.
+    fn usable<T>(&self, read: impl FnOnce(&Cached) -> T) -> Result<T, Error> {
+        let cached = self.cached.load();
+        let cached = cached.as_ref().ok_or(Error::KeysUnavailable)?;
+        if self.clock.since_epoch() > cached.fetched + cached.max_age + STALE_IF_ERROR {
+            return Err(Error::KeysUnavailable);
+        }
+        Ok(read(cached))
+    }
+
     fn attempts(&self) -> MutexGuard<'_, Attempts> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,13 +229,11 @@ impl RemoteKeys {
 
 impl KeySource for RemoteKeys {
     fn keys(&self) -> Result<Arc<KeySet>, Error> {
-        let cached = self.cached.load();
-        let cached = cached.as_ref().ok_or(Error::KeysUnavailable)?;
-        if self.clock.since_epoch() > cached.fetched + cached.max_age + STALE_IF_ERROR {
-            Err(Error::KeysUnavailable)
-        } else {
-            Ok(cached.set.clone())
-        }
+        self.usable(|cached| cached.set.clone())
+    }
+
+    fn current_epoch(&self) -> Result<u64, Error> {
+        self.usable(|cached| cached.set.epoch())
     }
 }
 

@@ -48,7 +48,7 @@ impl Guard {
         Ok(Auth::new(verified))
     }
 
-    fn verify(&self, trusted: &Trusted, token: &str) -> Result<Verified<Map<String, Value>>, Error> {
+    fn verify(&self, trusted: &Trusted, token: &str) -> Result<Verified<'static, Map<String, Value>>, Error> {
         trusted
             .verifier
             .verify_owned(token, self.parts.clock.since_epoch().as_secs())

@@ -74,6 +74,10 @@ errors! {
     Expired, "token_expired", "the token has expired";
     /// `nbf` is in the future.
     NotYetValid, "token_not_yet_valid", "the token is not valid yet";
+    /// `iat` is longer ago than the policy allows.
+    TokenTooOld, "token_too_old", "the token was issued longer ago than the policy allows";
+    /// `iat` is in the future where the policy asks for the token's age.
+    IssuedInFuture, "token_issued_in_future", "the token was issued in the future, so its age cannot be told";
     /// The secret or modulus is shorter than the algorithm allows.
     KeyTooShort, "key_too_short", "the key is too short: an HMAC secret needs the bytes of its hash (32, 48 or 64), RSA 2048 to 8192 bits";
     /// An RSA key of a generator whose keys can be factored (CVE-2017-15361).

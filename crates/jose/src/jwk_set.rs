@@ -249,6 +249,11 @@ fn usable(jwk: &Jwk, allowed: &[Algorithm]) -> Result<Vec<AnyVerifyingKey>, Erro
 pub trait KeySource: Send + Sync {
     /// The keys at this moment; [`Error::KeysUnavailable`] when they were never loaded.
     fn keys(&self) -> Result<Arc<KeySet>, Error>;
+
+    /// [`KeySet::epoch`] of the keys at this moment. A source that can tell without handing out the keys is asked for less.
+    fn current_epoch(&self) -> Result<u64, Error> {
+        self.keys().map(|keys| keys.epoch())
+    }
 }
 
 /// Keys that never change.
@@ -256,17 +261,29 @@ impl KeySource for Arc<KeySet> {
     fn keys(&self) -> Result<Arc<KeySet>, Error> {
         Ok(self.clone())
     }
+
+    fn current_epoch(&self) -> Result<u64, Error> {
+        Ok((**self).epoch())
+    }
 }
 
 impl KeySource for Arc<dyn KeySource> {
     fn keys(&self) -> Result<Arc<KeySet>, Error> {
         (**self).keys()
     }
+
+    fn current_epoch(&self) -> Result<u64, Error> {
+        (**self).current_epoch()
+    }
 }
 
 impl KeySource for Arc<RotatingKeys> {
     fn keys(&self) -> Result<Arc<KeySet>, Error> {
         (**self).keys()
+    }
+
+    fn current_epoch(&self) -> Result<u64, Error> {
+        (**self).current_epoch()
     }
 }
 
@@ -288,5 +305,9 @@ impl RotatingKeys {
 impl KeySource for RotatingKeys {
     fn keys(&self) -> Result<Arc<KeySet>, Error> {
         Ok(self.0.load_full())
+    }
+
+    fn current_epoch(&self) -> Result<u64, Error> {
+        Ok(self.0.load().epoch())
     }
 }

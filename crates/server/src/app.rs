@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::client::{Directory, OWN_LEEWAY};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Ttl};
 use crate::keys::Keys;
 use crate::master_key::MasterKeys;
 use crate::open_error::OpenError;
@@ -89,7 +89,8 @@ impl App {
         let master = master_keys(&config, &store).await?;
         let directory = Directory::new(&config).map_err(OpenError::Config)?;
         let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
-        let verifier = own_verifier(&config, &keys).map_err(|error| OpenError::Config(error.to_string()))?;
+        let verifier = own_verifier(&config, &keys, directory.longest_access_ttl())
+            .map_err(|error| OpenError::Config(error.to_string()))?;
         let hasher = hasher(&config, config.passwords.threads, config.passwords.queue)?;
         let password_policy = Policy::new(
             config.passwords.min_strength,
@@ -187,7 +188,10 @@ fn cores() -> usize {
 }
 
 /// Tokens signed with our published keys, for any of our audiences.
-fn own_verifier(config: &Config, keys: &Keys) -> Result<Verifier, carnet_jose::Error> {
+///
+/// Revocations and retired keys are remembered for as long as the longest token lives that we make now: one that was made when
+/// tokens lived longer must not outlive them.
+fn own_verifier(config: &Config, keys: &Keys, oldest: Ttl) -> Result<Verifier, carnet_jose::Error> {
     let algorithms: Vec<Algorithm> = Algorithm::ALL
         .iter()
         .copied()
@@ -197,6 +201,7 @@ fn own_verifier(config: &Config, keys: &Keys) -> Result<Verifier, carnet_jose::E
         .algorithms(&algorithms)
         .token_type(TokenType::AccessToken)
         .issuer(config.issuer.as_str())
+        .max_token_age(oldest.duration())
         .leeway(OWN_LEEWAY);
     for resource in config
         .resources

@@ -107,12 +107,13 @@ impl Directory {
 
     /// The longest life that an access token of any client has.
     pub fn longest_access_ttl(&self) -> Ttl {
-        self.clients
-            .iter()
-            .map(|client| client.access_ttl)
-            .max()
-            .unwrap_or(Ttl::minutes(15))
+        longest_access_ttl(&self.clients)
     }
+}
+
+fn longest_access_ttl(clients: &[Client]) -> Ttl {
+    let lives = clients.iter().map(|client| client.access_ttl);
+    lives.max().unwrap_or(Ttl::minutes(15))
 }
 
 fn clients(config: &Config) -> Vec<Client> {
@@ -192,6 +193,7 @@ fn shared_secret(
         .token_type(TokenType::AccessToken)
         .issuer(config.issuer.as_str())
         .audience(resource.audience.as_str())
+        .max_token_age(longest_access_ttl(&clients(config)).duration())
         .leeway(OWN_LEEWAY)
         .build()?;
     Ok(SharedSecret {

@@ -30,6 +30,7 @@ pub struct VerifierBuilder {
     issuer: Option<Option<String>>,
     audiences: Option<Vec<String>>,
     leeway: Duration,
+    max_age: Option<Duration>,
     required: Vec<String>,
     expiry: bool,
 }
@@ -43,6 +44,7 @@ impl VerifierBuilder {
             issuer: None,
             audiences: None,
             leeway: DEFAULT_LEEWAY,
+            max_age: None,
             required: Vec::new(),
             expiry: true,
         }
@@ -90,6 +92,32 @@ impl VerifierBuilder {
         self
     }
 
+    /// The longest time since `iat` that a token is accepted for, whatever its `exp` says: `iat` must be there then, and not lie
+    /// in the future. Seconds count, fractions do not.
+    ///
+    /// ```
+    /// use std::{sync::Arc, time::Duration};
+    /// use carnet_jose::{Algorithm, AnySigningKey, Error, KeySet, Signer, TokenType, Verifier};
+    ///
+    /// let key = AnySigningKey::generate(Algorithm::Ed25519)?;
+    /// let verifier = Verifier::builder(Arc::new(KeySet::pinned(key.verifying_key())?))
+    ///     .algorithms(&[Algorithm::Ed25519])
+    ///     .token_type(TokenType::Jwt)
+    ///     .without_issuer_check()
+    ///     .without_audience_check()
+    ///     .leeway(Duration::ZERO)
+    ///     .max_token_age(Duration::from_secs(300))
+    ///     .build()?;
+    /// let token = Signer::new(key, TokenType::Jwt, None)?.sign(&serde_json::json!({ "iat": 1_000, "exp": 5_000 }))?;
+    /// assert!(verifier.verify_owned::<serde_json::Value>(&token, 1_300).is_ok());
+    /// assert_eq!(verifier.verify_owned::<serde_json::Value>(&token, 1_301).unwrap_err(), Error::TokenTooOld);
+    /// # Ok::<(), carnet_jose::Error>(())
+    /// ```
+    pub fn max_token_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
     /// Claims that must be there, beside `exp`. Called several times: all of them.
     pub fn require(mut self, names: &[&str]) -> Self {
         self.required.extend(names.iter().map(|name| (*name).to_owned()));
@@ -116,6 +144,7 @@ impl VerifierBuilder {
             issuer: self.issuer.ok_or(Error::PolicyWithoutIssuer)?,
             audiences: self.audiences.ok_or(Error::PolicyWithoutAudience)?,
             leeway: self.leeway.as_secs(),
+            max_age: self.max_age.map(|age| age.as_secs()),
             required: self.required,
             expiry: self.expiry,
         };

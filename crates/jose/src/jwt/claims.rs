@@ -2,6 +2,8 @@
 //!
 //! Spec: RFC 7519 §2 (NumericDate), §4.1
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -9,14 +11,16 @@ use crate::error::Error;
 use crate::jws::present;
 
 /// The registered claims of a token whose signature was checked. Times are seconds since 1970.
+///
+/// What the token says without escapes is borrowed from the [`Scratch`](crate::Scratch).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Registered {
+pub struct Registered<'s> {
     /// Who issued it.
-    pub iss: Option<String>,
+    pub iss: Option<Cow<'s, str>>,
     /// Whom it is about.
-    pub sub: Option<String>,
+    pub sub: Option<Cow<'s, str>>,
     /// For whom it is meant.
-    pub aud: Vec<String>,
+    pub aud: Audiences<'s>,
     /// From when on it is refused.
     pub exp: Option<u64>,
     /// Until when it is refused.
@@ -24,7 +28,76 @@ pub struct Registered {
     /// When it was made.
     pub iat: Option<u64>,
     /// Its name.
-    pub jti: Option<String>,
+    pub jti: Option<Cow<'s, str>>,
+}
+
+/// For whom a token is meant: a token says it as a string or as an array.
+///
+/// ```
+/// use carnet_jose::Audiences;
+///
+/// let audiences = Audiences::from(vec!["https://api.example.com".to_owned()]);
+/// assert!(audiences.contains("https://api.example.com"));
+/// assert_eq!(audiences.iter().count(), 1);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audiences<'s>(Inner<'s>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Inner<'s> {
+    #[default]
+    None,
+    /// No heap for the usual case.
+    One(Cow<'s, str>),
+    Many(Vec<Cow<'s, str>>),
+}
+
+impl<'s> Audiences<'s> {
+    pub(crate) fn one(audience: Cow<'s, str>) -> Self {
+        Self(Inner::One(audience))
+    }
+
+    pub(crate) fn many(audiences: Vec<Cow<'s, str>>) -> Self {
+        Self(Inner::Many(audiences))
+    }
+
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        let all = match &self.0 {
+            Inner::None => &[],
+            Inner::One(one) => std::slice::from_ref(one),
+            Inner::Many(many) => many.as_slice(),
+        };
+        all.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether this one is among them, byte for byte.
+    pub fn contains(&self, audience: &str) -> bool {
+        self.iter().any(|one| one == audience)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    fn into_owned(self) -> Audiences<'static> {
+        Audiences(match self.0 {
+            Inner::None => Inner::None,
+            Inner::One(one) => Inner::One(owned(one)),
+            Inner::Many(many) => Inner::Many(many.into_iter().map(owned).collect()),
+        })
+    }
+}
+
+impl From<Vec<String>> for Audiences<'static> {
+    fn from(audiences: Vec<String>) -> Self {
+        Self::many(audiences.into_iter().map(Cow::Owned).collect())
+    }
+}
+
+fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.into_owned())
 }
 
 #[derive(Deserialize)]
@@ -45,11 +118,11 @@ struct Raw {
     jti: Option<Value>,
 }
 
-impl Registered {
-    /// Reads the claims of a payload that is known to be one JSON object.
-    pub(crate) fn read(payload: &[u8]) -> Result<Self, Error> {
+impl<'s> Registered<'s> {
+    /// Reads the claims of a payload that is known to be one JSON object, and says what is wrong with them.
+    pub(crate) fn read(payload: &[u8]) -> Result<Registered<'static>, Error> {
         let raw: Raw = serde_json::from_slice(payload).map_err(|_| Error::JsonInvalid)?;
-        Ok(Self {
+        Ok(Registered {
             iss: text(raw.iss)?,
             sub: text(raw.sub)?,
             aud: audiences(raw.aud)?,
@@ -59,32 +132,45 @@ impl Registered {
             jti: text(raw.jti)?,
         })
     }
+
+    /// The same, borrowing nothing.
+    pub fn into_owned(self) -> Registered<'static> {
+        Registered {
+            iss: self.iss.map(owned),
+            sub: self.sub.map(owned),
+            aud: self.aud.into_owned(),
+            exp: self.exp,
+            nbf: self.nbf,
+            iat: self.iat,
+            jti: self.jti.map(owned),
+        }
+    }
 }
 
-fn text(value: Option<Value>) -> Result<Option<String>, Error> {
+fn text(value: Option<Value>) -> Result<Option<Cow<'static, str>>, Error> {
     match value {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::String(text)) => Ok(Some(Cow::Owned(text))),
         Some(_) => Err(Error::ClaimWrongType),
     }
 }
 
 /// A string or an array of strings, and not an empty one.
-fn audiences(value: Option<Value>) -> Result<Vec<String>, Error> {
+fn audiences(value: Option<Value>) -> Result<Audiences<'static>, Error> {
     match value {
-        None => Ok(Vec::new()),
-        Some(Value::String(one)) => Ok(vec![one]),
-        Some(Value::Array(several)) if !several.is_empty() => several
-            .into_iter()
-            .map(|one| text(Some(one))?.ok_or(Error::ClaimWrongType))
-            .collect(),
+        None => Ok(Audiences::default()),
+        Some(Value::String(one)) => Ok(Audiences::one(Cow::Owned(one))),
+        Some(Value::Array(several)) if !several.is_empty() => {
+            let several = several
+                .into_iter()
+                .map(|one| text(Some(one))?.ok_or(Error::ClaimWrongType));
+            several.collect::<Result<_, _>>().map(Audiences::many)
+        }
         Some(_) => Err(Error::ClaimWrongType),
     }
 }
 
-/// A NumericDate: a JSON number, possibly with a fraction, not negative, within the years that mean anything.
 fn time(value: Option<Value>) -> Result<Option<u64>, Error> {
-    const YEAR_9999: f64 = 253_402_300_799.0;
     let Some(value) = value else { return Ok(None) };
     let Value::Number(number) = value else {
         return Err(Error::ClaimWrongType);
@@ -92,13 +178,17 @@ fn time(value: Option<Value>) -> Result<Option<u64>, Error> {
     if let Some(seconds) = number.as_u64() {
         return Ok(Some(seconds));
     }
-    match number.as_f64() {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "between 0 and the year 9999"
-        )]
-        Some(seconds) if (0.0..=YEAR_9999).contains(&seconds) => Ok(Some(seconds as u64)),
-        _ => Err(Error::ClaimWrongType),
-    }
+    let seconds = number.as_f64().and_then(whole_seconds);
+    seconds.map(Some).ok_or(Error::ClaimWrongType)
+}
+
+/// A NumericDate may have a fraction; it is not negative, and within the years that mean anything.
+pub(crate) fn whole_seconds(seconds: f64) -> Option<u64> {
+    const YEAR_9999: f64 = 253_402_300_799.0;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and the year 9999"
+    )]
+    (0.0..=YEAR_9999).contains(&seconds).then_some(seconds as u64)
 }

@@ -3,14 +3,17 @@
 //! Spec: RFC 7519 · RFC 8725
 
 mod builder;
+mod claim;
 mod claims;
+mod known_header;
 mod policy;
+mod reading;
 mod sign;
 mod token_type;
 mod verify;
 
 pub use builder::VerifierBuilder;
-pub use claims::Registered;
+pub use claims::{Audiences, Registered};
 pub use sign::Signer;
 pub use token_type::TokenType;
 pub use verify::{Scratch, Verified, Verifier};

@@ -14,6 +14,8 @@ pub(super) struct Policy {
     /// Empty: not checked.
     pub(super) audiences: Vec<String>,
     pub(super) leeway: u64,
+    /// How old a token may be, in seconds; `None`: not checked.
+    pub(super) max_age: Option<u64>,
     pub(super) required: Vec<String>,
     pub(super) expiry: bool,
 }

@@ -3,6 +3,7 @@
 //! Spec: RFC 7519 §7.2 · RFC 7515 §5.2 · RFC 8725 §3
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -14,10 +15,13 @@ use crate::json::{MAX_DEPTH, check_object};
 use crate::jwk_set::{KeySource, MAX_KEY_ID_BYTES};
 use crate::jws::{Header, Segments};
 use crate::jwt::claims::Registered;
+use crate::jwt::known_header::{KnownHeader, KnownHeaders};
 use crate::jwt::policy::Policy;
+use crate::jwt::reading::read_at_once;
+use crate::key::AnyVerifyingKey;
 
-/// The largest signature of any algorithm: ML-DSA-87.
-const MAX_SIGNATURE_BYTES: usize = 4627;
+/// The largest signature that is decoded onto the stack: RSA with 8,192 bits.
+const MAX_STACK_SIGNATURE_BYTES: usize = 1024;
 
 /// A policy, and the keys it is checked with. Built once, used by any number of threads.
 ///
@@ -46,17 +50,18 @@ const MAX_SIGNATURE_BYTES: usize = 4627;
 pub struct Verifier {
     source: Box<dyn KeySource>,
     policy: Policy,
+    headers: KnownHeaders,
 }
 
 /// A token that the policy accepts.
 #[derive(Clone, Debug)]
-pub struct Verified<C> {
+pub struct Verified<'s, C> {
     /// Everything it says, in the caller's type.
     pub claims: C,
     /// The registered claims.
-    pub registered: Registered,
+    pub registered: Registered<'s>,
     /// The key that signed it.
-    pub key_id: Option<String>,
+    pub key_id: Option<Arc<str>>,
     /// The algorithm it is signed with.
     pub algorithm: Algorithm,
     /// Whether `iat` lies in the future beyond the leeway: no error by itself, but somebody's clock is wrong.
@@ -68,43 +73,80 @@ pub struct Verified<C> {
 pub struct Scratch {
     header: Vec<u8>,
     payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// Who signed a token.
+struct Signed {
+    algorithm: Algorithm,
+    key_id: Option<Arc<str>>,
 }
 
 impl Verifier {
     pub(super) fn with(source: Box<dyn KeySource>, policy: Policy) -> Self {
-        Self { source, policy }
+        Self {
+            source,
+            policy,
+            headers: KnownHeaders::default(),
+        }
     }
 
     /// Checks a token at `now` (seconds since 1970); the claims may borrow from `scratch`.
+    ///
+    /// A type that borrows costs no heap at all once `scratch` has seen a token of that size.
     pub fn verify<'s, C: Deserialize<'s>>(
         &self,
         token: &str,
         now: u64,
         scratch: &'s mut Scratch,
-    ) -> Result<Verified<C>, Error> {
-        let (header, algorithm) = self.check_signature(token, scratch)?;
+    ) -> Result<Verified<'s, C>, Error> {
+        let signed = self.check_signature(token, scratch)?;
         let payload = scratch.payload.as_slice();
+        if let Some((claims, registered)) = read_at_once(payload, &self.policy.required) {
+            let issued_in_future = self.check_claims(&registered, now)?;
+            return Ok(signed.verified(claims, registered, issued_in_future));
+        }
+        // Something is odd: step by step, to say what, or to find that only the caller's type is.
         check_object(payload, MAX_DEPTH)?;
         let registered = Registered::read(payload)?;
-        let issued_in_future = self.check_claims(&registered, payload, now)?;
+        let issued_in_future = self.check_claims(&registered, now)?;
+        self.check_required(&registered, payload)?;
         let claims = serde_json::from_slice(payload).map_err(|_| Error::ClaimsInvalid)?;
-        Ok(Verified {
-            claims,
-            registered,
-            key_id: header.key_id,
-            algorithm,
-            issued_in_future,
-        })
+        Ok(signed.verified(claims, registered, issued_in_future))
     }
 
     /// As [`Verifier::verify`], with claims that own what they say.
-    pub fn verify_owned<C: DeserializeOwned>(&self, token: &str, now: u64) -> Result<Verified<C>, Error> {
+    pub fn verify_owned<C: DeserializeOwned>(
+        &self,
+        token: &str,
+        now: u64,
+    ) -> Result<Verified<'static, C>, Error> {
         self.verify(token, now, &mut Scratch::default())
+            .map(Verified::into_owned)
+    }
+
+    /// [`KeySet::epoch`](crate::KeySet::epoch) of the keys that tokens are checked with now.
+    pub fn epoch(&self) -> Result<u64, Error> {
+        self.source.current_epoch()
     }
 
     /// Leaves the decoded payload in `scratch`, after the signature over it has been checked.
-    fn check_signature(&self, token: &str, scratch: &mut Scratch) -> Result<(Header, Algorithm), Error> {
+    fn check_signature(&self, token: &str, scratch: &mut Scratch) -> Result<Signed, Error> {
         let segments = Segments::split(token)?;
+        if let Ok(epoch) = self.source.current_epoch() {
+            let headers = self.headers.now();
+            if let Some(known) = headers.iter().find(|known| known.is(segments.header, epoch)) {
+                check_with(&known.key, &segments, scratch)?;
+                return Ok(Signed {
+                    algorithm: known.algorithm,
+                    key_id: known.key_id.clone(),
+                });
+            }
+        }
+        self.check_new_header(&segments, scratch)
+    }
+
+    fn check_new_header(&self, segments: &Segments<'_>, scratch: &mut Scratch) -> Result<Signed, Error> {
         let header = Header::decode(segments.header, &mut scratch.header)?;
         let algorithm = Algorithm::from_name(&header.algorithm)
             .filter(|algorithm| self.policy.algorithms.contains(algorithm));
@@ -117,18 +159,18 @@ impl Verifier {
         {
             return Err(Error::HeaderInvalid);
         }
-
         let keys = self.source.keys()?;
         let key = keys.find(header.key_id.as_deref(), algorithm)?;
-        let mut array = [0; MAX_SIGNATURE_BYTES];
-        let signature = base64url::decode_signature(segments.signature, &mut array)?;
-        key.verify(segments.signed.as_bytes(), signature)?;
-        base64url::decode_into(segments.payload, &mut scratch.payload)?;
-        Ok((header, algorithm))
+        check_with(key, segments, scratch)?;
+        let key_id: Option<Arc<str>> = header.key_id.map(Arc::from);
+        let known = (algorithm, key_id.clone(), key.clone());
+        self.headers
+            .add(KnownHeader::new(segments.header, keys.epoch(), known));
+        Ok(Signed { algorithm, key_id })
     }
 
     /// Answers whether `iat` lies in the future.
-    fn check_claims(&self, claims: &Registered, payload: &[u8], now: u64) -> Result<bool, Error> {
+    fn check_claims(&self, claims: &Registered<'_>, now: u64) -> Result<bool, Error> {
         let policy = &self.policy;
         if let Some(issuer) = &policy.issuer {
             match &claims.iss {
@@ -141,10 +183,15 @@ impl Verifier {
             if claims.aud.is_empty() {
                 return Err(Error::ClaimMissing);
             }
-            if !claims.aud.iter().any(|found| policy.audiences.contains(found)) {
+            if !policy.audiences.iter().any(|ours| claims.aud.contains(ours)) {
                 return Err(Error::AudienceMismatch);
             }
         }
+        self.check_times(claims, now)
+    }
+
+    fn check_times(&self, claims: &Registered<'_>, now: u64) -> Result<bool, Error> {
+        let policy = &self.policy;
         if policy.expiry && claims.exp.is_none() {
             return Err(Error::ClaimMissing);
         }
@@ -155,19 +202,24 @@ impl Verifier {
         {
             return Err(Error::Expired);
         }
-        if claims
-            .nbf
-            .is_some_and(|nbf| now.saturating_add(policy.leeway) < nbf)
-        {
+        let to_come = |time: u64| now.saturating_add(policy.leeway) < time;
+        if claims.nbf.is_some_and(to_come) {
             return Err(Error::NotYetValid);
         }
-        self.check_required(claims, payload)?;
-        Ok(claims
-            .iat
-            .is_some_and(|iat| iat > now.saturating_add(policy.leeway)))
+        let issued_in_future = claims.iat.is_some_and(to_come);
+        if let Some(age) = policy.max_age {
+            let iat = claims.iat.ok_or(Error::ClaimMissing)?;
+            if issued_in_future {
+                return Err(Error::IssuedInFuture);
+            }
+            if now > iat.saturating_add(age).saturating_add(policy.leeway) {
+                return Err(Error::TokenTooOld);
+            }
+        }
+        Ok(issued_in_future)
     }
 
-    fn check_required(&self, claims: &Registered, payload: &[u8]) -> Result<(), Error> {
+    fn check_required(&self, claims: &Registered<'_>, payload: &[u8]) -> Result<(), Error> {
         let mut others: Option<HashMap<String, IgnoredAny>> = None;
         for name in &self.policy.required {
             let there = match name.as_str() {
@@ -191,6 +243,45 @@ impl Verifier {
         }
         Ok(())
     }
+}
+
+impl Signed {
+    fn verified<C>(self, claims: C, registered: Registered<'_>, issued_in_future: bool) -> Verified<'_, C> {
+        Verified {
+            claims,
+            registered,
+            key_id: self.key_id,
+            algorithm: self.algorithm,
+            issued_in_future,
+        }
+    }
+}
+
+impl<C> Verified<'_, C> {
+    /// The same, borrowing nothing but what `C` borrows.
+    pub fn into_owned(self) -> Verified<'static, C> {
+        Verified {
+            claims: self.claims,
+            registered: self.registered.into_owned(),
+            key_id: self.key_id,
+            algorithm: self.algorithm,
+            issued_in_future: self.issued_in_future,
+        }
+    }
+}
+
+/// The signature first; the payload is not decoded before it is known to be the signer's.
+fn check_with(key: &AnyVerifyingKey, segments: &Segments<'_>, scratch: &mut Scratch) -> Result<(), Error> {
+    let signed = segments.signed.as_bytes();
+    if key.algorithm().is_ml_dsa() {
+        base64url::decode_into(segments.signature, &mut scratch.signature)?;
+        key.verify(signed, &scratch.signature)?;
+    } else {
+        let mut array = [0; MAX_STACK_SIGNATURE_BYTES];
+        let signature = base64url::decode_signature(segments.signature, &mut array)?;
+        key.verify(signed, signature)?;
+    }
+    base64url::decode_into(segments.payload, &mut scratch.payload)
 }
 
 impl std::fmt::Debug for Verifier {

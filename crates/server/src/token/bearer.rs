@@ -2,7 +2,7 @@
 //!
 //! Spec: RFC 6750 §2.1, §3.1 · RFC 9068 §4
 
-use carnet_jose::Error;
+use carnet_jose::{Error, Verified};
 use carnet_oauth::access_token::AccessTokenClaims;
 use carnet_oauth::bearer::{self, BearerError, Challenge};
 use carnet_store::{TokenFacts, User, UserState};
@@ -45,7 +45,7 @@ pub async fn check(app: &App, token: &str) -> Result<Result<Presented, Rejected>
     let verified = app
         .verifier
         .verify_owned::<AccessTokenClaims>(token, app.now_seconds());
-    judge(app, verified.map(|verified| (verified.claims, verified.key_id))).await
+    judge(app, verified).await
 }
 
 /// As [`check`], for a resource server that asks about a token of its own: a shared secret counts as well.
@@ -55,33 +55,23 @@ pub async fn check_any(app: &App, token: &str) -> Result<Result<Presented, Rejec
 
 async fn judge(
     app: &App,
-    verified: Result<(AccessTokenClaims, Option<String>), Error>,
+    verified: Result<Verified<'static, AccessTokenClaims>, Error>,
 ) -> Result<Result<Presented, Rejected>, Failure> {
-    let (claims, kid) = match verified {
+    let Verified { claims, key_id, .. } = match verified {
         Ok(verified) => verified,
-        Err(Error::Expired) => return Ok(Err(Rejected::Expired)),
+        Err(Error::Expired | Error::TokenTooOld) => return Ok(Err(Rejected::Expired)),
         Err(error) => {
             tracing::debug!(code = error.code(), "an access token was refused");
             return Ok(Err(Rejected::Invalid));
         }
     };
-    // Revocations and retired keys are remembered for as long as the longest token lives that we make now. One that was made
-    // when tokens lived longer could outlive them.
-    let life = claims.exp.saturating_sub(claims.iat);
-    if life > app.directory.longest_access_ttl().as_seconds() {
-        tracing::debug!(
-            life,
-            "an access token was refused: it lives longer than any that is made now"
-        );
-        return Ok(Err(Rejected::Invalid));
-    }
     let facts = TokenFacts {
         jti: claims.jti.clone(),
         sid: claims.sid.clone(),
         fam: claims.fam.clone(),
         sub: claims.sub.clone(),
         client_id: claims.client_id.clone(),
-        kid,
+        kid: key_id.as_deref().map(str::to_owned),
         iat: i64::try_from(claims.iat).unwrap_or(i64::MAX),
     };
     if app.store.is_revoked(&facts).await? {
@@ -114,11 +104,11 @@ pub fn token_of(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
     }
 }
 
-fn verify(app: &App, token: &str) -> Result<(AccessTokenClaims, Option<String>), Error> {
+fn verify(app: &App, token: &str) -> Result<Verified<'static, AccessTokenClaims>, Error> {
     let now = app.now_seconds();
     let published = app.verifier.verify_owned::<AccessTokenClaims>(token, now);
     if !matches!(published, Err(Error::AlgorithmNotAllowed)) {
-        return published.map(|verified| (verified.claims, verified.key_id));
+        return published;
     }
     // A MAC: only the resource that shares the secret can be meant, and its verifier asks for its audience.
     let shared = app
@@ -129,8 +119,8 @@ fn verify(app: &App, token: &str) -> Result<(AccessTokenClaims, Option<String>),
     let mut last = Error::AlgorithmNotAllowed;
     for secret in shared {
         match secret.verifier.verify_owned::<AccessTokenClaims>(token, now) {
-            Ok(verified) => return Ok((verified.claims, verified.key_id)),
-            Err(Error::Expired) => last = Error::Expired,
+            Ok(verified) => return Ok(verified),
+            Err(error @ (Error::Expired | Error::TokenTooOld)) => last = error,
             Err(_) => {}
         }
     }

@@ -198,7 +198,7 @@ impl Verify {
                 "signature": true, "expiry": true, "issuer": self.issuer, "audience": audience, "type": self.token_type,
             });
             return output.value(&json!({
-                "valid": true, "algorithm": verified.algorithm, "key_id": verified.key_id, "checked": checked,
+                "valid": true, "algorithm": verified.algorithm, "key_id": verified.key_id.as_deref(), "checked": checked,
                 "claims": verified.claims, "times": sheet::times(&verified.claims, now),
             }));
         }

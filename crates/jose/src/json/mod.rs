@@ -2,13 +2,17 @@
 //!
 //! Spec: RFC 8259 §4 · RFC 7515 §4 (duplicates) · RFC 8725 §3.7
 
-use std::cell::Cell;
-use std::collections::HashSet;
-use std::fmt;
+mod names;
+mod strict;
 
-use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use std::cell::Cell;
+
+use serde::Deserialize as _;
+use serde::de::IgnoredAny;
 
 use crate::error::Error;
+pub(crate) use names::Names;
+pub(crate) use strict::{Name, Watch, read_name};
 
 /// The deepest nesting that is read anywhere.
 pub const MAX_DEPTH: usize = 32;
@@ -30,91 +34,12 @@ pub fn check_object(bytes: &[u8], max_depth: usize) -> Result<(), Error> {
     }
     let duplicate = Cell::new(false);
     let mut parser = serde_json::Deserializer::from_slice(bytes);
-    let checked = Checked {
-        left: max_depth.min(MAX_DEPTH),
-        duplicate: &duplicate,
-    }
-    .deserialize(&mut parser);
-    match checked.and_then(|()| parser.end()) {
+    let watch = Watch::new(max_depth.min(MAX_DEPTH), &duplicate);
+    let checked = IgnoredAny::deserialize(watch.over(&mut parser));
+    match checked.and_then(|_| parser.end()) {
         Ok(()) => Ok(()),
         Err(_) if duplicate.get() => Err(Error::DuplicateMember),
         Err(_) => Err(Error::JsonInvalid),
-    }
-}
-
-/// Walks a value without keeping it.
-#[derive(Clone, Copy)]
-struct Checked<'c> {
-    left: usize,
-    duplicate: &'c Cell<bool>,
-}
-
-impl<'c> Checked<'c> {
-    fn below<E: serde::de::Error>(self) -> Result<Checked<'c>, E> {
-        let left = self
-            .left
-            .checked_sub(1)
-            .ok_or_else(|| E::custom("nested too deeply"))?;
-        Ok(Self { left, ..self })
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Checked<'_> {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Checked<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let below = self.below()?;
-        while seq.next_element_seed(below)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let below = self.below()?;
-        let mut names = HashSet::new();
-        while let Some(name) = map.next_key::<String>()? {
-            if !names.insert(name) {
-                self.duplicate.set(true);
-                return Err(A::Error::custom("duplicate member"));
-            }
-            map.next_value_seed(below)?;
-        }
-        Ok(())
     }
 }
 
