@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use carnet_jose::Verified;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -21,31 +22,35 @@ use serde_json::{Map, Value};
 /// }
 /// ```
 pub struct Auth<S = ()> {
-    token: Arc<Token>,
+    token: Arc<Verified<'static, Token>>,
     rights: PhantomData<fn() -> S>,
 }
 
-#[derive(Debug)]
-struct Token {
-    claims: Map<String, Value>,
+/// What a token says, with its rights taken apart.
+#[derive(Debug, Deserialize)]
+#[serde(from = "Map<String, Value>")]
+pub(crate) struct Token {
+    pub(crate) all: Map<String, Value>,
     scope: Vec<String>,
     roles: Vec<String>,
     permissions: Vec<String>,
-    expires: Option<u64>,
+}
+
+impl From<Map<String, Value>> for Token {
+    fn from(all: Map<String, Value>) -> Self {
+        Self {
+            scope: words(all.get("scope")),
+            roles: words(all.get("roles")),
+            permissions: words(all.get("permissions")),
+            all,
+        }
+    }
 }
 
 impl Auth {
-    pub(crate) fn new(verified: Verified<Map<String, Value>>) -> Self {
-        let claims = verified.claims;
-        let token = Token {
-            scope: words(claims.get("scope")),
-            roles: words(claims.get("roles")),
-            permissions: words(claims.get("permissions")),
-            expires: verified.registered.exp,
-            claims,
-        };
+    pub(crate) fn new(token: Arc<Verified<'static, Token>>) -> Self {
         Self {
-            token: Arc::new(token),
+            token,
             rights: PhantomData,
         }
     }
@@ -69,37 +74,37 @@ impl<S> Auth<S> {
 
     /// The session behind the token, when there is one.
     pub fn sid(&self) -> Option<&str> {
-        self.token.claims.get("sid").and_then(Value::as_str)
+        self.token.claims.all.get("sid").and_then(Value::as_str)
     }
 
     /// When the token expires, in seconds since 1970.
     pub fn expires(&self) -> Option<u64> {
-        self.token.expires
+        self.token.registered.exp
     }
 
     /// What the token may be used for.
     pub fn scopes(&self) -> &[String] {
-        &self.token.scope
+        &self.token.claims.scope
     }
 
     /// The user's roles here.
     pub fn roles(&self) -> &[String] {
-        &self.token.roles
+        &self.token.claims.roles
     }
 
     /// What the user's roles permit here.
     pub fn permissions(&self) -> &[String] {
-        &self.token.permissions
+        &self.token.claims.permissions
     }
 
     /// Any claim.
     pub fn claim(&self, name: &str) -> Option<&Value> {
-        self.token.claims.get(name)
+        self.token.claims.all.get(name)
     }
 
     /// All claims in a type of the application; `None` when they do not fit it.
     pub fn extra<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_value(Value::Object(self.token.claims.clone())).ok()
+        serde_json::from_value(Value::Object(self.token.claims.all.clone())).ok()
     }
 
     /// The same caller, of whom other rights are known.
@@ -113,6 +118,7 @@ impl<S> Auth<S> {
     fn text(&self, name: &str) -> &str {
         self.token
             .claims
+            .all
             .get(name)
             .and_then(Value::as_str)
             .unwrap_or_default()
@@ -132,7 +138,7 @@ impl<S> std::fmt::Debug for Auth<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Auth")
             .field("sub", &self.sub())
-            .field("scope", &self.token.scope)
+            .field("scope", &self.token.claims.scope)
             .finish_non_exhaustive()
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! Spec: RFC 6750 §2 · RFC 9068 §4 · RFC 7662
 
+use std::sync::Arc;
+
 use carnet_jose::{Error, Verified, dangerous};
 use carnet_oauth::bearer::{self, BearerError};
 use http::header;
 use http::request::Parts;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::auth::Auth;
+use crate::auth::{Auth, Token};
 use crate::challenge::Refused;
 use crate::issuer::Source;
 use crate::resource_server::{Guard, Trusted};
@@ -48,10 +50,10 @@ impl Guard {
         Ok(Auth::new(verified))
     }
 
-    fn verify(&self, trusted: &Trusted, token: &str) -> Result<Verified<'static, Map<String, Value>>, Error> {
+    fn verify(&self, trusted: &Trusted, token: &str) -> Result<Arc<Verified<'static, Token>>, Error> {
         trusted
             .verifier
-            .verify_owned(token, self.parts.clock.since_epoch().as_secs())
+            .verify(token, self.parts.clock.since_epoch().as_secs())
     }
 
     /// With one issuer there is nothing to choose; with several, the token's own word says whose policy it is held against.
@@ -150,8 +152,8 @@ fn token_of(request: &Parts) -> Result<&str, Denial> {
 }
 
 /// What the verifier does not know of: claims that only mean something to a resource server.
-fn check_claims(verified: &Verified<Map<String, Value>>) -> Result<(), Denial> {
-    let claims = &verified.claims;
+fn check_claims(verified: &Verified<'_, Token>) -> Result<(), Denial> {
+    let claims = &verified.claims.all;
     // RFC 7800 §3.1: whoever holds such a token must prove a key as well. As a mere bearer it is worth nothing.
     if claims.contains_key("cnf") {
         return Err(Refused::TokenInvalid.because("token_bound_to_a_key"));

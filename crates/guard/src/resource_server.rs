@@ -10,9 +10,10 @@ use carnet_client::clock::{Clock, SystemClock};
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
 use carnet_client::introspect;
-use carnet_jose::{TokenType, Verifier};
+use carnet_jose::{CachedVerifier, TokenType, Verifier};
 use tokio::task::JoinSet;
 
+use crate::auth::Token;
 use crate::issuer::{Issuer, Source};
 
 /// Starts the description of a resource server.
@@ -27,6 +28,7 @@ impl ResourceServer {
             audience: audience.into(),
             issuers: Vec::new(),
             leeway: Duration::from_secs(30),
+            remembered: 4_096,
             http: None,
             clock: Arc::new(SystemClock),
         }
@@ -38,6 +40,7 @@ pub struct Builder {
     audience: String,
     issuers: Vec<Issuer>,
     leeway: Duration,
+    remembered: usize,
     http: Option<HttpClient>,
     clock: Arc<dyn Clock>,
 }
@@ -52,6 +55,14 @@ impl Builder {
     /// How far clocks may be apart: 30 seconds when not said, ten minutes at most.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
+        self
+    }
+
+    /// How many accepted tokens are remembered, so that their signatures are checked once: 4,096 when not said, about a kilobyte
+    /// each. Their times are checked at every request, and so is introspection. 0 remembers none. Tokens of shared secrets are
+    /// never remembered: a MAC costs no more than looking.
+    pub fn remember(mut self, tokens: usize) -> Self {
+        self.remembered = tokens;
         self
     }
 
@@ -72,8 +83,8 @@ impl Builder {
         if self.issuers.is_empty() {
             return Err(BuildError::NoIssuer);
         }
-        let http = match self.http {
-            Some(http) => http,
+        let http = match &self.http {
+            Some(http) => http.clone(),
             None => HttpClient::new()?,
         };
         let mut trusted: Vec<Trusted> = Vec::new();
@@ -81,7 +92,7 @@ impl Builder {
             if trusted.iter().any(|other| other.name == issuer.name) {
                 return Err(BuildError::IssuerTwice(issuer.name.clone()));
             }
-            trusted.push(trust(issuer, &self.audience, (self.leeway, &http, &self.clock))?);
+            trusted.push(trust(issuer, &self, &http)?);
         }
         // All at once: an issuer that does not answer takes its two seconds, however many there are.
         let mut fetching = JoinSet::new();
@@ -101,12 +112,8 @@ impl Builder {
     }
 }
 
-fn trust(
-    issuer: &Issuer,
-    audience: &str,
-    (leeway, http, clock): (Duration, &HttpClient, &Arc<dyn Clock>),
-) -> Result<Trusted, BuildError> {
-    let source = issuer.key_source(http, clock.clone())?;
+fn trust(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Trusted, BuildError> {
+    let source = issuer.key_source(http, server.clock.clone())?;
     let (token_type, required): (_, &[&str]) = if issuer.plain_jwt {
         (TokenType::Jwt, &["sub"])
     } else {
@@ -120,19 +127,21 @@ fn trust(
         .algorithms(&issuer.algorithms)
         .token_type(token_type)
         .issuer(issuer.name.as_str())
-        .audience(audience)
-        .leeway(leeway)
+        .audience(server.audience.as_str())
+        .leeway(server.leeway)
         .require(required)
         .build()
         .map_err(|error| BuildError::Policy(error.to_string()))?;
+    let macs = issuer.algorithms.iter().any(|algorithm| algorithm.is_mac());
+    let remembered = if macs { 0 } else { server.remembered };
     let introspection = issuer
         .introspection
         .as_ref()
-        .map(|introspection| introspection.open(http, clock.clone()))
+        .map(|introspection| introspection.open(http, server.clock.clone()))
         .transpose()?;
     Ok(Trusted {
         name: issuer.name.clone(),
-        verifier,
+        verifier: CachedVerifier::new(verifier, remembered),
         source,
         introspection,
     })
@@ -152,7 +161,7 @@ pub(crate) struct Parts {
 /// An issuer whose tokens are accepted.
 pub(crate) struct Trusted {
     pub(crate) name: String,
-    pub(crate) verifier: Verifier,
+    pub(crate) verifier: CachedVerifier<Token>,
     pub(crate) source: Source,
     pub(crate) introspection: Option<introspect::Introspection>,
 }

@@ -25,5 +25,7 @@ pub use jwk_set::{
     KeySet, KeySource, MAX_KEY_ID_BYTES, MAX_SET_BYTES, MAX_SET_KEYS, ParsedKeySet, RotatingKeys, SkippedKey,
 };
 pub use jws::{MAX_HEADER_BYTES, MAX_TOKEN_BYTES};
-pub use jwt::{Audiences, Registered, Scratch, Signer, TokenType, Verified, Verifier, VerifierBuilder};
+pub use jwt::{
+    Audiences, CachedVerifier, Registered, Scratch, Signer, TokenType, Verified, Verifier, VerifierBuilder,
+};
 pub use key::{AnySigningKey, AnyVerifyingKey, SigningKey, VerifyingKey};

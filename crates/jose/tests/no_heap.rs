@@ -38,11 +38,15 @@ fn hs256_with_borrowed_claims_needs_no_heap() {
         .unwrap();
     let mut scratch = Scratch::default();
     // The first one makes room, and makes the header known.
-    verifier.verify::<Claims<'_>>(&token, 1_000, &mut scratch).unwrap();
+    verifier
+        .verify::<Claims<'_>>(&token, 1_000, &mut scratch)
+        .unwrap();
 
     let region = Region::new(ALLOCATOR);
     for _ in 0..100 {
-        let verified = verifier.verify::<Claims<'_>>(&token, 1_000, &mut scratch).unwrap();
+        let verified = verifier
+            .verify::<Claims<'_>>(&token, 1_000, &mut scratch)
+            .unwrap();
         assert_eq!((verified.claims.sub, verified.claims.exp), ("alice", 1_900));
         assert_eq!(verified.claims.scope, "read:orders write:orders");
         assert_eq!(verified.key_id.as_deref(), Some("k1"));

@@ -3,6 +3,7 @@
 //! Spec: RFC 7519 · RFC 8725
 
 mod builder;
+mod cache;
 mod claim;
 mod claims;
 mod known_header;
@@ -13,6 +14,7 @@ mod token_type;
 mod verify;
 
 pub use builder::VerifierBuilder;
+pub use cache::CachedVerifier;
 pub use claims::{Audiences, Registered};
 pub use sign::Signer;
 pub use token_type::TokenType;

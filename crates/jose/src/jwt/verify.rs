@@ -190,7 +190,7 @@ impl Verifier {
         self.check_times(claims, now)
     }
 
-    fn check_times(&self, claims: &Registered<'_>, now: u64) -> Result<bool, Error> {
+    pub(super) fn check_times(&self, claims: &Registered<'_>, now: u64) -> Result<bool, Error> {
         let policy = &self.policy;
         if policy.expiry && claims.exp.is_none() {
             return Err(Error::ClaimMissing);

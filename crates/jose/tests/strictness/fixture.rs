@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use carnet_jose::{Algorithm, AnySigningKey, Error, KeySet, TokenType, Verifier, base64url};
+use carnet_jose::{
+    Algorithm, AnySigningKey, Error, KeySet, KeySource, TokenType, Verifier, VerifierBuilder, base64url,
+};
 use serde_json::{Value, json};
 
 pub(crate) const ISSUER: &str = "https://as.test";
@@ -60,8 +62,12 @@ impl Fixture {
 
 pub(crate) const HEADER: &str = r#"{"alg":"ES256","typ":"at+jwt","kid":"k1"}"#;
 
-pub(crate) fn builder(set: KeySet) -> carnet_jose::VerifierBuilder {
-    Verifier::builder(Arc::new(set))
+pub(crate) fn builder(set: KeySet) -> VerifierBuilder {
+    builder_over(Arc::new(set))
+}
+
+pub(crate) fn builder_over(source: impl KeySource + 'static) -> VerifierBuilder {
+    Verifier::builder(source)
         .algorithms(&[Algorithm::Es256])
         .token_type(TokenType::AccessToken)
         .issuer(ISSUER)

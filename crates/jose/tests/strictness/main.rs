@@ -6,9 +6,11 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod cache;
 mod claims;
 mod fixture;
 mod formats;
 mod header;
 mod keys;
+mod known_headers;
 mod signatures;
