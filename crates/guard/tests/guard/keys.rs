@@ -385,22 +385,3 @@ async fn with_several_issuers_the_tokens_own_iss_decides_whose_key_counts() {
         "JWT-15: a key not owned by the issuer"
     );
 }
-
-#[tokio::test]
-async fn a_remembered_token_expires_all_the_same_and_goes_with_its_key() {
-    let (old, new, clock) = (Key::new("a"), Key::new("b"), Frozen::new());
-    let issuer = Pretended::start(&[&old]).await;
-    let guard = guard_of(&issuer, &clock).await;
-    let token = issuer.token(&old, &clock);
-    for _ in 0..3 {
-        assert_eq!(with_token(&guard, "/me", &token).await.status, StatusCode::OK);
-    }
-    issuer.publish(&[&new]);
-    clock.wait(60);
-    // The set that lacks it comes with the next look.
-    let newer = issuer.token(&new, &clock);
-    assert_eq!(with_token(&guard, "/me", &newer).await.status, StatusCode::OK);
-    assert_eq!(with_token(&guard, "/me", &token).await.code(), "token_invalid");
-    clock.wait(86_000);
-    assert_eq!(with_token(&guard, "/me", &newer).await.code(), "token_expired");
-}

@@ -5,5 +5,6 @@
 mod api;
 mod issuers;
 mod keys;
+mod memory;
 mod refusals;
 mod rights;
