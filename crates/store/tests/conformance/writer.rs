@@ -184,3 +184,28 @@ async fn wait_for_a_blocked_backend(url: &str) {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
+
+/// Without it the next stranger who looks inside, with `sqlite3` for a backup, deletes the log of a running server.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_server_holds_its_lock_on_the_file() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let fixture = Fixture::open(Kind::File).await;
+    let Engine::Sqlite { path } = &fixture.config.engine else {
+        panic!("a file")
+    };
+    // Opened once more, as a second node in this process or a later start would.
+    let second = Store::open(&fixture.config).await.unwrap();
+    user(&fixture.store, "a@x.example").await;
+    let inode = std::fs::metadata(path).unwrap().ino().to_string();
+    let own = std::process::id().to_string();
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    let ours = |line: &&str| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        words.contains(&own.as_str()) && words.iter().any(|word| word.ends_with(&format!(":{inode}")))
+    };
+    assert!(locks.lines().any(|line| ours(&line)), "no lock on {inode} in\n{locks}");
+    second.close().await;
+    fixture.finish().await;
+}

@@ -133,12 +133,18 @@ fn configure(connection: &Connection, pragmas: &str) -> Result<(), StoreError> {
         .map_err(|error| failed("configure", &error))
 }
 
+/// Makes the file when there is none. One that is there is never opened except by SQLite: closing any other handle on it would
+/// drop the locks that SQLite holds in this process, and the next stranger to look inside would delete the live log.
 fn make_private_file(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
+    options.create_new(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(|_| ())
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn value(column: ValueRef<'_>) -> Result<Value, StoreError> {
