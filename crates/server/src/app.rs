@@ -92,6 +92,9 @@ impl App {
         let verifier = own_verifier(&config, &keys, directory.longest_access_ttl())
             .map_err(|error| OpenError::Config(error.to_string()))?;
         let hasher = hasher(&config, config.passwords.threads, config.passwords.queue)?;
+        for hash in store.password_hashes_unlike(ARGON2ID).await? {
+            hasher.expect(&hash);
+        }
         let password_policy = Policy::new(
             config.passwords.min_strength,
             config.passwords.breached_list_file.as_deref(),
@@ -182,6 +185,9 @@ pub fn hasher(config: &Config, threads: usize, queue: usize) -> Result<Hasher, O
     };
     Hasher::new(parameters).map_err(|error| OpenError::Config(error.to_string()))
 }
+
+/// How the hashes begin that we make ourselves. Older parameters of ours are nearly as costly.
+const ARGON2ID: &str = "$argon2id$";
 
 fn cores() -> usize {
     available_parallelism().map_or(1, usize::from)

@@ -56,13 +56,6 @@ pub fn install(config: &Log) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Whether [`install`] would take this level.
-pub fn check_level(level: &str) -> Result<(), LogError> {
-    EnvFilter::try_new(level)
-        .map(drop)
-        .map_err(|_| LogError::Level(escape(level)))
-}
-
 /// The text as it may stand in a log line: control characters, terminal escapes, line separators and the marks that
 /// turn the direction of writing are spelled out; what is longer than 1 KiB is cut and ends in `…`.
 pub fn escape(text: &str) -> String {

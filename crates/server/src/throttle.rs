@@ -21,7 +21,7 @@ use crate::password::{Password, Verdict};
 #[derive(Debug)]
 pub(crate) struct Attempt {
     /// Held until the request is answered: what is counted for it is given back by then, if it was right.
-    turn: Option<OwnedSemaphorePermit>,
+    turns: Vec<OwnedSemaphorePermit>,
     rules: Vec<ThrottleRule>,
     /// Cleared by a success.
     pub(crate) personal: Vec<String>,
@@ -68,24 +68,36 @@ impl Attempt {
             }
         }
         Ok(Self {
-            turn: None,
+            turns: Vec::new(),
             rules,
             personal,
             shared,
         })
     }
 
+    /// Somebody who holds an access token of the account tries its password. A counter of its own: a thief of a token closes no login.
+    pub(crate) fn change(app: &App, sub: &str) -> Result<Self, Failure> {
+        let attempt = Self::one(app, ["change", sub, ""])?;
+        Ok(Self {
+            personal: attempt.rules.iter().map(|rule| rule.key.clone()).collect(),
+            ..attempt
+        })
+    }
+
     /// Somebody registers from an address.
     pub(crate) fn registration(app: &App, address: IpAddr) -> Result<Self, Failure> {
+        Self::one(app, ["register", &throttle_unit(address), ""])
+    }
+
+    fn one(app: &App, parts: [&str; 3]) -> Result<Self, Failure> {
         let login = &app.config.login;
-        let key = key(app, ["register", &throttle_unit(address), ""])?;
         let rule = ThrottleRule {
-            key,
+            key: key(app, parts)?,
             limit: i64::from(login.attempts_per_account_and_address),
             window_ms: login.throttle_window.millis(),
         };
         Ok(Self {
-            turn: None,
+            turns: Vec::new(),
             rules: vec![rule],
             personal: Vec::new(),
             shared: Vec::new(),
@@ -94,16 +106,18 @@ impl Attempt {
 
     /// Counts the attempt and holds the password against the stored hash. One that nobody had time for counts for nothing.
     ///
-    /// No more at once than half of what its own counter takes: the rest waits for its turn, and is not refused while it might be right.
+    /// No more at once than half of what a counter takes: the rest waits for its turn. Whoever is right is not refused because others
+    /// are right at the same moment.
     pub(crate) async fn verify(
         &mut self,
         app: &App,
         password: Password,
         stored: Option<String>,
     ) -> Result<Verdict, Failure> {
-        if let Some(rule) = self.rules.first() {
+        // Everybody takes them in this order, so that nobody waits in a circle.
+        for rule in &self.rules {
             let at_once = usize::try_from(rule.limit / 2).unwrap_or_default();
-            self.turn = app.attempts.take(&rule.key, at_once).await;
+            self.turns.extend(app.attempts.take(&rule.key, at_once).await);
         }
         self.count(app).await?;
         match app.hasher.verify(password, stored).await {

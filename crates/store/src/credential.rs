@@ -59,6 +59,13 @@ impl Store {
             .await
     }
 
+    /// Some of the hashes that do not begin like this: imported ones that nobody has logged in with yet. 1,000 at most.
+    pub async fn password_hashes_unlike(&self, beginning: &str) -> Result<Vec<String>, StoreError> {
+        let pattern = format!("{beginning}%");
+        let rows = self.database.read(&UNLIKE, params![pattern]).await?;
+        rows.into_iter().map(|row| row.fields().take()).collect()
+    }
+
     /// Replace a hash by a stronger one of the same password, at login; `false` when it changed meanwhile.
     ///
     /// The password stays what it was, so nothing ends and the time of its change stays.
@@ -114,9 +121,14 @@ static REPLACE: Statement = Statement::new(
     "UPDATE credentials SET secret = $3 WHERE user_id = $1 AND kind = 'password' AND secret = $2",
 );
 
+static UNLIKE: Statement = Statement::new(
+    "credential.unlike",
+    "SELECT secret FROM credentials WHERE kind = 'password' AND secret NOT LIKE $1 ORDER BY secret DESC LIMIT 1000",
+);
+
 static UNCHANGED: Statement = Statement::new(
     "credential.unchanged",
     "SELECT user_id FROM credentials WHERE user_id = $1 AND kind = 'password' AND changed_at = $2",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 4] = [&TOUCH_USER, &PUT, &REPLACE, &UNCHANGED];
+pub(crate) static STATEMENTS: [&Statement; 5] = [&TOUCH_USER, &PUT, &REPLACE, &UNLIKE, &UNCHANGED];

@@ -158,6 +158,12 @@ async fn export(
     let pem = AnyVerifyingKey::from_jwk(&jwk)
         .and_then(|key| key.to_spki_pem())
         .map_err(ours)?;
+    if key.state == KeyState::Removed {
+        out.warn(&format!(
+            "{} has left the key set: what it signed is not accepted",
+            key.kid
+        ));
+    }
     operator.record(AuditAction::KeyExport, &key.kid).await?;
     out.line(&pem);
     Ok(())
@@ -192,7 +198,11 @@ fn life(operator: &Operator, key: &SigningKeyRow) -> (String, String) {
             let ends = key
                 .activated_at
                 .map(|since| since.saturating_add(operator.config.keys.rotate_every.millis()));
-            (at(key.activated_at), format!("replaced {}", at(ends)))
+            let configured = Algorithm::from_name(&key.algorithm)
+                .is_some_and(|algorithm| operator.config.keys.algorithms.contains(&algorithm));
+            // The last key of an algorithm that is not kept any more has no successor.
+            let end = if configured { "replaced" } else { "retires" };
+            (at(key.activated_at), format!("{end} {}", at(ends)))
         }
         KeyState::Retiring => (at(key.retires_at), format!("leaves {}", at(key.removes_at))),
         KeyState::Removed => (at(key.removed_at), "gone".to_owned()),

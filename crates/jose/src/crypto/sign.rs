@@ -79,6 +79,9 @@ impl SecretKey {
             return Self::from_ml_dsa_seed(&seed_of(der.as_ref())?, algorithm);
         }
         let key = if algorithm.is_rsa() {
+            // Read before the library does: of a short key it only says that it cannot be read.
+            let info = PrivateKeyInfoRef::try_from(der).map_err(|_| Error::KeyInvalid)?;
+            check_modulus(info.private_key.as_bytes())?;
             RsaKeyPair::from_pkcs8(der)
                 .map(|key| Self::Rsa(Box::new(key)))
                 .ok()
@@ -95,6 +98,7 @@ impl SecretKey {
     /// PKCS#1 (RSA) or SEC1 (EC).
     pub(crate) fn from_traditional(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
         let key = if algorithm.is_rsa() {
+            check_modulus(der)?;
             RsaKeyPair::from_der(der).map(|key| Self::Rsa(Box::new(key))).ok()
         } else {
             let library = ecdsa(algorithm).ok_or(Error::KeyMismatch)?;
@@ -224,6 +228,17 @@ fn ecdsa(algorithm: Algorithm) -> Option<&'static EcdsaSigningAlgorithm> {
         Algorithm::Es256k => Some(&signature::ECDSA_P256K1_SHA256_FIXED_SIGNING),
         _ => None,
     }
+}
+
+/// Whether the modulus of a PKCS#1 key has 2,048 bits at least.
+fn check_modulus(pkcs1: &[u8]) -> Result<(), Error> {
+    let key = pkcs1::RsaPrivateKeyRef::try_from(pkcs1).map_err(|_| Error::KeyInvalid)?;
+    let modulus = key.modulus.as_bytes();
+    let zeros = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    if modulus.len() * 8 - zeros < 2048 {
+        return Err(Error::KeyTooShort);
+    }
+    Ok(())
 }
 
 /// FIPS 204: of every parameter set.

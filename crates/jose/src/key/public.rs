@@ -32,7 +32,7 @@ impl AnyVerifyingKey {
             Pem::RsaPublic(_) if !algorithm.is_rsa() => Err(Error::KeyMismatch),
             Pem::RsaPublic(der) => {
                 pkcs1::RsaPublicKeyRef::try_from(der.as_slice()).map_err(|_| Error::KeyInvalid)?;
-                Self::from_checking_key(CheckingKey::public(&der, algorithm)?, algorithm)
+                Self::from_public(&der, algorithm)
             }
             _ => Err(Error::KeyUnsupported),
         }
@@ -41,7 +41,7 @@ impl AnyVerifyingKey {
     /// From SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7); refused when it is for a key of another kind.
     pub fn from_spki_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
         subject_public_key_info::check(der, algorithm)?;
-        Self::from_checking_key(CheckingKey::public(der, algorithm)?, algorithm)
+        Self::from_public(der, algorithm)
     }
 
     /// From a JWK that names its algorithm, or whose type and curve leave one choice.
@@ -56,7 +56,7 @@ impl AnyVerifyingKey {
             return Self::from_secret(&jwk.bytes("k")?, algorithm);
         }
         let bytes = from_jwk::public_bytes(jwk, algorithm)?;
-        Self::from_checking_key(CheckingKey::public(&bytes, algorithm)?, algorithm)
+        Self::from_public(&bytes, algorithm)
     }
 
     /// From a shared secret, for HS256, HS384 and HS512: at least as long as the hash (RFC 7518 §3.2).
@@ -68,12 +68,23 @@ impl AnyVerifyingKey {
         })
     }
 
+    /// From SPKI DER, PKCS#1 DER (RSA), an uncompressed point (EC) or raw bytes (OKP, AKP).
+    fn from_public(bytes: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        // Before the library looks: it says of a weak key no more than that it cannot be read.
+        if algorithm.is_rsa() {
+            check_strength(bytes)?;
+        }
+        Self::from_checking_key(CheckingKey::public(bytes, algorithm)?, algorithm)
+    }
+
     pub(super) fn from_checking_key(key: CheckingKey, algorithm: Algorithm) -> Result<Self, Error> {
         let key = Self {
             algorithm,
             key: Arc::new(key),
         };
-        key.check_strength()?;
+        if algorithm.is_rsa() {
+            check_strength(key.spki()?)?;
+        }
         Ok(key)
     }
 
@@ -138,31 +149,28 @@ impl AnyVerifyingKey {
             CheckingKey::Mac(_) => Err(Error::KeyUnsupported),
         }
     }
+}
 
-    /// RSA: 2,048 to 8,192 bits, an odd exponent of 65,537 or more (RFC 7518 §3.3, RFC 8725 §3.5), no broken generator.
-    fn check_strength(&self) -> Result<(), Error> {
-        if !self.algorithm.is_rsa() {
-            return Ok(());
-        }
-        let info = SubjectPublicKeyInfoRef::try_from(self.spki()?).map_err(|_| Error::KeyInvalid)?;
-        let bits = info.subject_public_key.as_bytes().ok_or(Error::KeyInvalid)?;
-        let rsa = pkcs1::RsaPublicKeyRef::try_from(bits).map_err(|_| Error::KeyInvalid)?;
-        let modulus = rsa.modulus.as_bytes();
-        let zeros = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
-        if !(2048..=8192).contains(&(modulus.len() * 8 - zeros)) {
-            return Err(Error::KeyTooShort);
-        }
-        let exponent = rsa.public_exponent.as_bytes();
-        let large = exponent.len() > 3 || exponent >= [1, 0, 1].as_slice() && exponent.len() == 3;
-        let odd = exponent.last().is_some_and(|byte| byte & 1 == 1);
-        if !large || !odd {
-            return Err(Error::KeyInvalid);
-        }
-        if roca::has_fingerprint(modulus) {
-            return Err(Error::KeyWeak);
-        }
-        Ok(())
+/// RSA: 2,048 to 8,192 bits, an odd exponent of 65,537 or more (RFC 7518 §3.3, RFC 8725 §3.5), no broken generator.
+fn check_strength(public: &[u8]) -> Result<(), Error> {
+    let info = SubjectPublicKeyInfoRef::try_from(public).ok();
+    let bits = info.as_ref().and_then(|info| info.subject_public_key.as_bytes());
+    let rsa = pkcs1::RsaPublicKeyRef::try_from(bits.unwrap_or(public)).map_err(|_| Error::KeyInvalid)?;
+    let modulus = rsa.modulus.as_bytes();
+    let zeros = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
+    if !(2048..=8192).contains(&(modulus.len() * 8 - zeros)) {
+        return Err(Error::KeyTooShort);
     }
+    let exponent = rsa.public_exponent.as_bytes();
+    let large = exponent.len() > 3 || exponent >= [1, 0, 1].as_slice() && exponent.len() == 3;
+    let odd = exponent.last().is_some_and(|byte| byte & 1 == 1);
+    if !large || !odd {
+        return Err(Error::KeyInvalid);
+    }
+    if roca::has_fingerprint(modulus) {
+        return Err(Error::KeyWeak);
+    }
+    Ok(())
 }
 
 impl fmt::Debug for AnyVerifyingKey {

@@ -15,7 +15,7 @@ use crate::audit::Caller;
 use crate::config::{LogoutStrength, RefreshTokenIn};
 use crate::http::failure::{Failure, Refusal};
 use crate::http::json::OptionalJson;
-use crate::token::bearer;
+use crate::token::bearer::{self, Rejected};
 use crate::token::refresh::RefreshToken;
 
 /// The body of a logout; browsers may send none.
@@ -109,30 +109,43 @@ async fn proven(app: &App, headers: &HeaderMap, in_body: Option<&str>) -> Result
     if let Some((text, way)) = presented(app, headers, in_body)? {
         sessions.extend(by_refresh_token(app, headers, (text, way)).await?);
     }
-    let bearer = match bearer::token_of(headers)? {
-        None => None,
-        Some(token) => bearer::check(app, token).await?.ok(),
-    };
-    let Some(presented) = bearer else {
+    let Some(token) = bearer::token_of(headers)? else {
         return Ok(sessions);
     };
-    let Some(sid) = presented.claims.sid else {
-        return Ok(sessions);
-    };
-    let jti = Some(presented.claims.jti);
-    match sessions.iter_mut().find(|session| session.sid == sid) {
-        Some(session) => {
-            session.jti = jti;
-            session.live = true;
-        }
-        None => sessions.push(Proven {
-            user: presented.user,
-            sid,
-            jti,
-            live: true,
-        }),
+    match by_access_token(app, token).await? {
+        Ok(proven) => match sessions.iter_mut().find(|session| session.sid == proven.sid) {
+            Some(session) => {
+                session.jti = proven.jti;
+                session.live |= proven.live;
+            }
+            None => sessions.push(proven),
+        },
+        // What it stood for has ended already, or ends by the refresh token.
+        Err(Rejected::Revoked) => {}
+        Err(_) if !sessions.is_empty() => {}
+        // Nobody may believe to be logged out by a token that does not count.
+        Err(rejected) => return Err(bearer::refusal(rejected).into()),
     }
     Ok(sessions)
+}
+
+/// The session of an access token. One that was made with a shared secret ends its own session and no other: whoever shares the
+/// secret can make such tokens for anybody.
+async fn by_access_token(app: &App, token: &str) -> Result<Result<Proven, Rejected>, Failure> {
+    let published = bearer::check(app, token).await?;
+    let live = published.is_ok();
+    let presented = match published {
+        Err(Rejected::Invalid) => bearer::check_any(app, token).await?,
+        other => other,
+    };
+    Ok(presented.and_then(|presented| {
+        Ok(Proven {
+            sid: presented.claims.sid.ok_or(Rejected::Invalid)?,
+            user: presented.user,
+            jti: Some(presented.claims.jti),
+            live,
+        })
+    }))
 }
 
 async fn by_refresh_token(

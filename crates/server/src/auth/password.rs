@@ -38,7 +38,7 @@ pub(super) async fn change(
     let canonical = Email::parse(&user.email)
         .map(|email| email.canonical)
         .unwrap_or_default();
-    let mut attempt = Attempt::on(&app, &canonical, caller.address, Some(&user.sub))?;
+    let mut attempt = Attempt::change(&app, &user.sub)?;
     let old = Password::to_verify(&request.old_password).map_err(|_| invalid_credentials())?;
     let record = app.store.find_login(&canonical).await?;
     let (stored, checked) = record.map_or((None, None), |record| {

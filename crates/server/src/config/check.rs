@@ -8,6 +8,8 @@ use super::fault::{Fault, fault};
 use super::parties;
 use super::settings::Config;
 use super::value::{ClaimSource, Ttl};
+use tracing_subscriber::EnvFilter;
+
 use crate::secret_file;
 use crate::tls_pair::{Pair, TlsFiles};
 
@@ -19,6 +21,8 @@ pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
     check_keys(config)?;
     check_tokens(config)?;
     check_storage(config)?;
+    check_passwords(config)?;
+    check_log(config)?;
     parties::check_resources(config)?;
     parties::check_clients(config)?;
     let mut warnings = check_claims(config)?;
@@ -55,11 +59,13 @@ fn check_listen(config: &Config) -> Result<(), Fault> {
     if let Some(all) = listen
         .trusted_proxies
         .iter()
-        .find(|network| network.is_everybody())
+        .find(|network| network.is_too_wide())
     {
         return Err(fault(
             "listen.trusted_proxies",
-            format!("{all} is everybody: whoever connects could say that they are somebody else"),
+            format!(
+                "{all} is wider than any private network: whoever connects could say that they are somebody else"
+            ),
             "name the addresses of your own proxies, such as \"10.0.0.5\" or \"10.0.0.0/24\"",
         ));
     }
@@ -137,6 +143,7 @@ fn check_tokens(config: &Config) -> Result<(), Fault> {
             ));
         }
     }
+    check_throttles(config)?;
     let (idle, absolute) = (config.tokens.refresh_idle, config.tokens.refresh_absolute);
     if idle.as_seconds() == 0 || idle > absolute {
         return Err(fault(
@@ -148,6 +155,38 @@ fn check_tokens(config: &Config) -> Result<(), Fault> {
     Ok(())
 }
 
+fn check_throttles(config: &Config) -> Result<(), Fault> {
+    let login = &config.login;
+    let (shortest, longest) = (Ttl::seconds(10), Ttl::days(1));
+    if !(shortest..=longest).contains(&login.throttle_window) {
+        let what = format!("{} is no window to count attempts in", login.throttle_window);
+        return Err(fault(
+            "login.throttle_window",
+            what,
+            "write 10s to 1d; \"15m\" is usual",
+        ));
+    }
+    for (key, limit) in [
+        (
+            "login.attempts_per_account_and_address",
+            login.attempts_per_account_and_address,
+        ),
+        ("login.attempts_per_account", login.attempts_per_account),
+        ("login.attempts_per_address", login.attempts_per_address),
+    ] {
+        if limit == 0 {
+            return Err(fault(key, "is 0: nobody could log in", "write 1 or more"));
+        }
+    }
+    Ok(())
+}
+
+fn check_log(config: &Config) -> Result<(), Fault> {
+    let todo = "write \"info\", or \"info,carnet_store=debug\"";
+    let refuse = |_| fault("log.level", "is no level and no directive", todo);
+    EnvFilter::try_new(&config.log.level).map(|_| ()).map_err(refuse)
+}
+
 fn check_storage(config: &Config) -> Result<(), Fault> {
     if let Some(file) = &config.storage.postgres_url_file {
         private("storage.postgres_url_file", file)?;
@@ -157,6 +196,22 @@ fn check_storage(config: &Config) -> Result<(), Fault> {
     }
     if let Some(file) = &config.passwords.breached_list_file {
         readable("passwords.breached_list_file", file)?;
+    }
+    Ok(())
+}
+
+/// One hash may not take more memory than any server has, nor all of them together.
+const MOST_HASHING_KIB: u64 = 64 * 1024 * 1024;
+
+fn check_passwords(config: &Config) -> Result<(), Fault> {
+    let threads = u64::try_from(config.passwords.threads.max(1)).unwrap_or(u64::MAX);
+    if threads > 1_024 || threads * u64::from(config.passwords.memory_kib) > MOST_HASHING_KIB {
+        let what = "threads times memory_kib is more than 64 GiB, or there are more than 1,024 threads";
+        return Err(fault(
+            "passwords",
+            what,
+            "write threads = 0, which means one for each core",
+        ));
     }
     if config.passwords.memory_kib < 19_456
         || config.passwords.iterations < 2

@@ -71,7 +71,13 @@ pub fn parse(
         })?;
     resolve_paths(&mut config, file.parent().unwrap_or_else(|| Path::new("")));
     let warnings = check::check(&config).map_err(|fault| ConfigError {
-        place: place(line_of(text, &fault.key)),
+        place: match overlay
+            .iter()
+            .find(|(name, _)| path_of(name).join(".") == fault.key)
+        {
+            Some((name, _)) => format!("environment variable {name}"),
+            None => place(line_of(text, &fault.key)),
+        },
         what: format!("{}: {}", fault.key, fault.what),
         todo: fault.todo,
     })?;
@@ -122,11 +128,7 @@ fn lay_over(table: &mut toml::Table, name: &str, value: &str) -> Result<(), Conf
         what: what.to_owned(),
         todo: "write CARNET__SECTION__KEY, such as CARNET__LISTEN__ADDRESS".to_owned(),
     };
-    let path: Vec<String> = name
-        .trim_start_matches(ENVIRONMENT_PREFIX)
-        .split("__")
-        .map(str::to_ascii_lowercase)
-        .collect();
+    let path = path_of(name);
     let (last, sections) = path.split_last().ok_or_else(|| refuse("names no key"))?;
     let mut here = table;
     for section in sections {
@@ -146,6 +148,14 @@ fn lay_over(table: &mut toml::Table, name: &str, value: &str) -> Result<(), Conf
         parsed.unwrap_or_else(|| toml::Value::String(value.to_owned())),
     );
     Ok(())
+}
+
+/// `CARNET__KEYS__ROTATE_EVERY` names `keys.rotate_every`.
+fn path_of(name: &str) -> Vec<String> {
+    name.trim_start_matches(ENVIRONMENT_PREFIX)
+        .split("__")
+        .map(str::to_ascii_lowercase)
+        .collect()
 }
 
 fn resolve_paths(config: &mut Config, folder: &Path) {

@@ -192,9 +192,9 @@ impl Network {
         self.0.contains(&address.to_canonical())
     }
 
-    /// Whether it holds every address there is.
-    pub fn is_everybody(&self) -> bool {
-        self.0.prefix_len() == 0
+    /// Whether it is wider than the private networks there are: 10.0.0.0/8 and fc00::/7.
+    pub fn is_too_wide(&self) -> bool {
+        self.0.prefix_len() < if self.0.addr().is_ipv4() { 8 } else { 7 }
     }
 }
 

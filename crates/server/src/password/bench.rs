@@ -134,10 +134,7 @@ impl Bench {
         if scheme == self.current {
             return;
         }
-        let mut foreign = lock(&self.foreign);
-        if foreign.is_none_or(|known| known.weight() < scheme.weight()) {
-            *foreign = Some(scheme);
-        }
+        costliest(&self.foreign, scheme);
     }
 
     fn outdated(&self, stored: &Stored, password: &Password) -> bool {
@@ -146,6 +143,14 @@ impl Bench {
             Scheme::Bcrypt { .. } => password.bytes().len() <= BCRYPT_BYTES,
             scheme => scheme != self.current || stored.digest.len() != DIGEST_BYTES,
         }
+    }
+}
+
+/// Remembers the scheme, when it costs more than the one that is known.
+pub(super) fn costliest(foreign: &Mutex<Option<Scheme>>, scheme: Scheme) {
+    let mut foreign = lock(foreign);
+    if foreign.is_none_or(|known| known.weight() < scheme.weight()) {
+        *foreign = Some(scheme);
     }
 }
 

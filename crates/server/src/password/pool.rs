@@ -13,9 +13,9 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::{
-    bench::{Bench, DIGEST_BYTES},
+    bench::{Bench, DIGEST_BYTES, costliest},
     queue::{OVERLOADED, Overloaded, Queue, Task},
-    stored::Scheme,
+    stored::{Scheme, Stored},
     typed::Password,
     verdict::Verdict,
 };
@@ -52,6 +52,8 @@ impl Default for PasswordConfig {
 /// A thread keeps its argon2 memory while there is work and gives it back after some idle seconds.
 pub struct Hasher {
     queue: Arc<Queue>,
+    /// The costliest scheme of imported hashes.
+    foreign: Arc<Mutex<Option<Scheme>>>,
 }
 
 /// Why the hashing threads cannot be started.
@@ -89,16 +91,23 @@ impl Hasher {
         };
         let hasher = Self {
             queue: Arc::new(Queue::new(config.queue.max(1))),
+            foreign: Arc::default(),
         };
-        let foreign = Arc::new(Mutex::new(None));
         for _ in 0..threads {
             let queue = Arc::clone(&hasher.queue);
-            let bench = Bench::new(current, Arc::clone(&foreign));
+            let bench = Bench::new(current, Arc::clone(&hasher.foreign));
             thread::Builder::new()
                 .name(THREAD_NAME.to_owned())
                 .spawn(move || bench.serve(&queue))?;
         }
         Ok(hasher)
+    }
+
+    /// A hash that is in the store: from now on every failure costs as much as one on it, from the first login on.
+    pub fn expect(&self, stored: &str) {
+        if let Ok(stored) = Stored::parse(stored) {
+            costliest(&self.foreign, stored.scheme);
+        }
     }
 
     /// The argon2id hash to store for this password, as a PHC string.

@@ -24,8 +24,15 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Presented, F
     let token = token_of(headers)?.ok_or_else(|| challenge("token_missing", Challenge::new()))?;
     match check(app, token).await? {
         Ok(presented) => Ok(presented),
-        Err(Rejected::Expired) => Err(invalid("token_expired").into()),
-        Err(Rejected::Invalid) => Err(invalid("token_invalid").into()),
+        Err(rejected) => Err(refusal(rejected).into()),
+    }
+}
+
+/// What a caller is told: RFC 6750 §3.1 knows one error for all of them.
+pub fn refusal(rejected: Rejected) -> Refusal {
+    match rejected {
+        Rejected::Expired => invalid("token_expired"),
+        Rejected::Revoked | Rejected::Invalid => invalid("token_invalid"),
     }
 }
 
@@ -34,6 +41,8 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Presented, F
 pub enum Rejected {
     /// It was good once.
     Expired,
+    /// It was taken back.
+    Revoked,
     /// Anything else.
     Invalid,
 }
@@ -75,7 +84,7 @@ async fn judge(
         iat: i64::try_from(claims.iat).unwrap_or(i64::MAX),
     };
     if app.store.is_revoked(&facts).await? {
-        return Ok(Err(Rejected::Invalid));
+        return Ok(Err(Rejected::Revoked));
     }
     let user = app.store.user_by_sub(&claims.sub).await?;
     let active = user.filter(|user| user.state == UserState::Active);

@@ -278,3 +278,47 @@ async fn a_refresh_token_in_two_places_is_refused_and_logs_nobody_out() {
     );
     assert_eq!(server.refresh(&session.refresh).await.status, StatusCode::OK);
 }
+
+async fn log_in_for_the_shared_api(server: &Server) -> crate::harness::Session {
+    let login = json!({ "email": ALICE, "password": PASSWORD, "audience": crate::harness::SHARED_API });
+    crate::harness::Session::of(&server.post("/auth/login").json(&login).send().await)
+}
+
+#[tokio::test]
+async fn a_token_of_a_shared_secret_ends_its_own_session_and_no_other() {
+    let server = Server::start().await;
+    let other = server.log_in(ALICE, PASSWORD).await;
+    let session = log_in_for_the_shared_api(&server).await;
+    let everywhere = server
+        .post("/auth/logout")
+        .bearer(&session.access)
+        .json(&json!({ "mode": "everywhere" }));
+    assert_eq!(everywhere.send().await.code(), "token_missing");
+    assert!(cleared(
+        &server.post("/auth/logout").bearer(&session.access).send().await
+    ));
+    assert_eq!(
+        server.refresh(&session.refresh).await.code(),
+        "refresh_token_invalid"
+    );
+    assert_eq!(server.refresh(&other.refresh).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_count_logs_nobody_out_and_says_so() {
+    let server = Server::start().await;
+    let session = server.log_in(ALICE, PASSWORD).await;
+    let bearer = async |token: &str| server.post("/auth/logout").bearer(token).send().await;
+    assert_eq!(bearer("not.a.token").await.code(), "token_invalid");
+    server.wait(minutes(20)).await;
+    let expired = bearer(&session.access).await;
+    assert_eq!(
+        (expired.status, expired.code().as_str()),
+        (StatusCode::UNAUTHORIZED, "token_expired")
+    );
+    let next = crate::harness::Session::of(&server.refresh(&session.refresh).await);
+    // Once it has counted, a second time is no error.
+    for _ in 0..2 {
+        assert!(cleared(&bearer(&next.access).await));
+    }
+}

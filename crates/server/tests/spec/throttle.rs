@@ -199,3 +199,54 @@ async fn a_burst_of_right_logins_is_not_refused() {
         assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
     }
 }
+
+#[tokio::test]
+async fn an_office_that_logs_in_at_nine_o_clock_is_not_refused() {
+    let server = Server::with("[login]\nattempts_per_address = 8").await;
+    let hash = server
+        .app
+        .store
+        .find_login(ALICE)
+        .await
+        .unwrap()
+        .unwrap()
+        .password_hash;
+    let people: Vec<_> = (0..40).map(|n| format!("user{n}@example.com")).collect();
+    for email in &people {
+        server.add_user_with_hash(email, hash.clone()).await;
+    }
+    let burst = people.iter().map(|email| server.try_log_in(email, PASSWORD));
+    for reply in futures_util::future::join_all(burst).await {
+        assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_thief_of_an_access_token_closes_no_login() {
+    let server = Server::start().await;
+    let login = server.try_log_in(ALICE, PASSWORD).await;
+    let device = login.cookie("__Secure-device").unwrap();
+    let stolen = crate::harness::Session::of(&login).access;
+    let guess = json!({ "old_password": WRONG, "new_password": "another long enough passphrase" });
+    for _ in 0..10 {
+        let reply = server
+            .post("/auth/password")
+            .bearer(&stolen)
+            .json(&guess)
+            .send()
+            .await;
+        assert_eq!(reply.code(), "invalid_credentials");
+    }
+    let reply = server
+        .post("/auth/password")
+        .bearer(&stolen)
+        .json(&guess)
+        .send()
+        .await;
+    assert_eq!(reply.code(), "too_many_attempts");
+    let own = server
+        .post("/auth/login")
+        .header("cookie", &format!("__Secure-device={device}"))
+        .json(&json!({ "email": ALICE, "password": PASSWORD }));
+    assert_eq!(own.send().await.status, StatusCode::OK);
+}

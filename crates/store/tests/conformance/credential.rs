@@ -10,10 +10,25 @@ on_every_engine!(
     a_stronger_hash_of_the_same_password_changes_nothing_else,
     a_session_does_not_begin_with_a_password_that_has_changed,
     of_two_changes_from_the_same_password_one_wins,
+    imported_hashes_are_found,
 );
 
 fn second(sub: &str) -> NewPassword {
     NewPassword::given(sub, "$hash$2".to_owned())
+}
+
+async fn imported_hashes_are_found(f: &Fixture) {
+    let (alice, bob) = (
+        user(&f.store, "a@x.example").await,
+        user(&f.store, "b@x.example").await,
+    );
+    let change = cut(NOW, Reason::PasswordChanged);
+    for (sub, hash) in [(&alice.sub, "$argon2id$v=19$ours"), (&bob.sub, "$2b$12$theirs")] {
+        let new = NewPassword::given(sub, hash.to_owned());
+        assert!(f.store.set_password(&new, &change).await.unwrap());
+    }
+    let foreign = f.store.password_hashes_unlike("$argon2id$").await.unwrap();
+    assert_eq!(foreign, ["$2b$12$theirs"]);
 }
 
 async fn of_two_changes_from_the_same_password_one_wins(f: &Fixture) {

@@ -205,7 +205,10 @@ async fn a_running_server_holds_its_lock_on_the_file() {
         let words: Vec<_> = line.split_whitespace().collect();
         words.contains(&own.as_str()) && words.iter().any(|word| word.ends_with(&format!(":{inode}")))
     };
-    assert!(locks.lines().any(|line| ours(&line)), "no lock on {inode} in\n{locks}");
+    assert!(
+        locks.lines().any(|line| ours(&line)),
+        "no lock on {inode} in\n{locks}"
+    );
     second.close().await;
     fixture.finish().await;
 }

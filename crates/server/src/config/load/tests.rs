@@ -147,7 +147,7 @@ fn an_unnamed_tls_proxy_is_warned_of() {
 fn a_proxy_that_is_everybody_is_refused() {
     let error = refused(&with("[listen]\ntrusted_proxies = [\"0.0.0.0/0\"]"));
     assert_eq!(error.place, "carnet.toml:3", "{error}");
-    assert!(error.what.contains("everybody"), "{error}");
+    assert!(error.what.contains("wider than"), "{error}");
 }
 
 #[test]
@@ -185,4 +185,27 @@ fn a_wrong_variable_is_named() {
     let overlay = [("CARNET__TOKENS__ACCESS_TTL".to_owned(), "xx".to_owned())];
     let error = parse(&with(""), Path::new("c"), &overlay).unwrap_err();
     assert_eq!(error.place, "environment variable CARNET__TOKENS__ACCESS_TTL");
+    let overlay = [("CARNET__TOKENS__CLAIMS__SUB".to_owned(), "email".to_owned())];
+    let error = parse(&with(""), Path::new("c"), &overlay).unwrap_err();
+    assert_eq!(error.place, "environment variable CARNET__TOKENS__CLAIMS__SUB");
+}
+
+#[test]
+fn what_would_switch_protection_off_or_keep_everybody_out_is_refused() {
+    for lines in [
+        "[login]\nthrottle_window = \"0s\"",
+        "[login]\nattempts_per_address = 0",
+        "[login]\nattempts_per_account = 0",
+        "[login]\nattempts_per_account_and_address = 0",
+        "[listen]\ntrusted_proxies = [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
+        "[passwords]\nmemory_kib = 4294967295",
+        "[passwords]\nthreads = 100000",
+        "[log]\nlevel = \"bogus=x=y\"",
+    ] {
+        let error = refused(&with(lines));
+        assert!(
+            error.place == "carnet.toml:2" || error.place == "carnet.toml:3",
+            "{lines}: {error}"
+        );
+    }
 }
