@@ -2,13 +2,13 @@
 //!
 //! Spec: RFC 4648 §5, §3.5 (canonical) · RFC 7515 §2
 
-use data_encoding::BASE64URL_NOPAD;
+use base64_simd::{AsOut as _, URL_SAFE_NO_PAD};
 
 use crate::error::Error;
 
 /// Encodes.
 pub fn encode(bytes: &[u8]) -> String {
-    BASE64URL_NOPAD.encode(bytes)
+    URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
 /// Decodes; padding, other characters and trailing bits are refused.
@@ -21,38 +21,48 @@ pub fn encode(bytes: &[u8]) -> String {
 /// assert!(decode("AB").is_err(), "the last bits are not zero: another spelling of the same byte");
 /// ```
 pub fn decode(text: &str) -> Result<Vec<u8>, Error> {
-    BASE64URL_NOPAD
-        .decode(text.as_bytes())
-        .map_err(|_| Error::Base64Invalid)
+    let mut bytes = Vec::new();
+    decode_into(text, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// Decodes into a buffer that the caller keeps.
 pub(crate) fn decode_into(text: &str, buffer: &mut Vec<u8>) -> Result<(), Error> {
-    let length = BASE64URL_NOPAD
-        .decode_len(text.len())
-        .map_err(|_| Error::Base64Invalid)?;
+    check_last(text)?;
     buffer.clear();
-    buffer.resize(length, 0);
-    let written = BASE64URL_NOPAD
-        .decode_mut(text.as_bytes(), buffer)
-        .map_err(|_| Error::Base64Invalid)?;
-    buffer.truncate(written);
-    Ok(())
+    URL_SAFE_NO_PAD
+        .decode_append(text, buffer)
+        .map_err(|_| Error::Base64Invalid)
 }
 
-/// Decodes a signature onto the stack; `None` when it is longer than the array.
+/// Decodes a signature onto the stack; refused when it is longer than the array.
 pub(crate) fn decode_signature<'a>(text: &str, array: &'a mut [u8]) -> Result<&'a [u8], Error> {
-    let length = BASE64URL_NOPAD
-        .decode_len(text.len())
-        .map_err(|_| Error::Base64Invalid)?;
-    let target = array.get_mut(..length).ok_or(Error::SignatureInvalid)?;
-    let written = BASE64URL_NOPAD
-        .decode_mut(text.as_bytes(), target)
-        .map_err(|_| Error::Base64Invalid)?;
-    target.get(..written).ok_or(Error::Base64Invalid)
+    check_last(text)?;
+    if text.len() / 4 * 3 + text.len() % 4 * 3 / 4 > array.len() {
+        return Err(Error::SignatureInvalid);
+    }
+    let decoded = URL_SAFE_NO_PAD.decode(text.as_bytes(), array.as_out());
+    decoded.map(|bytes| &*bytes).map_err(|_| Error::Base64Invalid)
 }
 
 /// Encodes behind what the text already holds.
 pub(crate) fn encode_onto(bytes: &[u8], text: &mut String) {
-    BASE64URL_NOPAD.encode_append(bytes, text);
+    URL_SAFE_NO_PAD.encode_append(bytes, text);
+}
+
+/// §3.5: the bits of the last character that stand for nothing are zero. One character alone stands for nothing at all.
+fn check_last(text: &str) -> Result<(), Error> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let unused = match text.len() % 4 {
+        0 => return Ok(()),
+        2 => 0b1111,
+        3 => 0b11,
+        _ => return Err(Error::Base64Invalid),
+    };
+    let last = text.as_bytes().last();
+    let value = ALPHABET.iter().position(|letter| Some(letter) == last);
+    match value {
+        Some(value) if value & unused == 0 => Ok(()),
+        _ => Err(Error::Base64Invalid),
+    }
 }

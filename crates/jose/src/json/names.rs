@@ -9,7 +9,7 @@ pub(crate) struct Names<'de> {
     few: [&'de str; FEW],
     count: usize,
     /// The rest, and those whose escapes had to be resolved.
-    more: HashSet<Cow<'de, str>>,
+    more: Option<HashSet<Cow<'de, str>>>,
 }
 
 /// As many members as a token usually has.
@@ -23,7 +23,10 @@ impl<'de> Names<'de> {
     )]
     pub(crate) fn add(&mut self, name: &Cow<'de, str>) -> bool {
         let few = self.few.get(..self.count).unwrap_or_default();
-        if few.iter().any(|seen| *seen == name.as_ref()) || self.more.contains(name.as_ref()) {
+        let more = self.more.as_ref();
+        if few.iter().any(|seen| *seen == name.as_ref())
+            || more.is_some_and(|more| more.contains(name.as_ref()))
+        {
             return false;
         }
         match (name, self.few.get_mut(self.count)) {
@@ -32,7 +35,7 @@ impl<'de> Names<'de> {
                 self.count += 1;
             }
             _ => {
-                self.more.insert(name.clone());
+                self.more.get_or_insert_default().insert(name.clone());
             }
         }
         true

@@ -8,6 +8,7 @@ use crate::algorithm::Algorithm;
 use crate::error::Error;
 use crate::jwk_set::KeySource;
 use crate::jwt::policy::Policy;
+use crate::jwt::reading::Required;
 use crate::jwt::token_type::TokenType;
 use crate::jwt::verify::Verifier;
 
@@ -145,6 +146,7 @@ impl VerifierBuilder {
             audiences: self.audiences.ok_or(Error::PolicyWithoutAudience)?,
             leeway: self.leeway.as_secs(),
             max_age: self.max_age.map(|age| age.as_secs()),
+            ticks: Required::new(&self.required),
             required: self.required,
             expiry: self.expiry,
         };

@@ -3,6 +3,7 @@
 //! Spec: RFC 8725 §3.1, §3.8, §3.9, §3.11
 
 use crate::algorithm::Algorithm;
+use crate::jwt::reading::Required;
 use crate::jwt::token_type::TokenType;
 
 /// What a verifier holds a token against.
@@ -17,5 +18,7 @@ pub(super) struct Policy {
     /// How old a token may be, in seconds; `None`: not checked.
     pub(super) max_age: Option<u64>,
     pub(super) required: Vec<String>,
+    /// The same, ready to be ticked off while the claims pass.
+    pub(super) ticks: Required,
     pub(super) expiry: bool,
 }

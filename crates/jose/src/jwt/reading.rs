@@ -18,16 +18,16 @@ use crate::jwt::claims::{Audiences, Registered};
 /// The claims, when the payload is one strict JSON object that has all of `required`.
 pub(super) fn read_at_once<'de, C: Deserialize<'de>>(
     payload: &'de [u8],
-    required: &[String],
+    required: &Required,
 ) -> Option<(C, Registered<'de>)> {
-    let every = 1u64
-        .checked_shl(u32::try_from(required.len()).ok()?)?
-        .wrapping_sub(1);
+    if required.others.len() >= 32 {
+        return None;
+    }
     let text = std::str::from_utf8(payload).ok()?;
     let duplicate = Cell::new(false);
     let mut parser = serde_json::Deserializer::from_str(text);
     let mut registered = Registered::default();
-    let mut seen = 0;
+    let mut seen = Seen::default();
     let tee = Tee {
         inner: &mut parser,
         keep: Keep {
@@ -39,16 +39,49 @@ pub(super) fn read_at_once<'de, C: Deserialize<'de>>(
     };
     let claims = C::deserialize(tee).ok()?;
     parser.end().ok()?;
-    (seen == every).then_some((claims, registered))
+    let others = (1 << required.others.len()) - 1;
+    let all_there = required.registered & !seen.registered == 0 && seen.others == others;
+    all_there.then_some((claims, registered))
+}
+
+/// The names of claims that must be there, sorted by how they are recognised.
+pub(super) struct Required {
+    /// A bit for each registered claim.
+    registered: u8,
+    /// 31 at most; whoever asks for more is answered step by step.
+    others: Vec<String>,
+}
+
+impl Required {
+    pub(super) fn new(names: &[String]) -> Self {
+        let mut required = Self {
+            registered: 0,
+            others: Vec::new(),
+        };
+        for name in names {
+            match Member::of(name) {
+                Member::Other if required.others.contains(name) => {}
+                Member::Other => required.others.push(name.clone()),
+                member => required.registered |= member.bit(),
+            }
+        }
+        required
+    }
+}
+
+/// What was there.
+#[derive(Default)]
+struct Seen {
+    registered: u8,
+    others: u32,
 }
 
 /// What is kept while the claims pass.
 struct Keep<'k, 'de> {
     watch: Watch<'k>,
     registered: &'k mut Registered<'de>,
-    required: &'k [String],
-    /// A bit for each required claim that was there.
-    seen: &'k mut u64,
+    required: &'k Required,
+    seen: &'k mut Seen,
 }
 
 /// The parser on the way in, the caller's visitor on the way out.
@@ -128,6 +161,19 @@ enum Member {
 }
 
 impl Member {
+    fn bit(self) -> u8 {
+        match self {
+            Self::Iss => 1,
+            Self::Sub => 1 << 1,
+            Self::Aud => 1 << 2,
+            Self::Exp => 1 << 3,
+            Self::Nbf => 1 << 4,
+            Self::Iat => 1 << 5,
+            Self::Jti => 1 << 6,
+            Self::Other => 0,
+        }
+    }
+
     fn of(name: &str) -> Self {
         match name {
             "iss" => Self::Iss,
@@ -149,12 +195,17 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for TeeMap<'_, 'de, A> {
         let Some(name) = self.inner.next_key_seed(Name)? else {
             return Ok(None);
         };
-        self.keep.watch.check(&mut self.names, &name)?;
         self.coming = Member::of(&name);
-        for (bit, required) in self.keep.required.iter().enumerate() {
-            if *required == name {
-                *self.keep.seen |= 1 << bit;
+        let bit = self.coming.bit();
+        if bit == 0 {
+            self.keep.watch.check(&mut self.names, &name)?;
+            for (bit, required) in self.keep.required.others.iter().enumerate() {
+                self.keep.seen.others |= u32::from(*required == name) << bit;
             }
+        } else if self.keep.seen.registered & bit != 0 {
+            return Err(A::Error::custom("duplicate member"));
+        } else {
+            self.keep.seen.registered |= bit;
         }
         read_name(&name, seed).map(Some)
     }

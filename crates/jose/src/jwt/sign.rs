@@ -11,6 +11,9 @@ use crate::jwk_set::MAX_KEY_ID_BYTES;
 use crate::jwt::token_type::TokenType;
 use crate::key::AnySigningKey;
 
+/// What claims usually take; more is no error.
+const USUAL_CLAIMS_BYTES: usize = 512;
+
 /// A key and the header of everything that it signs.
 ///
 /// ```
@@ -58,14 +61,17 @@ impl Signer {
 
     /// As [`Signer::sign`], behind what `token` already holds.
     pub fn sign_into<C: Serialize>(&self, claims: &C, token: &mut String) -> Result<(), Error> {
-        let json = serde_json::to_vec(claims).map_err(|_| Error::ClaimsUnserializable)?;
+        let mut json = Vec::with_capacity(USUAL_CLAIMS_BYTES);
+        serde_json::to_writer(&mut json, claims).map_err(|_| Error::ClaimsUnserializable)?;
         if json.first() != Some(&b'{') {
             return Err(Error::ClaimsUnserializable);
         }
         let start = token.len();
+        // Enough for all of it at once, RSA with 3,072 bits included.
+        token.reserve(self.prefix.len() + json.len().div_ceil(3) * 4 + 1 + 512);
         token.push_str(&self.prefix);
         base64url::encode_onto(&json, token);
-        let mut signature = Vec::new();
+        let mut signature = Vec::with_capacity(self.key.algorithm().signature_len().unwrap_or_default());
         let message = token.get(start..).unwrap_or_default();
         self.key.sign_into(message.as_bytes(), &mut signature)?;
         token.push('.');

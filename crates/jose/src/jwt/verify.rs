@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 7519 §7.2 · RFC 7515 §5.2 · RFC 8725 §3
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,8 +21,15 @@ use crate::jwt::policy::Policy;
 use crate::jwt::reading::read_at_once;
 use crate::key::AnyVerifyingKey;
 
-/// The largest signature that is decoded onto the stack: RSA with 8,192 bits.
-const MAX_STACK_SIGNATURE_BYTES: usize = 1024;
+/// RSA with 8,192 bits.
+const MAX_RSA_SIGNATURE_BYTES: usize = 1024;
+/// ES512; MACs and Ed25519 have fewer.
+const MAX_SHORT_SIGNATURE_BYTES: usize = 132;
+
+thread_local! {
+    /// For callers who keep none: one for each thread, as large as the largest payload it has seen.
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
 
 /// A policy, and the keys it is checked with. Built once, used by any number of threads.
 ///
@@ -102,7 +110,7 @@ impl Verifier {
     ) -> Result<Verified<'s, C>, Error> {
         let signed = self.check_signature(token, scratch)?;
         let payload = scratch.payload.as_slice();
-        if let Some((claims, registered)) = read_at_once(payload, &self.policy.required) {
+        if let Some((claims, registered)) = read_at_once(payload, &self.policy.ticks) {
             let issued_in_future = self.check_claims(&registered, now)?;
             return Ok(signed.verified(claims, registered, issued_in_future));
         }
@@ -121,8 +129,13 @@ impl Verifier {
         token: &str,
         now: u64,
     ) -> Result<Verified<'static, C>, Error> {
-        self.verify(token, now, &mut Scratch::default())
-            .map(Verified::into_owned)
+        SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+            Ok(mut scratch) => self.verify(token, now, &mut scratch).map(Verified::into_owned),
+            // A `Deserialize` of the caller's that verifies another token.
+            Err(_) => self
+                .verify(token, now, &mut Scratch::default())
+                .map(Verified::into_owned),
+        })
     }
 
     /// [`KeySet::epoch`](crate::KeySet::epoch) of the keys that tokens are checked with now.
@@ -273,13 +286,22 @@ impl<C> Verified<'_, C> {
 /// The signature first; the payload is not decoded before it is known to be the signer's.
 fn check_with(key: &AnyVerifyingKey, segments: &Segments<'_>, scratch: &mut Scratch) -> Result<(), Error> {
     let signed = segments.signed.as_bytes();
-    if key.algorithm().is_ml_dsa() {
+    let algorithm = key.algorithm();
+    if algorithm.is_ml_dsa() {
         base64url::decode_into(segments.signature, &mut scratch.signature)?;
         key.verify(signed, &scratch.signature)?;
+    } else if algorithm.is_rsa() {
+        let mut array = [0; MAX_RSA_SIGNATURE_BYTES];
+        key.verify(
+            signed,
+            base64url::decode_signature(segments.signature, &mut array)?,
+        )?;
     } else {
-        let mut array = [0; MAX_STACK_SIGNATURE_BYTES];
-        let signature = base64url::decode_signature(segments.signature, &mut array)?;
-        key.verify(signed, signature)?;
+        let mut array = [0; MAX_SHORT_SIGNATURE_BYTES];
+        key.verify(
+            signed,
+            base64url::decode_signature(segments.signature, &mut array)?,
+        )?;
     }
     base64url::decode_into(segments.payload, &mut scratch.payload)
 }
