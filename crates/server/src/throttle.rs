@@ -112,7 +112,7 @@ impl Attempt {
         &mut self,
         app: &App,
         password: Password,
-        stored: Option<String>,
+        (stored, usable): (Option<String>, bool),
     ) -> Result<Verdict, Failure> {
         // Everybody takes them in this order, so that nobody waits in a circle.
         for rule in &self.rules {
@@ -120,7 +120,7 @@ impl Attempt {
             self.turns.extend(app.attempts.take(&rule.key, at_once).await);
         }
         self.count(app).await?;
-        match app.hasher.verify(password, stored).await {
+        match app.hasher.verify(password, stored, usable).await {
             Ok(verdict) => Ok(verdict),
             Err(full) => {
                 let keys: Vec<String> = self.rules.iter().map(|rule| rule.key.clone()).collect();

@@ -16,6 +16,9 @@ pub enum StoreError {
     /// The database has another schema than this program.
     #[error("{0}")]
     Schema(String),
+    /// The database was written by another program than this: a newer carnet, or one with other migrations.
+    #[error("{0}")]
+    Foreign(String),
     /// The database cannot be reached, or did not answer. Whether a write was done may be unknown.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
@@ -31,6 +34,7 @@ impl StoreError {
             Self::Busy { .. } => "store_busy",
             Self::Conflict(code) => code,
             Self::Schema(_) => "store_schema",
+            Self::Foreign(_) => "store_foreign",
             Self::Unavailable(_) => "store_unavailable",
             Self::Broken(_) => "store_broken",
         }

@@ -44,7 +44,7 @@ struct Migration {
 pub(crate) async fn run(database: &Database) -> Result<MigrationReport, StoreError> {
     let epoch = random_name()?;
     database
-        .write(Lane::Main, "migration.run", async move |tx| {
+        .write_at_leisure(Lane::Main, "migration.run", async move |tx| {
             tx.lock_for_migration().await?;
             tx.script(CREATE_LIST).await?;
             let mut report = compare(&tx.all(&APPLIED, params![]).await?)?;
@@ -83,13 +83,13 @@ fn compare(rows: &[Row]) -> Result<MigrationReport, StoreError> {
         let (version, name, stored): (i64, String, String) = (row.take()?, row.take()?, row.take()?);
         let known = MIGRATIONS.iter().find(|migration| migration.version == version);
         let Some(known) = known else {
-            return Err(StoreError::Schema(format!(
+            return Err(StoreError::Foreign(format!(
                 "the database has migration {version} ({name}), which this program does not know: it was written by \
-                 a newer carnet; run that one"
+                 a newer carnet"
             )));
         };
         if stored != checksum(known.text) {
-            return Err(StoreError::Schema(format!(
+            return Err(StoreError::Foreign(format!(
                 "migration {version} ({name}) was edited after it was applied: run the carnet that wrote this \
                  database, or restore the migration"
             )));

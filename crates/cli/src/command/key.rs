@@ -1,7 +1,8 @@
 //! `carnet key`: the signing keys of the server.
 
 use carnet_jose::{Algorithm, AnyVerifyingKey, Jwk};
-use carnet_server::keys::{NewKey, stage};
+use carnet_server::keys::{NewKey, stage, unseal};
+use carnet_server::master_key::MasterKeys;
 use carnet_store::{AuditAction, KeyState, Reason, SigningKeyRow};
 use clap::Subcommand;
 
@@ -99,6 +100,7 @@ async fn rotate(operator: &Operator, algorithm: Option<&str>, out: &Output) -> R
         .millis()
         .saturating_add(operator.config.keys.clock_skew.millis());
     let activates_at = operator.now.saturating_add(wait);
+    check_master(operator, &master).await?;
     let mut kids = Vec::new();
     for algorithm in algorithms {
         let new = NewKey {
@@ -122,6 +124,18 @@ async fn rotate(operator: &Operator, algorithm: Option<&str>, out: &Output) -> R
     });
     out.next("carnet key list");
     Ok(())
+}
+
+/// A key that is sealed under another master key than the server has could never be opened by it.
+async fn check_master(operator: &Operator, master: &MasterKeys) -> Result<(), Failure> {
+    let keys = operator.store.signing_keys().await.map_err(broken)?;
+    let ours = |row: &&SigningKeyRow| row.state == KeyState::Active && row.sealed.is_some();
+    match keys.iter().filter(ours).find_map(|row| unseal(row, master).err()) {
+        None => Ok(()),
+        Some(error) => Err(Failure::usage("master_key_unusable", error.to_string())
+            .because("the server could not open a key that is sealed under this file")
+            .todo("name the master key file that the server was started with")),
+    }
 }
 
 async fn revoke(operator: &Operator, kid: &str, out: &Output) -> Result<(), Failure> {

@@ -169,6 +169,9 @@ pub(crate) fn broken(error: impl Into<carnet_server::open_error::OpenError>) -> 
         OpenError::Store(StoreError::Schema(what)) => Failure::refused("schema_outdated", what)
             .because("this program needs the schema of its own version")
             .todo("run: carnet migrate"),
+        OpenError::Store(StoreError::Foreign(what)) => Failure::refused("schema_foreign", what)
+            .because("this program could only damage it")
+            .todo("run the carnet that wrote it, of that version or a newer one"),
         OpenError::Store(StoreError::Unavailable(what)) => Failure::unreachable("store_unavailable", what)
             .because("the database does not answer")
             .todo("start it, or correct [storage]"),
@@ -182,9 +185,13 @@ pub(crate) fn broken(error: impl Into<carnet_server::open_error::OpenError>) -> 
                 .because("nothing was changed")
                 .todo("look at what is there first")
         }
-        OpenError::Config(what) => Failure::usage("config_invalid", what)
-            .because("a file that the configuration names is not usable")
-            .todo("correct the file"),
+        OpenError::Config(what) => {
+            // Some say themselves what to do, on a line of its own.
+            let (what, todo) = what.split_once('\n').unwrap_or((&what, "correct the file"));
+            Failure::usage("config_invalid", what)
+                .because("a file that the configuration names is not usable")
+                .todo(todo)
+        }
         other => Failure::broken(other.to_string()),
     }
 }

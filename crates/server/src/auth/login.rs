@@ -52,8 +52,11 @@ pub(super) async fn login(
     let device = known_device(&app, &headers, record.as_ref())?;
     let mut attempt = Attempt::on(&app, &canonical, caller.address, device.as_deref())?;
     let stored = record.as_ref().and_then(|record| record.password_hash.clone());
-    let verdict = attempt.verify(&app, password, stored).await?;
-    let known = record.filter(|record| verdict.matches && record.user.state == UserState::Active);
+    let usable = record
+        .as_ref()
+        .is_some_and(|record| record.user.state == UserState::Active);
+    let verdict = attempt.verify(&app, password, (stored, usable)).await?;
+    let known = record.filter(|_| verdict.matches);
     let Some(record) = known else {
         app.store
             .record_audit(

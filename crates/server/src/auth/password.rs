@@ -44,7 +44,7 @@ pub(super) async fn change(
     let (stored, checked) = record.map_or((None, None), |record| {
         (record.password_hash, record.password_changed_at)
     });
-    if !attempt.verify(&app, old, stored).await?.matches {
+    if !attempt.verify(&app, old, (stored, true)).await?.matches {
         return refuse(&app, &caller, &user.sub).await;
     }
     app.store.clear_throttles(&attempt.personal).await?;

@@ -23,6 +23,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
     check_storage(config)?;
     check_passwords(config)?;
     check_log(config)?;
+    check_sizes(config)?;
     parties::check_resources(config)?;
     parties::check_clients(config)?;
     let mut warnings = check_claims(config)?;
@@ -181,6 +182,20 @@ fn check_throttles(config: &Config) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Numbers of which none means that nothing works.
+fn check_sizes(config: &Config) -> Result<(), Fault> {
+    for (key, size) in [
+        ("listen.max_connections", config.listen.max_connections),
+        ("storage.postgres_pool", config.storage.postgres_pool),
+        ("passwords.queue", config.passwords.queue),
+    ] {
+        if size == 0 {
+            return Err(fault(key, "is 0", "write 1 or more"));
+        }
+    }
+    Ok(())
+}
+
 fn check_log(config: &Config) -> Result<(), Fault> {
     let todo = "write \"info\", or \"info,carnet_store=debug\"";
     let refuse = |_| fault("log.level", "is no level and no directive", todo);
@@ -204,6 +219,10 @@ fn check_storage(config: &Config) -> Result<(), Fault> {
 const MOST_HASHING_KIB: u64 = 64 * 1024 * 1024;
 
 fn check_passwords(config: &Config) -> Result<(), Fault> {
+    if config.passwords.memory_kib > 1024 * 1024 {
+        let what = "more than a gigabyte for one hash";
+        return Err(fault("passwords.memory_kib", what, "write 19456 to 1048576"));
+    }
     let threads = u64::try_from(config.passwords.threads.max(1)).unwrap_or(u64::MAX);
     if threads > 1_024 || threads * u64::from(config.passwords.memory_kib) > MOST_HASHING_KIB {
         let what = "threads times memory_kib is more than 64 GiB, or there are more than 1,024 threads";

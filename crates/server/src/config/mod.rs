@@ -12,7 +12,7 @@ mod value;
 pub use check::Warning;
 pub use load::{ConfigError, DEFAULT, load, parse};
 pub use settings::{
-    Client, Config, FirstParty, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Passwords,
-    RefreshTokenIn, Registration, Resource, Storage, Tokens,
+    Client, Config, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength,
+    Passwords, RefreshTokenIn, Registration, Resource, Storage, Tokens,
 };
 pub use value::{ClaimSource, Issuer, Network, Ttl};

@@ -60,8 +60,10 @@ pub struct Listen {
     pub tls_key_file: Option<PathBuf>,
     /// A plain port that sends pages to https and refuses everything else.
     pub redirect_address: Option<SocketAddr>,
-    /// Proxies whose `X-Forwarded-For` and `Forwarded` are believed.
+    /// Proxies whose `forwarded_header` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// The header in which they name the caller. The other one is the caller's own word, and is not read.
+    pub forwarded_header: ForwardedHeader,
     /// Connections at the same time.
     pub max_connections: usize,
     /// How long open requests may take to finish at shutdown.
@@ -76,10 +78,21 @@ impl Default for Listen {
             tls_key_file: None,
             redirect_address: None,
             trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::XForwardedFor,
             max_connections: 10_000,
             shutdown_grace: Ttl::seconds(10),
         }
     }
+}
+
+/// In which header a proxy says for whom it asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For`: what nginx, Caddy, Traefik, HAProxy and the clouds write.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
 }
 
 /// `[storage]`

@@ -6,14 +6,15 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, header};
 
-use crate::config::Network;
+use crate::config::{ForwardedHeader, Listen};
 
 /// The address of the person or program behind a request.
 ///
 /// Headers are believed only from a trusted proxy, and read from the right: the first address that no trusted proxy has is the client's.
-pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+pub fn client_address(peer: IpAddr, headers: &HeaderMap, listen: &Listen) -> IpAddr {
+    let trusted = &listen.trusted_proxies;
     let mut address = peer.to_canonical();
-    for hop in hops(headers).into_iter().rev() {
+    for hop in hops(headers, listen.forwarded_header).into_iter().rev() {
         if !trusted.iter().any(|network| network.contains(address)) {
             break;
         }
@@ -40,7 +41,7 @@ pub fn throttle_unit(address: IpAddr) -> String {
     }
 }
 
-fn hops(headers: &HeaderMap) -> Vec<String> {
+fn hops(headers: &HeaderMap, header: ForwardedHeader) -> Vec<String> {
     let values = |name: &str| -> Vec<String> {
         let lines = headers
             .get_all(name)
@@ -51,15 +52,14 @@ fn hops(headers: &HeaderMap) -> Vec<String> {
             .map(|hop| hop.trim().to_owned())
             .collect()
     };
-    let (forwarded, by_custom) = (values(header::FORWARDED.as_str()), values("x-forwarded-for"));
-    if forwarded.is_empty() {
-        return by_custom;
+    // Proxies write one of the two and pass the other on as the caller sent it.
+    match header {
+        ForwardedHeader::XForwardedFor => values("x-forwarded-for"),
+        ForwardedHeader::Forwarded => {
+            let elements = values(header::FORWARDED.as_str());
+            elements.iter().map(|element| node(element)).collect()
+        }
     }
-    // Proxies write one of the two and pass the other on as the caller sent it. With both there is no telling which is whose.
-    if !by_custom.is_empty() {
-        return Vec::new();
-    }
-    forwarded.iter().map(|element| node(element)).collect()
 }
 
 /// `for=192.0.2.60;proto=http` or `for="[2001:db8::17]:4711"` (RFC 7239 §4, §6).
@@ -80,12 +80,23 @@ fn node(element: &str) -> String {
 mod tests {
     use super::*;
 
+    fn behind(forwarded_header: ForwardedHeader) -> Listen {
+        Listen {
+            trusted_proxies: vec!["10.0.0.0/8".parse().unwrap()],
+            forwarded_header,
+            ..Listen::default()
+        }
+    }
+
     fn seen(peer: &str, name: &'static str, value: &str) -> String {
         let headers = [(http::HeaderName::from_static(name), value.parse().unwrap())]
             .into_iter()
             .collect();
-        let trusted = ["10.0.0.0/8".parse().unwrap()];
-        client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
+        let forwarded_header = match name {
+            "forwarded" => ForwardedHeader::Forwarded,
+            _ => ForwardedHeader::XForwardedFor,
+        };
+        client_address(peer.parse().unwrap(), &headers, &behind(forwarded_header)).to_string()
     }
 
     #[test]
@@ -119,17 +130,19 @@ mod tests {
     }
 
     #[test]
-    fn gw_08_two_headers_that_contradict_each_other_count_for_nothing() {
+    fn gw_08_the_header_that_the_proxy_does_not_write_is_not_read() {
         let both = [("forwarded", "for=6.6.6.6"), ("x-forwarded-for", "192.0.2.7")];
-        let headers = both
+        let headers: HeaderMap = both
             .into_iter()
             .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
             .collect();
-        let trusted = ["10.0.0.0/8".parse().unwrap()];
-        assert_eq!(
-            client_address("10.0.0.1".parse().unwrap(), &headers, &trusted).to_string(),
-            "10.0.0.1"
-        );
+        for (header, address) in [
+            (ForwardedHeader::XForwardedFor, "192.0.2.7"),
+            (ForwardedHeader::Forwarded, "6.6.6.6"),
+        ] {
+            let seen = client_address("10.0.0.1".parse().unwrap(), &headers, &behind(header));
+            assert_eq!(seen.to_string(), address);
+        }
         assert_eq!(seen("10.0.0.1", "x-forwarded-for", "192.0.2.7:4711"), "192.0.2.7");
     }
 

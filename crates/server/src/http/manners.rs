@@ -8,7 +8,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use carnet_jose::{base64url, primitive};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use tracing::Instrument as _;
 
 use super::failure::{Noted, Refusal};
@@ -31,21 +31,38 @@ pub async fn keep_manners(State(https): State<bool>, mut request: Request, next:
         .map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
     let span = tracing::info_span!("request", id = %id);
     let started = Instant::now();
-    // RFC 9112 §3.2: two Host lines are how one proxy sees another server than the next.
-    let response = if request.headers().get_all(header::HOST).iter().count() > 1 {
-        Refusal::new(
-            StatusCode::BAD_REQUEST,
-            "duplicate_host",
-            "a request has one Host header",
-        )
-        .into_response()
-    } else {
-        next.run(request).instrument(span.clone()).await
+    let response = match ambiguous(&request) {
+        Some(refusal) => refusal.into_response(),
+        None => next.run(request).instrument(span.clone()).await,
     };
     let mut response = explain_bare(response);
     span.in_scope(|| log(&response, method.as_str(), &route, started));
     decorate(&mut response, https, &id);
     response
+}
+
+/// What one proxy reads in another way than the next, or than we do.
+fn ambiguous(request: &Request) -> Option<Refusal> {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    // RFC 9112 §3.2: one Host line, not two and not none; HTTP/2 has :authority.
+    if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
+        const REASON: &str = "a request has one Host header";
+        return Some(Refusal::new(StatusCode::BAD_REQUEST, "duplicate_host", REASON));
+    }
+    // §6.1: of the transfer codings we know `chunked` alone.
+    let codings = request.headers().get_all(header::TRANSFER_ENCODING);
+    if codings
+        .iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        const REASON: &str = "the only transfer coding that is read is chunked";
+        return Some(Refusal::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "unknown_transfer_coding",
+            REASON,
+        ));
+    }
+    None
 }
 
 fn correlation_id() -> String {

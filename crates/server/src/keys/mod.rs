@@ -64,6 +64,9 @@ impl Keys {
             schedule,
         };
         keys.keep(store, master, now).await?;
+        if !keys.ready() {
+            return Err(OpenError::Config(NOT_OURS.to_owned()));
+        }
         Ok(keys)
     }
 
@@ -100,7 +103,7 @@ impl Keys {
         if store.settings_epoch().await? != self.current.load().epoch {
             self.reload(store, master).await?;
         }
-        let mut changed = false;
+        let (mut changed, mut broken) = (false, None);
         let snapshot = self.current.load_full();
         for algorithm in Algorithm::ALL {
             let wanted = self.algorithms.contains(algorithm);
@@ -110,14 +113,17 @@ impl Keys {
                 .filter(|row| row.algorithm == algorithm.name())
                 .collect();
             for step in self.schedule.due(&keys, wanted, now) {
-                self.perform(&step, *algorithm, (store, master), now).await?;
-                changed = true;
+                // What fails for one key holds up none of the others.
+                match self.perform(&step, *algorithm, (store, master), now).await {
+                    Ok(()) => changed = true,
+                    Err(error) => broken = Some(error),
+                }
             }
         }
         if changed {
             self.reload(store, master).await?;
         }
-        Ok(())
+        broken.map_or(Ok(()), Err)
     }
 
     async fn perform(
@@ -128,34 +134,24 @@ impl Keys {
         now: i64,
     ) -> Result<(), OpenError> {
         let done = match step {
-            Step::First => {
-                stage(
-                    store,
-                    master,
-                    NewKey {
-                        algorithm,
-                        state: KeyState::Active,
-                        activates_at: now,
-                    },
-                    now,
-                )
-                .await
-            }
-            Step::Stage => {
-                let activates_at = now.saturating_add(self.schedule.stage_for);
-                stage(
-                    store,
-                    master,
-                    NewKey {
-                        algorithm,
-                        state: KeyState::Staged,
-                        activates_at,
-                    },
-                    now,
-                )
-                .await
+            Step::First | Step::Stage => {
+                let (state, wait) = match step {
+                    Step::First => (KeyState::Active, 0),
+                    _ => (KeyState::Staged, self.schedule.stage_for),
+                };
+                let activates_at = now.saturating_add(wait);
+                let new = NewKey {
+                    algorithm,
+                    state,
+                    activates_at,
+                };
+                stage(store, master, new, now).await
             }
             Step::Promote(kid) => {
+                // A key that this server cannot open must not take over from one that it can.
+                if let Some(row) = self.current.load().rows.iter().find(|row| row.kid == *kid) {
+                    unseal(row, master)?;
+                }
                 let removes_at = now.saturating_add(self.schedule.retire_for);
                 store
                     .promote_key(kid, removes_at, now, &by_schedule(AuditAction::KeyPromote, kid))
@@ -280,7 +276,14 @@ async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, KeySet), 
         ));
         published.push(jwk);
         if row.state == KeyState::Active {
-            let key = unseal(row, master)?;
+            let key = match unseal(row, master) {
+                Ok(key) => key,
+                // The rest of the set counts all the same: revocations above all. Without a signer the server is not ready.
+                Err(error) => {
+                    tracing::error!(%error, kid = %row.kid, "an active signing key cannot be opened; nothing is signed with it");
+                    continue;
+                }
+            };
             let algorithm = key.algorithm();
             let signer = Signer::new(key, TokenType::AccessToken, Some(row.kid.clone()))
                 .map_err(|error| broken(&error))?;
@@ -302,6 +305,9 @@ async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, KeySet), 
         set,
     ))
 }
+
+const NOT_OURS: &str = "an active signing key in the database is sealed under a master key that the file does not have\n\
+     bring back the file that the server was started with, or take the key out with carnet key revoke KID (its tokens end)";
 
 impl Step {
     fn name(&self) -> &'static str {

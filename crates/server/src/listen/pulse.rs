@@ -29,6 +29,8 @@ pub(super) struct Pulse {
     last_answered: AtomicU64,
     head_begun: AtomicU64,
     write_refused: AtomicU64,
+    /// The same for what waits behind TLS. By itself: a plain stream has nothing to flush, and says so while writes are refused.
+    flush_refused: AtomicU64,
 }
 
 /// When a connection has waited long enough, and for what.
@@ -49,6 +51,7 @@ impl Pulse {
             last_answered: AtomicU64::new(0),
             head_begun: AtomicU64::new(0),
             write_refused: AtomicU64::new(0),
+            flush_refused: AtomicU64::new(0),
         })
     }
 
@@ -62,7 +65,8 @@ impl Pulse {
 
     /// The next moment at which this connection must end unless something happens.
     pub(super) fn deadline(&self, config: &ListenConfig) -> Option<Deadline> {
-        if let Some(since) = self.moment(&self.write_refused) {
+        let refused = [&self.write_refused, &self.flush_refused];
+        if let Some(since) = refused.into_iter().filter_map(|mark| self.moment(mark)).min() {
             return Some(Deadline::Overdue(since + config.write_timeout));
         }
         if self.open_requests.load(Relaxed) > 0 {
@@ -85,12 +89,15 @@ impl Pulse {
     }
 
     fn wrote(&self, taken: bool) {
+        self.mark(&self.write_refused, taken);
+    }
+
+    /// Since when something is refused, or that it is taken again.
+    fn mark(&self, refused: &AtomicU64, taken: bool) {
         if taken {
-            self.write_refused.store(0, Relaxed);
+            refused.store(0, Relaxed);
         } else {
-            let _ = self
-                .write_refused
-                .compare_exchange(0, self.now(), Relaxed, Relaxed);
+            let _ = refused.compare_exchange(0, self.now(), Relaxed, Relaxed);
         }
     }
 
@@ -184,9 +191,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(cx);
-        if outcome.is_pending() {
-            self.pulse.wrote(false);
-        }
+        self.pulse.mark(&self.pulse.flush_refused, outcome.is_ready());
         outcome
     }
 

@@ -72,9 +72,10 @@ impl Bench {
             Task::Verify {
                 password,
                 stored,
+                usable,
                 answer,
             } => {
-                let verdict = self.verify(&password, stored.as_deref());
+                let verdict = self.verify(&password, stored.as_deref(), usable);
                 let _ = answer.send(verdict);
             }
         }
@@ -101,14 +102,16 @@ impl Bench {
         ))
     }
 
-    fn verify(&mut self, password: &Password, stored: Option<&str>) -> Verdict {
+    fn verify(&mut self, password: &Password, stored: Option<&str>, usable: bool) -> Verdict {
         let mut paid = None;
         if let Some(Ok(stored)) = stored.map(Stored::parse) {
             self.notice(stored.scheme);
             let digest =
                 self.memory
                     .derive(stored.scheme, password.bytes(), &stored.salt, stored.digest.len());
-            if digest.is_some_and(|digest| primitive::verify_equal(&digest, &stored.digest)) {
+            let matches = digest.is_some_and(|digest| primitive::verify_equal(&digest, &stored.digest));
+            // The right password of a disabled user is as wrong as any, and takes as long.
+            if matches && usable {
                 return Verdict {
                     matches: true,
                     rehash: self.outdated(&stored, password),

@@ -118,12 +118,18 @@ impl Hasher {
     }
 
     /// Whether this password is the stored one. Without a stored hash (no such user, or a user without a password)
-    /// the answer is no, at the same cost.
-    pub async fn verify(&self, password: Password, stored: Option<String>) -> Result<Verdict, Overloaded> {
+    /// the answer is no, at the same cost; and so it is for an account that may not be used.
+    pub async fn verify(
+        &self,
+        password: Password,
+        stored: Option<String>,
+        usable: bool,
+    ) -> Result<Verdict, Overloaded> {
         let (answer, answered) = oneshot::channel();
         self.queue.push(Task::Verify {
             password,
             stored,
+            usable,
             answer,
         })?;
         answered.await.map_err(|_| OVERLOADED)

@@ -28,6 +28,8 @@ pub(super) enum Task {
     Verify {
         password: Password,
         stored: Option<String>,
+        /// Whether a match is worth anything; without it every answer is no, at the same cost.
+        usable: bool,
         answer: oneshot::Sender<Verdict>,
     },
 }

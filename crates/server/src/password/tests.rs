@@ -54,7 +54,7 @@ async fn pw_06_an_account_without_a_password_never_passes() {
     let hasher = hasher();
     for typed in ["", "null", "x", "correct horse battery"] {
         assert_eq!(
-            hasher.verify(password(typed), None).await.unwrap(),
+            hasher.verify(password(typed), None, true).await.unwrap(),
             Verdict::default()
         );
         for stored in ["", "!", "null", typed, "$argon2id$", "plain$text", "$2b$12$short"] {
@@ -129,7 +129,7 @@ async fn pw_07_a_full_queue_turns_callers_away_and_says_when_to_return() {
     })
     .unwrap();
     let mut waiting: Vec<_> = (0..8)
-        .map(|_| Box::pin(hasher.verify(password("a login"), None)))
+        .map(|_| Box::pin(hasher.verify(password("a login"), None, true)))
         .collect();
     let mut context = Context::from_waker(Waker::noop());
     let refused = waiting
@@ -157,12 +157,12 @@ async fn who_hangs_up_is_not_worked_for() {
     })
     .unwrap();
     for _ in 0..1000 {
-        let call = pin!(hasher.verify(password("a login"), None));
+        let call = pin!(hasher.verify(password("a login"), None, true));
         assert!(call.poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
     // A full queue of people who wait would refuse this one.
     assert_eq!(
-        hasher.verify(password("a login"), None).await,
+        hasher.verify(password("a login"), None, true).await,
         Ok(Verdict::default())
     );
 }
@@ -267,7 +267,7 @@ fn password(typed: &str) -> Password {
 
 async fn check(hasher: &Hasher, typed: &str, stored: &str) -> (bool, bool) {
     let verdict = hasher
-        .verify(password(typed), Some(stored.to_owned()))
+        .verify(password(typed), Some(stored.to_owned()), true)
         .await
         .unwrap();
     (verdict.matches, verdict.rehash)
@@ -321,3 +321,14 @@ const FOREIGN: [(&str, &str); 11] = [
         "$argon2i$m=256,t=2,p=1$c29tZXNhbHQ$/U3YPXYsSb3q9XxHvc0MLxur+GP960kN9j7emXX8zwY",
     ),
 ];
+
+#[tokio::test]
+async fn pw_03_the_right_password_of_an_account_that_may_not_be_used_is_no() {
+    let hasher = hasher();
+    let stored = hasher.hash(password("a long enough passphrase")).await.unwrap();
+    for (usable, expected) in [(true, true), (false, false)] {
+        let typed = password("a long enough passphrase");
+        let verdict = hasher.verify(typed, Some(stored.clone()), usable).await.unwrap();
+        assert_eq!(verdict.matches, expected);
+    }
+}

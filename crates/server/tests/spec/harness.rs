@@ -183,6 +183,7 @@ impl Server {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
+            .header("host", "auth.example.com")
             .body(Body::empty())
             .unwrap();
         request

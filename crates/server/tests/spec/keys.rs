@@ -120,3 +120,40 @@ async fn keys_of_an_algorithm_that_left_the_configuration_serve_their_time_and_g
     assert_eq!(published(&one).await.len(), 1);
     assert!(one.app.keys.ready());
 }
+
+#[tokio::test]
+async fn a_key_that_the_server_cannot_open_never_takes_over_and_holds_up_nothing() {
+    use carnet_server::keys::{NewKey, stage};
+    use carnet_server::master_key::MasterKeys;
+    use carnet_store::KeyState;
+
+    let server = Server::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let other = MasterKeys::load_or_create(&folder.path().join("other.key")).unwrap();
+    let new = NewKey {
+        algorithm: carnet_jose::Algorithm::Es256,
+        state: KeyState::Staged,
+        activates_at: server.app_now(),
+    };
+    let foreign = stage(&server.app.store, &other, new, server.app_now())
+        .await
+        .unwrap();
+    assert!(server.app.keep_keys().await.is_err());
+    let before = server.log_in(ALICE, PASSWORD).await;
+    assert_ne!(kid(&before.access), foreign);
+
+    // The key that signs is revoked all the same, at once, and so is the foreign one.
+    let revoke = async |kid: &str| {
+        let cut = server.cut(Reason::Revoked);
+        server.app.store.revoke_key(kid, &cut).await.unwrap();
+    };
+    revoke(&kid(&before.access)).await;
+    let _ = server.app.keep_keys().await;
+    assert!(!published(&server).await.contains(&kid(&before.access)));
+    assert!(!server.app.keys.ready());
+    revoke(&foreign).await;
+    server.app.keep_keys().await.unwrap();
+    assert!(server.app.keys.ready());
+    let after = server.log_in(ALICE, PASSWORD).await;
+    assert!(server.is_active(&after.access).await);
+}

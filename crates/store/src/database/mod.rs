@@ -13,6 +13,8 @@ mod sqlite;
 mod statement;
 mod tx;
 
+use std::time::Duration;
+
 use crate::config::{Engine, StoreConfig};
 use crate::error::StoreError;
 
@@ -66,7 +68,7 @@ impl Database {
     ) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(statement, params).await,
-            Self::Postgres(postgres) => postgres.read(statement, &params).await,
+            Self::Postgres(postgres) => in_time(postgres.read(statement, &params)).await,
         }
     }
 
@@ -83,7 +85,23 @@ impl Database {
     ///
     /// The job may be run more than once, each time against a database that knows nothing of the time before;
     /// so it changes nothing outside the transaction. Its error rolls back its own changes and nobody else's.
+    ///
+    /// [`StoreError::Unavailable`] when no answer comes in time; the job may be done all the same.
     pub(crate) async fn write<T, F>(&self, lane: Lane, label: &'static str, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
+    {
+        in_time(self.write_at_leisure(lane, label, work)).await
+    }
+
+    /// As [`Database::write`], for work that may take as long as it takes.
+    pub(crate) async fn write_at_leisure<T, F>(
+        &self,
+        lane: Lane,
+        label: &'static str,
+        work: F,
+    ) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
@@ -113,3 +131,14 @@ impl Database {
         }
     }
 }
+
+/// A database that does not answer holds nobody up for longer than this.
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(DEADLINE, answer).await.unwrap_or_else(|_| {
+        Err(StoreError::Unavailable(
+            "no answer within five seconds".to_owned(),
+        ))
+    })
+}
+
+const DEADLINE: Duration = Duration::from_secs(5);

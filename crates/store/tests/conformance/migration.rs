@@ -71,7 +71,7 @@ async fn refused(config: &StoreConfig, because: &str) {
         Store::migrate(config).await.err(),
     ] {
         assert!(
-            matches!(&outcome, Some(StoreError::Schema(why)) if why.contains(because)),
+            matches!(&outcome, Some(StoreError::Foreign(why)) if why.contains(because)),
             "{outcome:?}"
         );
     }

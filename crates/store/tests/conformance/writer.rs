@@ -212,3 +212,27 @@ async fn a_running_server_holds_its_lock_on_the_file() {
     second.close().await;
     fixture.finish().await;
 }
+
+/// A `psql` that somebody forgot holds a row: whoever needs it is told to come back, and everybody else goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_a_row_that_somebody_holds_keeps_nobody_for_long() {
+    let fixture = Fixture::open(Kind::Postgres).await;
+    let Engine::Postgres { url, .. } = &fixture.config.engine else {
+        panic!("PostgreSQL")
+    };
+    let alice = user(&fixture.store, "a@x.example").await;
+    let mut holder = postgres_client(url).await;
+    let held = holder.transaction().await.unwrap();
+    held.execute("UPDATE settings SET version = version", &[])
+        .await
+        .unwrap();
+    let started = std::time::Instant::now();
+    let refused = fixture.store.bump_settings_epoch().await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert!(started.elapsed() < std::time::Duration::from_secs(8));
+    assert!(fixture.store.user_by_sub(&alice.sub).await.unwrap().is_some());
+    user(&fixture.store, "b@x.example").await;
+    held.rollback().await.unwrap();
+    fixture.store.bump_settings_epoch().await.unwrap();
+    fixture.finish().await;
+}

@@ -200,6 +200,10 @@ fn what_would_switch_protection_off_or_keep_everybody_out_is_refused() {
         "[listen]\ntrusted_proxies = [\"0.0.0.0/1\", \"128.0.0.0/1\"]",
         "[passwords]\nmemory_kib = 4294967295",
         "[passwords]\nthreads = 100000",
+        "[passwords]\nmemory_kib = 4194303",
+        "[passwords]\nqueue = 0",
+        "[listen]\nmax_connections = 0",
+        "[storage]\npostgres_pool = 0",
         "[log]\nlevel = \"bogus=x=y\"",
     ] {
         let error = refused(&with(lines));

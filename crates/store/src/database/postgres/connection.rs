@@ -134,4 +134,4 @@ fn borrowed(params: &[Param]) -> Vec<&(dyn ToSql + Sync)> {
 }
 
 /// Hold off every other migration. The lock goes with the transaction; its number is "carnet" in ASCII.
-const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(109270182815092)";
+const MIGRATION_LOCK: &str = "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock(109270182815092)";

@@ -44,5 +44,10 @@ fn is_refusal(code: &SqlState) -> bool {
     ["28", "53", "58", "3D"]
         .iter()
         .any(|class| code.code().starts_with(class))
-        || [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::QUERY_CANCELED].contains(code)
+        || [
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            SqlState::QUERY_CANCELED,
+            SqlState::LOCK_NOT_AVAILABLE,
+        ]
+        .contains(code)
 }

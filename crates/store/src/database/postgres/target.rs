@@ -49,6 +49,10 @@ impl Target {
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(SILENCE);
         }
+        // What the operator's URL says comes later, and counts.
+        let theirs = config.get_options().unwrap_or_default();
+        let options = format!("{PATIENCE} {theirs}");
+        config.options(options);
         if config.get_application_name().is_none() {
             config.application_name("carnet");
         }
@@ -129,6 +133,10 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long sent data may stay unanswered before the connection counts as lost.
 const SILENCE: Duration = Duration::from_secs(15);
+
+/// Somebody else's forgotten transaction holds a row: whoever needs it is told to come back, and nobody waits behind them.
+const PATIENCE: &str =
+    "-c lock_timeout=2s -c statement_timeout=4s -c idle_in_transaction_session_timeout=10s";
 
 #[cfg(test)]
 mod tests {

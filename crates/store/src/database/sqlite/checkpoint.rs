@@ -25,7 +25,9 @@ pub(super) fn start(path: &Arc<Path>, stopped: Receiver<()>) -> Result<JoinHandl
 }
 
 fn serve(connection: &Connection, stopped: &Receiver<()>) {
-    let mut brought = 0;
+    let (mut brought, mut failing) = (0, false);
+    // Rounds until the next TRUNCATE, and how many the one after it waits: a reader that stays holds it up, and it holds up writers.
+    let (mut wait, mut pause) = (0, 1);
     loop {
         let last = match stopped.recv_timeout(ROUND) {
             Err(RecvTimeoutError::Timeout) => false,
@@ -33,11 +35,26 @@ fn serve(connection: &Connection, stopped: &Receiver<()>) {
         };
         match checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
             // PASSIVE never shortens the log; under steady load only TRUNCATE does.
-            Ok(pages) if last || (pages > LARGE && pages != brought) => {
+            Ok(pages) if last || (pages > LARGE && pages != brought && wait == 0) => {
+                failing = false;
                 brought = checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)").unwrap_or(pages);
+                pause = if brought > LARGE {
+                    (pause * 2).min(LONGEST_PAUSE)
+                } else {
+                    1
+                };
+                wait = pause;
             }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "the write-ahead log could not be brought home"),
+            Ok(_) => {
+                failing = false;
+                wait = i32::max(wait - 1, 0);
+            }
+            Err(error) => {
+                if !failing {
+                    tracing::warn!(%error, "the write-ahead log could not be brought home; tried again until it works");
+                }
+                failing = true;
+            }
         }
         if last {
             return;
@@ -57,6 +74,9 @@ fn checkpoint(connection: &Connection, pragma: &'static str) -> Result<i64, Stor
 
 /// How often to look. A log without new pages costs nothing.
 const ROUND: Duration = Duration::from_millis(250);
+
+/// Half a minute of rounds.
+const LONGEST_PAUSE: i32 = 120;
 
 const PATIENCE: Duration = Duration::from_millis(100);
 

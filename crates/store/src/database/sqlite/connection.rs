@@ -16,6 +16,10 @@ use crate::error::StoreError;
 pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
     make_private_file(path).map_err(|error| unavailable(&format!("{}: {error}", path.display())))?;
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // SQLite opens what it may not write for reading, and says nothing.
+    if connection.is_readonly("main").unwrap_or(true) {
+        return Err(unavailable(&format!("{}: cannot be written", path.display())));
+    }
     let mode: String = connection
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
         .map_err(|e| failed("wal", &e))?;
@@ -142,9 +146,28 @@ fn make_private_file(path: &Path) -> std::io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
         Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => check_private(path),
         Err(error) => Err(error),
     }
+}
+
+/// The log and its index get the mode of the file, so one that the world can read gives everything away.
+#[cfg(unix)]
+fn check_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if std::fs::metadata(path)?.permissions().mode() & 0o007 != 0 {
+        let why = format!(
+            "everybody on this machine may open it, and it holds password hashes; run: chmod 600 {}",
+            path.display()
+        );
+        return Err(std::io::Error::other(why));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_private(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 fn value(column: ValueRef<'_>) -> Result<Value, StoreError> {
