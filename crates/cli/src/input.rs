@@ -50,6 +50,15 @@ pub(crate) fn text_file(path: &Path, what: &str, output: &Output) -> Result<Zero
     )
 }
 
+/// The bytes of a file, or of stdin for `-`.
+pub(crate) fn bytes_file(path: &Path, what: &str, output: &Output) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if path == Path::new("-") {
+        return stdin(what, output).map(Zeroizing::new);
+    }
+    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    bounded(file, &path.display().to_string()).map(Zeroizing::new)
+}
+
 /// A shared secret: from a file, without the line break that editors leave, or from an argument, with a warning.
 pub(crate) fn secret(
     file: Option<&Path>,
@@ -73,14 +82,14 @@ pub(crate) fn secret(
 }
 
 /// Writes a new file; one that exists is never overwritten. With a secret in it, it has mode 0600.
-pub(crate) fn create(path: &Path, text: &str, is_secret: bool) -> Result<(), Failure> {
+pub(crate) fn create(path: &Path, text: impl AsRef<[u8]>, is_secret: bool) -> Result<(), Failure> {
     let mode = if is_secret { 0o600 } else { 0o644 };
     let made = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(mode)
         .open(path);
-    let written = made.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    let written = made.and_then(|mut file| file.write_all(text.as_ref()).and_then(|()| file.sync_all()));
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Failure::conflict("file_exists", format!("{} exists", path.display()))

@@ -1,4 +1,4 @@
-//! Keys in files: PEM, one JWK, or a JWKS, told apart by what they hold.
+//! Keys in files: PEM, DER, one JWK, or a JWKS, told apart by what they hold.
 //!
 //! Spec: RFC 7468 (PEM) · RFC 7517 §4, §5 (JWK, JWKS)
 
@@ -16,6 +16,8 @@ use crate::output::Output;
 pub(crate) enum KeyText {
     /// `-----BEGIN …-----`
     Pem(Zeroizing<String>),
+    /// The same without its letters.
+    Der(Zeroizing<Vec<u8>>),
     /// One JSON Web Key.
     Jwk(Zeroizing<String>),
     /// A set of them: `{"keys":[…]}`.
@@ -24,8 +26,15 @@ pub(crate) enum KeyText {
 
 /// Reads a file, or stdin for `-`, and looks what it holds.
 pub(crate) fn read(path: &Path, output: &Output) -> Result<KeyText, Failure> {
-    let text = input::text_file(path, "the key", output)?;
-    KeyText::of(text).map_err(|failure| Failure {
+    let bytes = input::bytes_file(path, "the key", output)?;
+    let read = match std::str::from_utf8(&bytes) {
+        Ok(text) => KeyText::of(Zeroizing::new(text.to_owned())),
+        // Every key in DER is a SEQUENCE.
+        Err(_) if bytes.first() == Some(&0x30) => Ok(KeyText::Der(bytes)),
+        Err(_) => Err(Failure::refused("key_invalid", "this is neither a key nor text")
+            .todo("name a file with a key: PEM, DER, JWK or JWKS")),
+    };
+    read.map_err(|failure| Failure {
         what: format!("{}: {}", path.display(), failure.what),
         ..failure
     })
@@ -58,9 +67,7 @@ impl KeyText {
             _ => Err(
                 Failure::refused("key_invalid", "this is neither PEM nor a JWK nor a JWKS")
                     .because("a key file begins with -----BEGIN or with {")
-                    .todo(
-                        "for a shared secret use --secret-file; for DER: openssl pkey -inform DER -in FILE",
-                    ),
+                    .todo("for a shared secret use --secret-file"),
             ),
         }
     }
@@ -69,6 +76,7 @@ impl KeyText {
     pub(crate) fn signing(&self, algorithm: Option<Algorithm>) -> Result<AnySigningKey, Failure> {
         match self {
             Self::Pem(text) => first_fit(algorithm, |one| AnySigningKey::from_pem(text, one)),
+            Self::Der(der) => first_fit(algorithm, |one| AnySigningKey::from_der(der, one)),
             Self::Jwk(text) => {
                 let named = Jwk::parse(text).and_then(|jwk| {
                     if jwk.is_private() {
@@ -106,8 +114,11 @@ impl KeyText {
     /// The key that checks: for this algorithm, or for the first one that fits. A private key gives its public half.
     pub(crate) fn verifying(&self, algorithm: Option<Algorithm>) -> Result<AnyVerifyingKey, Failure> {
         match self {
-            Self::Pem(_) if self.holds_private_key() => Ok(self.signing(algorithm)?.verifying_key()),
+            Self::Pem(_) | Self::Der(_) if self.holds_private_key() => {
+                Ok(self.signing(algorithm)?.verifying_key())
+            }
             Self::Pem(text) => first_fit(algorithm, |one| AnyVerifyingKey::from_pem(text, one)),
+            Self::Der(der) => first_fit(algorithm, |one| AnyVerifyingKey::from_der(der, one)),
             Self::Jwk(text) => {
                 let jwk = Jwk::parse(text).map_err(unusable)?;
                 first_fit(algorithm, |one| AnyVerifyingKey::from_jwk_as(&jwk, one))
@@ -129,6 +140,9 @@ impl KeyText {
     pub(crate) fn holds_private_key(&self) -> bool {
         match self {
             Self::Pem(text) => text.contains("PRIVATE KEY-----"),
+            Self::Der(der) => Algorithm::ALL
+                .iter()
+                .any(|one| AnySigningKey::from_der(der, *one).is_ok()),
             Self::Jwk(text) => Jwk::parse(text).is_ok_and(|jwk| jwk.is_private()),
             Self::Jwks(_) => false,
         }

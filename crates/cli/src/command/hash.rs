@@ -1,6 +1,6 @@
-//! `carnet hash`: the SHA-2 family and HMAC, of text, stdin or files.
+//! `carnet hash`: SHA-2, SHA-3 and HMAC, of text, stdin or files.
 //!
-//! Spec: FIPS 180-4 · RFC 2104 (HMAC)
+//! Spec: FIPS 180-4 · FIPS 202 (SHA-3) · RFC 2104 (HMAC)
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -67,6 +67,12 @@ enum Name {
     Sha512,
     #[value(name = "sha512-256")]
     Sha512_256,
+    #[value(name = "sha3-256")]
+    Sha3_256,
+    #[value(name = "sha3-384")]
+    Sha3_384,
+    #[value(name = "sha3-512")]
+    Sha3_512,
     All,
 }
 
@@ -139,7 +145,7 @@ impl Hash {
             Vec::new()
         };
         for (source, bytes) in &whole {
-            for one in self.algorithm.functions() {
+            for one in self.functions(key.is_some()) {
                 digests.push(Digest {
                     name: one.0,
                     source: source.clone(),
@@ -149,11 +155,19 @@ impl Hash {
             }
         }
         for path in &self.file {
-            for one in self.algorithm.functions() {
+            for one in self.functions(key.is_some()) {
                 digests.push(of_file(*one, path, key, output)?);
             }
         }
         Ok(digests)
+    }
+
+    /// With `all` and a key: those that there is an HMAC of.
+    fn functions(&self, keyed: bool) -> &'static [Function] {
+        match self.algorithm {
+            Name::All if keyed => &FUNCTIONS[..KEYED],
+            algorithm => algorithm.functions(),
+        }
     }
 
     fn show(&self, digests: &[Digest], is_hmac: bool, output: &Output) {
@@ -201,12 +215,18 @@ impl Digest {
 
 type Function = (&'static str, HashName);
 
-const FUNCTIONS: [Function; 5] = [
+/// How many of them, from the first on, there is an HMAC of.
+const KEYED: usize = 4;
+
+const FUNCTIONS: [Function; 8] = [
     ("SHA-224", HashName::Sha224),
     ("SHA-256", HashName::Sha256),
     ("SHA-384", HashName::Sha384),
     ("SHA-512", HashName::Sha512),
     ("SHA-512/256", HashName::Sha512_256),
+    ("SHA3-256", HashName::Sha3_256),
+    ("SHA3-384", HashName::Sha3_384),
+    ("SHA3-512", HashName::Sha3_512),
 ];
 
 impl Name {
@@ -216,7 +236,10 @@ impl Name {
             Self::Sha256 => &FUNCTIONS[1..2],
             Self::Sha384 => &FUNCTIONS[2..3],
             Self::Sha512 => &FUNCTIONS[3..4],
-            Self::Sha512_256 => &FUNCTIONS[4..],
+            Self::Sha512_256 => &FUNCTIONS[4..5],
+            Self::Sha3_256 => &FUNCTIONS[5..6],
+            Self::Sha3_384 => &FUNCTIONS[6..7],
+            Self::Sha3_512 => &FUNCTIONS[7..],
             Self::All => &FUNCTIONS,
         }
     }

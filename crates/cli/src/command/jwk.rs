@@ -2,6 +2,8 @@
 //!
 //! Spec: RFC 7517 · RFC 7638 (thumbprint) · RFC 9278 (thumbprint URI)
 
+mod convert;
+
 use std::path::PathBuf;
 
 use carnet_jose::{Algorithm, AnySigningKey, Jwk as JsonWebKey};
@@ -12,6 +14,7 @@ use crate::failure::Failure;
 use crate::input;
 use crate::key_file::{self, KeyText, algorithm_parser, unusable};
 use crate::output::Output;
+use convert::Convert;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Jwk {
@@ -21,6 +24,8 @@ pub(crate) enum Jwk {
     Thumbprint(Thumbprint),
     /// The public half of a private key, or all public halves of a set
     Public(Public),
+    /// The same key in another form: JWK, PEM, DER, PKCS#1, SEC1
+    Convert(Convert),
 }
 
 impl Jwk {
@@ -29,6 +34,7 @@ impl Jwk {
             Self::Generate(generate) => generate.run(output),
             Self::Thumbprint(thumbprint) => thumbprint.run(output),
             Self::Public(public) => public.run(output),
+            Self::Convert(convert) => convert.run(output),
         }
     }
 }
@@ -101,10 +107,10 @@ impl Generate {
             )?),
         };
         if let Some(path) = &self.out {
-            input::create(path, &lined(&private), true)?;
+            input::create(path, lined(&private), true)?;
         }
         if let (Some(path), Some(public)) = (&self.public_out, &public) {
-            input::create(path, &lined(public), false)?;
+            input::create(path, lined(public), false)?;
         }
         self.show(&kid, &private, public.as_deref(), output)
     }

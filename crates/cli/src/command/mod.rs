@@ -1,14 +1,18 @@
 //! The subcommands: a variant here, a file beside it.
 
+mod completions;
 mod config;
 mod demo;
+mod explain;
 mod hash;
 mod jwk;
 mod jwt;
 mod key;
+mod man;
 mod migrate;
 mod operator;
 mod password;
+mod pkce;
 mod revoke;
 mod role;
 mod serve;
@@ -43,15 +47,23 @@ pub(crate) enum Command {
     /// Make keys, and show what they are
     #[command(subcommand)]
     Jwk(jwk::Jwk),
+    /// Make the two values of PKCE (RFC 7636)
+    Pkce(pkce::Pkce),
     /// Hash text, stdin or files; with a key, HMAC
     Hash(hash::Hash),
     /// Make a password that nobody can guess
     Password(password::Password),
+    /// What a stable code means, what causes it, and what to do
+    Explain(explain::Explain),
+    /// Print a script that completes commands in your shell
+    Completions(completions::Completions),
+    /// Write the manual pages
+    Man(man::Man),
 }
 
 impl Command {
-    /// Does what was asked.
-    pub(crate) fn run(self, output: &Output) -> Result<(), Failure> {
+    /// Does what was asked. `whole` is the command line as a whole, for commands that are about it.
+    pub(crate) fn run(self, output: &Output, whole: fn() -> clap::Command) -> Result<(), Failure> {
         match self {
             Self::Serve(command) => wait(serve::run(command, output)),
             Self::Demo(command) => wait(demo::run(command, output)),
@@ -65,6 +77,10 @@ impl Command {
             Self::Jwk(command) => command.run(output),
             Self::Hash(command) => command.run(output),
             Self::Password(command) => command.run(output),
+            Self::Pkce(command) => command.run(output),
+            Self::Explain(command) => command.run(output),
+            Self::Completions(command) => command.run(whole(), output),
+            Self::Man(command) => command.run(whole(), output),
         }
     }
 }

@@ -16,12 +16,29 @@ use crate::output::Output;
 #[command(before_help = "\
 Examples:
   carnet password                                    64 characters: letters, digits and signs
-  carnet password --length 20 --no-symbols --count 5")]
-#[command(after_help = "JSON: {\"passwords\":[…],\"length\",\"alphabet_size\",\"entropy_bits\"}")]
+  carnet password --words 7                          words that can be said and remembered")]
+#[command(
+    after_help = "JSON: {\"passwords\":[…],\"length\",\"alphabet_size\",\"entropy_bits\"}; with --words, length counts words and \
+alphabet_size the words to choose from"
+)]
 pub(crate) struct Password {
     /// How many characters
     #[arg(short, long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     length: u16,
+
+    /// So many words instead of characters
+    #[arg(short, long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=64), conflicts_with_all = ["length", "no_lower", "no_upper", "no_digits", "no_symbols", "no_lookalikes", "one_of_each", "alphabet"])]
+    words: Option<u16>,
+
+    /// What stands between the words
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "-",
+        allow_hyphen_values = true,
+        requires = "words"
+    )]
+    separator: String,
 
     /// How many passwords
     #[arg(short, long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -58,28 +75,35 @@ pub(crate) struct Password {
 
 impl Password {
     pub(crate) fn run(self, output: &Output) -> Result<(), Failure> {
+        if let Some(words) = self.words {
+            return self.passphrases(usize::from(words), output);
+        }
         let kinds = self.kinds()?;
         let alphabet: Vec<char> = kinds.concat();
         let length = usize::from(self.length);
         let bits = entropy(&kinds, length, self.one_of_each);
         let makes = |_| choose(&alphabet, length, &kinds, self.one_of_each);
         let passwords = (0..self.count).map(makes).collect::<Result<Vec<_>, _>>()?;
-        if output.is_json() {
-            let texts: Vec<&str> = passwords.iter().map(|password| password.as_str()).collect();
-            output.value(&json!({
-                "passwords": texts, "length": length, "alphabet_size": alphabet.len(), "entropy_bits": (bits * 10.0).floor() / 10.0,
-            }));
-            return Ok(());
-        }
-        for password in &passwords {
-            output.line(password);
-        }
-        output.note(&format!(
-            "{length} characters out of {}: {bits:.0} bits. {}",
-            alphabet.len(),
-            worth(bits)
-        ));
-        output.next("carnet password --help shows other lengths and alphabets");
+        let made = Made {
+            passwords,
+            length,
+            out_of: alphabet.len(),
+            bits,
+        };
+        made.show("characters", output);
+        Ok(())
+    }
+
+    fn passphrases(&self, words: usize, output: &Output) -> Result<(), Failure> {
+        let list = bip39::Language::English.word_list();
+        let makes = |_| phrase(list, words, &self.separator);
+        let made = Made {
+            passwords: (0..self.count).map(makes).collect::<Result<Vec<_>, _>>()?,
+            length: words,
+            out_of: list.len(),
+            bits: words as f64 * (list.len() as f64).log2(),
+        };
+        made.show("words", output);
         Ok(())
     }
 
@@ -131,6 +155,50 @@ impl Password {
         }
         Ok(kinds)
     }
+}
+
+/// Passwords, and what they are worth.
+struct Made {
+    passwords: Vec<Zeroizing<String>>,
+    length: usize,
+    out_of: usize,
+    bits: f64,
+}
+
+impl Made {
+    fn show(&self, of: &str, output: &Output) {
+        let Self {
+            length, out_of, bits, ..
+        } = self;
+        if output.is_json() {
+            let texts: Vec<&str> = self.passwords.iter().map(|password| password.as_str()).collect();
+            return output.value(&json!({
+                "passwords": texts, "length": length, "alphabet_size": out_of, "entropy_bits": (bits * 10.0).floor() / 10.0,
+            }));
+        }
+        for password in &self.passwords {
+            output.line(password);
+        }
+        output.note(&format!(
+            "{length} {of} out of {out_of}: {bits:.0} bits. {}",
+            worth(*bits)
+        ));
+        output.next("carnet password --help shows other lengths, alphabets and words");
+    }
+}
+
+/// Words, each as likely as every other.
+fn phrase(list: &[&str], words: usize, separator: &str) -> Result<Zeroizing<String>, Failure> {
+    let longest = list.iter().map(|word| word.len()).max().unwrap_or_default();
+    // Room for all of it from the start: a string that grows leaves copies behind.
+    let mut phrase = Zeroizing::new(String::with_capacity(words * (longest + separator.len())));
+    for n in 0..words {
+        if n > 0 {
+            phrase.push_str(separator);
+        }
+        phrase.push_str(list[below(list.len())?]);
+    }
+    Ok(phrase)
 }
 
 /// Draws whole passwords until one has every kind it must have, so that each allowed one stays equally likely.

@@ -1,5 +1,6 @@
 //! The house rules: what no compiler checks, checked. `docs/architecture.md` says why each of them is there.
 
+mod codes;
 mod decisions;
 mod floors;
 mod imports;
@@ -111,4 +112,10 @@ fn docs_config_is_the_annotated_default() {
         default.trim_end()
     );
     generated("docs/config.md", &page, "UPDATE_CONFIG");
+}
+
+#[test]
+fn every_code_is_explained() {
+    let page = std::fs::read_to_string(root().join("docs/codes.md")).unwrap();
+    assert_none(&codes::unexplained(&sources(), &page));
 }

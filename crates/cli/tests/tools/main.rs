@@ -1,4 +1,4 @@
-//! The developer's tools, as the built binary answers them: `jwt`, `jwk`, `hash`, `password`.
+//! The developer's tools, as the built binary answers them.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,6 +8,7 @@
 
 mod decode;
 mod keys;
+mod more;
 mod small;
 mod verify;
 

@@ -1,6 +1,6 @@
 //! Hashes, MACs, derivation, sealing and randomness.
 //!
-//! Spec: FIPS 180-4 · RFC 2104 · RFC 5869 · NIST SP 800-38D
+//! Spec: FIPS 180-4 · FIPS 202 (SHA-3) · RFC 2104 · RFC 5869 · NIST SP 800-38D
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{constant_time, digest, hkdf, hmac, rand};
@@ -22,6 +22,12 @@ pub enum HashName {
     Sha512,
     /// SHA-512/256.
     Sha512_256,
+    /// SHA3-256.
+    Sha3_256,
+    /// SHA3-384.
+    Sha3_384,
+    /// SHA3-512.
+    Sha3_512,
 }
 
 /// A hash in the making, for data that does not fit in memory.
@@ -36,6 +42,9 @@ impl Hasher {
             HashName::Sha384 => &digest::SHA384,
             HashName::Sha512 => &digest::SHA512,
             HashName::Sha512_256 => &digest::SHA512_256,
+            HashName::Sha3_256 => &digest::SHA3_256,
+            HashName::Sha3_384 => &digest::SHA3_384,
+            HashName::Sha3_512 => &digest::SHA3_512,
         }))
     }
 
@@ -104,14 +113,16 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     out
 }
 
-/// HMAC with any hash but SHA-512/256.
+/// HMAC with any of the SHA-2 family but SHA-512/256.
 pub fn hmac(name: HashName, key: &[u8], message: &[u8]) -> Result<Vec<u8>, Error> {
     let algorithm = match name {
         HashName::Sha224 => hmac::HMAC_SHA224,
         HashName::Sha256 => hmac::HMAC_SHA256,
         HashName::Sha384 => hmac::HMAC_SHA384,
         HashName::Sha512 => hmac::HMAC_SHA512,
-        HashName::Sha512_256 => return Err(Error::KeyUnsupported),
+        HashName::Sha512_256 | HashName::Sha3_256 | HashName::Sha3_384 | HashName::Sha3_512 => {
+            return Err(Error::KeyUnsupported);
+        }
     };
     Ok(hmac::sign(&hmac::Key::new(algorithm, key), message)
         .as_ref()

@@ -2,7 +2,9 @@
 //!
 //! Spec: RFC 7518 §3 · RFC 8037 §3.1 · RFC 8812 §3.2 · RFC 9964 §4 · RFC 9881 §6 (ML-DSA in PKCS#8)
 
-use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, Curve25519SeedBin, EcPrivateKeyBin, Pkcs8V1Der};
+use aws_lc_rs::encoding::{
+    AsBigEndian as _, AsDer as _, Curve25519SeedBin, EcPrivateKeyBin, EcPrivateKeyRfc5915Der, Pkcs8V1Der,
+};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -198,6 +200,23 @@ impl SecretKey {
                 .to_vec(),
         };
         Ok(Zeroizing::new(der))
+    }
+
+    /// PKCS#1 (RSA) or SEC1 with its curve (EC).
+    pub(crate) fn to_traditional(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        match self {
+            Self::Rsa(_) => {
+                let pkcs8 = self.to_pkcs8()?;
+                let info = PrivateKeyInfoRef::try_from(pkcs8.as_slice()).map_err(|_| Error::KeyInvalid)?;
+                Ok(Zeroizing::new(info.private_key.as_bytes().to_vec()))
+            }
+            Self::Ec(key) => {
+                let der: EcPrivateKeyRfc5915Der<'_> =
+                    key.private_key().as_der().map_err(|_| Error::CryptoFailed)?;
+                Ok(Zeroizing::new(der.as_ref().to_vec()))
+            }
+            Self::Mac { .. } | Self::Ed(_) | Self::MlDsa { .. } => Err(Error::KeyUnsupported),
+        }
     }
 
     /// The bare secret: `k` of a MAC key, `d` of EC and OKP keys, `priv` of ML-DSA keys.

@@ -98,6 +98,29 @@ impl AnyVerifyingKey {
         self.key.check(self.algorithm, message, signature)
     }
 
+    /// SubjectPublicKeyInfo in DER. A shared secret has none.
+    pub fn to_spki_der(&self) -> Result<&[u8], Error> {
+        self.spki()
+    }
+
+    /// From DER in whichever of these forms it is: SubjectPublicKeyInfo, or PKCS#1 (RSA).
+    pub fn from_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        if algorithm.is_rsa() && pkcs1::RsaPublicKeyRef::try_from(der).is_ok() {
+            return Self::from_public(der, algorithm);
+        }
+        Self::from_spki_der(der, algorithm)
+    }
+
+    /// PKCS#1 as PEM, `RSA PUBLIC KEY`, for older programs. Other keys have none.
+    pub fn to_pkcs1_pem(&self) -> Result<String, Error> {
+        if !self.algorithm.is_rsa() {
+            return Err(Error::KeyUnsupported);
+        }
+        let info = SubjectPublicKeyInfoRef::try_from(self.spki()?).map_err(|_| Error::KeyInvalid)?;
+        let bits = info.subject_public_key.as_bytes().ok_or(Error::KeyInvalid)?;
+        pem::write("RSA PUBLIC KEY", bits)
+    }
+
     /// SubjectPublicKeyInfo as PEM. A shared secret has none.
     pub fn to_spki_pem(&self) -> Result<String, Error> {
         pem::write("PUBLIC KEY", self.spki()?)

@@ -1,9 +1,10 @@
 //! Keys that sign.
 //!
-//! Spec: RFC 5208 (PKCS#8) · RFC 7517 §4 · RFC 7518 §3.2 (length of secrets)
+//! Spec: RFC 5208 (PKCS#8) · RFC 8017 appendix A.1.2 (PKCS#1) · RFC 5915 (SEC1) · RFC 7517 §4 · RFC 7518 §3.2 (length of secrets)
 
 use std::fmt;
 
+use pkcs8::PrivateKeyInfoRef;
 use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
@@ -45,6 +46,17 @@ impl AnySigningKey {
     /// From PKCS#8 in DER.
     pub fn from_pkcs8_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
         Self::with(SecretKey::from_pkcs8(der, algorithm)?, algorithm)
+    }
+
+    /// From DER in whichever of these forms it is: PKCS#8, PKCS#1 (RSA) or SEC1 (EC).
+    pub fn from_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        if algorithm.is_mac() {
+            return Err(Error::KeyMismatch);
+        }
+        if PrivateKeyInfoRef::try_from(der).is_ok() {
+            return Self::from_pkcs8_der(der, algorithm);
+        }
+        Self::with(SecretKey::from_traditional(der, algorithm)?, algorithm)
     }
 
     /// From a private JWK that names its algorithm, or whose type and curve leave one choice.
@@ -107,6 +119,21 @@ impl AnySigningKey {
     /// PKCS#8 as PEM. A shared secret has none.
     pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, Error> {
         pem::write("PRIVATE KEY", &self.to_pkcs8_der()?).map(Zeroizing::new)
+    }
+
+    /// The form of older programs in DER: PKCS#1 for RSA (RFC 8017 A.1.2), SEC1 for EC (RFC 5915). Other keys have none.
+    pub fn to_traditional_der(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
+        self.key.to_traditional()
+    }
+
+    /// As [`AnySigningKey::to_traditional_der`], as PEM: `RSA PRIVATE KEY` or `EC PRIVATE KEY`.
+    pub fn to_traditional_pem(&self) -> Result<Zeroizing<String>, Error> {
+        let label = if self.algorithm.is_rsa() {
+            "RSA PRIVATE KEY"
+        } else {
+            "EC PRIVATE KEY"
+        };
+        pem::write(label, &self.to_traditional_der()?).map(Zeroizing::new)
     }
 
     /// The private JWK, as JSON text.

@@ -250,6 +250,23 @@ fn every_key_survives_every_format() {
             assert!(key.verifying_key().to_jwk().is_err() && key.to_pkcs8_der().is_err());
             continue;
         }
+        let spki = key.verifying_key();
+        let der = AnyVerifyingKey::from_der(spki.to_spki_der().unwrap(), algorithm).unwrap();
+        assert_eq!(der.thumbprint(), key.thumbprint(), "{algorithm}");
+        if let Ok(traditional) = key.to_traditional_der() {
+            let again = AnySigningKey::from_der(&traditional, algorithm).unwrap();
+            assert_eq!(again.thumbprint(), key.thumbprint(), "{algorithm}");
+            let pem = AnySigningKey::from_pem(&key.to_traditional_pem().unwrap(), algorithm);
+            assert_eq!(pem.unwrap().thumbprint(), key.thumbprint(), "{algorithm}");
+        } else {
+            assert!(algorithm.is_ml_dsa() || algorithm == Algorithm::Ed25519);
+        }
+        if algorithm.is_rsa() {
+            let pem = AnyVerifyingKey::from_pem(&spki.to_pkcs1_pem().unwrap(), algorithm);
+            assert_eq!(pem.unwrap().thumbprint(), key.thumbprint(), "{algorithm}");
+        }
+        let der = AnySigningKey::from_der(&key.to_pkcs8_der().unwrap(), algorithm).unwrap();
+        assert_eq!(der.thumbprint(), key.thumbprint(), "{algorithm}");
         let pem = AnySigningKey::from_pem(&key.to_pkcs8_pem().unwrap(), algorithm).unwrap();
         let public =
             AnyVerifyingKey::from_pem(&key.verifying_key().to_spki_pem().unwrap(), algorithm).unwrap();

@@ -12,6 +12,7 @@ mod pasted;
 mod reading;
 mod refresh_token;
 mod refusal;
+mod remote;
 mod salvage;
 mod segment;
 mod sheet;

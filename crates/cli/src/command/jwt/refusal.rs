@@ -37,6 +37,7 @@ pub(crate) fn section(error: Error) -> &'static str {
         Error::AudienceMismatch => "RFC 7519 §4.1.3",
         Error::Expired => "RFC 7519 §4.1.4",
         Error::NotYetValid => "RFC 7519 §4.1.5",
+        Error::TokenTooOld | Error::IssuedInFuture => "RFC 7519 §4.1.6",
         _ => "RFC 7519 §7.2",
     }
 }
@@ -52,21 +53,14 @@ pub(crate) fn failure(error: Error, about: &Circumstances<'_>) -> Failure {
 }
 
 fn reason(error: Error, about: &Circumstances<'_>) -> (String, String) {
-    let said =
-        |name: &str| seconds(about.claims, name).map_or_else(String::new, |at| moment::said(at, about.now));
     let text = |members: &Map<String, Value>, name: &str| {
         members.get(name).map_or("nothing".to_owned(), Value::to_string)
     };
     let pair = |why: String, todo: &str| (why, todo.to_owned());
     match error {
-        Error::Expired => pair(
-            format!("exp: {}", said("exp")),
-            "get a new token: refresh, or log in again",
-        ),
-        Error::NotYetValid => pair(
-            format!("nbf: {}", said("nbf")),
-            "wait, or compare the clocks of issuer and verifier",
-        ),
+        Error::Expired | Error::NotYetValid | Error::TokenTooOld | Error::IssuedInFuture => {
+            reason_of_time(error, about)
+        }
         Error::IssuerMismatch => pair(
             format!(
                 "iss is {}, expected {:?}",
@@ -109,6 +103,30 @@ fn reason(error: Error, about: &Circumstances<'_>) -> (String, String) {
         _ => pair(
             "the token is not what the specification describes".to_owned(),
             "carnet jwt decode shows what is wrong with it",
+        ),
+    }
+}
+
+fn reason_of_time(error: Error, about: &Circumstances<'_>) -> (String, String) {
+    let said = |name: &str| {
+        let at = seconds(about.claims, name);
+        format!(
+            "{name}: {}",
+            at.map_or_else(String::new, |at| moment::said(at, about.now))
+        )
+    };
+    match error {
+        Error::Expired => (
+            said("exp"),
+            "get a new token: refresh, or log in again".to_owned(),
+        ),
+        Error::NotYetValid => (
+            said("nbf"),
+            "wait, or compare the clocks of issuer and verifier".to_owned(),
+        ),
+        _ => (
+            said("iat"),
+            "get a new token; if it is new, compare the clocks of issuer and verifier".to_owned(),
         ),
     }
 }

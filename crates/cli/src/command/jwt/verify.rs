@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::refusal::{self, Circumstances};
-use super::{pasted, reading, sheet};
+use super::{pasted, reading, remote, sheet};
 use crate::failure::Failure;
 use crate::key_file::{self, KeyText, algorithm_parser, unusable};
 use crate::output::{Ink, Output, failure_value};
@@ -21,7 +21,7 @@ use crate::{input, moment};
 #[command(before_help = "\
 Examples:
   carnet jwt verify eyJhbGciOi… --key public.pem --issuer https://id.example.com --audience https://api.example.com
-  carnet jwt verify --secret-file hs256.secret --algorithm HS256 < token.txt")]
+  carnet jwt verify --issuer https://id.example.com --audience https://api.example.com < token.txt")]
 #[command(after_help = "\
 Exit 1 when the token is refused; the code, the reason and the section of the RFC are told.
 JSON: {\"valid\":true,\"algorithm\",\"key_id\",\"checked\":{\"signature\",\"expiry\",\"issuer\",\"audience\",\"type\"},\"claims\",\"times\"}
@@ -30,13 +30,13 @@ pub(crate) struct Verify {
     /// The token [default: stdin]
     token: Option<String>,
 
-    /// The key: PEM, JWK or JWKS
-    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["jwks", "secret_file", "secret"])]
+    /// The key: PEM, DER, JWK or JWKS
+    #[arg(short, long, value_name = "FILE", required_unless_present_any = ["jwks", "secret_file", "secret", "issuer"])]
     key: Option<PathBuf>,
 
-    /// The issuer's key set
-    #[arg(long, value_name = "FILE", conflicts_with = "key")]
-    jwks: Option<PathBuf>,
+    /// The issuer's key set: a file, or its URL
+    #[arg(long, value_name = "FILE|URL", conflicts_with = "key")]
+    jwks: Option<String>,
 
     /// The shared secret, as the file has it without its last line break
     #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "jwks"])]
@@ -50,7 +50,7 @@ pub(crate) struct Verify {
     #[arg(short, long, value_parser = algorithm_parser())]
     algorithm: Vec<Algorithm>,
 
-    /// Who must have issued it
+    /// Who must have issued it; without a key, its keys are found by its metadata (RFC 8414, OpenID Connect Discovery)
     #[arg(short, long)]
     issuer: Option<String>,
 
@@ -65,6 +65,10 @@ pub(crate) struct Verify {
     /// How far clocks may differ
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = moment::parse_span)]
     leeway: i64,
+
+    /// The longest time since it was issued
+    #[arg(long, value_name = "TIME", value_parser = moment::parse_span)]
+    max_age: Option<i64>,
 
     /// Check as if it were this moment
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
@@ -129,6 +133,9 @@ impl Verify {
                 .iter()
                 .fold(builder, |builder, audience| builder.audience(audience.clone())),
         };
+        if let Some(age) = self.max_age {
+            builder = builder.max_token_age(Duration::from_secs(u64::try_from(age).unwrap_or_default()));
+        }
         let leeway = Duration::from_secs(u64::try_from(self.leeway).unwrap_or_default());
         builder.leeway(leeway).build().map_err(|error| {
             Failure::usage(error.code(), "this policy cannot be used").because(error.to_string())
@@ -157,12 +164,12 @@ impl Verify {
                 kid,
             );
         }
-        let path = self
-            .key
-            .as_ref()
-            .or(self.jwks.as_ref())
-            .ok_or_else(|| Failure::broken("no key was asked for"))?;
-        let text = key_file::read(path, output)?;
+        let text = match (&self.key, &self.jwks) {
+            (Some(path), _) => key_file::read(path, output)?,
+            (None, Some(url)) if remote::is_url(url) => remote::key_set(url, output)?,
+            (None, Some(path)) => key_file::read(&PathBuf::from(path), output)?,
+            (None, None) => remote::keys_of(self.issuer.as_deref().unwrap_or_default(), output)?,
+        };
         let KeyText::Jwks(set) = &text else {
             if text.holds_private_key() {
                 output.warn("this is a private key: checking needs only its public half; carnet jwk public takes it out");

@@ -1,0 +1,75 @@
+//! Every stable code that our sources can answer with has its entry in `docs/codes.md`.
+
+use std::collections::BTreeSet;
+
+use crate::source::Source;
+
+/// What a code stands behind, up to the code's own quote.
+const MAKERS: [&str; 8] = [
+    "Failure::refused(",
+    "Failure::usage(",
+    "Failure::conflict(",
+    "Failure::unreachable(",
+    "Refusal::new(",
+    "Refusal::oauth(",
+    "refused(",
+    "refuse(",
+];
+
+/// The codes that these sources name, and the page does not.
+pub(crate) fn unexplained(sources: &[Source], page: &str) -> Vec<String> {
+    let explained: BTreeSet<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let mut missing = BTreeSet::new();
+    for source in sources {
+        let ours = ["crates/cli/src/", "crates/server/src/", "crates/guard/src/"];
+        if ours.iter().any(|folder| source.path.starts_with(folder)) && !source.path.contains("/tests") {
+            missing.extend(
+                named(&source.text)
+                    .into_iter()
+                    .filter(|code| !explained.contains(code.as_str())),
+            );
+        }
+    }
+    missing.into_iter().collect()
+}
+
+fn named(text: &str) -> Vec<String> {
+    let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut codes = Vec::new();
+    for maker in MAKERS {
+        for (at, _) in shipped.match_indices(maker) {
+            let arguments = shipped[at + maker.len()..].trim_start();
+            // The status may stand before the code.
+            let arguments = match arguments.starts_with("StatusCode::") {
+                true => arguments
+                    .split_once(',')
+                    .map_or("", |(_, rest)| rest.trim_start()),
+                false => arguments,
+            };
+            let code = arguments
+                .strip_prefix('"')
+                .and_then(|rest| rest.split('"').next());
+            codes.extend(code.filter(|code| is_code(code)).map(str::to_owned));
+        }
+    }
+    codes
+}
+
+fn is_code(text: &str) -> bool {
+    text.contains('_')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit())
+}
+
+#[test]
+fn codes_are_found_behind_what_makes_them() {
+    let text = r#"
+        Refusal::new(StatusCode::BAD_REQUEST, "a_code", REASON);
+        Failure::usage(
+            "another_code", "text");
+        refused("no code", "x");
+        #[cfg(test)]
+        Failure::usage("only_a_test", "x");"#;
+    assert_eq!(named(text), ["another_code", "a_code"]);
+}
