@@ -23,6 +23,7 @@ pub mod serve;
 mod throttle;
 pub mod tls_pair;
 pub mod token;
+mod tools;
 pub mod turns;
 mod upkeep;
 
@@ -42,7 +43,8 @@ pub fn router(app: App) -> Router {
     let machines = Router::new()
         .merge(introspection::routes())
         .merge(discovery::routes(&app, metadata))
-        .merge(health::routes());
+        .merge(health::routes())
+        .merge(tools::routes());
     let first_party = auth::routes(&app);
 
     let https = app.config.issuer.is_https();

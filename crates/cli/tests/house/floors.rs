@@ -36,6 +36,7 @@ pub(crate) const SERVER: &[&[&str]] = &[
         "introspection",
         "jwks",
         "sweep",
+        "tools",
         "upkeep",
     ],
     &["lib"],

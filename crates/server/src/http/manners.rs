@@ -106,7 +106,8 @@ fn decorate(response: &mut Response, https: bool, id: &str) {
     ];
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page for people has a policy of its own.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if https {
         headers.insert(

@@ -1,0 +1,79 @@
+//! One page with everything in it, and the policy that lets nothing else in or out.
+
+use axum::response::IntoResponse;
+use carnet_jose::primitive;
+use data_encoding::BASE64;
+use http::{HeaderName, HeaderValue, header};
+
+const BASE: &str = include_str!("../../assets/tools/base.html");
+const STYLE: &str = include_str!("../../assets/style.css");
+const SHARED: &str = include_str!("../../assets/tools/shared.js");
+
+/// A tool.
+pub(super) struct Page {
+    pub(super) path: &'static str,
+    pub(super) title: &'static str,
+    /// The same on the command line.
+    pub(super) command: &'static str,
+    pub(super) body: &'static str,
+    pub(super) script: &'static str,
+    /// What it may frame.
+    pub(super) frames: &'static str,
+}
+
+impl Page {
+    /// The page as it is sent, put together once.
+    pub(super) fn answer(&self, all: &[Self]) -> impl IntoResponse + Clone + use<> {
+        let script = format!("{SHARED}\n{}", self.script);
+        let html = BASE
+            .replace("{{title}}", self.title)
+            .replace("{{command}}", self.command)
+            .replace("{{nav}}", &self.navigation(all))
+            .replace("{{body}}", self.body)
+            .replace("{{style}}", STYLE)
+            .replace("{{script}}", &script);
+        let policy = format!(
+            "default-src 'none'; script-src {}; style-src {}; img-src data:; connect-src 'none'; frame-src {}; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
+            hash_of(&script),
+            hash_of(STYLE),
+            self.frames
+        );
+        ([html_type(), with_policy(&policy)], html)
+    }
+
+    fn navigation(&self, all: &[Self]) -> String {
+        let item = |page: &Self| {
+            let current = if page.path == self.path {
+                " aria-current=\"page\""
+            } else {
+                ""
+            };
+            format!(
+                "<a class=\"item\" href=\"{}\"{current}>{}</a>",
+                page.path, page.title
+            )
+        };
+        all.iter().map(item).collect()
+    }
+}
+
+/// How a policy names a script or style that stands in the page itself.
+pub(super) fn hash_of(text: &str) -> String {
+    format!("'sha256-{}'", BASE64.encode(&primitive::sha256(text.as_bytes())))
+}
+
+pub(super) fn html_type() -> (HeaderName, HeaderValue) {
+    (
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/html; charset=utf-8"),
+    )
+}
+
+pub(super) fn with_policy(policy: &str) -> (HeaderName, HeaderValue) {
+    let none = HeaderValue::from_static("default-src 'none'");
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_str(policy).unwrap_or(none),
+    )
+}
