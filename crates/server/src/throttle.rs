@@ -117,17 +117,28 @@ impl Attempt {
         // Everybody takes them in this order, so that nobody waits in a circle.
         for rule in &self.rules {
             let at_once = usize::try_from(rule.limit / 2).unwrap_or_default();
-            self.turns.extend(app.attempts.take(&rule.key, at_once).await);
+            let turn = app.attempts.take(&rule.key, at_once).await;
+            self.turns.push(turn.ok_or_else(|| overloaded(RETRY_AFTER))?);
         }
         self.count(app).await?;
         match app.hasher.verify(password, stored, usable).await {
             Ok(verdict) => Ok(verdict),
             Err(full) => {
-                let keys: Vec<String> = self.rules.iter().map(|rule| rule.key.clone()).collect();
-                app.store.refund_attempt(&keys).await?;
+                self.give_back(app);
                 Err(overloaded(full.retry_after))
             }
         }
+    }
+
+    /// The attempt counts for nothing: nobody got to judge it, or could act on the judgement. Done as soon as the store can.
+    pub(crate) fn give_back(&self, app: &App) {
+        let keys: Vec<String> = self.rules.iter().map(|rule| rule.key.clone()).collect();
+        let app = app.clone();
+        tokio::spawn(async move {
+            if let Err(error) = app.store.refund_attempt(&keys).await {
+                tracing::warn!(%error, "an attempt that came to nothing stays counted");
+            }
+        });
     }
 
     /// Counts the attempt before it is made, so that a hundred at once are a hundred; 429 when it is one too many.
@@ -144,6 +155,9 @@ impl Attempt {
         )
     }
 }
+
+/// Seconds after which whoever got no turn tries again.
+const RETRY_AFTER: u64 = 2;
 
 /// A counter's name: keyed, so that a stolen database does not tell who was attacked from where.
 fn key(app: &App, parts: [&str; 3]) -> Result<String, Failure> {

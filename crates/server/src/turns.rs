@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -17,9 +18,10 @@ struct Waiting {
 }
 
 impl Turns {
-    /// Waits for one of so many turns at this name; it ends when it is dropped.
+    /// Waits for one of so many turns at this name; it ends when it is dropped. None when the line is too slow.
     pub async fn take(&self, name: &str, at_once: usize) -> Option<OwnedSemaphorePermit> {
-        self.of(name, at_once).acquire_owned().await.ok()
+        let turn = self.of(name, at_once).acquire_owned();
+        tokio::time::timeout(PATIENCE, turn).await.ok()?.ok()
     }
 
     fn of(&self, name: &str, at_once: usize) -> Arc<Semaphore> {
@@ -38,6 +40,9 @@ impl Turns {
 
 const FEWEST: usize = 256;
 
+/// How long anybody waits for a turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +58,17 @@ mod tests {
         assert!(waiting.by_name.len() <= FEWEST + 1);
         assert_eq!(waiting.by_name["a"].available_permits(), 0);
         drop((waiting, held));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_turn_for_ever() {
+        let turns = Turns::default();
+        let held = turns.take("a", 1).await;
+        let asked = tokio::time::Instant::now();
+        assert!(turns.take("a", 1).await.is_none());
+        assert_eq!(asked.elapsed(), PATIENCE);
+        drop(held);
+        assert!(turns.take("a", 1).await.is_some());
     }
 
     #[tokio::test]

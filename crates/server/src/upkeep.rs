@@ -1,11 +1,13 @@
 //! What goes on beside the requests: keys are kept, expired things forgotten.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::app::App;
 
 /// How soon a change that another process made is seen (SQLite has nothing to wake us with).
 const KEY_ROUND: Duration = Duration::from_millis(250);
+/// How often a trouble that lasts is logged.
+const SAY_AGAIN: Duration = Duration::from_secs(600);
 const SWEEP_ROUND: Duration = Duration::from_secs(60);
 const SWEEP_BATCH: i64 = 1_000;
 
@@ -13,14 +15,17 @@ const SWEEP_BATCH: i64 = 1_000;
 pub(crate) async fn keep_keys(app: App) {
     let mut rounds = tokio::time::interval(KEY_ROUND);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut failing = false;
+    let mut said: Option<Instant> = None;
     loop {
         rounds.tick().await;
-        let outcome = app.keep_keys().await;
-        if let (Err(error), false) = (&outcome, failing) {
-            tracing::error!(%error, "signing keys could not be kept; tried again until it works");
+        match app.keep_keys().await {
+            Ok(()) => said = None,
+            Err(error) if said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) => {
+                tracing::error!(%error, "signing keys could not be kept; tried again until it works");
+                said = Some(Instant::now());
+            }
+            Err(_) => {}
         }
-        failing = outcome.is_err();
     }
 }
 
@@ -28,8 +33,12 @@ pub(crate) async fn keep_keys(app: App) {
 pub(crate) async fn sweep(app: App) {
     let mut rounds = tokio::time::interval(SWEEP_ROUND);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut clocks = Clocks::new(app.now(), Instant::now());
     loop {
         rounds.tick().await;
+        if !clocks.agree(app.now(), Instant::now()) {
+            continue;
+        }
         // Piece by piece until nothing is left, so that no transaction holds up the logins for long.
         loop {
             match app.store.sweep(app.now(), SWEEP_BATCH).await {
@@ -41,5 +50,55 @@ pub(crate) async fn sweep(app: App) {
                 }
             }
         }
+    }
+}
+
+/// Tells when the clock on the wall has jumped ahead. What seems to have expired is kept for a while then: were the clock set back, a
+/// revoked token would live again.
+struct Clocks {
+    wall_ms: i64,
+    steady: Instant,
+    doubt_until: Option<Instant>,
+}
+
+impl Clocks {
+    fn new(wall_ms: i64, steady: Instant) -> Self {
+        Self {
+            wall_ms,
+            steady,
+            doubt_until: None,
+        }
+    }
+
+    fn agree(&mut self, wall_ms: i64, steady: Instant) -> bool {
+        let passed = steady.duration_since(self.steady).saturating_add(JUMP);
+        let passed = i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
+        if wall_ms.saturating_sub(self.wall_ms) > passed {
+            tracing::warn!("the clock has jumped ahead; what seems to have expired is kept for an hour");
+            self.doubt_until = Some(steady + DOUBT);
+        }
+        (self.wall_ms, self.steady) = (wall_ms, steady);
+        self.doubt_until.is_none_or(|until| steady >= until)
+    }
+}
+
+/// More than a clock that is being corrected gains in a minute.
+const JUMP: Duration = Duration::from_secs(30);
+const DOUBT: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_swept_for_an_hour_after_the_clock_jumped_ahead() {
+        let (begun, minute) = (Instant::now(), 60_000_i64);
+        let at = |minutes: u64| begun + Duration::from_secs(60 * minutes);
+        let mut clocks = Clocks::new(0, begun);
+        assert!(clocks.agree(minute, at(1)));
+        assert!(!clocks.agree(120 * minute, at(2)));
+        // It comes back: what was swept too early would be missing now.
+        assert!(!clocks.agree(3 * minute, at(3)));
+        assert!(clocks.agree(62 * minute, at(62)));
     }
 }

@@ -41,7 +41,8 @@ impl Store {
         })
     }
 
-    /// Give an attempt back that turned out to be good: one less on each key.
+    /// Give an attempt back that turned out to be good: one less on each key. It is never too late for that: whoever waits
+    /// for the answer may wait long.
     pub async fn refund_attempt(&self, keys: &[String]) -> Result<(), StoreError> {
         self.on_each("throttle.refund", &REFUND, keys).await
     }
@@ -62,7 +63,7 @@ impl Store {
         }
         let keys = sorted(keys);
         self.database
-            .write(Lane::Alone, label, async move |tx| {
+            .write_at_leisure(Lane::Alone, label, async move |tx| {
                 for key in &keys {
                     tx.execute(statement, params![key]).await?;
                 }

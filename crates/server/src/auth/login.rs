@@ -95,11 +95,14 @@ async fn begin(
         audit: caller.did(&user.sub, AuditAction::Login, &user.sub),
     };
     // None: disabled, or given another password, since it was looked up.
-    let family = app
-        .store
-        .begin_session(&login, app.now())
-        .await?
-        .ok_or_else(invalid_credentials)?;
+    let family = match app.store.begin_session(&login, app.now()).await {
+        Ok(begun) => begun.ok_or_else(invalid_credentials)?,
+        Err(error) => {
+            // The password was right, and we are at fault.
+            attempt.give_back(app);
+            return Err(error.into());
+        }
+    };
     app.store.refund_attempt(&attempt.shared).await?;
     let granted = Granted {
         user,

@@ -167,12 +167,15 @@ async fn by_refresh_token(
     {
         require_page_of(app, client, headers)?;
     }
+    let client = app.directory.client(Some(&family.client_id));
+    let grace = client.map_or(0, |client| client.refresh_grace.millis());
     let now = app.now();
     let live = user.state == UserState::Active
         && family.revoked_at.is_none()
         && now < family.idle_expires_at.min(family.absolute_expires_at)
-        // The one before the newest is an honest retry's.
-        && token.generation >= family.generation - 1;
+        && (token.generation == family.generation
+            // The one before is an honest retry's, for as long as it would be taken for one.
+            || token.generation == family.generation - 1 && now <= family.issued_at.saturating_add(grace));
     Ok(Some(Proven {
         user,
         sid: family.sid,

@@ -18,16 +18,20 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, listen: &Listen) -> IpA
         if !trusted.iter().any(|network| network.contains(address)) {
             break;
         }
-        match hop
-            .parse::<IpAddr>()
-            .or_else(|_| hop.parse::<SocketAddr>().map(|address| address.ip()))
-        {
-            Ok(next) => address = next.to_canonical(),
+        match parse(&hop) {
+            Some(next) => address = next.to_canonical(),
             // Text that is no address ends the walk: nothing to its left can be trusted.
-            Err(_) => break,
+            None => break,
         }
     }
     address
+}
+
+/// An address, perhaps with a port, perhaps in the brackets of a URI.
+fn parse(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let with_port = || hop.parse::<SocketAddr>().map(|address| address.ip());
+    bare.unwrap_or(hop).parse().or_else(|_| with_port()).ok()
 }
 
 /// Counted together: an IPv4 address, or the /64 that one IPv6 customer has.
@@ -143,7 +147,13 @@ mod tests {
             let seen = client_address("10.0.0.1".parse().unwrap(), &headers, &behind(header));
             assert_eq!(seen.to_string(), address);
         }
-        assert_eq!(seen("10.0.0.1", "x-forwarded-for", "192.0.2.7:4711"), "192.0.2.7");
+        for (hop, address) in [
+            ("192.0.2.7:4711", "192.0.2.7"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+        ] {
+            assert_eq!(seen("10.0.0.1", "x-forwarded-for", hop), address);
+        }
     }
 
     #[test]

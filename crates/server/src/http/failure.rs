@@ -97,7 +97,7 @@ impl From<StoreError> for Failure {
             // D8: without its memory the server refuses, and says that it is worth coming back.
             StoreError::Unavailable(why) => {
                 tracing::error!(error = %why, "the database does not answer");
-                overloaded(5)
+                overloaded(2)
             }
             other => Self::broken(other),
         }

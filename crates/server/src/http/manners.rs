@@ -8,6 +8,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use carnet_jose::{base64url, primitive};
+use http::uri::Authority;
 use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use tracing::Instrument as _;
 
@@ -43,11 +44,16 @@ pub async fn keep_manners(State(https): State<bool>, mut request: Request, next:
 
 /// What one proxy reads in another way than the next, or than we do.
 fn ambiguous(request: &Request) -> Option<Refusal> {
-    let hosts = request.headers().get_all(header::HOST).iter().count();
-    // RFC 9112 §3.2: one Host line, not two and not none; HTTP/2 has :authority.
-    if hosts > 1 || hosts == 0 && request.version() == Version::HTTP_11 {
-        const REASON: &str = "a request has one Host header";
-        return Some(Refusal::new(StatusCode::BAD_REQUEST, "duplicate_host", REASON));
+    // RFC 9112 §3.2: one Host line, not two and not none, and a host in it; HTTP/2 has :authority.
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let sound = match (hosts.next(), hosts.next()) {
+        (None, _) => request.version() != Version::HTTP_11,
+        (Some(host), None) => is_host(host),
+        (Some(_), Some(_)) => false,
+    };
+    if !sound {
+        const REASON: &str = "a request has one Host header, with a host and perhaps a port";
+        return Some(Refusal::new(StatusCode::BAD_REQUEST, "invalid_host", REASON));
     }
     // §6.1: of the transfer codings we know `chunked` alone.
     let codings = request.headers().get_all(header::TRANSFER_ENCODING);
@@ -63,6 +69,11 @@ fn ambiguous(request: &Request) -> Option<Refusal> {
         ));
     }
     None
+}
+
+fn is_host(value: &HeaderValue) -> bool {
+    Authority::try_from(value.as_bytes())
+        .is_ok_and(|host| !host.host().is_empty() && !host.as_str().contains('@'))
 }
 
 fn correlation_id() -> String {

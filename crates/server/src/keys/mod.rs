@@ -63,10 +63,12 @@ impl Keys {
             algorithms: config.keys.algorithms.clone(),
             schedule,
         };
-        keys.keep(store, master, now).await?;
+        let kept = keys.keep(store, master, now).await;
         if !keys.ready() {
-            return Err(OpenError::Config(NOT_OURS.to_owned()));
+            kept?;
+            return Err(OpenError::Config(format!("{NOT_OURS}: {CURE} (its tokens end)")));
         }
+        // What cannot sign next is no reason not to start: the rounds that follow say what is wrong with it.
         Ok(keys)
     }
 
@@ -150,7 +152,11 @@ impl Keys {
             Step::Promote(kid) => {
                 // A key that this server cannot open must not take over from one that it can.
                 if let Some(row) = self.current.load().rows.iter().find(|row| row.kid == *kid) {
-                    unseal(row, master)?;
+                    unseal(row, master).map_err(|error| {
+                        OpenError::Config(format!(
+                            "{error}\nit was to sign next, and rotation waits for it: {CURE}"
+                        ))
+                    })?;
                 }
                 let removes_at = now.saturating_add(self.schedule.retire_for);
                 store
@@ -306,8 +312,11 @@ async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, KeySet), 
     ))
 }
 
-const NOT_OURS: &str = "an active signing key in the database is sealed under a master key that the file does not have\n\
-     bring back the file that the server was started with, or take the key out with carnet key revoke KID (its tokens end)";
+const NOT_OURS: &str =
+    "an active signing key in the database is sealed under a master key that the file does not have";
+
+const CURE: &str =
+    "bring back the master key file that it was made with, or take it out with carnet key revoke KID";
 
 impl Step {
     fn name(&self) -> &'static str {

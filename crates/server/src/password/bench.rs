@@ -22,13 +22,13 @@ use super::{
 /// One thread's place of work.
 pub(super) struct Bench {
     current: Scheme,
-    /// The costliest scheme seen in the store that is not ours.
-    foreign: Arc<Mutex<Option<Scheme>>>,
+    /// The schemes seen in the store that are not ours.
+    foreign: Arc<Mutex<Vec<Scheme>>>,
     memory: Memory,
 }
 
 impl Bench {
-    pub(super) fn new(current: Scheme, foreign: Arc<Mutex<Option<Scheme>>>) -> Self {
+    pub(super) fn new(current: Scheme, foreign: Arc<Mutex<Vec<Scheme>>>) -> Self {
         let keep = if let Scheme::Argon2 { memory_kib, .. } = current {
             memory_kib
         } else {
@@ -124,8 +124,8 @@ impl Bench {
     }
 
     fn pay(&mut self, password: &Password, paid: Option<Scheme>) {
-        let foreign = *lock(&self.foreign);
-        for scheme in owed(self.current, foreign, paid) {
+        let foreign = lock(&self.foreign).clone();
+        for scheme in owed(self.current, &foreign, paid) {
             std::hint::black_box(
                 self.memory
                     .derive(scheme, password.bytes(), &DECOY_SALT, DIGEST_BYTES),
@@ -137,7 +137,7 @@ impl Bench {
         if scheme == self.current {
             return;
         }
-        costliest(&self.foreign, scheme);
+        remember(&self.foreign, scheme);
     }
 
     fn outdated(&self, stored: &Stored, password: &Password) -> bool {
@@ -149,20 +149,28 @@ impl Bench {
     }
 }
 
-/// Remembers the scheme, when it costs more than the one that is known.
-pub(super) fn costliest(foreign: &Mutex<Option<Scheme>>, scheme: Scheme) {
+/// Remembers a scheme that is in use; of very many, the costliest.
+pub(super) fn remember(foreign: &Mutex<Vec<Scheme>>, scheme: Scheme) {
     let mut foreign = lock(foreign);
-    if foreign.is_none_or(|known| known.weight() < scheme.weight()) {
-        *foreign = Some(scheme);
+    if foreign.contains(&scheme) {
+        return;
+    }
+    foreign.push(scheme);
+    foreign.sort_by_key(|scheme| std::cmp::Reverse(scheme.weight()));
+    if foreign.len() > MOST_FOREIGN {
+        foreign.truncate(MOST_FOREIGN);
+        tracing::warn!(
+            kept = MOST_FOREIGN,
+            "imported password hashes of too many kinds: the time of a failed login may tell the cheapest kinds apart"
+        );
     }
 }
 
-/// PW-02, PW-03: whoever fails has paid for our scheme and for the costliest foreign one in use, so that the time tells
-/// neither whether there is such a user nor where the hash came from.
-fn owed(current: Scheme, foreign: Option<Scheme>, paid: Option<Scheme>) -> impl Iterator<Item = Scheme> {
-    [Some(current), foreign]
-        .into_iter()
-        .flatten()
+/// PW-02, PW-03: whoever fails has paid for our scheme and for every foreign one in use, so that the time tells neither
+/// whether there is such a user nor where the hash came from.
+fn owed(current: Scheme, foreign: &[Scheme], paid: Option<Scheme>) -> impl Iterator<Item = Scheme> {
+    std::iter::once(current)
+        .chain(foreign.iter().copied())
         .filter(move |scheme| Some(*scheme) != paid)
 }
 
@@ -180,6 +188,8 @@ const NICE: i32 = 10;
 pub(super) const DIGEST_BYTES: usize = 32;
 const BCRYPT_BYTES: usize = 72;
 const DECOY_SALT: [u8; 16] = *b"carnet decoysalt";
+/// Each makes every failure dearer, so there is an end to it.
+const MOST_FOREIGN: usize = 8;
 const MEMORY_KEPT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
@@ -189,36 +199,45 @@ mod tests {
     #[test]
     fn pw_02_pw_03_every_failure_costs_the_same() {
         let current = Scheme::Bcrypt { cost: 9 };
-        let foreign = Scheme::Scrypt {
+        let scrypt = Scheme::Scrypt {
             log_n: 14,
             r: 8,
             p: 1,
         };
-        let cost = |foreign, paid: Option<Scheme>| {
+        let foreign = [scrypt, Scheme::Bcrypt { cost: 10 }, Scheme::Bcrypt { cost: 12 }];
+        let cost = |foreign: &[Scheme], paid: Option<Scheme>| {
             let owed: u64 = owed(current, foreign, paid).map(Scheme::weight).sum();
             owed + paid.map_or(0, Scheme::weight)
         };
-        assert_eq!(cost(None, None), cost(None, Some(current)));
-        let all = current.weight() + foreign.weight();
-        for paid in [None, Some(current), Some(foreign)] {
-            assert_eq!(cost(Some(foreign), paid), all, "{paid:?}");
+        assert_eq!(cost(&[], None), cost(&[], Some(current)));
+        let nobody = cost(&foreign, None);
+        for paid in foreign.into_iter().chain([current]) {
+            assert_eq!(cost(&foreign, Some(paid)), nobody, "{paid:?}");
         }
     }
 
     #[test]
-    fn the_costliest_foreign_scheme_is_remembered() {
+    fn foreign_schemes_are_remembered_once_and_of_many_the_costliest() {
         let current = Scheme::Bcrypt { cost: 9 };
-        let foreign = Arc::new(Mutex::new(None));
+        let foreign = Arc::new(Mutex::new(Vec::new()));
         let bench = Bench {
             current,
             foreign: Arc::clone(&foreign),
             memory: Memory::new(0),
         };
         bench.notice(current);
-        assert_eq!(*lock(&foreign), None);
-        for cost in [11, 12, 10] {
+        assert_eq!(*lock(&foreign), []);
+        for _ in 0..2 {
+            for cost in [11, 12, 10] {
+                bench.notice(Scheme::Bcrypt { cost });
+            }
+        }
+        let known = [12, 11, 10].map(|cost| Scheme::Bcrypt { cost });
+        assert_eq!(*lock(&foreign), known);
+        for cost in 13..30 {
             bench.notice(Scheme::Bcrypt { cost });
         }
-        assert_eq!(*lock(&foreign), Some(Scheme::Bcrypt { cost: 12 }));
+        assert_eq!(lock(&foreign).len(), MOST_FOREIGN);
+        assert_eq!(lock(&foreign).first(), Some(&Scheme::Bcrypt { cost: 29 }));
     }
 }

@@ -13,7 +13,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::{
-    bench::{Bench, DIGEST_BYTES, costliest},
+    bench::{Bench, DIGEST_BYTES, remember},
     queue::{OVERLOADED, Overloaded, Queue, Task},
     stored::{Scheme, Stored},
     typed::Password,
@@ -52,8 +52,8 @@ impl Default for PasswordConfig {
 /// A thread keeps its argon2 memory while there is work and gives it back after some idle seconds.
 pub struct Hasher {
     queue: Arc<Queue>,
-    /// The costliest scheme of imported hashes.
-    foreign: Arc<Mutex<Option<Scheme>>>,
+    /// The schemes of imported hashes.
+    foreign: Arc<Mutex<Vec<Scheme>>>,
 }
 
 /// Why the hashing threads cannot be started.
@@ -106,7 +106,7 @@ impl Hasher {
     /// A hash that is in the store: from now on every failure costs as much as one on it, from the first login on.
     pub fn expect(&self, stored: &str) {
         if let Ok(stored) = Stored::parse(stored) {
-            costliest(&self.foreign, stored.scheme);
+            remember(&self.foreign, stored.scheme);
         }
     }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::app::App;
 use crate::client::Client;
 use crate::config::ClaimSource;
-use crate::http::failure::Failure;
+use crate::http::failure::{Failure, overloaded};
 
 /// Everything that a new access token says.
 pub struct Approved<'a> {
@@ -53,10 +53,15 @@ pub fn mint(app: &App, approved: Approved<'_>) -> Result<Minted, Failure> {
     let token = match &resource.shared {
         Some(shared) => shared.signer.sign(&claims),
         None => {
-            let signer = app.keys.signer(resource.signing);
-            signer
-                .ok_or_else(|| Failure::broken(format!("no active {} key", resource.signing.name())))?
-                .sign(&claims)
+            let signer = app.keys.signer(resource.signing).ok_or_else(|| {
+                // Revoked a moment ago: the next round of key keeping brings another.
+                tracing::error!(
+                    algorithm = resource.signing.name(),
+                    "there is no active signing key"
+                );
+                overloaded(1)
+            })?;
+            signer.sign(&claims)
         }
     };
     let token = token.map_err(Failure::broken)?;

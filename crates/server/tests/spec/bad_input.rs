@@ -179,17 +179,43 @@ async fn lk_03_a_refusal_tells_nothing_about_the_inside() {
 }
 
 #[tokio::test]
-async fn two_host_headers_are_400() {
+async fn a_host_header_that_is_doubled_or_no_host_is_400() {
     let server = Server::start().await;
-    let twice = server
-        .get("/health/live")
-        .header("host", "auth.example.com")
-        .header("host", "evil.test");
-    let reply = twice.send().await;
-    assert_eq!(
-        (reply.status, reply.code().as_str()),
-        (StatusCode::BAD_REQUEST, "duplicate_host")
-    );
+    for hosts in [
+        &["auth.example.com", "evil.test"][..],
+        &[],
+        &[""],
+        &["a b"],
+        &["user@auth.example.com"],
+        &["auth.example.com/x"],
+        &[":8080"],
+    ] {
+        let request = hosts
+            .iter()
+            .fold(server.get("/health/live").without_host(), |request, host| {
+                request.header("host", host)
+            });
+        let reply = request.send().await;
+        assert_eq!(
+            (reply.status, reply.code().as_str()),
+            (StatusCode::BAD_REQUEST, "invalid_host"),
+            "{hosts:?}"
+        );
+    }
+    for host in [
+        "auth.example.com",
+        "auth.example.com:8080",
+        "[::1]:8080",
+        "127.0.0.1",
+    ] {
+        let reply = server
+            .get("/health/live")
+            .without_host()
+            .header("host", host)
+            .send()
+            .await;
+        assert_eq!(reply.status, StatusCode::OK, "{host}");
+    }
 }
 
 #[tokio::test]

@@ -255,6 +255,12 @@ impl Call<'_> {
         self
     }
 
+    /// The request comes without the host that every other one names.
+    pub(crate) fn without_host(mut self) -> Self {
+        self.request.headers_mut().remove("host");
+        self
+    }
+
     pub(crate) fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }

@@ -141,6 +141,8 @@ async fn a_key_that_the_server_cannot_open_never_takes_over_and_holds_up_nothing
     assert!(server.app.keep_keys().await.is_err());
     let before = server.log_in(ALICE, PASSWORD).await;
     assert_ne!(kid(&before.access), foreign);
+    // Nor does it keep a server from starting.
+    let server = server.restarted_with("[first_party]", "[first_party]").await;
 
     // The key that signs is revoked all the same, at once, and so is the foreign one.
     let revoke = async |kid: &str| {
@@ -151,6 +153,9 @@ async fn a_key_that_the_server_cannot_open_never_takes_over_and_holds_up_nothing
     let _ = server.app.keep_keys().await;
     assert!(!published(&server).await.contains(&kid(&before.access)));
     assert!(!server.app.keys.ready());
+    let refused = server.try_log_in(ALICE, PASSWORD).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.code(), "temporarily_unavailable");
     revoke(&foreign).await;
     server.app.keep_keys().await.unwrap();
     assert!(server.app.keys.ready());

@@ -211,6 +211,9 @@ async fn a_spent_or_dead_refresh_token_ends_no_other_session() {
     let second = crate::harness::Session::of(&server.refresh(&stolen.refresh).await);
     let third = crate::harness::Session::of(&server.refresh(&second.refresh).await);
     refused(&stolen.refresh).await;
+    // The one before the newest is an honest retry's within the grace, and no longer.
+    server.wait(std::time::Duration::from_secs(11)).await;
+    refused(&second.refresh).await;
     server.post("/auth/logout").cookie(&third.refresh).send().await;
     refused(&third.refresh).await;
     server.wait(crate::harness::days(8)).await;

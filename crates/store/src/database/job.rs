@@ -2,6 +2,7 @@
 
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::tx::Tx;
 use crate::error::StoreError;
@@ -11,6 +12,9 @@ pub(super) trait Job: Send {
     /// What the work is called in the log.
     fn label(&self) -> &'static str;
 
+    /// Whoever waited has been told that it was too late: it must not be done any more.
+    fn is_overdue(&self) -> bool;
+
     /// Do the work inside a transaction and keep its result until the COMMIT.
     fn run<'a>(&'a mut self, tx: Tx<'a>) -> LocalBoxFuture<'a, Result<(), StoreError>>;
 
@@ -18,11 +22,11 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
 }
 
-/// The job, and where its answer will be.
-pub(super) fn pair<T, F>(
-    label: &'static str,
-    work: F,
-) -> (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>)
+/// A job, and where its answer will be.
+pub(super) type Pair<T> = (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>);
+
+/// The job, and where its answer will be. Past `until` it is not committed any more.
+pub(super) fn pair<T, F>(label: &'static str, until: Option<Instant>, work: F) -> Pair<T>
 where
     T: Send + 'static,
     F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
@@ -31,6 +35,7 @@ where
     (
         Box::new(Waiting {
             label,
+            until,
             work,
             sender,
             result: None,
@@ -41,6 +46,7 @@ where
 
 struct Waiting<T, F> {
     label: &'static str,
+    until: Option<Instant>,
     work: F,
     sender: oneshot::Sender<Result<T, StoreError>>,
     result: Option<T>,
@@ -53,6 +59,10 @@ where
 {
     fn label(&self) -> &'static str {
         self.label
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
     }
 
     fn run<'a>(&'a mut self, tx: Tx<'a>) -> LocalBoxFuture<'a, Result<(), StoreError>> {
@@ -70,4 +80,22 @@ where
         // Whoever waited may have gone away; what is committed stays committed.
         let _ = self.sender.send(outcome.and(result));
     }
+}
+
+/// The jobs that may still be done. The others hear that nothing was.
+pub(super) fn in_time(jobs: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+    let (overdue, in_time): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.is_overdue());
+    for job in overdue {
+        tracing::warn!(
+            job = job.label(),
+            "a write waited too long for the database and was not done"
+        );
+        job.answer(Err(too_late()));
+    }
+    in_time
+}
+
+/// Nothing was done, because it would have come too late.
+pub(super) fn too_late() -> StoreError {
+    StoreError::Unavailable("the database did not get to it in time; nothing was done".to_owned())
 }

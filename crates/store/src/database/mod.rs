@@ -15,6 +15,8 @@ mod tx;
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::config::{Engine, StoreConfig};
 use crate::error::StoreError;
 
@@ -86,13 +88,14 @@ impl Database {
     /// The job may be run more than once, each time against a database that knows nothing of the time before;
     /// so it changes nothing outside the transaction. Its error rolls back its own changes and nobody else's.
     ///
-    /// [`StoreError::Unavailable`] when no answer comes in time; the job may be done all the same.
+    /// [`StoreError::Unavailable`] when no answer comes in time. The job is not done then, unless its COMMIT was under way.
     pub(crate) async fn write<T, F>(&self, lane: Lane, label: &'static str, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
     {
-        in_time(self.write_at_leisure(lane, label, work)).await
+        let until = Instant::now() + DEADLINE;
+        in_time(self.submit(lane, job::pair(label, Some(until), work))).await
     }
 
     /// As [`Database::write`], for work that may take as long as it takes.
@@ -106,7 +109,10 @@ impl Database {
         T: Send + 'static,
         F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
     {
-        let (job, answer) = job::pair(label, work);
+        self.submit(lane, job::pair(label, None, work)).await
+    }
+
+    async fn submit<T>(&self, lane: Lane, (job, answer): job::Pair<T>) -> Result<T, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.queue().submit(job)?,
             Self::Postgres(postgres) => postgres.queue(lane).submit(job)?,
@@ -134,11 +140,17 @@ impl Database {
 
 /// A database that does not answer holds nobody up for longer than this.
 async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    tokio::time::timeout(DEADLINE, answer).await.unwrap_or_else(|_| {
-        Err(StoreError::Unavailable(
-            "no answer within five seconds".to_owned(),
-        ))
-    })
+    tokio::time::timeout(DEADLINE + COMMIT, answer)
+        .await
+        .unwrap_or_else(|_| {
+            Err(StoreError::Unavailable(
+                "no answer within five seconds".to_owned(),
+            ))
+        })
 }
 
-const DEADLINE: Duration = Duration::from_secs(5);
+/// By then a write has been done but for its COMMIT, or is not done at all.
+const DEADLINE: Duration = Duration::from_secs(4);
+
+/// How long a COMMIT that is under way is waited for.
+const COMMIT: Duration = Duration::from_secs(1);

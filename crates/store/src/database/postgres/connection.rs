@@ -23,6 +23,8 @@ pub(super) enum Fate {
     Whole,
     /// A statement failed: the transaction must go back.
     Failed,
+    /// Another transaction has held a row for too long: once more, if that is its end.
+    Held,
     /// Another transaction was in the way: the same work may succeed when it is run again.
     Again,
     /// The connection is gone, and the transaction with it.
@@ -119,6 +121,7 @@ impl Connection {
     fn note(&self, name: &str, error: &Error) -> StoreError {
         let fate = match error.code() {
             Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE) => Fate::Again,
+            Some(&SqlState::LOCK_NOT_AVAILABLE) => Fate::Held,
             Some(code) if is_shutdown(code) => Fate::Lost,
             Some(_) => Fate::Failed,
             None if self.client.is_closed() || error.is_closed() => Fate::Lost,

@@ -134,9 +134,10 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long sent data may stay unanswered before the connection counts as lost.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// Somebody else's forgotten transaction holds a row: whoever needs it is told to come back, and nobody waits behind them.
+/// Somebody else's forgotten transaction holds a row: whoever needs it is told to come back, and those behind them wait no longer
+/// than this for each. Our own transactions hold a row for milliseconds.
 const PATIENCE: &str =
-    "-c lock_timeout=2s -c statement_timeout=4s -c idle_in_transaction_session_timeout=10s";
+    "-c lock_timeout=300ms -c statement_timeout=4s -c idle_in_transaction_session_timeout=10s";
 
 #[cfg(test)]
 mod tests {

@@ -11,7 +11,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use super::connection::{Connection, Fate};
 use super::target::Target;
-use crate::database::job::Job;
+use crate::database::job::{self, Job};
 use crate::database::queue::{self, Lane, Message, Queue};
 use crate::database::tx::Tx;
 use crate::error::StoreError;
@@ -102,6 +102,7 @@ impl Writer {
 
     /// Together when there are several; one by one what could not be done together.
     async fn settle(&mut self, jobs: Vec<Box<dyn Job>>) {
+        let jobs = job::in_time(jobs);
         let rest = if jobs.len() > 1 {
             self.commit_group(jobs).await
         } else {
@@ -130,7 +131,7 @@ impl Writer {
             };
             let outcome = attempt(connection, before, job.as_mut()).await;
             let back = match connection.take_fate() {
-                Fate::Again | Fate::Lost => {
+                Fate::Held | Fate::Again | Fate::Lost => {
                     self.abandon().await;
                     return jobs;
                 }
@@ -142,6 +143,10 @@ impl Writer {
                 return jobs;
             }
             outcomes.push(outcome);
+        }
+        if jobs.iter().any(|job| job.is_overdue()) {
+            self.abandon().await;
+            return jobs;
         }
         match self.commit().await {
             Ok(()) => jobs
@@ -160,6 +165,9 @@ impl Writer {
             if round > 0 {
                 tokio::time::sleep(PAUSE * round).await;
             }
+            if job.is_overdue() {
+                return job.answer(Err(job::too_late()));
+            }
             let connection = match self.connection().await {
                 Ok(connection) => connection,
                 Err(error) => return job.answer(Err(error)),
@@ -169,7 +177,7 @@ impl Writer {
             if fate != Fate::Whole || outcome.is_err() {
                 self.roll_back(fate).await;
                 match outcome {
-                    _ if fate >= Fate::Again => continue,
+                    _ if fate >= Fate::Again || fate == Fate::Held && round == 0 => continue,
                     Ok(()) => {
                         return job.answer(Err(StoreError::Broken(
                             "a failed statement was ignored".to_owned(),
@@ -177,6 +185,10 @@ impl Writer {
                     }
                     Err(error) => return job.answer(Err(error)),
                 }
+            }
+            if job.is_overdue() {
+                self.roll_back(fate).await;
+                return job.answer(Err(job::too_late()));
             }
             match self.commit().await {
                 Ok(()) => return job.answer(Ok(())),

@@ -79,7 +79,7 @@ impl Sqlite {
         if let Some(readers) = &self.readers {
             return readers.all(statement, &params);
         }
-        let (job, answer) = job::pair(statement.name, async move |tx: Tx<'_>| {
+        let (job, answer) = job::pair(statement.name, None, async move |tx: Tx<'_>| {
             tx.all(statement, params.clone()).await
         });
         self.queue.submit(job)?;

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tokio::sync::mpsc::Receiver;
 
 use super::connection::failed;
-use crate::database::job::Job;
+use crate::database::job::{self, Job};
 use crate::database::queue::{self, Message};
 use crate::database::tx::Tx;
 use crate::error::StoreError;
@@ -36,13 +36,16 @@ fn serve(connection: &Connection, mut waiting: Receiver<Message>) {
 }
 
 /// One transaction for all jobs, a savepoint for each, answers after the COMMIT.
-fn commit(connection: &Connection, mut jobs: Vec<Box<dyn Job>>) {
+fn commit(connection: &Connection, jobs: Vec<Box<dyn Job>>) {
+    let mut jobs = job::in_time(jobs);
     if jobs.is_empty() {
         return;
     }
     if let Err(error) = command(connection, "BEGIN IMMEDIATE") {
         return refuse(jobs, &error);
     }
+    // Another process may have kept us waiting for the lock.
+    jobs = job::in_time(jobs);
     let mut outcomes = Vec::with_capacity(jobs.len());
     for job in &mut jobs {
         match guarded(connection, job.as_mut()) {

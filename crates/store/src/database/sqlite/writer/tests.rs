@@ -1,5 +1,9 @@
 //! The group commit, seen from inside.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::*;
 use crate::database::job::pair;
 use crate::database::params;
@@ -31,7 +35,7 @@ fn a_failing_job_does_not_hurt_its_neighbours() {
     let connection = database();
     let (mut jobs, mut answers) = (Vec::new(), Vec::new());
     for name in ["a", "b", "a", "c"] {
-        let (job, answer) = pair("put", async move |tx: Tx<'_>| {
+        let (job, answer) = pair("put", None, async move |tx: Tx<'_>| {
             tx.execute(&PUT, params![format!("{name} too")])
                 .await
                 .map(|_| ())?;
@@ -52,16 +56,20 @@ fn a_failing_job_does_not_hurt_its_neighbours() {
 #[test]
 fn a_job_that_waits_or_panics_is_an_error_and_the_writer_goes_on() {
     let connection = database();
-    let (waits, mut first) = pair("waits", async move |tx: Tx<'_>| {
+    let (waits, mut first) = pair("waits", None, async move |tx: Tx<'_>| {
         tx.execute(&PUT, params!["half"]).await?;
         std::future::pending::<()>().await;
         Ok(())
     });
-    let (panics, mut second) = pair("panics", async move |tx: Tx<'_>| -> Result<(), StoreError> {
-        tx.execute(&PUT, params!["half"]).await?;
-        panic!("on purpose")
-    });
-    let (good, mut third) = pair("good", async move |tx: Tx<'_>| {
+    let (panics, mut second) = pair(
+        "panics",
+        None,
+        async move |tx: Tx<'_>| -> Result<(), StoreError> {
+            tx.execute(&PUT, params!["half"]).await?;
+            panic!("on purpose")
+        },
+    );
+    let (good, mut third) = pair("good", None, async move |tx: Tx<'_>| {
         tx.execute(&PUT, params!["whole"]).await
     });
     commit(&connection, vec![waits, panics, good]);
@@ -81,10 +89,10 @@ fn nobody_is_answered_before_the_commit_and_all_fail_with_it() {
         )
         .unwrap();
     static ORPHAN: Statement = Statement::new("test.orphan", "INSERT INTO parts (of) VALUES ($1)");
-    let (good, mut first) = pair("good", async move |tx: Tx<'_>| {
+    let (good, mut first) = pair("good", None, async move |tx: Tx<'_>| {
         tx.execute(&PUT, params!["a"]).await
     });
-    let (bad, mut second) = pair("orphan", async move |tx: Tx<'_>| {
+    let (bad, mut second) = pair("orphan", None, async move |tx: Tx<'_>| {
         tx.execute(&ORPHAN, params!["nobody"]).await
     });
     commit(&connection, vec![good, bad]);
@@ -95,4 +103,21 @@ fn nobody_is_answered_before_the_commit_and_all_fail_with_it() {
     assert!(second.try_recv().unwrap().is_err());
     assert_eq!(count(&connection), 0);
     assert!(connection.is_autocommit(), "the next group can begin");
+}
+
+#[test]
+fn a_job_whose_caller_was_sent_away_is_not_done() {
+    let connection = database();
+    let put = async move |tx: Tx<'_>| tx.execute(&PUT, params!["late"]).await;
+    let (late, mut first) = pair("late", Some(Instant::now()), put);
+    let (good, mut second) = pair(
+        "good",
+        Some(Instant::now() + Duration::from_secs(60)),
+        async move |tx: Tx<'_>| tx.execute(&PUT, params!["a"]).await,
+    );
+    commit(&connection, vec![late, good]);
+    let told = first.try_recv().unwrap();
+    assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
+    assert!(second.try_recv().unwrap().is_ok());
+    assert_eq!(count(&connection), 1);
 }
