@@ -1,7 +1,7 @@
 //! One SQLite connection: how it is opened, and how it runs a statement.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -20,10 +20,7 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
     if connection.is_readonly("main").unwrap_or(true) {
         return Err(unavailable(&format!("{}: cannot be written", path.display())));
     }
-    let mode: String = connection
-        .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-        .map_err(|e| failed("wal", &e))?;
-    if mode != "wal" {
+    if write_ahead(&connection)? != "wal" {
         return Err(unavailable("the file system does not allow a write-ahead log"));
     }
     // FULL: NORMAL loses commits when the power goes. Checkpoints have a thread of their own.
@@ -32,6 +29,21 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;",
     )?;
     Ok(connection)
+}
+
+/// Switches to the write-ahead log; the mode that SQLite then has. Where two processes make a database at once the switch is refused
+/// without waiting, whatever the time-out.
+fn write_ahead(connection: &Connection) -> Result<String, StoreError> {
+    let asked = Instant::now();
+    loop {
+        let switched = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+        match switched.map_err(|error| failed("wal", &error)) {
+            Err(StoreError::Busy { .. }) if asked.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// A database that nobody else sees.
