@@ -24,6 +24,7 @@ install_tools() {
     command -v openssl >/dev/null || missing+=(openssl)
     command -v curl >/dev/null || missing+=(curl)
     command -v python3 >/dev/null || missing+=(python3)
+    command -v chromium >/dev/null || missing+=(chromium)
     command -v gcc >/dev/null || missing+=(gcc libc6-dev)
     [ ${#missing[@]} = 0 ] && return
     step "installing ${missing[*]}"
@@ -84,6 +85,8 @@ readme_demo() {
 interop_tests() {
     step "the mission's own programs (Node, Express, jsonwebtoken)"
     ./interop/mission/run
+    step "the web tools in Chromium (Playwright, axe-core)"
+    ./interop/tools/run
 }
 
 install_tools
