@@ -1,6 +1,6 @@
 //! The error codes that OAuth endpoints answer with.
 //!
-//! Spec: RFC 6749 §5.2 · RFC 6750 §3.1 · RFC 7009 §2.2.1 · RFC 8707 §2
+//! Spec: RFC 6749 §4.1.2.1, §5.2 · RFC 6750 §3.1 · RFC 7009 §2.2.1 · RFC 8707 §2 · OpenID Connect Core §3.1.2.6
 
 /// An error code of an OAuth endpoint: its wire name and its HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +26,22 @@ pub enum ErrorCode {
     InvalidToken,
     /// RFC 6750 §3.1: the access token lacks a scope.
     InsufficientScope,
+    /// RFC 6749 §4.1.2.1: the user, or the server, said no.
+    AccessDenied,
+    /// RFC 6749 §4.1.2.1: this response type is not offered.
+    UnsupportedResponseType,
+    /// OpenID Connect Core §3.1.2.6: nobody is signed in, and no page may be shown.
+    LoginRequired,
+    /// OpenID Connect Core §3.1.2.6: the user has to be asked, and no page may be shown.
+    ConsentRequired,
+    /// OpenID Connect Core §3.1.2.6: some other page would have to be shown.
+    InteractionRequired,
+    /// OpenID Connect Core §3.1.2.6: `request` is not read.
+    RequestNotSupported,
+    /// OpenID Connect Core §3.1.2.6: `request_uri` is not read.
+    RequestUriNotSupported,
+    /// OpenID Connect Core §3.1.2.6: `registration` is not read.
+    RegistrationNotSupported,
     /// RFC 6749 §4.1.2.1: the server met an unexpected condition.
     ServerError,
     /// RFC 6749 §4.1.2.1: the server is overloaded for the moment.
@@ -46,6 +62,14 @@ impl ErrorCode {
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::AccessDenied => "access_denied",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::InteractionRequired => "interaction_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::RegistrationNotSupported => "registration_not_supported",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }

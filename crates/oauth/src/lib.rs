@@ -5,9 +5,13 @@
 
 pub mod access_token;
 pub mod bearer;
+pub mod client_auth;
 pub mod error_code;
+pub mod grant_type;
+pub mod id_token;
 pub mod introspection;
 pub mod metadata;
+pub mod pkce;
 pub mod problem;
 pub mod revocation;
 pub mod scope;

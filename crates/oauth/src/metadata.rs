@@ -33,6 +33,55 @@ pub struct Metadata {
     /// The scopes that may be asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes_supported: Vec<String>,
+    /// How answers of the authorization endpoint may travel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub response_modes_supported: Vec<String>,
+    /// How a client proves itself at the token endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_endpoint_auth_methods_supported: Vec<String>,
+    /// The algorithms of a client's assertion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_endpoint_auth_signing_alg_values_supported: Vec<String>,
+    /// RFC 7009.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_endpoint: Option<String>,
+    /// How a client proves itself at the revocation endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// RFC 7636: `S256`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub code_challenge_methods_supported: Vec<String>,
+    /// RFC 9207: every answer of the authorization endpoint names the issuer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub authorization_response_iss_parameter_supported: bool,
+    /// The languages of the pages, as BCP 47 writes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ui_locales_supported: Vec<String>,
+    /// OpenID Connect Discovery §3: what the pages of people and ID tokens add. Left out where there are none.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub openid: Option<OpenIdMetadata>,
+}
+
+/// What OpenID Connect Discovery 1.0 §3 adds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIdMetadata {
+    /// OpenID Connect Core §5.3.
+    pub userinfo_endpoint: String,
+    /// `public`: every client knows a user by the same `sub`.
+    pub subject_types_supported: Vec<String>,
+    /// The algorithms of ID tokens.
+    pub id_token_signing_alg_values_supported: Vec<String>,
+    /// The claims that may be told.
+    pub claims_supported: Vec<String>,
+    /// The parameter `claims` is read.
+    pub claims_parameter_supported: bool,
+    /// The parameter `request` is not read.
+    pub request_parameter_supported: bool,
+    /// The parameter `request_uri` is not read; without this member it would be.
+    pub request_uri_parameter_supported: bool,
+    /// OpenID Connect RP-Initiated Logout §2.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_session_endpoint: Option<String>,
 }
 
 /// The path of the metadata document for an issuer whose path is `issuer_path` (RFC 8414 §3.1).

@@ -53,6 +53,24 @@ closed_enum! {
         KeyRevoke = "key_revoke",
         /// A key was exported.
         KeyExport = "key_export",
+        /// A client was registered.
+        ClientCreate = "client_create",
+        /// A client's registration was changed.
+        ClientChange = "client_change",
+        /// A client was given another secret.
+        ClientSecret = "client_secret",
+        /// A client was enabled.
+        ClientEnable = "client_enable",
+        /// A client was disabled.
+        ClientDisable = "client_disable",
+        /// A client was deleted.
+        ClientDelete = "client_delete",
+        /// A client could not prove who it is.
+        ClientAuthentication = "client_authentication",
+        /// A user let a client do something, or did not.
+        Consent = "consent",
+        /// A code came a second time: what it had led to was revoked.
+        CodeReuse = "code_reuse",
         /// A resource server was refused at introspection.
         Introspect = "introspect",
     }

@@ -5,7 +5,7 @@
 use carnet_oauth::revocation::RevocationKind;
 
 use crate::audit::{self, NewAudit};
-use crate::credential;
+use crate::browser;
 use crate::cut::{Cut, Reason};
 use crate::database::{Fields, Lane, Statement, Tx, params};
 use crate::error::StoreError;
@@ -14,6 +14,7 @@ use crate::revocation::{self, NewEntry};
 use crate::session;
 use crate::store::Store;
 use crate::throttle;
+use crate::ticket;
 use crate::user::{self, User};
 
 /// All refresh tokens that one login leads to. Only the one of `generation` is live.
@@ -82,6 +83,10 @@ pub struct NewLogin {
     pub scope: String,
     /// For which audience.
     pub audience: String,
+    /// The browser session that it belongs to, and ends with. When that has ended, nothing begins.
+    pub browser: Option<BrowserLogin>,
+    /// The redeemed authorization code that leads to it. When it was seen a second time, nothing begins.
+    pub code: Option<String>,
     /// From where.
     pub address: String,
     /// With what.
@@ -96,6 +101,17 @@ pub struct NewLogin {
     pub throttle_keys_to_clear: Vec<String>,
     /// The audit row; its session is filled in.
     pub audit: NewAudit,
+}
+
+/// The login in a browser that a client's session stands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrowserLogin {
+    /// The `sid` of the browser's session.
+    pub sid: String,
+    /// When the user proved who they are.
+    pub auth_time: i64,
+    /// Whether the client's session ends with the browser's; not so with `offline_access`.
+    pub ends_with_it: bool,
 }
 
 impl Store {
@@ -227,16 +243,23 @@ async fn begin(
     now: i64,
 ) -> Result<Option<Family>, StoreError> {
     // The row is locked: a user who is disabled meanwhile waits for this session, and then ends it.
-    let Some(row) = tx.optional(&LOCK_ACTIVE_USER, params![login.user]).await? else {
+    let Some(sub) = browser::lock_user(tx, login.user, login.password_changed_at).await? else {
         return Ok(None);
     };
-    family.sub = row.fields().take()?;
-    if let Some(changed_at) = login.password_changed_at
-        && !credential::is_unchanged(tx, login.user, changed_at).await?
+    family.sub = sub;
+    let mut parent = None;
+    if let Some(browser) = &login.browser {
+        let Some(session) = browser::lock_live(tx, login.user, &browser.sid).await? else {
+            return Ok(None);
+        };
+        parent = browser.ends_with_it.then_some(session);
+    }
+    if let Some(code) = &login.code
+        && !ticket::buy(tx, code, &family.fam).await?
     {
         return Ok(None);
     }
-    insert(tx, login, &family, now).await?;
+    insert(tx, login, &family, (parent, now)).await?;
     throttle::clear(tx, &login.throttle_keys_to_clear).await?;
     let audit = NewAudit {
         session: family.sid.clone(),
@@ -246,7 +269,13 @@ async fn begin(
     Ok(Some(family))
 }
 
-async fn insert(tx: Tx<'_>, login: &NewLogin, family: &Family, now: i64) -> Result<(), StoreError> {
+async fn insert(
+    tx: Tx<'_>,
+    login: &NewLogin,
+    family: &Family,
+    (parent, now): (Option<Id>, i64),
+) -> Result<(), StoreError> {
+    let auth_time = login.browser.as_ref().map_or(now, |browser| browser.auth_time);
     let sweep_day = family.absolute_expires_at.div_euclid(DAY_MS);
     let session = params![
         family.session,
@@ -256,7 +285,9 @@ async fn insert(tx: Tx<'_>, login: &NewLogin, family: &Family, now: i64) -> Resu
         now,
         &login.address,
         &login.user_agent,
-        sweep_day
+        auth_time,
+        sweep_day,
+        parent
     ];
     tx.execute(&INSERT_SESSION, session).await?;
     let row = params![
@@ -284,16 +315,12 @@ async fn insert(tx: Tx<'_>, login: &NewLogin, family: &Family, now: i64) -> Resu
 /// What a `sweep_day` counts.
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
-static LOCK_ACTIVE_USER: Statement = Statement::new(
-    "family.lock_active_user",
-    "UPDATE users SET updated_at = updated_at WHERE id = $1 AND state = 'active' RETURNING sub",
-);
-
 static INSERT_SESSION: Statement = Statement::new(
     "family.insert_session",
     "INSERT INTO sessions
-       (id, sid, user_id, client_id, created_at, last_seen_at, address, user_agent, auth_time, sweep_day)
-     VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $5, $8)",
+       (id, sid, user_id, client_id, created_at, last_seen_at, address, user_agent, auth_time, sweep_day,
+        parent_id)
+     VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10)",
 );
 
 static INSERT: Statement = Statement::new(
@@ -330,11 +357,4 @@ static REVOKE: Statement = Statement::new(
     "UPDATE families SET revoked_at = $2, revoked_reason = $3 WHERE id = $1 AND revoked_at IS NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 6] = [
-    &LOCK_ACTIVE_USER,
-    &INSERT_SESSION,
-    &INSERT,
-    &RECORD,
-    &LOCK,
-    &REVOKE,
-];
+pub(crate) static STATEMENTS: [&Statement; 5] = [&INSERT_SESSION, &INSERT, &RECORD, &LOCK, &REVOKE];

@@ -4,12 +4,15 @@
 //! to the modules under `database` alone.
 
 mod audit;
+mod browser;
+mod client;
 mod config;
 mod credential;
 mod cut;
 mod database;
 mod error;
 mod family;
+mod grant;
 mod id;
 mod judge;
 mod migration;
@@ -24,15 +27,18 @@ mod statements;
 mod store;
 mod sweep;
 mod throttle;
+mod ticket;
 mod user;
 
 pub use audit::{AuditAction, AuditRow, NewAudit, Outcome};
+pub use browser::{BrowserSession, NewBrowserSession};
+pub use client::{ClientRow, ClientSecret, ClientState};
 pub use config::{Engine, StoreConfig};
 pub use credential::NewPassword;
 pub use cut::{Cut, Reason};
 pub use database::Statement;
 pub use error::StoreError;
-pub use family::{Family, FamilyRecord, NewLogin};
+pub use family::{BrowserLogin, Family, FamilyRecord, NewLogin};
 pub use id::Id;
 pub use judge::{Verdict, judge};
 pub use migration::MigrationReport;
@@ -45,4 +51,5 @@ pub use statements::statements;
 pub use store::Store;
 pub use sweep::SweepReport;
 pub use throttle::ThrottleRule;
+pub use ticket::{Redeemed, TicketKind};
 pub use user::{LoginRecord, NewUser, User, UserState};

@@ -110,11 +110,18 @@ fn checksum(text: &str) -> String {
     })
 }
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    name: "0001_start",
-    text: include_str!("../migrations/0001_start.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        name: "0001_start",
+        text: include_str!("../migrations/0001_start.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "0002_authorization",
+        text: include_str!("../migrations/0002_authorization.sql"),
+    },
+];
 
 const CREATE_LIST: &str = "CREATE TABLE IF NOT EXISTS migrations (
     version  BIGINT NOT NULL PRIMARY KEY,

@@ -72,6 +72,14 @@ impl NewEntry {
             expires: cut.expires(),
         }
     }
+
+    /// An entry for everything that was made at or before the cut.
+    fn until_now(kind: RevocationKind, value: String, cut: &Cut) -> Self {
+        Self {
+            issued_before: Some(cut.at.div_euclid(1_000)),
+            ..Self::of(kind, value, cut)
+        }
+    }
 }
 
 impl Store {
@@ -109,14 +117,7 @@ impl Store {
         let cut = cut.clone();
         self.database
             .write(Lane::Main, "revocation.client", async move |tx| {
-                let issued_before = Some(cut.at.div_euclid(1_000));
-                let entry = NewEntry {
-                    kind,
-                    value: value.clone(),
-                    issued_before,
-                    expires: cut.expires(),
-                };
-                add(tx, vec![entry]).await?;
+                add(tx, vec![NewEntry::until_now(kind, value.clone(), &cut)]).await?;
                 crate::audit::append(tx, &cut.audit, cut.at).await
             })
             .await
@@ -219,6 +220,12 @@ pub(crate) async fn add(tx: Tx<'_>, entries: Vec<NewEntry>) -> Result<(), StoreE
         tx.execute(&INSERT, values).await?;
     }
     Ok(())
+}
+
+/// Take back every token of a client, in the transaction that takes the client down.
+pub(crate) async fn cut_client(tx: Tx<'_>, client_id: &str, cut: &Cut) -> Result<(), StoreError> {
+    let entry = NewEntry::until_now(RevocationKind::Client, client_id.to_owned(), cut);
+    add(tx, vec![entry]).await
 }
 
 /// The value of a `sub_client` entry. Neither part holds a space: a `sub` is base64url or a UUID.

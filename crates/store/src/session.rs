@@ -138,6 +138,12 @@ async fn end_one(
     cut: &Cut,
 ) -> Result<bool, StoreError> {
     let ended = tx.execute(&END, params![session, cut.at]).await? == 1;
+    // What began in a browser session ends with it.
+    for row in tx.all(&CHILDREN, params![session]).await? {
+        let mut row = row.fields();
+        let (child, sid): (Id, String) = (row.take()?, row.take()?);
+        Box::pin(end_one(tx, (child, &sid), strength, cut)).await?;
+    }
     tx.execute(&REVOKE_FAMILIES, params![session, cut.at, cut.reason.as_str()])
         .await?;
     if strength == Strength::DenyList {
@@ -202,6 +208,11 @@ static LOCK_OF_USER: Statement = Statement::new(
     "UPDATE sessions SET last_seen_at = last_seen_at WHERE user_id = $1 AND ended_at IS NULL RETURNING id, sid",
 );
 
+static CHILDREN: Statement = Statement::new(
+    "session.children",
+    "SELECT id, sid FROM sessions WHERE parent_id = $1 AND ended_at IS NULL ORDER BY id",
+);
+
 static END: Statement = Statement::new(
     "session.end",
     "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
@@ -209,7 +220,7 @@ static END: Statement = Statement::new(
 
 static END_WITHOUT_FAMILIES: Statement = Statement::new(
     "session.end_without_families",
-    "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL AND NOT EXISTS
+    "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND client_id <> '' AND ended_at IS NULL AND NOT EXISTS
        (SELECT f.id FROM families f WHERE f.session_id = sessions.id AND f.revoked_at IS NULL)",
 );
 
@@ -223,7 +234,8 @@ static FAMILIES: Statement = Statement::new(
     "SELECT fam FROM families WHERE session_id = $1 ORDER BY id",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 9] = [
+pub(crate) static STATEMENTS: [&Statement; 10] = [
+    &CHILDREN,
     &BY_SID,
     &OF_USER,
     &LOCK,

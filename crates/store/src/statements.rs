@@ -2,16 +2,19 @@
 
 use crate::database::Statement;
 use crate::{
-    audit, credential, family, migration, revocation, role, rotation, session, settings, signing_key, store,
-    sweep, throttle, user,
+    audit, browser, client, credential, family, grant, migration, revocation, role, rotation, session,
+    settings, signing_key, store, sweep, throttle, ticket, user,
 };
 
 /// Every statement that a method of the store sends.
 pub fn statements() -> Vec<&'static Statement> {
-    let lists: [&[&'static Statement]; 14] = [
+    let lists: [&[&'static Statement]; 18] = [
         &audit::STATEMENTS,
+        &browser::STATEMENTS,
+        &client::STATEMENTS,
         &credential::STATEMENTS,
         &family::STATEMENTS,
+        &grant::STATEMENTS,
         &migration::STATEMENTS,
         &revocation::STATEMENTS,
         &role::STATEMENTS,
@@ -22,6 +25,7 @@ pub fn statements() -> Vec<&'static Statement> {
         &store::STATEMENTS,
         &sweep::STATEMENTS,
         &throttle::STATEMENTS,
+        &ticket::STATEMENTS,
         &user::STATEMENTS,
     ];
     lists.concat()

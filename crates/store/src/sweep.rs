@@ -16,14 +16,22 @@ pub struct SweepReport {
     pub families: u64,
     /// Sessions without a family, past the same day.
     pub sessions: u64,
+    /// Tickets that have expired.
+    pub tickets: u64,
 }
 
 impl SweepReport {
     /// Whether one of the steps was full, so that another sweep has work left.
     pub fn is_full(&self, batch: i64) -> bool {
-        [self.revocations, self.throttles, self.families, self.sessions]
-            .into_iter()
-            .any(|removed| i64::try_from(removed).is_ok_and(|removed| removed >= batch))
+        [
+            self.revocations,
+            self.throttles,
+            self.families,
+            self.sessions,
+            self.tickets,
+        ]
+        .into_iter()
+        .any(|removed| i64::try_from(removed).is_ok_and(|removed| removed >= batch))
     }
 }
 
@@ -38,6 +46,10 @@ impl Store {
             throttles: self.sweep_one(&THROTTLES, now, batch).await?,
             families: self.sweep_one(&FAMILIES, day, batch).await?,
             sessions: self.sweep_one(&SESSIONS, day, batch).await?,
+            // A code that is seen again takes its tokens along, for as long as those may live.
+            tickets: self
+                .sweep_one(&TICKETS, now.saturating_sub(DAY_MS), batch)
+                .await?,
         })
     }
 
@@ -81,4 +93,10 @@ static SESSIONS: Statement = Statement::new(
         ORDER BY s.sweep_day LIMIT $2)",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 4] = [&REVOCATIONS, &THROTTLES, &FAMILIES, &SESSIONS];
+static TICKETS: Statement = Statement::new(
+    "sweep.tickets",
+    "DELETE FROM tickets WHERE digest IN
+       (SELECT t.digest FROM tickets t WHERE t.expires_at < $1 ORDER BY t.expires_at LIMIT $2)",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 5] = [&REVOCATIONS, &THROTTLES, &FAMILIES, &SESSIONS, &TICKETS];

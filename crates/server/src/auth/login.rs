@@ -86,6 +86,8 @@ async fn begin(
         client_id: wanted.client.id.clone(),
         scope: wanted.scope.to_string(),
         audience: wanted.audience.to_owned(),
+        browser: None,
+        code: None,
         address: caller.address.to_string(),
         user_agent: caller.user_agent.clone(),
         mac_key: app.master.current().to_owned(),

@@ -62,6 +62,18 @@ impl From<bool> for Param {
     }
 }
 
+impl From<Vec<u8>> for Param {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Bytes(Some(value))
+    }
+}
+
+impl From<Option<Id>> for Param {
+    fn from(value: Option<Id>) -> Self {
+        Self::Bytes(value.map(|id| id.0.to_vec()))
+    }
+}
+
 impl From<Option<Vec<u8>>> for Param {
     fn from(value: Option<Vec<u8>>) -> Self {
         Self::Bytes(value)

@@ -10,6 +10,8 @@
 )]
 
 mod audit;
+mod browser;
+mod client;
 mod credential;
 mod family;
 mod migration;
@@ -21,6 +23,7 @@ mod signing_key;
 mod statement;
 mod sweep;
 mod throttle;
+mod ticket;
 mod tls;
 mod user;
 mod writer;

@@ -39,7 +39,8 @@ async fn a_sweep_removes_what_has_expired_and_nothing_else(f: &Fixture) {
             revocations: 1,
             throttles: 1,
             families: 1,
-            sessions: 1
+            sessions: 1,
+            tickets: 0
         }
     );
     assert!(store.family(&short.fam).await.unwrap().is_none());

@@ -30,6 +30,8 @@ pub(crate) async fn user(store: &Store, email: &str) -> User {
 
 pub(crate) fn new_login(user: &User) -> NewLogin {
     NewLogin {
+        browser: None,
+        code: None,
         user: user.id,
         password_changed_at: None,
         client_id: "first-party".to_owned(),

@@ -58,19 +58,20 @@ impl Postgres {
         self.queues.of(lane)
     }
 
-    /// All rows of a statement. A connection that died in the pool is replaced once.
+    /// All rows of a statement. Connections that died in the pool are replaced: after a restart of the server that may be all of them.
     pub(crate) async fn read(
         &self,
         statement: &'static Statement,
         params: &[Param],
     ) -> Result<Vec<Row>, StoreError> {
-        match self.try_read(statement, params).await {
-            Err(Attempt::Lost(_)) => self
-                .try_read(statement, params)
-                .await
-                .map_err(Attempt::into_error),
-            other => other.map_err(Attempt::into_error),
+        for _ in 0..self.pool.status().max_size {
+            match self.try_read(statement, params).await {
+                Err(Attempt::Lost(_)) => {}
+                other => return other.map_err(Attempt::into_error),
+            }
         }
+        let last = self.try_read(statement, params).await;
+        last.map_err(Attempt::into_error)
     }
 
     /// Finish what is queued and stop.
@@ -93,7 +94,7 @@ impl Postgres {
             .await
             .map_err(|error| Attempt::Failed(pool_failed(&error)))?;
         let failed = |error: tokio_postgres::Error| {
-            let lost = error.is_closed();
+            let lost = error.is_closed() || error.code().is_some_and(failure::is_shutdown);
             let error = failure::failed(statement.name, &error);
             if lost {
                 Attempt::Lost(error)

@@ -33,6 +33,10 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
 
 /// Switches to the write-ahead log; the mode that SQLite then has. Where two processes make a database at once the switch is refused
 /// without waiting, whatever the time-out.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "SQLite has nothing to wait for, and this is no async thread"
+)]
 fn write_ahead(connection: &Connection) -> Result<String, StoreError> {
     let asked = Instant::now();
     loop {

@@ -1,0 +1,47 @@
+//! Grant types: how a token is asked for.
+//!
+//! Spec: RFC 6749 §1.3, §4.5 · OAuth 2.1 §4
+
+use serde::{Deserialize, Serialize};
+
+/// The grant types that the token endpoint knows. The implicit and the password grant have no variant (RFC 9700 §2.1.2, §2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// A code that the browser brought back (RFC 6749 §4.1).
+    AuthorizationCode,
+    /// A refresh token (RFC 6749 §6).
+    RefreshToken,
+    /// The client itself (RFC 6749 §4.4).
+    ClientCredentials,
+}
+
+impl GrantType {
+    /// Every grant type.
+    pub const ALL: [Self; 3] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+    ];
+
+    /// Its name in requests and metadata.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
+
+    /// The grant type of this name.
+    ///
+    /// ```
+    /// use carnet_oauth::grant_type::GrantType;
+    ///
+    /// assert_eq!(GrantType::named("client_credentials"), Some(GrantType::ClientCredentials));
+    /// assert_eq!(GrantType::named("password"), None);
+    /// ```
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant_type| grant_type.name() == name)
+    }
+}

@@ -1,0 +1,161 @@
+//! Browser sessions: who is signed in at the pages of this server. Sessions of clients begin in them and end with them.
+//!
+//! Spec: OpenID Connect Core §3.1.2.3 (authentication), §2 (auth_time)
+
+use crate::audit::{self, NewAudit};
+use crate::credential;
+use crate::database::{Lane, Statement, Tx, params};
+use crate::error::StoreError;
+use crate::family::DAY_MS;
+use crate::id::{self, Id};
+use crate::store::Store;
+use crate::throttle;
+use crate::user::{self, User};
+
+/// A login at the pages that was good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewBrowserSession {
+    /// Who logged in.
+    pub user: Id,
+    /// As in [`NewLogin`](crate::NewLogin).
+    pub password_changed_at: Option<i64>,
+    /// From where.
+    pub address: String,
+    /// With what.
+    pub user_agent: String,
+    /// How long it may live.
+    pub absolute_ms: i64,
+    /// Counters that a good login forgets.
+    pub throttle_keys_to_clear: Vec<String>,
+    /// The audit row; its session is filled in.
+    pub audit: NewAudit,
+}
+
+/// A signed-in browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrowserSession {
+    /// Its name.
+    pub sid: String,
+    /// Who is signed in, as they are now.
+    pub user: User,
+    /// When they proved it.
+    pub auth_time: i64,
+    /// When the session began.
+    pub created_at: i64,
+    /// When it was last used.
+    pub last_seen_at: i64,
+}
+
+impl Store {
+    /// Begin a browser session; its `sid`. `None`: the user is not active any more, or has another password than the one that was
+    /// checked.
+    pub async fn begin_browser_session(
+        &self,
+        new: &NewBrowserSession,
+        now: i64,
+    ) -> Result<Option<String>, StoreError> {
+        let (id, sid, new) = (Id::new(now)?, id::random_name()?, new.clone());
+        self.database
+            .write(Lane::Main, "browser.begin", async move |tx| {
+                if lock_user(tx, new.user, new.password_changed_at).await?.is_none() {
+                    return Ok(None);
+                }
+                let sweep_day = now.saturating_add(new.absolute_ms).div_euclid(DAY_MS);
+                let row = params![id, &sid, new.user, now, &new.address, &new.user_agent, sweep_day];
+                tx.execute(&INSERT, row).await?;
+                throttle::clear(tx, &new.throttle_keys_to_clear).await?;
+                let audit = NewAudit {
+                    session: sid.clone(),
+                    ..new.audit.clone()
+                };
+                audit::append(tx, &audit, now).await?;
+                Ok(Some(sid.clone()))
+            })
+            .await
+    }
+
+    /// The browser session of this `sid`, as long as it has not ended.
+    pub async fn browser_session(&self, sid: &str) -> Result<Option<BrowserSession>, StoreError> {
+        let row = self.database.read_one(&BY_SID, params![sid]).await?;
+        row.map(|row| {
+            let mut row = row.fields();
+            Ok(BrowserSession {
+                user: user::read_fields(&mut row)?,
+                sid: row.take()?,
+                auth_time: row.take()?,
+                created_at: row.take()?,
+                last_seen_at: row.take()?,
+            })
+        })
+        .transpose()
+    }
+
+    /// The session is in use.
+    pub async fn touch_browser_session(&self, sid: &str, now: i64) -> Result<(), StoreError> {
+        let row = params![sid, now];
+        self.database
+            .write(Lane::Main, "browser.touch", async move |tx| {
+                tx.execute(&TOUCH, row.clone()).await.map(|_| ())
+            })
+            .await
+    }
+}
+
+/// Lock an active user for the rest of the transaction: their `sub`. A user who is disabled meanwhile waits for what begins here, and
+/// then ends it. `None` also when the password has changed since it was checked.
+pub(crate) async fn lock_user(
+    tx: Tx<'_>,
+    user: Id,
+    password_changed_at: Option<i64>,
+) -> Result<Option<String>, StoreError> {
+    let Some(row) = tx.optional(&LOCK_ACTIVE_USER, params![user]).await? else {
+        return Ok(None);
+    };
+    if let Some(changed_at) = password_changed_at
+        && !credential::is_unchanged(tx, user, changed_at).await?
+    {
+        return Ok(None);
+    }
+    row.fields().take().map(Some)
+}
+
+/// Lock a browser session of this user that has not ended.
+pub(crate) async fn lock_live(tx: Tx<'_>, user: Id, sid: &str) -> Result<Option<Id>, StoreError> {
+    let row = tx.optional(&LOCK_LIVE, params![user, sid]).await?;
+    row.map(|row| row.fields().take()).transpose()
+}
+
+static LOCK_ACTIVE_USER: Statement = Statement::new(
+    "browser.lock_active_user",
+    "UPDATE users SET updated_at = updated_at WHERE id = $1 AND state = 'active' RETURNING sub",
+);
+
+static LOCK_LIVE: Statement = Statement::new(
+    "browser.lock_live",
+    "UPDATE sessions SET last_seen_at = last_seen_at WHERE user_id = $1 AND sid = $2 AND ended_at IS NULL RETURNING id",
+);
+
+/// The client of a browser session is nobody.
+static INSERT: Statement = Statement::new(
+    "browser.insert",
+    "INSERT INTO sessions
+       (id, sid, user_id, client_id, created_at, last_seen_at, address, user_agent, auth_time, sweep_day)
+     VALUES ($1, $2, $3, '', $4, $4, $5, $6, $4, $7)",
+);
+
+static BY_SID: Statement = Statement::new(
+    "browser.by_sid",
+    "SELECT u.id, u.sub, u.state, u.name, u.claims, u.attributes, u.created_at, u.updated_at, i.display, i.verified,
+            s.sid, s.auth_time, s.created_at, s.last_seen_at
+     FROM sessions s
+     JOIN users u ON u.id = s.user_id
+     LEFT JOIN identifiers i ON i.user_id = u.id AND i.kind = 'email'
+     WHERE s.sid = $1 AND s.client_id = '' AND s.ended_at IS NULL",
+);
+
+static TOUCH: Statement = Statement::new(
+    "browser.touch",
+    "UPDATE sessions SET last_seen_at = $2 WHERE sid = $1 AND last_seen_at < $2",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 5] = [&LOCK_ACTIVE_USER, &LOCK_LIVE, &INSERT, &BY_SID, &TOUCH];

@@ -1,0 +1,241 @@
+//! Clients that are registered in the store, and their secrets. Those of the configuration file are not here.
+//!
+//! Spec: RFC 7591 §1.2
+
+use crate::audit::{self, NewAudit};
+use crate::cut::Cut;
+use crate::database::{Fields, Lane, Row, Statement, Tx, params};
+use crate::error::StoreError;
+use crate::id::Id;
+use crate::names::closed_enum;
+use crate::revocation;
+use crate::settings;
+use crate::store::Store;
+
+closed_enum! {
+    /// Whether a client may ask for tokens.
+    pub enum ClientState {
+        /// It may.
+        Active = "active",
+        /// It may not; everything is kept.
+        Disabled = "disabled",
+        /// A tombstone: the `client_id` never comes back.
+        Deleted = "deleted",
+    }
+}
+
+/// A registered client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientRow {
+    /// Its name in requests and tokens.
+    pub client_id: String,
+    /// Whether it may ask for tokens.
+    pub state: ClientState,
+    /// What it is registered with, as JSON text.
+    pub settings: String,
+    /// When it was registered.
+    pub created_at: i64,
+    /// When it last changed.
+    pub updated_at: i64,
+}
+
+/// The digest of a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientSecret {
+    /// Whose it is.
+    pub client_id: String,
+    /// Its SHA-256.
+    pub digest: Vec<u8>,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it stops to count.
+    pub expires_at: Option<i64>,
+}
+
+impl Store {
+    /// Register a client, with the SHA-256 of its secret when it has one. [`StoreError::Conflict`]: `client_taken`, also by one
+    /// that was deleted.
+    pub async fn add_client(
+        &self,
+        (client_id, settings): (&str, &str),
+        secret: Option<[u8; 32]>,
+        (now, audit): (i64, &NewAudit),
+    ) -> Result<(), StoreError> {
+        let (id, client_id, settings, audit) = (
+            Id::new(now)?,
+            client_id.to_owned(),
+            settings.to_owned(),
+            audit.clone(),
+        );
+        self.database
+            .write(Lane::Main, "client.add", async move |tx| {
+                let row = params![id, &client_id, &settings, now];
+                if tx.optional(&INSERT, row).await?.is_none() {
+                    return Err(StoreError::Conflict("client_taken"));
+                }
+                if let Some(digest) = secret {
+                    add_secret(tx, id, digest, now).await?;
+                }
+                settings::bump(tx).await?;
+                audit::append(tx, &audit, now).await
+            })
+            .await
+    }
+
+    /// Give a client another secret. The ones before count until `overlap_ends_at`. `false` when there is no such client.
+    pub async fn rotate_client_secret(
+        &self,
+        client_id: &str,
+        (secret, overlap_ends_at): ([u8; 32], i64),
+        (now, audit): (i64, &NewAudit),
+    ) -> Result<bool, StoreError> {
+        let (client_id, audit) = (client_id.to_owned(), audit.clone());
+        self.database
+            .write(Lane::Main, "client.rotate_secret", async move |tx| {
+                let Some(row) = tx.optional(&LOCK, params![&client_id]).await? else {
+                    return Ok(false);
+                };
+                let id: Id = row.fields().take()?;
+                tx.execute(&END_SECRETS, params![id, overlap_ends_at]).await?;
+                tx.execute(&FORGET_SECRETS, params![id, now]).await?;
+                add_secret(tx, id, secret, now).await?;
+                settings::bump(tx).await?;
+                audit::append(tx, &audit, now).await?;
+                Ok(true)
+            })
+            .await
+    }
+
+    /// Enable, disable or delete a client; `false` when there is no such client. Whoever is not active any more loses every token
+    /// and every family at once.
+    pub async fn set_client_state(
+        &self,
+        client_id: &str,
+        state: ClientState,
+        cut: &Cut,
+    ) -> Result<bool, StoreError> {
+        let (client_id, cut) = (client_id.to_owned(), cut.clone());
+        self.database
+            .write(Lane::Main, "client.set_state", async move |tx| {
+                let row = params![&client_id, state.as_str(), cut.at];
+                let Some(row) = tx.optional(&SET_STATE, row).await? else {
+                    return Ok(false);
+                };
+                let id: Id = row.fields().take()?;
+                if state != ClientState::Active {
+                    revocation::cut_client(tx, &client_id, &cut).await?;
+                    tx.execute(&REVOKE_FAMILIES, params![&client_id, cut.at, cut.reason.as_str()])
+                        .await?;
+                }
+                if state == ClientState::Deleted {
+                    tx.execute(&DROP_SECRETS, params![id]).await?;
+                }
+                settings::bump(tx).await?;
+                audit::append(tx, &cut.audit, cut.at).await?;
+                Ok(true)
+            })
+            .await
+    }
+
+    /// Every client that is not deleted, by name.
+    pub async fn clients(&self) -> Result<Vec<ClientRow>, StoreError> {
+        let rows = self.database.read(&LIST, params![]).await?;
+        rows.into_iter().map(|row| read(&mut row.fields())).collect()
+    }
+
+    /// The secrets of every client that is not deleted.
+    pub async fn client_secrets(&self) -> Result<Vec<ClientSecret>, StoreError> {
+        let rows = self.database.read(&SECRETS, params![]).await?;
+        rows.into_iter().map(read_secret).collect()
+    }
+}
+
+async fn add_secret(tx: Tx<'_>, client: Id, digest: [u8; 32], now: i64) -> Result<(), StoreError> {
+    let row = params![Id::new(now)?, client, digest.to_vec(), now];
+    tx.execute(&INSERT_SECRET, row).await.map(|_| ())
+}
+
+fn read(row: &mut Fields) -> Result<ClientRow, StoreError> {
+    Ok(ClientRow {
+        client_id: row.take()?,
+        state: ClientState::read(&row.take::<String>()?)?,
+        settings: row.take()?,
+        created_at: row.take()?,
+        updated_at: row.take()?,
+    })
+}
+
+fn read_secret(row: Row) -> Result<ClientSecret, StoreError> {
+    let mut row = row.fields();
+    Ok(ClientSecret {
+        client_id: row.take()?,
+        digest: row.take()?,
+        created_at: row.take()?,
+        expires_at: row.take()?,
+    })
+}
+
+static INSERT: Statement = Statement::new(
+    "client.insert",
+    "INSERT INTO clients (id, client_id, state, settings, created_at, updated_at) VALUES ($1, $2, 'active', $3, $4, $4)
+     ON CONFLICT (client_id) DO NOTHING RETURNING id",
+);
+
+static LOCK: Statement = Statement::new(
+    "client.lock",
+    "UPDATE clients SET updated_at = updated_at WHERE client_id = $1 AND state <> 'deleted' RETURNING id",
+);
+
+static SET_STATE: Statement = Statement::new(
+    "client.set_state",
+    "UPDATE clients SET state = $2, updated_at = $3 WHERE client_id = $1 AND state <> 'deleted' RETURNING id",
+);
+
+static LIST: Statement = Statement::new(
+    "client.list",
+    "SELECT client_id, state, settings, created_at, updated_at FROM clients WHERE state <> 'deleted' ORDER BY client_id",
+);
+
+static SECRETS: Statement = Statement::new(
+    "client.secrets",
+    "SELECT c.client_id, s.digest, s.created_at, s.expires_at
+     FROM client_secrets s JOIN clients c ON c.id = s.client WHERE c.state <> 'deleted' ORDER BY s.created_at, s.id",
+);
+
+static INSERT_SECRET: Statement = Statement::new(
+    "client.insert_secret",
+    "INSERT INTO client_secrets (id, client, digest, created_at) VALUES ($1, $2, $3, $4)",
+);
+
+static END_SECRETS: Statement = Statement::new(
+    "client.end_secrets",
+    "UPDATE client_secrets SET expires_at = $2 WHERE client = $1 AND (expires_at IS NULL OR expires_at > $2)",
+);
+
+static FORGET_SECRETS: Statement = Statement::new(
+    "client.forget_secrets",
+    "DELETE FROM client_secrets WHERE client = $1 AND expires_at <= $2",
+);
+
+static DROP_SECRETS: Statement = Statement::new(
+    "client.drop_secrets",
+    "DELETE FROM client_secrets WHERE client = $1",
+);
+
+static REVOKE_FAMILIES: Statement = Statement::new(
+    "client.revoke_families",
+    "UPDATE families SET revoked_at = $2, revoked_reason = $3 WHERE client_id = $1 AND revoked_at IS NULL",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 10] = [
+    &INSERT,
+    &LOCK,
+    &SET_STATE,
+    &LIST,
+    &SECRETS,
+    &INSERT_SECRET,
+    &END_SECRETS,
+    &FORGET_SECRETS,
+    &DROP_SECRETS,
+    &REVOKE_FAMILIES,
+];

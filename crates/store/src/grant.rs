@@ -1,0 +1,51 @@
+//! Grants: who let which client do what.
+//!
+//! Spec: OAuth 2.0 Grant Management (the idea) · OpenID Connect Core §3.1.2.4 (consent)
+
+use carnet_oauth::scope::ScopeSet;
+
+use crate::audit::{self, NewAudit};
+use crate::database::{Lane, Statement, params};
+use crate::error::StoreError;
+use crate::id::Id;
+use crate::store::Store;
+
+impl Store {
+    /// What a user has let a client do; nothing when there is no grant, or it was withdrawn.
+    pub async fn granted_scope(&self, user: Id, client_id: &str) -> Result<ScopeSet, StoreError> {
+        let row = self.database.read_one(&SCOPE, params![user, client_id]).await?;
+        let text: Option<String> = row.map(|row| row.fields().take()).transpose()?;
+        let broken = |_| StoreError::Broken("a grant holds a scope that is none".to_owned());
+        text.map_or_else(|| Ok(ScopeSet::default()), |text| text.parse().map_err(broken))
+    }
+
+    /// Remember what a user lets a client do. `scope` is all of it.
+    pub async fn remember_grant(
+        &self,
+        (user, client_id): (Id, &str),
+        scope: &ScopeSet,
+        (now, audit): (i64, &NewAudit),
+    ) -> Result<(), StoreError> {
+        let row = params![Id::new(now)?, user, client_id, scope.to_string(), now];
+        let audit = audit.clone();
+        self.database
+            .write(Lane::Main, "grant.remember", async move |tx| {
+                tx.execute(&REMEMBER, row.clone()).await?;
+                audit::append(tx, &audit, now).await
+            })
+            .await
+    }
+}
+
+static SCOPE: Statement = Statement::new(
+    "grant.scope",
+    "SELECT scope FROM grants WHERE user_id = $1 AND client_id = $2 AND revoked_at IS NULL",
+);
+
+static REMEMBER: Statement = Statement::new(
+    "grant.remember",
+    "INSERT INTO grants (id, user_id, client_id, scope, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
+     ON CONFLICT (user_id, client_id) DO UPDATE SET scope = $4, updated_at = $5, revoked_at = NULL",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 2] = [&SCOPE, &REMEMBER];

@@ -1,0 +1,157 @@
+//! Tickets: what is handed out once. Codes, interactions, the names of assertions that were seen.
+//!
+//! Spec: RFC 6749 §4.1.2 (a code is used once)
+
+use carnet_jose::primitive;
+
+use crate::database::{Lane, Statement, Tx, params};
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// What a ticket is for. A ticket of one kind is nothing to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketKind {
+    /// An authorization code.
+    Code,
+    /// An authorization request on its way through the pages.
+    Interaction,
+    /// The `jti` of a client assertion, so that it counts once.
+    Assertion,
+}
+
+impl TicketKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Interaction => "interaction",
+            Self::Assertion => "assertion",
+        }
+    }
+}
+
+/// What became of an attempt to redeem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redeemed {
+    /// The first attempt: this is what was kept.
+    Fresh(String),
+    /// It was redeemed before; the family that it led to, when it led to one.
+    Again(Option<String>),
+    /// There is none, or it has expired.
+    Unknown,
+}
+
+impl Store {
+    /// Keep a ticket under the SHA-256 of its secret; `false` when there is one already.
+    pub async fn keep_ticket(
+        &self,
+        kind: TicketKind,
+        secret: &str,
+        payload: &str,
+        expires_at: i64,
+    ) -> Result<bool, StoreError> {
+        let row = params![digest(kind, secret), kind.as_str(), payload, expires_at];
+        self.database
+            .write(Lane::of(secret), "ticket.keep", async move |tx| {
+                Ok(tx.execute(&KEEP, row.clone()).await? == 1)
+            })
+            .await
+    }
+
+    /// What a ticket keeps, as long as it has neither expired nor been redeemed.
+    pub async fn ticket(
+        &self,
+        kind: TicketKind,
+        secret: &str,
+        now: i64,
+    ) -> Result<Option<String>, StoreError> {
+        let row = self
+            .database
+            .read_one(&LOOK, params![digest(kind, secret), now])
+            .await?;
+        row.map(|row| row.fields().take()).transpose()
+    }
+
+    /// Change what a ticket keeps; `false` when it cannot be changed any more.
+    pub async fn amend_ticket(
+        &self,
+        kind: TicketKind,
+        secret: &str,
+        payload: &str,
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let row = params![digest(kind, secret), payload, now];
+        self.database
+            .write(Lane::of(secret), "ticket.amend", async move |tx| {
+                Ok(tx.execute(&AMEND, row.clone()).await? == 1)
+            })
+            .await
+    }
+
+    /// Redeem a ticket: of any number of attempts at once, exactly one is [`Redeemed::Fresh`].
+    pub async fn redeem_ticket(
+        &self,
+        kind: TicketKind,
+        secret: &str,
+        now: i64,
+    ) -> Result<Redeemed, StoreError> {
+        let digest = digest(kind, secret);
+        self.database
+            .write(Lane::of(secret), "ticket.redeem", async move |tx| {
+                if let Some(row) = tx.optional(&REDEEM, params![digest.clone(), now]).await? {
+                    return Ok(Redeemed::Fresh(row.fields().take()?));
+                }
+                match tx.optional(&SEE_AGAIN, params![digest.clone(), now]).await? {
+                    Some(row) => Ok(Redeemed::Again(row.fields().take()?)),
+                    None => Ok(Redeemed::Unknown),
+                }
+            })
+            .await
+    }
+}
+
+/// Note the family that a redeemed code leads to; `false` when the code was seen again meanwhile: then it leads nowhere.
+pub(crate) async fn buy(tx: Tx<'_>, code: &str, fam: &str) -> Result<bool, StoreError> {
+    let bought = tx
+        .execute(&BUY, params![digest(TicketKind::Code, code), fam])
+        .await?;
+    Ok(bought == 1)
+}
+
+/// The kind is hashed too: a ticket of one kind cannot be looked for as another.
+fn digest(kind: TicketKind, secret: &str) -> Vec<u8> {
+    let text = format!("{}\0{secret}", kind.as_str());
+    primitive::sha256(text.as_bytes()).to_vec()
+}
+
+static KEEP: Statement = Statement::new(
+    "ticket.keep",
+    "INSERT INTO tickets (digest, kind, payload, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT (digest) DO NOTHING",
+);
+
+static LOOK: Statement = Statement::new(
+    "ticket.look",
+    "SELECT payload FROM tickets WHERE digest = $1 AND expires_at > $2 AND redeemed_at IS NULL",
+);
+
+static AMEND: Statement = Statement::new(
+    "ticket.amend",
+    "UPDATE tickets SET payload = $2 WHERE digest = $1 AND expires_at > $3 AND redeemed_at IS NULL",
+);
+
+static REDEEM: Statement = Statement::new(
+    "ticket.redeem",
+    "UPDATE tickets SET redeemed_at = $2 WHERE digest = $1 AND expires_at > $2 AND redeemed_at IS NULL
+     RETURNING payload",
+);
+
+static SEE_AGAIN: Statement = Statement::new(
+    "ticket.see_again",
+    "UPDATE tickets SET seen_again_at = $2 WHERE digest = $1 AND redeemed_at IS NOT NULL RETURNING bought",
+);
+
+static BUY: Statement = Statement::new(
+    "ticket.buy",
+    "UPDATE tickets SET bought = $2 WHERE digest = $1 AND redeemed_at IS NOT NULL AND seen_again_at IS NULL",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 6] = [&KEEP, &LOOK, &AMEND, &REDEEM, &SEE_AGAIN, &BUY];

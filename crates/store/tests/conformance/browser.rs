@@ -1,0 +1,136 @@
+//! Browser sessions, and the sessions of clients that stand on them.
+
+use carnet_store::{
+    AuditAction, BrowserLogin, Family, NewAudit, NewBrowserSession, NewLogin, Reason, Strength, User,
+};
+
+use crate::support::engine::{Fixture, on_every_engine};
+use crate::support::sample::{ABSOLUTE, NOW, cut, new_login, user};
+
+on_every_engine!(
+    a_browser_session_ends_with_everything_that_began_in_it,
+    nothing_begins_in_a_browser_session_that_has_ended,
+    a_revoked_family_leaves_the_browser_signed_in,
+);
+
+fn in_a_browser(user: &User) -> NewBrowserSession {
+    NewBrowserSession {
+        user: user.id,
+        password_changed_at: None,
+        address: "192.0.2.7".to_owned(),
+        user_agent: "a browser".to_owned(),
+        absolute_ms: ABSOLUTE,
+        throttle_keys_to_clear: Vec::new(),
+        audit: NewAudit::success(user.sub.clone(), AuditAction::Login, user.sub.clone()),
+    }
+}
+
+async fn begun(f: &Fixture, user: &User, sid: &str, ends_with_it: bool) -> Option<Family> {
+    let login = NewLogin {
+        browser: Some(BrowserLogin {
+            sid: sid.to_owned(),
+            auth_time: NOW,
+            ends_with_it,
+        }),
+        ..new_login(user)
+    };
+    f.store.begin_session(&login, NOW + 60_000).await.unwrap()
+}
+
+async fn a_browser_session_ends_with_everything_that_began_in_it(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let sid = f
+        .store
+        .begin_browser_session(&in_a_browser(&alice), NOW)
+        .await
+        .unwrap()
+        .unwrap();
+    let session = f.store.browser_session(&sid).await.unwrap().unwrap();
+    assert_eq!(
+        (session.user.sub.as_str(), session.auth_time),
+        (alice.sub.as_str(), NOW)
+    );
+    let (online, offline) = (
+        begun(f, &alice, &sid, true).await.unwrap(),
+        begun(f, &alice, &sid, false).await.unwrap(),
+    );
+    let record = f.store.family(&online.fam).await.unwrap().unwrap();
+    assert_eq!(record.auth_time, NOW, "of the login in the browser");
+    let ended = f
+        .store
+        .end_session(&sid, Strength::DenyList, None, &cut(NOW + 70_000, Reason::Logout))
+        .await;
+    assert!(ended.unwrap());
+    assert!(f.store.browser_session(&sid).await.unwrap().is_none());
+    let revoked = async |family: &Family| {
+        f.store
+            .family(&family.fam)
+            .await
+            .unwrap()
+            .unwrap()
+            .family
+            .revoked_at
+    };
+    assert!(revoked(&online).await.is_some());
+    assert!(revoked(&offline).await.is_none());
+    let values: Vec<_> = f
+        .store
+        .revocations_since(0, 9)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|e| e.value)
+        .collect();
+    assert!(values.contains(&online.sid) && values.contains(&online.fam) && !values.contains(&offline.fam));
+}
+
+async fn nothing_begins_in_a_browser_session_that_has_ended(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let mallory = user(&f.store, "m@x.example").await;
+    let sid = f
+        .store
+        .begin_browser_session(&in_a_browser(&alice), NOW)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(begun(f, &mallory, &sid, true).await.is_none(), "somebody else's");
+    let cut = cut(NOW, Reason::Logout);
+    f.store
+        .end_session(&sid, Strength::RefreshOnly, None, &cut)
+        .await
+        .unwrap();
+    assert!(begun(f, &alice, &sid, true).await.is_none());
+    assert!(begun(f, &alice, &sid, false).await.is_none());
+}
+
+async fn a_revoked_family_leaves_the_browser_signed_in(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let sid = f
+        .store
+        .begin_browser_session(&in_a_browser(&alice), NOW)
+        .await
+        .unwrap()
+        .unwrap();
+    let family = begun(f, &alice, &sid, true).await.unwrap();
+    assert!(
+        f.store
+            .revoke_family(&family.fam, &cut(NOW, Reason::Revoked))
+            .await
+            .unwrap()
+    );
+    assert!(
+        f.store
+            .session(&family.sid)
+            .await
+            .unwrap()
+            .unwrap()
+            .ended_at
+            .is_some()
+    );
+    assert!(f.store.browser_session(&sid).await.unwrap().is_some());
+    f.store.touch_browser_session(&sid, NOW + 9).await.unwrap();
+    assert_eq!(
+        f.store.browser_session(&sid).await.unwrap().unwrap().last_seen_at,
+        NOW + 9
+    );
+}

@@ -1,0 +1,122 @@
+//! Registered clients, and what users let them do.
+
+use carnet_oauth::scope::ScopeSet;
+use carnet_store::{AuditAction, ClientState, NewAudit, Reason, StoreError, TokenFacts};
+
+use crate::support::engine::{Fixture, on_every_engine};
+use crate::support::sample::{DAY, NOW, cut, login, user};
+
+on_every_engine!(
+    a_client_is_registered_once_and_its_name_never_comes_back,
+    ca_09_two_secrets_overlap_while_a_client_changes_over,
+    a_disabled_client_loses_tokens_and_families_at_once,
+    a_grant_is_remembered_until_another_takes_its_place,
+);
+
+fn audit() -> NewAudit {
+    NewAudit::success("cli", AuditAction::ClientCreate, "c")
+}
+
+async fn a_client_is_registered_once_and_its_name_never_comes_back(f: &Fixture) {
+    let store = &f.store;
+    let epoch = store.settings_epoch().await.unwrap();
+    store
+        .add_client(("c", "{}"), None, (NOW, &audit()))
+        .await
+        .unwrap();
+    assert!(store.settings_epoch().await.unwrap() > epoch);
+    let again = async || store.add_client(("c", "{}"), None, (NOW, &audit())).await;
+    assert!(matches!(again().await, Err(StoreError::Conflict("client_taken"))));
+    let rows = store.clients().await.unwrap();
+    assert_eq!((rows.len(), rows[0].state), (1, ClientState::Active));
+
+    let cut = cut(NOW, Reason::Revoked);
+    assert!(
+        store
+            .set_client_state("c", ClientState::Deleted, &cut)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .set_client_state("c", ClientState::Active, &cut)
+            .await
+            .unwrap()
+    );
+    assert_eq!(store.clients().await.unwrap(), []);
+    assert!(matches!(again().await, Err(StoreError::Conflict("client_taken"))));
+}
+
+async fn ca_09_two_secrets_overlap_while_a_client_changes_over(f: &Fixture) {
+    let store = &f.store;
+    store
+        .add_client(("c", "{}"), Some([1; 32]), (NOW, &audit()))
+        .await
+        .unwrap();
+    let rotate = async |secret, until, now| {
+        store
+            .rotate_client_secret("c", (secret, until), (now, &audit()))
+            .await
+            .unwrap()
+    };
+    assert!(rotate([2; 32], NOW + DAY, NOW + 1).await);
+    let ends = |secrets: Vec<carnet_store::ClientSecret>| -> Vec<_> {
+        secrets
+            .iter()
+            .map(|secret| (secret.digest[0], secret.expires_at))
+            .collect()
+    };
+    let now = ends(store.client_secrets().await.unwrap());
+    assert_eq!(now, [(1, Some(NOW + DAY)), (2, None)]);
+    // The next one a day later: what had ended by then is gone.
+    assert!(rotate([3; 32], NOW + 3 * DAY, NOW + 2 * DAY).await);
+    let later = ends(store.client_secrets().await.unwrap());
+    assert_eq!(later, [(2, Some(NOW + 3 * DAY)), (3, None)]);
+    assert!(
+        !store
+            .rotate_client_secret("d", ([0; 32], NOW), (NOW, &audit()))
+            .await
+            .unwrap()
+    );
+}
+
+async fn a_disabled_client_loses_tokens_and_families_at_once(f: &Fixture) {
+    let store = &f.store;
+    let alice = user(store, "a@x.example").await;
+    let family = login(store, &alice).await;
+    store
+        .add_client(("first-party", "{}"), None, (NOW, &audit()))
+        .await
+        .unwrap();
+    let cut = cut(NOW + 5_000, Reason::Revoked);
+    assert!(
+        store
+            .set_client_state("first-party", ClientState::Disabled, &cut)
+            .await
+            .unwrap()
+    );
+    let token = |iat: i64| TokenFacts {
+        client_id: "first-party".to_owned(),
+        iat,
+        ..TokenFacts::default()
+    };
+    assert!(store.is_revoked(&token(NOW / 1000)).await.unwrap());
+    assert!(!store.is_revoked(&token(NOW / 1000 + 6)).await.unwrap());
+    let family = store.family(&family.fam).await.unwrap().unwrap().family;
+    assert_eq!(family.revoked_reason, Some(Reason::Revoked));
+}
+
+async fn a_grant_is_remembered_until_another_takes_its_place(f: &Fixture) {
+    let store = &f.store;
+    let alice = user(store, "a@x.example").await;
+    let scope = |text: &str| text.parse::<ScopeSet>().unwrap();
+    assert!(store.granted_scope(alice.id, "c").await.unwrap().is_empty());
+    for text in ["openid", "openid profile"] {
+        store
+            .remember_grant((alice.id, "c"), &scope(text), (NOW, &audit()))
+            .await
+            .unwrap();
+        assert_eq!(store.granted_scope(alice.id, "c").await.unwrap(), scope(text));
+    }
+    assert!(store.granted_scope(alice.id, "d").await.unwrap().is_empty());
+}
