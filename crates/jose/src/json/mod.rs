@@ -5,14 +5,12 @@
 mod names;
 mod strict;
 
-use std::cell::Cell;
-
 use serde::Deserialize as _;
 use serde::de::IgnoredAny;
 
 use crate::error::Error;
 pub(crate) use names::Names;
-pub(crate) use strict::{Name, Watch, read_name};
+pub(crate) use strict::{Marks, Name, Watch, read_name};
 
 /// The deepest nesting that is read anywhere.
 pub const MAX_DEPTH: usize = 32;
@@ -32,13 +30,13 @@ pub fn check_object(bytes: &[u8], max_depth: usize) -> Result<(), Error> {
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(Error::JsonInvalid);
     }
-    let duplicate = Cell::new(false);
+    let marks = Marks::default();
     let mut parser = serde_json::Deserializer::from_slice(bytes);
-    let watch = Watch::new(max_depth.min(MAX_DEPTH), &duplicate);
+    let watch = Watch::new(max_depth.min(MAX_DEPTH), &marks);
     let checked = IgnoredAny::deserialize(watch.over(&mut parser));
     match checked.and_then(|_| parser.end()) {
         Ok(()) => Ok(()),
-        Err(_) if duplicate.get() => Err(Error::DuplicateMember),
+        Err(_) if marks.has_duplicate() => Err(Error::DuplicateMember),
         Err(_) => Err(Error::JsonInvalid),
     }
 }

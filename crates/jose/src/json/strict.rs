@@ -18,16 +18,39 @@ use crate::json::names::Names;
 pub(crate) struct Watch<'c> {
     /// How many levels may still open.
     left: usize,
-    /// Set when a name stands twice: the error itself has no room to say so.
-    duplicate: &'c Cell<bool>,
+    marks: &'c Marks,
+}
+
+/// What was refused while a document passed. A caller's own type may swallow an error; this stays.
+#[derive(Default)]
+pub(crate) struct Marks {
+    /// A name stands twice: the error itself has no room to say so.
+    duplicate: Cell<bool>,
+    /// Something was wrong, or was not what the caller's type wanted.
+    failed: Cell<bool>,
+}
+
+impl Marks {
+    pub(crate) fn has_duplicate(&self) -> bool {
+        self.duplicate.get()
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.get()
+    }
 }
 
 impl<'c> Watch<'c> {
-    pub(crate) fn new(depth: usize, duplicate: &'c Cell<bool>) -> Self {
-        Self {
-            left: depth,
-            duplicate,
+    pub(crate) fn new(depth: usize, marks: &'c Marks) -> Self {
+        Self { left: depth, marks }
+    }
+
+    /// Remembers a failure on its way out.
+    pub(crate) fn note<T, E>(self, outcome: Result<T, E>) -> Result<T, E> {
+        if outcome.is_err() {
+            self.marks.failed.set(true);
         }
+        outcome
     }
 
     /// One level down.
@@ -50,7 +73,7 @@ impl<'c> Watch<'c> {
         if names.add(name) {
             return Ok(());
         }
-        self.duplicate.set(true);
+        self.marks.duplicate.set(true);
         Err(E::custom("duplicate member"))
     }
 
@@ -210,7 +233,8 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Strict<'_, A> {
     type Error = A::Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, A::Error> {
-        self.inner.next_element_seed(self.watch.over(seed))
+        self.watch
+            .note(self.inner.next_element_seed(self.watch.over(seed)))
     }
 }
 
@@ -225,15 +249,16 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for StrictMap<'_, 'de, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        let Some(name) = self.inner.next_key_seed(Name)? else {
+        let watch = self.watch;
+        let Some(name) = watch.note(self.inner.next_key_seed(Name))? else {
             return Ok(None);
         };
-        self.watch.check(&mut self.names, &name)?;
-        read_name(&name, seed).map(Some)
+        watch.note(watch.check(&mut self.names, &name))?;
+        watch.note(read_name(&name, seed).map(Some))
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
-        self.inner.next_value_seed(self.watch.over(seed))
+        self.watch.note(self.inner.next_value_seed(self.watch.over(seed)))
     }
 }
 
@@ -242,7 +267,7 @@ impl<'de, 'c, A: EnumAccess<'de>> EnumAccess<'de> for Strict<'c, A> {
     type Variant = Strict<'c, A::Variant>;
 
     fn variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<(T::Value, Self::Variant), A::Error> {
-        let (variant, content) = self.inner.variant_seed(seed)?;
+        let (variant, content) = self.watch.note(self.inner.variant_seed(seed))?;
         Ok((variant, self.watch.over(content)))
     }
 }
@@ -251,15 +276,17 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Strict<'_, A> {
     type Error = A::Error;
 
     fn unit_variant(self) -> Result<(), A::Error> {
-        self.inner.unit_variant()
+        self.watch.note(self.inner.unit_variant())
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, A::Error> {
-        self.inner.newtype_variant_seed(self.watch.over(seed))
+        self.watch
+            .note(self.inner.newtype_variant_seed(self.watch.over(seed)))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        self.inner.tuple_variant(len, self.watch.over(visitor))
+        self.watch
+            .note(self.inner.tuple_variant(len, self.watch.over(visitor)))
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -267,7 +294,8 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Strict<'_, A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        self.inner.struct_variant(fields, self.watch.over(visitor))
+        self.watch
+            .note(self.inner.struct_variant(fields, self.watch.over(visitor)))
     }
 }
 

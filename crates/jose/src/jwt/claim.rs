@@ -8,7 +8,7 @@ use serde::de::value::SeqDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use crate::jwt::claims::whole_seconds;
+use crate::jwt::claims::{seconds_in_range, whole_seconds};
 
 /// The value of a registered claim, where it has a type that one of them may have.
 #[derive(Clone)]
@@ -38,10 +38,21 @@ impl<'de> Claim<'de> {
 
     pub(super) fn time(&self) -> Option<u64> {
         match self {
-            Self::Seconds(seconds) => Some(*seconds),
+            Self::Seconds(seconds) => seconds_in_range(*seconds),
             Self::Fraction(seconds) => whole_seconds(*seconds),
             _ => None,
         }
+    }
+}
+
+/// Reads a time: a number in the text. `serde_json` may be built to take some objects for numbers, but not where a number is asked for.
+pub(super) struct ReadTime;
+
+impl<'de> DeserializeSeed<'de> for ReadTime {
+    type Value = Claim<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Claim<'de>, D::Error> {
+        deserializer.deserialize_u64(ReadClaim)
     }
 }
 

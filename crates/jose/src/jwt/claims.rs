@@ -5,10 +5,12 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde::de::DeserializeSeed as _;
 use serde_json::Value;
 
 use crate::error::Error;
 use crate::jws::present;
+use crate::jwt::claim::{Claim, ReadTime};
 
 /// The registered claims of a token whose signature was checked. Times are seconds since 1970.
 ///
@@ -109,26 +111,35 @@ struct Raw {
     #[serde(default, deserialize_with = "present")]
     aud: Option<Value>,
     #[serde(default, deserialize_with = "present")]
-    exp: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    nbf: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    iat: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
     jti: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Times<'a> {
+    #[serde(borrow, default, deserialize_with = "time")]
+    exp: Option<Claim<'a>>,
+    #[serde(borrow, default, deserialize_with = "time")]
+    nbf: Option<Claim<'a>>,
+    #[serde(borrow, default, deserialize_with = "time")]
+    iat: Option<Claim<'a>>,
 }
 
 impl<'s> Registered<'s> {
     /// Reads the claims of a payload that is known to be one JSON object, and says what is wrong with them.
     pub(crate) fn read(payload: &[u8]) -> Result<Registered<'static>, Error> {
         let raw: Raw = serde_json::from_slice(payload).map_err(|_| Error::JsonInvalid)?;
+        let times: Times<'_> = serde_json::from_slice(payload).map_err(|_| Error::ClaimWrongType)?;
+        let time = |claim: Option<Claim<'_>>| match claim {
+            Some(claim) => claim.time().map(Some).ok_or(Error::ClaimWrongType),
+            None => Ok(None),
+        };
         Ok(Registered {
             iss: text(raw.iss)?,
             sub: text(raw.sub)?,
             aud: audiences(raw.aud)?,
-            exp: time(raw.exp)?,
-            nbf: time(raw.nbf)?,
-            iat: time(raw.iat)?,
+            exp: time(times.exp)?,
+            nbf: time(times.nbf)?,
+            iat: time(times.iat)?,
             jti: text(raw.jti)?,
         })
     }
@@ -170,25 +181,25 @@ fn audiences(value: Option<Value>) -> Result<Audiences<'static>, Error> {
     }
 }
 
-fn time(value: Option<Value>) -> Result<Option<u64>, Error> {
-    let Some(value) = value else { return Ok(None) };
-    let Value::Number(number) = value else {
-        return Err(Error::ClaimWrongType);
-    };
-    if let Some(seconds) = number.as_u64() {
-        return Ok(Some(seconds));
-    }
-    let seconds = number.as_f64().and_then(whole_seconds);
-    seconds.map(Some).ok_or(Error::ClaimWrongType)
+fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Claim<'de>>, D::Error> {
+    ReadTime.deserialize(deserializer).map(Some)
+}
+
+/// The last second of the year 9999: what lies behind it is no time that a calendar has.
+const YEAR_9999: u64 = 253_402_300_799;
+
+/// A NumericDate within the years that mean anything.
+pub(crate) fn seconds_in_range(seconds: u64) -> Option<u64> {
+    (seconds <= YEAR_9999).then_some(seconds)
 }
 
 /// A NumericDate may have a fraction; it is not negative, and within the years that mean anything.
 pub(crate) fn whole_seconds(seconds: f64) -> Option<u64> {
-    const YEAR_9999: f64 = 253_402_300_799.0;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "between 0 and the year 9999"
     )]
-    (0.0..=YEAR_9999).contains(&seconds).then_some(seconds as u64)
+    let whole = (0.0..1e12).contains(&seconds).then_some(seconds as u64)?;
+    seconds_in_range(whole)
 }

@@ -4,15 +4,14 @@
 //!
 //! Spec: RFC 7519 §4, §7.2 · RFC 8725 §3.7
 
-use std::cell::Cell;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use crate::json::{MAX_DEPTH, Name, Names, Watch, read_name};
-use crate::jwt::claim::{Claim, HandOn, ReadClaim};
+use crate::json::{MAX_DEPTH, Marks, Name, Names, Watch, read_name};
+use crate::jwt::claim::{Claim, HandOn, ReadClaim, ReadTime};
 use crate::jwt::claims::{Audiences, Registered};
 
 /// The claims, when the payload is one strict JSON object that has all of `required`.
@@ -24,14 +23,14 @@ pub(super) fn read_at_once<'de, C: Deserialize<'de>>(
         return None;
     }
     let text = std::str::from_utf8(payload).ok()?;
-    let duplicate = Cell::new(false);
+    let marks = Marks::default();
     let mut parser = serde_json::Deserializer::from_str(text);
     let mut registered = Registered::default();
     let mut seen = Seen::default();
     let tee = Tee {
         inner: &mut parser,
         keep: Keep {
-            watch: Watch::new(MAX_DEPTH, &duplicate),
+            watch: Watch::new(MAX_DEPTH, &marks),
             registered: &mut registered,
             required,
             seen: &mut seen,
@@ -39,6 +38,10 @@ pub(super) fn read_at_once<'de, C: Deserialize<'de>>(
     };
     let claims = C::deserialize(tee).ok()?;
     parser.end().ok()?;
+    // The caller's type has gone on in spite of an error: it was not told everything that the payload says.
+    if marks.has_failed() {
+        return None;
+    }
     let others = (1 << required.others.len()) - 1;
     let all_there = required.registered & !seen.registered == 0 && seen.others == others;
     all_there.then_some((claims, registered))
@@ -192,29 +195,38 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for TeeMap<'_, 'de, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        let Some(name) = self.inner.next_key_seed(Name)? else {
+        let watch = self.keep.watch;
+        let Some(name) = watch.note(self.inner.next_key_seed(Name))? else {
             return Ok(None);
         };
         self.coming = Member::of(&name);
         let bit = self.coming.bit();
         if bit == 0 {
-            self.keep.watch.check(&mut self.names, &name)?;
+            watch.note(watch.check(&mut self.names, &name))?;
             for (bit, required) in self.keep.required.others.iter().enumerate() {
                 self.keep.seen.others |= u32::from(*required == name) << bit;
             }
         } else if self.keep.seen.registered & bit != 0 {
-            return Err(A::Error::custom("duplicate member"));
+            return watch.note(Err(A::Error::custom("duplicate member")));
         } else {
             self.keep.seen.registered |= bit;
         }
-        read_name(&name, seed).map(Some)
+        watch.note(read_name(&name, seed).map(Some))
     }
 
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
-        if matches!(self.coming, Member::Other) {
-            return self.inner.next_value_seed(self.keep.watch.over(seed));
-        }
-        let claim = self.inner.next_value_seed(ReadClaim)?;
+        let watch = self.keep.watch;
+        watch.note(self.value(seed))
+    }
+}
+
+impl<'de, A: MapAccess<'de>> TeeMap<'_, 'de, A> {
+    fn value<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
+        let claim = match self.coming {
+            Member::Other => return self.inner.next_value_seed(self.keep.watch.over(seed)),
+            Member::Exp | Member::Nbf | Member::Iat => self.inner.next_value_seed(ReadTime)?,
+            Member::Iss | Member::Sub | Member::Aud | Member::Jti => self.inner.next_value_seed(ReadClaim)?,
+        };
         let kept = self.keep.registered.keep(self.coming, &claim);
         kept.ok_or_else(|| A::Error::custom("a claim of the wrong type"))?;
         seed.deserialize(HandOn::new(claim))

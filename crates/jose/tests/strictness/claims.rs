@@ -1,6 +1,7 @@
 //! What a token says: JSON, claims and time.
 
 use carnet_jose::Error;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::fixture::{Fixture, HEADER, NOW, claims};
@@ -209,11 +210,24 @@ fn time_has_leeway_that_cannot_overflow() {
         fixture.with_claim("nbf", &(NOW + 31).to_string()),
         Err(Error::NotYetValid)
     );
-    assert_eq!(fixture.with_claim("exp", &u64::MAX.to_string()), Ok(()));
+    // The last second of the year 9999; what lies behind it is no time.
+    let last = 253_402_300_799_u64;
+    assert_eq!(fixture.with_claim("exp", &last.to_string()), Ok(()));
     assert_eq!(
-        fixture.with_claim("nbf", &u64::MAX.to_string()),
+        fixture.with_claim("nbf", &last.to_string()),
         Err(Error::NotYetValid)
     );
+    for beyond in [
+        (last + 1).to_string(),
+        u64::MAX.to_string(),
+        "253402300800.0".to_owned(),
+    ] {
+        assert_eq!(
+            fixture.with_claim("exp", &beyond),
+            Err(Error::ClaimWrongType),
+            "{beyond}"
+        );
+    }
     let token = fixture.raw(
         HEADER,
         claims()
@@ -228,4 +242,57 @@ fn time_has_leeway_that_cannot_overflow() {
             .unwrap()
             .issued_in_future
     );
+}
+
+/// Takes what it can get, and does not mind errors.
+struct Lenient;
+
+impl<'de> Deserialize<'de> for Lenient {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> serde::de::Visitor<'de> for Any {
+            type Value = Lenient;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Lenient, A::Error> {
+                while let Ok(Some(_)) = map.next_key::<String>() {
+                    let _ = map.next_value::<Value>();
+                }
+                Ok(Lenient)
+            }
+        }
+        deserializer.deserialize_map(Any)
+    }
+}
+
+#[test]
+fn jwt_13_a_type_that_swallows_errors_hides_none() {
+    let fixture = Fixture::new();
+    for (name, value) in [
+        ("nbf", "\"4102444800\""),
+        ("nbf", "-5"),
+        ("nbf", "null"),
+        ("iat", "true"),
+        ("sub", "7"),
+        ("aud", "[7]"),
+        ("exp", "{\"$serde_json::private::Number\":\"4102444800\"}"),
+        ("x", "{\"a\":1,\"a\":2}"),
+        ("x", "1e400"),
+        (
+            "x",
+            "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+        ),
+    ] {
+        let mut claims = claims();
+        claims.as_object_mut().unwrap().remove(name);
+        let rest = claims.to_string();
+        let token = fixture.raw(HEADER, format!("{{\"{name}\":{value},{}", &rest[1..]).as_bytes());
+        let strict = fixture.verifier.verify_owned::<Value>(&token, NOW).map(|_| ());
+        let lenient = fixture.verifier.verify_owned::<Lenient>(&token, NOW).map(|_| ());
+        assert!(strict.is_err(), "{name} {value}");
+        assert_eq!(lenient, strict, "{name} {value}");
+    }
 }

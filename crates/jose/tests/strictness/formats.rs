@@ -176,6 +176,29 @@ fn jwt_20_a_key_file_is_no_secret() {
         der(&odd_key("rsa_pkcs1")),
         jwk.to_string().into_bytes(),
         json!({ "keys": [jwk] }).to_string().into_bytes(),
+        format!("\u{feff}{spki}").into_bytes(),
+        format!("# my key\nBag Attributes\n{spki}").into_bytes(),
+        format!("\"{spki}\"").into_bytes(),
+        spki.lines()
+            .filter(|line| !line.starts_with('-'))
+            .collect::<String>()
+            .into_bytes(),
+        json!([jwk]).to_string().into_bytes(),
+        format!("\u{feff} {jwk}").into_bytes(),
+        jwk.to_string().replace("kty", "\\u006bty").into_bytes(),
+        AnySigningKey::generate(Algorithm::Es256)
+            .unwrap()
+            .to_pkcs8_der()
+            .unwrap()
+            .to_vec(),
+        AnySigningKey::generate(Algorithm::Es256)
+            .unwrap()
+            .to_traditional_der()
+            .unwrap()
+            .to_vec(),
+        b"---- BEGIN SSH2 PUBLIC KEY ----\nAAAAB3NzaC1yc2EAAAADAQABAAABAQ".to_vec(),
+        b"ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAI me@host".to_vec(),
+        b"no-pty ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFh0qz2 me@host".to_vec(),
     ] {
         for read in [
             AnySigningKey::from_secret(&secret, Algorithm::Hs256).map(|_| ()),
@@ -183,6 +206,24 @@ fn jwt_20_a_key_file_is_no_secret() {
         ] {
             assert_eq!(read, Err(Error::KeyLooksPublic), "{}", secret.escape_ascii());
         }
+    }
+}
+
+#[test]
+fn no_random_secret_is_taken_for_a_key() {
+    for _ in 0..10_000 {
+        let secret = carnet_jose::AnySigningKey::generate(Algorithm::Hs256)
+            .unwrap()
+            .to_jwk_private()
+            .unwrap();
+        let secret = serde_json::from_str::<Value>(&secret).unwrap()["k"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(
+            AnySigningKey::from_secret(secret.as_bytes(), Algorithm::Hs256).is_ok(),
+            "{secret}"
+        );
     }
 }
 
