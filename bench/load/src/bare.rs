@@ -77,6 +77,7 @@ fn answer(signer: &Signer, headers: &HeaderMap) -> Option<Response> {
         expires_in: 900,
         scope: "read:orders".parse().ok()?,
         refresh_token: None,
+        id_token: None,
     };
     let cookie = format!(
         "refresh_token=carnet_rt.{}.{next}.{}; Path=/auth; Max-Age=604800; HttpOnly; SameSite=Strict",

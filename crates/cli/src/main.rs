@@ -53,7 +53,8 @@ fn main() -> ExitCode {
     let _already_set = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let Carnet { command, json, color } = Carnet::parse();
     let output = Output::new(json, color);
-    match command.run(&output, <Carnet as clap::CommandFactory>::command) {
+    let done = command.run(&output, <Carnet as clap::CommandFactory>::command);
+    match done.and_then(|()| output.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output.failure(&failure);

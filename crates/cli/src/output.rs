@@ -1,5 +1,6 @@
 //! What a person or a program reads: results on stdout, everything else on stderr.
 
+use std::cell::RefCell;
 use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::{Value, json};
@@ -23,6 +24,8 @@ pub(crate) enum Colour {
 /// How this run talks.
 #[derive(Debug)]
 pub(crate) struct Output {
+    /// Why something could not be written to stdout.
+    unwritten: RefCell<Option<std::io::Error>>,
     json: bool,
     stdout: Style,
     colour_on_stderr: bool,
@@ -57,6 +60,7 @@ impl Output {
             width: told.or_else(|| table::terminal_width().filter(|_| terminal)),
         };
         Self {
+            unwritten: RefCell::new(None),
             json,
             stdout,
             colour_on_stderr: paints(std::io::stderr().is_terminal()),
@@ -70,12 +74,42 @@ impl Output {
 
     /// A result for programs: one JSON value, on one line.
     pub(crate) fn value(&self, value: &Value) {
-        write_out(&format!("{value}\n"));
+        self.write_out(&format!("{value}\n"));
     }
 
     /// Result text for people, or a bare value that both can use.
     pub(crate) fn line(&self, text: &str) {
-        write_out(&format!("{text}\n"));
+        self.write_out(&format!("{text}\n"));
+    }
+
+    /// A result as bytes.
+    pub(crate) fn bytes(&self, bytes: &[u8]) {
+        let mut stdout = std::io::stdout().lock();
+        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        match written {
+            // A reader that has gone (`| head`) has what it wanted.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                self.unwritten.borrow_mut().get_or_insert(error);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether everything could be written. A key that went nowhere is no success.
+    pub(crate) fn finish(&self) -> Result<(), Failure> {
+        match self.unwritten.take() {
+            None => Ok(()),
+            Some(error) => Err(Failure::refused(
+                "output_unwritable",
+                "the result could not be written to stdout",
+            )
+            .because(error.to_string())
+            .todo("make room, or write somewhere else, and run the command again")),
+        }
+    }
+
+    fn write_out(&self, text: &str) {
+        self.bytes(text.as_bytes());
     }
 
     /// A heading of a result.
@@ -179,12 +213,6 @@ fn paint(colour: bool, ink: Ink, text: &str) -> String {
     } else {
         text.to_owned()
     }
-}
-
-/// A reader that has gone (`| head`) is no failure.
-fn write_out(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _gone = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
 fn eprint_line(text: &str) {

@@ -6,48 +6,56 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A JWS algorithm.
+/// A JWS algorithm (RFC 7518 §3.1). `none` (RFC 7518 §3.6) has no variant. Serde reads and writes the name.
+///
+/// ```
+/// use carnet_jose::Algorithm;
+///
+/// assert_eq!(Algorithm::from_name("ES256"), Some(Algorithm::Es256));
+/// assert_eq!(Algorithm::from_name("none"), None);
+/// assert_eq!(Algorithm::MlDsa44.to_string(), "ML-DSA-44");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// HMAC with SHA-256.
+    /// HMAC with SHA-256 (RFC 7518 §3.2), 32 bytes.
     Hs256,
-    /// HMAC with SHA-384.
+    /// HMAC with SHA-384 (RFC 7518 §3.2), 48 bytes.
     Hs384,
-    /// HMAC with SHA-512.
+    /// HMAC with SHA-512 (RFC 7518 §3.2), 64 bytes.
     Hs512,
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 7518 §3.3, RFC 8017 §8.2).
     Rs256,
-    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    /// RSASSA-PKCS1-v1_5 with SHA-384 (RFC 7518 §3.3, RFC 8017 §8.2).
     Rs384,
-    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    /// RSASSA-PKCS1-v1_5 with SHA-512 (RFC 7518 §3.3, RFC 8017 §8.2).
     Rs512,
-    /// RSASSA-PSS with SHA-256, salt as long as the hash.
+    /// RSASSA-PSS with SHA-256, salt as long as the hash (RFC 7518 §3.5, RFC 8017 §8.1).
     Ps256,
-    /// RSASSA-PSS with SHA-384, salt as long as the hash.
+    /// RSASSA-PSS with SHA-384, salt as long as the hash (RFC 7518 §3.5, RFC 8017 §8.1).
     Ps384,
-    /// RSASSA-PSS with SHA-512, salt as long as the hash.
+    /// RSASSA-PSS with SHA-512, salt as long as the hash (RFC 7518 §3.5, RFC 8017 §8.1).
     Ps512,
-    /// ECDSA on P-256 with SHA-256.
+    /// ECDSA on P-256 with SHA-256 (RFC 7518 §3.4), 64 bytes.
     Es256,
-    /// ECDSA on P-384 with SHA-384.
+    /// ECDSA on P-384 with SHA-384 (RFC 7518 §3.4), 96 bytes.
     Es384,
-    /// ECDSA on P-521 with SHA-512.
+    /// ECDSA on P-521 with SHA-512 (RFC 7518 §3.4), 132 bytes.
     Es512,
-    /// ECDSA on secp256k1 with SHA-256.
+    /// ECDSA on secp256k1 with SHA-256 (RFC 8812 §3.2), 64 bytes.
     Es256k,
-    /// EdDSA on Curve25519.
+    /// EdDSA on Curve25519 (RFC 8037 §3.1, RFC 9864 §2.2, RFC 8032 §5.1), 64 bytes.
     Ed25519,
-    /// ML-DSA-44 (FIPS 204): safe from quantum computers, with signatures of 2,420 bytes.
+    /// ML-DSA-44 (RFC 9964 §4, FIPS 204 §4): safe from quantum computers, with signatures of 2,420 bytes.
     MlDsa44,
-    /// ML-DSA-65 (FIPS 204), with signatures of 3,309 bytes.
+    /// ML-DSA-65 (RFC 9964 §4, FIPS 204 §4), with signatures of 3,309 bytes.
     MlDsa65,
-    /// ML-DSA-87 (FIPS 204), with signatures of 4,627 bytes.
+    /// ML-DSA-87 (RFC 9964 §4, FIPS 204 §4), with signatures of 4,627 bytes.
     MlDsa87,
 }
 
 impl Algorithm {
-    /// Every algorithm.
+    /// Every algorithm, in the order of their documents: RFC 7518 §3.1, RFC 8812 §3.2, RFC 8037 §3.1, RFC 9964 §4.
     pub const ALL: &'static [Self] = &[
         Self::Hs256,
         Self::Hs384,
@@ -68,7 +76,7 @@ impl Algorithm {
         Self::MlDsa87,
     ];
 
-    /// The name that stands in `alg`.
+    /// The name that stands in `alg` (RFC 7515 §4.1.1). For Ed25519 it is that of RFC 9864 §2.2, not `EdDSA`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
@@ -91,7 +99,7 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of this name, byte for byte; `EdDSA` is read as `Ed25519`.
+    /// The algorithm of this name, byte for byte (RFC 7515 §4.1.1); `EdDSA` (RFC 8037 §3.1) is read as `Ed25519`.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "EdDSA" => Some(Self::Ed25519),
@@ -102,12 +110,12 @@ impl Algorithm {
         }
     }
 
-    /// Whether whoever can check can also forge: one secret on both sides.
+    /// Whether whoever can check can also forge: one secret on both sides (RFC 7518 §3.2).
     pub fn is_mac(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
 
-    /// Whether the key is an RSA key.
+    /// Whether the key is an RSA key (RFC 7518 §3.3, §3.5).
     pub fn is_rsa(self) -> bool {
         matches!(
             self,
@@ -115,7 +123,7 @@ impl Algorithm {
         )
     }
 
-    /// Whether the key is an ML-DSA key: JWK type `AKP`, which has no meaning without its `alg`.
+    /// Whether the key is an ML-DSA key: JWK type `AKP`, which has no meaning without its `alg` (RFC 9964 §3).
     pub fn is_ml_dsa(self) -> bool {
         matches!(self, Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87)
     }
@@ -183,7 +191,7 @@ impl<'de> Deserialize<'de> for Algorithm {
     }
 }
 
-/// Marker types, so that a key of one algorithm is no key of another at compile time.
+/// Marker types, so that a key of one algorithm is no key of another at compile time (RFC 8725 §3.1).
 pub mod alg {
     use super::Algorithm;
 
@@ -191,16 +199,16 @@ pub mod alg {
         pub trait Sealed {}
     }
 
-    /// An algorithm as a type. Sealed: the list is closed.
+    /// An algorithm as a type. Sealed: the list is closed (RFC 7518 §3.1).
     pub trait Jws: sealed::Sealed {
-        /// The algorithm as a value.
+        /// The algorithm as a value: what stands in `alg` (RFC 7515 §4.1.1).
         const ALGORITHM: Algorithm;
     }
 
-    /// One secret signs and checks.
+    /// One secret signs and checks (RFC 7518 §3.2).
     pub trait Mac: Jws {}
 
-    /// A private key signs, its public key checks.
+    /// A private key signs, its public key checks (RFC 7518 §3.3 to §3.5, RFC 8037 §3.1, RFC 9964 §4).
     pub trait Signature: Jws {}
 
     macro_rules! markers {

@@ -6,12 +6,16 @@ use base64_simd::{AsOut as _, URL_SAFE_NO_PAD};
 
 use crate::error::Error;
 
-/// Encodes.
+/// Encodes, without padding (RFC 4648 §5, RFC 7515 §2).
+///
+/// ```
+/// assert_eq!(carnet_jose::base64url::encode(&[3, 236, 255, 224, 193]), "A-z_4ME");
+/// ```
 pub fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
-/// Decodes; padding, other characters and trailing bits are refused.
+/// Decodes (RFC 4648 §5, RFC 7515 §2); padding, other characters and trailing bits (RFC 4648 §3.5) are refused.
 ///
 /// ```
 /// use carnet_jose::base64url::{decode, encode};
@@ -20,6 +24,10 @@ pub fn encode(bytes: &[u8]) -> String {
 /// assert!(decode("AB==").is_err());
 /// assert!(decode("AB").is_err(), "the last bits are not zero: another spelling of the same byte");
 /// ```
+///
+/// # Errors
+///
+/// [`Error::Base64Invalid`].
 pub fn decode(text: &str) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     decode_into(text, &mut bytes)?;

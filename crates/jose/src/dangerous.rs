@@ -8,18 +8,18 @@ use crate::base64url;
 use crate::error::Error;
 use crate::jws::Segments;
 
-/// What a token says, whoever wrote it.
+/// What a token says, whoever wrote it (RFC 7515 §3.1).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoded {
-    /// The header.
+    /// The header (RFC 7515 §4), any JSON. Of two members of one name the last counts.
     pub header: Value,
-    /// The payload.
+    /// The payload (RFC 7519 §4), any JSON. Of two members of one name the last counts.
     pub payload: Value,
-    /// How many bytes the signature has. Nobody has looked at them.
+    /// How many bytes the signature has, decoded (RFC 7515 §7.1). Nobody has looked at them.
     pub signature_len: usize,
 }
 
-/// Decodes a token and checks nothing.
+/// Takes a token apart (RFC 7515 §7.1) and checks nothing.
 ///
 /// ```
 /// let decoded = carnet_jose::dangerous::decode("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.")?;
@@ -27,6 +27,11 @@ pub struct Decoded {
 /// assert_eq!(decoded.payload["sub"], "alice");
 /// # Ok::<(), carnet_jose::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// What is no token in compact form: [`Error::TokenTooLarge`], [`Error::Malformed`], [`Error::EncryptedToken`], [`Error::Base64Invalid`];
+/// [`Error::JsonInvalid`] when header or payload is no JSON.
 pub fn decode(token: &str) -> Result<Decoded, Error> {
     let segments = Segments::split(token)?;
     let json = |segment: &str| {
@@ -40,7 +45,7 @@ pub fn decode(token: &str) -> Result<Decoded, Error> {
     })
 }
 
-/// The bytes of the header segment, whatever they are: for a token that [`decode`] cannot read.
+/// The bytes of the header segment (RFC 7515 §7.1), whatever they are: for a token that [`decode`] cannot read.
 ///
 /// ```
 /// use carnet_jose::dangerous::{header_bytes, payload_bytes};
@@ -50,11 +55,19 @@ pub fn decode(token: &str) -> Result<Decoded, Error> {
 /// assert_eq!(payload_bytes(token)?, b"{}");
 /// # Ok::<(), carnet_jose::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// As [`decode`], but for [`Error::JsonInvalid`].
 pub fn header_bytes(token: &str) -> Result<Vec<u8>, Error> {
     base64url::decode(Segments::split(token)?.header)
 }
 
-/// The bytes of the payload segment, whatever they are.
+/// The bytes of the payload segment (RFC 7515 §7.1), whatever they are. An example stands at [`header_bytes`].
+///
+/// # Errors
+///
+/// As [`decode`], but for [`Error::JsonInvalid`].
 pub fn payload_bytes(token: &str) -> Result<Vec<u8>, Error> {
     base64url::decode(Segments::split(token)?.payload)
 }

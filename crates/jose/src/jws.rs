@@ -9,9 +9,9 @@ use crate::base64url;
 use crate::error::Error;
 use crate::json::{MAX_DEPTH, check_object};
 
-/// The longest token that is read, in bytes.
+/// The longest token that is read, in bytes of its compact form (RFC 7515 §7.1). Our own limit: no spec sets one.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
-/// The longest header segment, in bytes.
+/// The longest header segment, in bytes as it stands in the token, before decoding (RFC 7515 §7.1). Our own limit.
 pub const MAX_HEADER_BYTES: usize = 8 * 1024;
 
 /// The three segments of a token, undecoded.

@@ -11,7 +11,7 @@ use crate::database::{Fields, Lane, Statement, Tx, params};
 use crate::error::StoreError;
 use crate::id::{self, Id};
 use crate::revocation::{self, NewEntry};
-use crate::session;
+use crate::session::{self, DAY_MS};
 use crate::store::Store;
 use crate::throttle;
 use crate::ticket;
@@ -311,9 +311,6 @@ async fn insert(
     tx.execute(&INSERT, row).await?;
     Ok(())
 }
-
-/// What a `sweep_day` counts.
-pub(crate) const DAY_MS: i64 = 86_400_000;
 
 static INSERT_SESSION: Statement = Statement::new(
     "family.insert_session",

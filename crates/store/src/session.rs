@@ -177,6 +177,9 @@ fn read(row: &mut Fields) -> Result<Session, StoreError> {
     })
 }
 
+/// What a `sweep_day` counts.
+pub(crate) const DAY_MS: i64 = 86_400_000;
+
 static BY_SID: Statement = Statement::new(
     "session.by_sid",
     "SELECT s.id, s.sid, s.user_id, s.client_id, s.created_at, s.ended_at, s.address, s.user_agent, s.auth_time,

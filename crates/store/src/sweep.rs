@@ -2,7 +2,7 @@
 
 use crate::database::{Lane, Statement, params};
 use crate::error::StoreError;
-use crate::family::DAY_MS;
+use crate::session::DAY_MS;
 use crate::store::Store;
 
 /// How much a sweep removed.

@@ -237,3 +237,74 @@ fn keys_come_from_a_url_or_from_the_issuer() {
         "without a key or an issuer there is nothing to check with"
     );
 }
+
+/// A disk that is full must not swallow a key.
+#[test]
+fn a_result_that_cannot_be_written_is_a_failure() {
+    for command in [
+        &["jwk", "generate"][..],
+        &["password"],
+        &["--json", "pkce"],
+        &["explain", "token_expired"],
+        &["completions", "bash"],
+    ] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ended = std::process::Command::new(env!("CARGO_BIN_EXE_carnet"))
+            .args(command)
+            .stdout(full)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{command:?}: {said}");
+        assert!(said.contains("output_unwritable"), "{command:?}: {said}");
+    }
+}
+
+#[test]
+fn exact_claims_are_signed_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("s"), "a secret of thirty-two bytes, or more").unwrap();
+    let claims = r#"{"n":123456789012345678901234567890, "a":1.50}"#;
+    let token = carnet(
+        folder.path(),
+        &["jwt", "sign", "--secret-file", "s", "--exact"],
+        claims,
+    )
+    .done()
+    .out;
+    let payload = token.trim().split('.').nth(1).unwrap();
+    assert_eq!(
+        carnet_jose::base64url::decode(payload).unwrap(),
+        claims.as_bytes()
+    );
+}
+
+#[test]
+fn a_token_with_a_byte_that_is_no_text_is_read_all_the_same() {
+    let header = carnet_jose::base64url::encode(br#"{"alg":"HS256","typ":"JWT"}"#);
+    let payload = carnet_jose::base64url::encode(br#"{"sub":"alice","exp":1716239022,"scope":"a b"}"#);
+    let mut bytes = format!("{header}.{payload}.c2ln").into_bytes();
+    bytes[header.len() + 10] = 0xff;
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_carnet"))
+        .args(["--json", "jwt", "decode"])
+        .current_dir(folder.path())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&bytes).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(
+        (ended.status.code(), &answer["header"]["alg"]),
+        (Some(1), &"HS256".into())
+    );
+    assert_eq!(answer["claims"]["scope"], "a b");
+    let codes = answer["findings"].to_string();
+    assert!(
+        codes.contains("base64_invalid") && !codes.contains("_missing"),
+        "{codes}"
+    );
+}

@@ -8,33 +8,42 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// A hash function.
+/// A hash function (FIPS 180-4, FIPS 202). The choice is our own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HashName {
-    /// SHA-224.
+    /// SHA-224 (FIPS 180-4 §6.3), 28 bytes.
     Sha224,
-    /// SHA-256.
+    /// SHA-256 (FIPS 180-4 §6.2), 32 bytes.
     Sha256,
-    /// SHA-384.
+    /// SHA-384 (FIPS 180-4 §6.5), 48 bytes.
     Sha384,
-    /// SHA-512.
+    /// SHA-512 (FIPS 180-4 §6.4), 64 bytes.
     Sha512,
-    /// SHA-512/256.
+    /// SHA-512/256 (FIPS 180-4 §6.7), 32 bytes.
     Sha512_256,
-    /// SHA3-256.
+    /// SHA3-256 (FIPS 202 §6.1), 32 bytes.
     Sha3_256,
-    /// SHA3-384.
+    /// SHA3-384 (FIPS 202 §6.1), 48 bytes.
     Sha3_384,
-    /// SHA3-512.
+    /// SHA3-512 (FIPS 202 §6.1), 64 bytes.
     Sha3_512,
 }
 
-/// A hash in the making, for data that does not fit in memory.
+/// A hash in the making (FIPS 180-4 §6, FIPS 202 §6.1), for data that does not fit in memory.
+///
+/// ```
+/// use carnet_jose::primitive::{HashName, Hasher, sha256};
+///
+/// let mut hasher = Hasher::new(HashName::Sha256);
+/// hasher.update(b"a");
+/// hasher.update(b"bc");
+/// assert_eq!(hasher.finish(), sha256(b"abc"));
+/// ```
 pub struct Hasher(digest::Context);
 
 impl Hasher {
-    /// Nothing hashed yet.
+    /// Nothing hashed yet: the initial value of this function (FIPS 180-4 §5.3, FIPS 202 §6.1).
     pub fn new(name: HashName) -> Self {
         Self(digest::Context::new(match name {
             HashName::Sha224 => &digest::SHA224,
@@ -48,18 +57,29 @@ impl Hasher {
         }))
     }
 
-    /// Adds data.
+    /// Adds data behind what was added before (FIPS 180-4 §6, FIPS 202 §6.1).
     pub fn update(&mut self, data: &[u8]) {
         self.0.update(data);
     }
 
-    /// The digest.
+    /// The digest, as many bytes as [`HashName`] says (FIPS 180-4 §6, FIPS 202 §6.1).
     pub fn finish(self) -> Vec<u8> {
         self.0.finish().as_ref().to_vec()
     }
 }
 
-/// The digest of everything that can be read.
+/// The digest of everything that can be read (FIPS 180-4 §6, FIPS 202 §6.1), 64 KiB at a time.
+///
+/// ```
+/// use carnet_jose::primitive::{HashName, digest, sha256};
+///
+/// assert_eq!(digest(HashName::Sha256, b"abc".as_slice())?, sha256(b"abc"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// What the reader answers.
 pub fn digest(name: HashName, mut reader: impl std::io::Read) -> std::io::Result<Vec<u8>> {
     let mut hasher = Hasher::new(name);
     let mut buffer = vec![0; 64 * 1024];
@@ -72,26 +92,46 @@ pub fn digest(name: HashName, mut reader: impl std::io::Read) -> std::io::Result
 }
 
 /// SHA-224 (FIPS 180-4 §6.3).
+///
+/// ```
+/// assert_eq!(carnet_jose::primitive::sha224(b"abc")[..4], [0x23, 0x09, 0x7d, 0x22]);
+/// ```
 pub fn sha224(data: &[u8]) -> [u8; 28] {
     whole(&digest::SHA224, data)
 }
 
 /// SHA-256 (FIPS 180-4 §6.2).
+///
+/// ```
+/// assert_eq!(carnet_jose::primitive::sha256(b"abc")[..4], [0xba, 0x78, 0x16, 0xbf]);
+/// ```
 pub fn sha256(data: &[u8]) -> [u8; 32] {
     whole(&digest::SHA256, data)
 }
 
 /// SHA-384 (FIPS 180-4 §6.5).
+///
+/// ```
+/// assert_eq!(carnet_jose::primitive::sha384(b"abc")[..4], [0xcb, 0x00, 0x75, 0x3f]);
+/// ```
 pub fn sha384(data: &[u8]) -> [u8; 48] {
     whole(&digest::SHA384, data)
 }
 
 /// SHA-512 (FIPS 180-4 §6.4).
+///
+/// ```
+/// assert_eq!(carnet_jose::primitive::sha512(b"abc")[..4], [0xdd, 0xaf, 0x35, 0xa1]);
+/// ```
 pub fn sha512(data: &[u8]) -> [u8; 64] {
     whole(&digest::SHA512, data)
 }
 
 /// SHA-512/256 (FIPS 180-4 §6.7).
+///
+/// ```
+/// assert_eq!(carnet_jose::primitive::sha512_256(b"abc")[..4], [0x53, 0x04, 0x8e, 0x26]);
+/// ```
 pub fn sha512_256(data: &[u8]) -> [u8; 32] {
     whole(&digest::SHA512_256, data)
 }
@@ -102,7 +142,15 @@ fn whole<const N: usize>(algorithm: &'static digest::Algorithm, data: &[u8]) -> 
     out
 }
 
-/// HMAC-SHA-256 over the parts, one behind the other.
+/// HMAC-SHA-256 (RFC 2104 §2) over the parts, one behind the other: where one ends and the next begins makes no difference.
+///
+/// ```
+/// use carnet_jose::primitive::hmac_sha256;
+///
+/// // RFC 4231 §4.3
+/// let tag = hmac_sha256(b"Jefe", &[b"what do ya want ", b"for nothing?"]);
+/// assert_eq!(tag[..4], [0x5b, 0xdc, 0xc1, 0x46]);
+/// ```
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
     for part in parts {
@@ -113,7 +161,18 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     out
 }
 
-/// HMAC with any of the SHA-2 family but SHA-512/256.
+/// HMAC (RFC 2104 §2) with any of the SHA-2 family but SHA-512/256; as many bytes as [`HashName`] says.
+///
+/// ```
+/// use carnet_jose::primitive::{HashName, hmac, hmac_sha256};
+///
+/// assert_eq!(hmac(HashName::Sha256, b"key", b"message")?, hmac_sha256(b"key", &[b"message"]));
+/// # Ok::<(), carnet_jose::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::KeyUnsupported`] for SHA-512/256 and SHA-3.
 pub fn hmac(name: HashName, key: &[u8], message: &[u8]) -> Result<Vec<u8>, Error> {
     let algorithm = match name {
         HashName::Sha224 => hmac::HMAC_SHA224,
@@ -129,12 +188,32 @@ pub fn hmac(name: HashName, key: &[u8], message: &[u8]) -> Result<Vec<u8>, Error
         .to_vec())
 }
 
-/// Whether both are equal, in a time that does not depend on where they differ.
+/// Whether both are equal, in a time that does not depend on where they differ, as RFC 7518 §3.2 asks for MACs. Lengths are no secret.
+///
+/// ```
+/// use carnet_jose::primitive::verify_equal;
+///
+/// assert!(verify_equal(b"tag", b"tag"));
+/// assert!(!verify_equal(b"tag", b"tags"));
+/// ```
 pub fn verify_equal(a: &[u8], b: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
-/// HKDF-SHA-256. `out` has 8,160 bytes at most.
+/// HKDF-SHA-256 (RFC 5869 §2.2, §2.3). `out` has 8,160 bytes at most.
+///
+/// ```
+/// use carnet_jose::{Error, primitive::hkdf_sha256};
+///
+/// let mut key = [0; 32];
+/// hkdf_sha256(b"secret", b"salt", b"what it is for", &mut key)?;
+/// assert_eq!(hkdf_sha256(b"secret", b"salt", b"", &mut [0; 8_161]), Err(Error::CryptoFailed));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::CryptoFailed`] when `out` is longer.
 pub fn hkdf_sha256(secret: &[u8], salt: &[u8], info: &[u8], out: &mut [u8]) -> Result<(), Error> {
     struct Length(usize);
     impl hkdf::KeyType for Length {
@@ -150,12 +229,40 @@ pub fn hkdf_sha256(secret: &[u8], salt: &[u8], info: &[u8], out: &mut [u8]) -> R
     output.fill(out).map_err(|_| Error::CryptoFailed)
 }
 
-/// Random bytes from the system.
+/// Random bytes of the library's generator, which the system seeds. No spec is promised.
+///
+/// ```
+/// let mut secret = [0; 32];
+/// carnet_jose::primitive::fill_random(&mut secret)?;
+/// assert_ne!(secret, [0; 32]);
+/// # Ok::<(), carnet_jose::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::CryptoFailed`] when the generator gives none.
 pub fn fill_random(bytes: &mut [u8]) -> Result<(), Error> {
     rand::fill(bytes).map_err(|_| Error::CryptoFailed)
 }
 
-/// AES-256-GCM under a random nonce, which stands in front; `associated` must be the same to open.
+/// AES-256-GCM (NIST SP 800-38D §7.1) under a random nonce (§8.2.2), which stands in front; `associated` must be the same to open.
+///
+/// 12 bytes of nonce, as many as `plain` has, 16 bytes of tag: the layout is our own. One key seals 2^32 times at most (§8.3).
+///
+/// ```
+/// use carnet_jose::primitive::{open, seal};
+///
+/// let key = [7; 32];
+/// let sealed = seal(&key, b"for alice", b"plain")?;
+/// assert_eq!(sealed.len(), 12 + 5 + 16);
+/// assert_eq!(open(&key, b"for alice", &sealed)?.as_slice(), b"plain");
+/// assert!(open(&key, b"for bob", &sealed).is_err());
+/// # Ok::<(), carnet_jose::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::CryptoFailed`] when there is no randomness.
 pub fn seal(key: &[u8; 32], associated: &[u8], plain: &[u8]) -> Result<Vec<u8>, Error> {
     let mut nonce = [0; NONCE_LEN];
     fill_random(&mut nonce)?;
@@ -167,7 +274,11 @@ pub fn seal(key: &[u8; 32], associated: &[u8], plain: &[u8]) -> Result<Vec<u8>, 
     Ok([nonce.as_slice(), &body].concat())
 }
 
-/// Opens what [`seal`] made; refused when a bit of it, of the key or of `associated` differs.
+/// Opens what [`seal`] made (NIST SP 800-38D §7.2), where an example stands. The plain text is wiped when it is dropped.
+///
+/// # Errors
+///
+/// [`Error::CryptoFailed`] when a bit of it, of the key or of `associated` differs.
 pub fn open(key: &[u8; 32], associated: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let (nonce, body) = sealed
         .split_first_chunk::<NONCE_LEN>()

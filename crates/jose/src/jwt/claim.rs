@@ -8,8 +8,6 @@ use serde::de::value::SeqDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
-use crate::jwt::claims::{seconds_in_range, whole_seconds};
-
 /// The value of a registered claim, where it has a type that one of them may have.
 #[derive(Clone)]
 pub(super) enum Claim<'de> {
@@ -158,4 +156,23 @@ impl<'de, E: serde::de::Error> Deserializer<'de> for HandOn<'de, E> {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
         seq tuple tuple_struct map struct enum identifier
     }
+}
+
+/// The last second of the year 9999: what lies behind it is no time that a calendar has.
+const YEAR_9999: u64 = 253_402_300_799;
+
+/// A NumericDate within the years that mean anything.
+fn seconds_in_range(seconds: u64) -> Option<u64> {
+    (seconds <= YEAR_9999).then_some(seconds)
+}
+
+/// A NumericDate may have a fraction; it is not negative, and within the years that mean anything.
+fn whole_seconds(seconds: f64) -> Option<u64> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and the year 9999"
+    )]
+    let whole = (0.0..1e12).contains(&seconds).then_some(seconds as u64)?;
+    seconds_in_range(whole)
 }

@@ -184,22 +184,3 @@ fn audiences(value: Option<Value>) -> Result<Audiences<'static>, Error> {
 fn time<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Claim<'de>>, D::Error> {
     ReadTime.deserialize(deserializer).map(Some)
 }
-
-/// The last second of the year 9999: what lies behind it is no time that a calendar has.
-const YEAR_9999: u64 = 253_402_300_799;
-
-/// A NumericDate within the years that mean anything.
-pub(crate) fn seconds_in_range(seconds: u64) -> Option<u64> {
-    (seconds <= YEAR_9999).then_some(seconds)
-}
-
-/// A NumericDate may have a fraction; it is not negative, and within the years that mean anything.
-pub(crate) fn whole_seconds(seconds: f64) -> Option<u64> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 0 and the year 9999"
-    )]
-    let whole = (0.0..1e12).contains(&seconds).then_some(seconds as u64)?;
-    seconds_in_range(whole)
-}

@@ -57,6 +57,7 @@ pub(super) async fn mint(app: &App, granted: Granted<'_>) -> Result<TokenRespons
         expires_in: minted.expires_in,
         scope,
         refresh_token: None,
+        id_token: None,
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Spec: RFC 7517 §4 · RFC 5208 (PKCS#8) · RFC 8017 appendix A.1 (PKCS#1) · RFC 5915 (SEC1) · RFC 5280 §4.1.2.7 (SPKI)
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use carnet_jose::{Algorithm, AnySigningKey, AnyVerifyingKey};
@@ -128,7 +128,7 @@ impl Convert {
             return Ok(());
         }
         if self.to == Form::Der {
-            return raw(bytes);
+            return raw(bytes, output);
         }
         output.line(String::from_utf8_lossy(bytes).trim_end());
         if private {
@@ -140,17 +140,14 @@ impl Convert {
     }
 }
 
-fn raw(bytes: &[u8]) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout();
-    if stdout.is_terminal() {
+fn raw(bytes: &[u8], output: &Output) -> Result<(), Failure> {
+    if std::io::stdout().is_terminal() {
         return Err(Failure::usage("binary_on_terminal", "DER is no text")
             .because("a terminal would show it as noise")
             .todo("name a file: --out FILE"));
     }
-    stdout
-        .write_all(bytes)
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Failure::broken(error.to_string()))
+    output.bytes(bytes);
+    Ok(())
 }
 
 fn lined(jwk: &carnet_jose::Jwk) -> Result<Vec<u8>, Failure> {

@@ -17,9 +17,12 @@ pub(crate) struct Pasted {
 pub(crate) fn strip(pasted: &str) -> Pasted {
     let mut rest = pasted.trim().to_owned();
     let mut stripped = Vec::new();
-    // Each step makes the text shorter, so this ends.
-    while let Some((what, inner)) = step(&rest) {
-        stripped.push(what);
+    // Nobody wraps a token more often than this.
+    for _ in 0..32 {
+        let Some((what, inner)) = step(&rest) else { break };
+        if stripped.last() != Some(&what) {
+            stripped.push(what);
+        }
         rest = inner;
     }
     if rest.contains(char::is_whitespace) {
@@ -33,6 +36,11 @@ pub(crate) fn strip(pasted: &str) -> Pasted {
 }
 
 fn step(text: &str) -> Option<(&'static str, String)> {
+    // Byte order marks, escapes, marks of direction, and what stands for bytes that are no text.
+    let seen = text.trim_matches(|char: char| char.is_control() || INVISIBLE.contains(&char));
+    if seen.len() < text.len() {
+        return Some(("invisible characters", seen.trim().to_owned()));
+    }
     let quoted = |mark: char| {
         text.strip_prefix(mark)
             .map(|rest| rest.strip_suffix(mark).unwrap_or(rest))
@@ -59,6 +67,11 @@ fn step(text: &str) -> Option<(&'static str, String)> {
     }
     in_cookies(text)
 }
+
+const INVISIBLE: [char; 14] = [
+    '\u{feff}', '\u{fffd}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{202a}',
+    '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2060}', '\u{ad}',
+];
 
 const HEADERS: [(&str, &str); 7] = [
     ("authorization:", "header name"),
@@ -120,6 +133,8 @@ mod tests {
         for pasted in [
             "eyJh.eyJz.c2ln",
             "  eyJh.eyJz.c2ln\r\n",
+            "\u{feff}eyJh.eyJz.c2ln",
+            "\u{1b}\u{202e}eyJh.eyJz.c2ln\u{fffd}",
             "Bearer eyJh.eyJz.c2ln",
             "authorization: bearer   eyJh.eyJz.c2ln",
             "Authorization: DPoP eyJh.eyJz.c2ln",
@@ -144,6 +159,12 @@ mod tests {
             strip("Authorization: Bearer \"a.b.c\"").stripped,
             ["header name", "Bearer", "quotes"]
         );
+    }
+
+    #[test]
+    fn a_text_of_nothing_but_wrappers_ends_soon() {
+        let text = "Bearer ".repeat(1_000_000);
+        assert!(strip(&text).token.len() < text.len());
     }
 
     #[test]

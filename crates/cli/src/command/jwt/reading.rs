@@ -88,7 +88,10 @@ fn shape(segments: &[&str], damage: &mut Vec<Finding>) {
 fn part(text: &str, place: &'static str, damage: &mut Vec<Finding>) -> (Option<Map<String, Value>>, bool) {
     let before = damage.len();
     let bytes = segment::decode(text, place, damage);
-    let (members, whole) = salvage::object(&bytes);
+    let (mut members, whole) = salvage::object(&bytes);
+    if !whole {
+        members = beyond(text, members);
+    }
     if !whole {
         let text = match &members {
             Some(members) => format!(
@@ -107,6 +110,22 @@ fn part(text: &str, place: &'static str, damage: &mut Vec<Finding>) -> (Option<M
         ));
     }
     (members, whole && damage.len() == before)
+}
+
+/// With the members behind the break: a character that is lost moves everything that follows, so every shift is tried.
+fn beyond(text: &str, members: Option<Map<String, Value>>) -> Option<Map<String, Value>> {
+    let tails = text.char_indices().take(4).filter_map(|(shift, _)| {
+        let bytes = segment::decode(text.get(shift..)?, "", &mut Vec::new());
+        salvage::tail(&bytes)
+    });
+    let Some(tail) = tails.max_by_key(Map::len) else {
+        return members;
+    };
+    let mut all = members.unwrap_or_default();
+    for (name, value) in tail {
+        all.entry(name).or_insert(value);
+    }
+    Some(all)
 }
 
 #[cfg(test)]
@@ -143,6 +162,27 @@ mod tests {
         let cut = read(&token[..token.find('.').unwrap() + 20]).unwrap();
         assert_eq!(cut.claims.unwrap()["sub"], "alice");
         assert!(!cut.whole);
+    }
+
+    #[test]
+    fn a_character_that_is_lost_or_changed_costs_its_own_member_alone() {
+        let claims =
+            br#"{"iss":"https://auth","sub":"alice","name":"Alice Liddell","exp":1716239022,"scope":"a b"}"#;
+        let (header, payload) = (encode(br#"{"alg":"HS256"}"#), encode(claims));
+        let at = payload.len() / 2;
+        for broken in [
+            format!("{}{}", &payload[..at], &payload[at + 1..]),
+            format!("{}{}", &payload[..at], &payload[at + 2..]),
+            format!("{}*{}", &payload[..at], &payload[at + 1..]),
+            format!("{}x{}", &payload[..at], &payload[at..]),
+        ] {
+            let reading = read(&format!("{header}.{broken}.c2ln")).unwrap();
+            let claims = reading.claims.unwrap();
+            assert!(!reading.whole, "{broken}");
+            for name in ["iss", "sub", "exp", "scope"] {
+                assert!(claims.contains_key(name), "{name} in {claims:?}");
+            }
+        }
     }
 
     #[test]

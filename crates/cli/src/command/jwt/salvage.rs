@@ -31,6 +31,21 @@ pub(crate) fn object(bytes: &[u8]) -> (Option<Map<String, Value>>, bool) {
     (mended.filter(|members| !members.is_empty()), false)
 }
 
+/// The members behind a break, when the end of the object is whole: whatever follows a comma and a name, and reads as the rest of it.
+pub(crate) fn tail(bytes: &[u8]) -> Option<Map<String, Value>> {
+    if bytes.len() > MOST_BYTES {
+        return None;
+    }
+    let starts = bytes.windows(2).enumerate().filter(|(_, pair)| *pair == b",\"");
+    starts.take(MOST_TRIES).find_map(|(at, _)| {
+        let rest = [b"{", bytes.get(at + 1..)?].concat();
+        serde_json::from_slice(&rest).ok()
+    })
+}
+
+/// What is longer is no token.
+const MOST_BYTES: usize = 64 * 1024;
+
 /// A text that nothing can be made of is not tried at each of its commas.
 const MOST_TRIES: usize = 200;
 

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use carnet_jose::{Algorithm, AnySigningKey, Signer, base64url, primitive};
 use clap::Args;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use super::sheet;
 use super::verify::token_type;
@@ -81,13 +83,20 @@ pub(crate) struct Sign {
     at: Option<i64>,
 }
 
+/// Claims as somebody wrote them, to the character.
+type Exact = Option<Box<RawValue>>;
+
 impl Sign {
     pub(crate) fn run(mut self, output: &Output) -> Result<(), Failure> {
         let now = self.at.unwrap_or_else(moment::now);
         let (key, kid) = self.key(output)?;
-        let claims = self.claims(now, output)?;
+        let (claims, exact) = self.claims(now, output)?;
         let signer = Signer::new(key, token_type(Some(self.token_type.clone())), kid).map_err(unusable)?;
-        let token = signer.sign(&claims).map_err(|error| {
+        let signed = match &exact {
+            Some(text) => signer.sign(text),
+            None => signer.sign(&claims),
+        };
+        let token = signed.map_err(|error| {
             Failure::refused(error.code(), "the token cannot be made").because(error.to_string())
         })?;
         if output.is_json() {
@@ -129,20 +138,21 @@ impl Sign {
         Ok((key, kid))
     }
 
-    fn claims(&self, now: i64, output: &Output) -> Result<Map<String, Value>, Failure> {
+    /// The claims; and, where nothing is added to them, their very text: a number may say more than a program keeps of it.
+    fn claims(&self, now: i64, output: &Output) -> Result<(Map<String, Value>, Exact), Failure> {
         let by_flags = self.issuer.is_some()
             || self.subject.is_some()
             || !self.audience.is_empty()
             || !self.claim.is_empty();
-        let mut claims = match &self.claims {
-            Some(path) => object(&input::text_file(path, "the claims", output)?)?,
-            None if by_flags => Map::new(),
-            None => object(&input::text_or_stdin(
-                None,
-                "the claims as a JSON object",
-                output,
-            )?)?,
+        let text = match &self.claims {
+            Some(path) => input::text_file(path, "the claims", output)?,
+            None if by_flags => Zeroizing::new("{}".to_owned()),
+            None => input::text_or_stdin(None, "the claims as a JSON object", output)?,
         };
+        let mut claims = object(&text)?;
+        if self.exact && !by_flags {
+            return Ok((claims, serde_json::from_str(&text).ok()));
+        }
         let flags = [("iss", &self.issuer), ("sub", &self.subject)];
         claims.extend(
             flags
@@ -157,7 +167,7 @@ impl Sign {
         claims.extend(audience.map(|audience| ("aud".to_owned(), audience)));
         claims.extend(self.claim.iter().cloned());
         if self.exact {
-            return Ok(claims);
+            return Ok((claims, None));
         }
         claims.entry("iat").or_insert(now.into());
         if let Some(life) = self.expires_in {
@@ -171,7 +181,7 @@ impl Sign {
             primitive::fill_random(&mut random).map_err(|error| Failure::broken(error.to_string()))?;
             claims.insert("jti".to_owned(), base64url::encode(&random).into());
         }
-        Ok(claims)
+        Ok((claims, None))
     }
 }
 
