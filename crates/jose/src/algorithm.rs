@@ -55,7 +55,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Every algorithm, in the order of their documents: RFC 7518 §3.1, RFC 8812 §3.2, RFC 8037 §3.1, RFC 9964 §4.
+    /// Every algorithm (RFC 7518 §3.1, RFC 8812 §3.2, RFC 9864 §2.2, RFC 9964 §4).
     pub const ALL: &'static [Self] = &[
         Self::Hs256,
         Self::Hs384,
@@ -213,7 +213,7 @@ pub mod alg {
 
     macro_rules! markers {
         ($($kind:ident: $($name:ident),+;)+) => {$($(
-            #[doc = concat!("The algorithm [`Algorithm::", stringify!($name), "`] as a type.")]
+            #[doc = concat!("The algorithm [`Algorithm::", stringify!($name), "`] as a type: one value of `alg` (RFC 7515 §4.1.1).")]
             #[derive(Debug)]
             pub enum $name {}
             impl sealed::Sealed for $name {}

@@ -71,7 +71,7 @@ errors! {
     SignatureInvalid, "signature_invalid", "the signature does not verify";
     /// A required claim is missing. Which are required is for the application to say (RFC 7519 §4).
     ClaimMissing, "claim_missing", "a claim that the policy requires is missing";
-    /// A claim has another type than RFC 7519 §4.1 gives it.
+    /// A claim has another type than RFC 7519 §4.1 gives it, or a time lies outside the years 1970 to 9999.
     ClaimWrongType, "claim_wrong_type", "a registered claim has another type than RFC 7519 §4.1 gives it";
     /// The claims do not fit the caller's type. Our own.
     ClaimsInvalid, "claims_invalid", "the claims do not have the shape that the application expects";
@@ -87,11 +87,11 @@ errors! {
     TokenTooOld, "token_too_old", "the token was issued longer ago than the policy allows";
     /// `iat` (RFC 7519 §4.1.6) is in the future where the policy asks for the token's age.
     IssuedInFuture, "token_issued_in_future", "the token was issued in the future, so its age cannot be told";
-    /// The secret is shorter than its hash (RFC 7518 §3.2), or the RSA modulus than 2,048 bits (RFC 7518 §3.3, §3.5) or longer than 8,192.
+    /// The secret is shorter than its hash (RFC 7518 §3.2), or the RSA modulus than 2,048 bits (RFC 7518 §3.3, §3.5), or it is longer than 8,192.
     KeyTooShort, "key_too_short", "the key is too short: an HMAC secret needs the bytes of its hash (32, 48 or 64), RSA 2048 to 8192 bits";
-    /// An RSA key of a generator whose keys can be factored (CVE-2017-15361).
+    /// An RSA key of a generator whose keys can be factored (CVE-2017-15361). Our own: no spec asks for it.
     KeyWeak, "key_weak", "the RSA key was made by a broken generator and can be factored (ROCA, CVE-2017-15361)";
-    /// An HMAC secret that is a public key or a JWK in text form (RFC 8725 §2.1).
+    /// An HMAC secret that is a key file: PEM, DER, OpenSSH or JSON, bare or in base64 (RFC 8725 §2.1).
     KeyLooksPublic, "key_looks_public", "this secret is a PEM or JWK text: a key file was given where a secret belongs";
     /// The key cannot be read, or its parts do not fit together (RFC 8725 §3.4); or its `kid` does not have 1 to 128 bytes.
     KeyInvalid, "key_invalid", "the key cannot be read, or its parts do not fit together";

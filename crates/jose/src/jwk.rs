@@ -11,7 +11,19 @@ use zeroize::Zeroize as _;
 use crate::error::Error;
 use crate::json::{MAX_DEPTH, check_object};
 
-/// A JSON Web Key. `Debug` shows no key material.
+/// A JSON Web Key (RFC 7517 §4). `Debug` shows no key material, and private members that are text are wiped when it is dropped.
+///
+/// Serde writes every member, private ones too, and reads without the checks of [`Jwk::parse`].
+///
+/// ```
+/// use carnet_jose::{AnyVerifyingKey, Jwk};
+///
+/// // RFC 8037 A.2, A.3
+/// let jwk = Jwk::parse(r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#)?;
+/// assert!(!jwk.is_private());
+/// assert_eq!(AnyVerifyingKey::from_jwk(&jwk)?.thumbprint()?, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+/// # Ok::<(), carnet_jose::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Jwk {
@@ -22,7 +34,12 @@ pub struct Jwk {
 const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
 impl Jwk {
-    /// Reads one JSON object; duplicate members are refused.
+    /// Reads one JSON object (RFC 7517 §4). Whether a key can be made of it is seen when one is made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::JsonInvalid`]; [`Error::DuplicateMember`]; [`Error::KeyInvalid`] when `crv` or a member of RFC 7517 §4.1 to §4.5 has the
+    /// wrong type, or `key_ops` says something twice.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check_object(text.as_bytes(), MAX_DEPTH)?;
         let jwk: Self = serde_json::from_str(text).map_err(|_| Error::KeyInvalid)?;
@@ -66,32 +83,32 @@ impl Jwk {
         }
     }
 
-    /// A member that is a string.
+    /// The member of this name (RFC 7517 §4), when it is there and a string.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.members.get(name)?.as_str()
     }
 
-    /// The key type: `RSA`, `EC`, `OKP`, `AKP` or `oct`.
+    /// The key type (RFC 7517 §4.1): `RSA`, `EC`, `oct` (RFC 7518 §6.1), `OKP` (RFC 8037 §2), `AKP` (RFC 9964 §3) or one not known here.
     pub fn key_type(&self) -> Option<&str> {
         self.text("kty")
     }
 
-    /// The key's name in its set.
+    /// The key's name in its set (RFC 7517 §4.5).
     pub fn key_id(&self) -> Option<&str> {
         self.text("kid")
     }
 
-    /// The algorithm that the key is for, when it says so.
+    /// The algorithm that the key is for, when it says so (RFC 7517 §4.4).
     pub fn algorithm(&self) -> Option<&str> {
         self.text("alg")
     }
 
-    /// Whether it holds anything that must not be published.
+    /// Whether it holds anything that must not be published (RFC 7517 §9.2).
     pub fn is_private(&self) -> bool {
         PRIVATE.iter().any(|name| self.members.contains_key(*name))
     }
 
-    /// Whether `use` and `key_ops` allow checking or making signatures (RFC 7517 §4.2, §4.3).
+    /// Whether `use` and `key_ops` allow checking or making signatures (RFC 7517 §4.2, §4.3). What is absent forbids nothing.
     pub fn is_for_signatures(&self) -> bool {
         let right_use = self.members.get("use").is_none_or(|value| value == "sig");
         let right_ops = self.members.get("key_ops").is_none_or(|ops| {
@@ -101,13 +118,13 @@ impl Jwk {
         right_use && right_ops
     }
 
-    /// With this `kid`.
+    /// The same with this `kid` (RFC 7517 §4.5).
     pub fn with_kid(mut self, kid: &str) -> Self {
         self.members.insert("kid".to_owned(), kid.into());
         self
     }
 
-    /// With `use: sig`.
+    /// The same with `use: sig` (RFC 7517 §4.2).
     pub fn with_use_sig(mut self) -> Self {
         self.members.insert("use".to_owned(), "sig".into());
         self

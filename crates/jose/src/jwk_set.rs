@@ -15,14 +15,24 @@ use crate::json::{MAX_DEPTH, check_object};
 use crate::jwk::Jwk;
 use crate::key::AnyVerifyingKey;
 
-/// The largest JWKS that is read, in bytes.
+/// The largest JWKS that is read, in bytes. Our own limit: RFC 7517 §5 sets none.
 pub const MAX_SET_BYTES: usize = 1024 * 1024;
-/// The most keys that a JWKS may have.
+/// The most keys that a JWKS may have. Our own limit: RFC 7517 §5.1 sets none.
 pub const MAX_SET_KEYS: usize = 100;
-/// The longest `kid` that is looked up, in bytes.
+/// The longest `kid` that is signed with or looked up, in bytes. Our own limit: RFC 7515 §4.1.4 sets none.
 pub const MAX_KEY_ID_BYTES: usize = 128;
 
-/// Keys that check, each found by its `kid` and its one algorithm.
+/// Keys that check (RFC 7517 §5), each found by its `kid` and its one algorithm.
+///
+/// ```
+/// use carnet_jose::{Algorithm, AnySigningKey, Error, KeySet};
+///
+/// let key = AnySigningKey::generate(Algorithm::Es256)?.verifying_key();
+/// let set = KeySet::new(vec![(Some("k1".into()), key)])?;
+/// assert_eq!(set.find(Some("k1"), Algorithm::Es256)?.algorithm(), Algorithm::Es256);
+/// assert_eq!(set.find(Some("k2"), Algorithm::Es256).unwrap_err(), Error::UnknownKeyId);
+/// # Ok::<(), Error>(())
+/// ```
 pub struct KeySet {
     keys: Vec<(Option<String>, AnyVerifyingKey)>,
     by_id: HashMap<String, Vec<usize>>,
@@ -31,28 +41,33 @@ pub struct KeySet {
     epoch: u64,
 }
 
-/// A JWKS as it was read: the keys that can be used, and what was passed over.
+/// A JWKS (RFC 7517 §5) as it was read: the keys that can be used, and what was passed over.
 #[derive(Debug)]
 pub struct ParsedKeySet {
-    /// The usable keys.
+    /// The usable keys (RFC 7517 §5.1).
     pub set: KeySet,
-    /// Keys of types, curves, algorithms or uses that are not for us. One odd key does not break a set.
+    /// Keys of types, curves, algorithms or uses that are not for us. One odd key does not break a set (RFC 7517 §5).
     pub skipped: Vec<SkippedKey>,
 }
 
-/// A key of a JWKS that is not used.
+/// A key of a JWKS that is not used (RFC 7517 §5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedKey {
-    /// Its name, when it has one.
+    /// Its name, when it has one (RFC 7517 §4.5).
     pub kid: Option<String>,
-    /// Why it is not used.
+    /// Why it is not used. Our own.
     pub reason: Error,
 }
 
 static NEXT_EPOCH: AtomicU64 = AtomicU64::new(1);
 
 impl KeySet {
-    /// A set of these keys and names. Shared secrets and public keys do not go together, and no `kid` stands twice for one algorithm.
+    /// A set of these keys and names (RFC 7517 §4.5).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SymmetricKeyInSet`] for shared secrets beside public keys, [`Error::DuplicateKeyId`] for a `kid` that stands twice for one
+    /// algorithm, [`Error::SetTooLarge`] for more than [`MAX_SET_KEYS`] for each algorithm there is.
     pub fn new(keys: Vec<(Option<String>, AnyVerifyingKey)>) -> Result<Self, Error> {
         if keys.len() > MAX_SET_KEYS * Algorithm::ALL.len() {
             return Err(Error::SetTooLarge);
@@ -82,7 +97,7 @@ impl KeySet {
         })
     }
 
-    /// No key at all: every token is refused.
+    /// No key at all: every token is refused. Our own, for the time before a JWKS is there.
     pub fn empty() -> Self {
         Self {
             keys: Vec::new(),
@@ -92,7 +107,12 @@ impl KeySet {
         }
     }
 
-    /// The one key that somebody put into a file: a token's `kid` is not looked at, since there is nothing to choose.
+    /// The one key that somebody put into a file: a token's `kid` (RFC 7515 §4.1.4) is not looked at, since there is nothing to choose.
+    /// Our own.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeySet::new`].
     pub fn pinned(key: AnyVerifyingKey) -> Result<Self, Error> {
         Ok(Self {
             pinned: true,
@@ -100,9 +120,9 @@ impl KeySet {
         })
     }
 
-    /// Reads a JWKS that somebody else publishes.
+    /// Reads a JWKS that somebody else publishes (RFC 7517 §5).
     ///
-    /// Private and symmetric keys refuse the whole set, keys that are not for us are skipped. An RSA key without `alg` is
+    /// Private and symmetric keys refuse the whole set (RFC 7517 §9.2), keys that are not for us are skipped. An RSA key without `alg` is
     /// taken for each RSA algorithm of `allowed`.
     ///
     /// ```
@@ -115,6 +135,11 @@ impl KeySet {
     /// assert_eq!(parsed.set.kids().collect::<Vec<_>>(), ["k1"]);
     /// # Ok::<(), carnet_jose::Error>(())
     /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PrivateKeyInSet`], [`Error::SymmetricKeyInSet`], [`Error::DuplicateKeyId`], [`Error::SetTooLarge`]; for what is no JWKS
+    /// [`Error::JsonInvalid`], [`Error::DuplicateMember`] and [`Error::KeyInvalid`].
     pub fn from_jwks_json(bytes: &[u8], allowed: &[Algorithm]) -> Result<ParsedKeySet, Error> {
         #[derive(Deserialize)]
         struct Jwks {
@@ -155,7 +180,11 @@ impl KeySet {
         })
     }
 
-    /// The key of this name for this algorithm. A token without `kid` is accepted when exactly one key fits.
+    /// The key of this name (RFC 7515 §4.1.4) for this algorithm (RFC 8725 §3.1). Without a name, the only key that fits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyIdMissing`] when not exactly one fits, [`Error::UnknownKeyId`], [`Error::AlgorithmMismatch`].
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&AnyVerifyingKey, Error> {
         let Some(kid) = kid.filter(|_| !self.pinned) else {
             let mut fitting = self
@@ -174,34 +203,38 @@ impl KeySet {
         self.get(kid, algorithm).ok_or(Error::AlgorithmMismatch)
     }
 
-    /// The key of exactly this name and algorithm, without the rules for tokens that [`KeySet::find`] has.
+    /// The key of exactly this name (RFC 7517 §4.5) and algorithm, without the rules for tokens that [`KeySet::find`] has.
     pub fn get(&self, kid: &str, algorithm: Algorithm) -> Option<&AnyVerifyingKey> {
         let named = self.by_id.get(kid)?;
         let mut keys = named.iter().filter_map(|index| self.keys.get(*index));
         keys.find_map(|(_, key)| (key.algorithm() == algorithm).then_some(key))
     }
 
-    /// The names of the keys.
+    /// The names of the keys that have one (RFC 7517 §4.5), in no order.
     pub fn kids(&self) -> impl Iterator<Item = &str> {
         self.by_id.keys().map(String::as_str)
     }
 
-    /// Differs between any two sets of this process: what was cached under another epoch no longer holds.
+    /// Differs between any two sets of this process: what was cached under another epoch no longer holds. Our own.
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
 
-    /// How many keys there are.
+    /// How many keys there are (RFC 7517 §5.1). An RSA key without `alg` counts once for each algorithm that it is taken for.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether there is no key at all.
+    /// Whether there is no key at all (RFC 7517 §5.1).
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The set as a JWKS. Shared secrets cannot be published.
+    /// The set as a JWKS (RFC 7517 §5), each key with `use: sig` (RFC 7517 §4.2).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyUnsupported`] for shared secrets, which cannot be published.
     pub fn to_jwks_json(&self) -> Result<String, Error> {
         let jwk = |(kid, key): &(Option<String>, AnyVerifyingKey)| {
             let jwk = key.to_jwk()?.with_use_sig();
@@ -245,12 +278,36 @@ fn usable(jwk: &Jwk, allowed: &[Algorithm]) -> Result<Vec<AnyVerifyingKey>, Erro
     }
 }
 
-/// Where a verifier gets its keys.
+/// Where a verifier gets its keys. Our own: no spec says where keys come from.
+///
+/// ```
+/// use std::sync::{Arc, OnceLock};
+/// use carnet_jose::{Error, KeySet, KeySource};
+///
+/// struct LoadedLater(OnceLock<Arc<KeySet>>);
+/// impl KeySource for LoadedLater {
+///     fn keys(&self) -> Result<Arc<KeySet>, Error> {
+///         self.0.get().cloned().ok_or(Error::KeysUnavailable)
+///     }
+/// }
+/// let source = LoadedLater(OnceLock::new());
+/// assert_eq!(source.current_epoch(), Err(Error::KeysUnavailable));
+/// source.0.get_or_init(|| Arc::new(KeySet::empty()));
+/// assert!(source.current_epoch().is_ok());
+/// ```
 pub trait KeySource: Send + Sync {
-    /// The keys at this moment; [`Error::KeysUnavailable`] when they were never loaded.
+    /// The keys at this moment (RFC 7517 §5). Asked while a token waits: it should answer from memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeysUnavailable`] when they were never loaded.
     fn keys(&self) -> Result<Arc<KeySet>, Error>;
 
-    /// [`KeySet::epoch`] of the keys at this moment. A source that can tell without handing out the keys is asked for less.
+    /// [`KeySet::epoch`] of the keys at this moment. A source that can tell without handing out the keys is asked for less. Our own.
+    ///
+    /// # Errors
+    ///
+    /// As [`KeySource::keys`].
     fn current_epoch(&self) -> Result<u64, Error> {
         self.keys().map(|keys| keys.epoch())
     }
@@ -287,16 +344,36 @@ impl KeySource for Arc<RotatingKeys> {
     }
 }
 
-/// Keys that are replaced while verifiers use them.
+/// Keys that are replaced while verifiers use them: the new set of an issuer that rotates its keys. Our own.
+///
+/// ```
+/// use std::sync::Arc;
+/// use carnet_jose::{Algorithm, AnySigningKey, Error, KeySet, RotatingKeys, Signer, TokenType, Verifier};
+///
+/// let keys = Arc::new(RotatingKeys::new(KeySet::empty()));
+/// let verifier = Verifier::builder(keys.clone())
+///     .algorithms(&[Algorithm::Es256])
+///     .token_type(TokenType::Jwt)
+///     .without_issuer_check()
+///     .without_audience_check()
+///     .build()?;
+/// let key = AnySigningKey::generate(Algorithm::Es256)?;
+/// let set = KeySet::new(vec![(Some("k2".into()), key.verifying_key())])?;
+/// let token = Signer::new(key, TokenType::Jwt, Some("k2".into()))?.sign(&serde_json::json!({ "exp": 2_000 }))?;
+/// assert_eq!(verifier.verify_owned::<serde_json::Value>(&token, 1_000).unwrap_err(), Error::UnknownKeyId);
+/// keys.replace(set);
+/// assert!(verifier.verify_owned::<serde_json::Value>(&token, 1_000).is_ok());
+/// # Ok::<(), Error>(())
+/// ```
 pub struct RotatingKeys(ArcSwap<KeySet>);
 
 impl RotatingKeys {
-    /// Starts with these keys.
+    /// Starts with these keys (RFC 7517 §5).
     pub fn new(set: KeySet) -> Self {
         Self(ArcSwap::from_pointee(set))
     }
 
-    /// From now on these.
+    /// From now on these (RFC 7517 §5). Each token is checked against one set, the old one or the new.
     pub fn replace(&self, set: KeySet) {
         self.0.store(Arc::new(set));
     }

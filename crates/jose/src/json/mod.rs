@@ -12,12 +12,13 @@ use crate::error::Error;
 pub(crate) use names::Names;
 pub(crate) use strict::{Marks, Name, Watch, read_name};
 
-/// The deepest nesting that is read anywhere.
+/// The deepest nesting that is read anywhere, in objects and arrays. Our own limit, as RFC 8259 §9 allows.
 pub const MAX_DEPTH: usize = 32;
 
-/// Checks that the bytes are one JSON object without duplicate members at any depth.
+/// Checks that the bytes are one JSON object in UTF-8 (RFC 8259 §4, §8.1, RFC 8725 §3.7) without duplicate members at any depth
+/// (RFC 7515 §4, RFC 7519 §4). `max_depth` counts the outermost object, and no further than [`MAX_DEPTH`].
 ///
-/// Names are compared after unescaping: `"sub"` and `"\u0073ub"` are the same member.
+/// Names are compared after unescaping (RFC 8259 §8.3): `"sub"` and `"\u0073ub"` are the same member.
 ///
 /// ```
 /// use carnet_jose::{Error, json::check_object};
@@ -26,6 +27,10 @@ pub const MAX_DEPTH: usize = 32;
 /// assert_eq!(check_object(br#"{"sub":"alice","\u0073ub":"bob"}"#, 32), Err(Error::DuplicateMember));
 /// assert_eq!(check_object(b"[]", 32), Err(Error::JsonInvalid));
 /// ```
+///
+/// # Errors
+///
+/// [`Error::DuplicateMember`]; [`Error::JsonInvalid`] for everything else.
 pub fn check_object(bytes: &[u8], max_depth: usize) -> Result<(), Error> {
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(Error::JsonInvalid);

@@ -17,13 +17,13 @@ const MAX_LEEWAY: Duration = Duration::from_secs(600);
 const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
 
 impl Verifier {
-    /// Starts a policy. Algorithms, token type, issuer and audience must each be decided.
+    /// Starts a policy. Algorithms, token type, issuer and audience must each be decided (RFC 8725 §3.1, §3.11, §3.8, §3.9).
     pub fn builder(source: impl KeySource + 'static) -> VerifierBuilder {
         VerifierBuilder::new(Box::new(source))
     }
 }
 
-/// Builds a [`Verifier`].
+/// Builds a [`Verifier`], where an example stands. Our own: RFC 8725 §3 says what to check, not how to ask.
 pub struct VerifierBuilder {
     source: Box<dyn KeySource>,
     algorithms: Vec<Algorithm>,
@@ -51,50 +51,54 @@ impl VerifierBuilder {
         }
     }
 
-    /// The algorithms that are accepted; a token's own word counts for nothing (RFC 8725 §3.1).
+    /// The algorithms that are accepted (RFC 8725 §3.1); a token of any other is [`Error::AlgorithmNotAllowed`].
     pub fn algorithms(mut self, algorithms: &[Algorithm]) -> Self {
         self.algorithms = algorithms.to_vec();
         self
     }
 
-    /// The `typ` that a token must have (RFC 8725 §3.11).
+    /// The `typ` (RFC 7515 §4.1.9) that a token must have (RFC 8725 §3.11); any other is [`Error::TokenTypeMismatch`].
     pub fn token_type(mut self, token_type: TokenType) -> Self {
         self.token_type = Some(token_type);
         self
     }
 
-    /// The issuer, compared byte for byte (RFC 8725 §3.8).
+    /// The issuer, compared byte for byte (RFC 7519 §4.1.1, RFC 8725 §3.8); any other is [`Error::IssuerMismatch`], none
+    /// [`Error::ClaimMissing`].
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(Some(issuer.into()));
         self
     }
 
-    /// Accepts any issuer whose token one of the keys has signed.
+    /// Accepts any issuer whose token one of the keys has signed: less than RFC 8725 §3.8 asks for.
     pub fn without_issuer_check(mut self) -> Self {
         self.issuer = Some(None);
         self
     }
 
-    /// An audience that is ours, compared byte for byte (RFC 8725 §3.9). Called several times: any of them.
+    /// An audience that is ours, compared byte for byte (RFC 7519 §4.1.3, RFC 8725 §3.9). Called several times: any of them.
+    /// A token for others is [`Error::AudienceMismatch`], for nobody [`Error::ClaimMissing`].
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.get_or_insert_default().push(audience.into());
         self
     }
 
-    /// Accepts tokens that are meant for anybody.
+    /// Accepts tokens that are meant for anybody: less than RFC 7519 §4.1.3 and RFC 8725 §3.9 ask for.
     pub fn without_audience_check(mut self) -> Self {
         self.audiences = Some(Vec::new());
         self
     }
 
-    /// How far clocks may be apart: 30 seconds when not said, ten minutes at most.
+    /// How far clocks may be apart (RFC 7519 §4.1.4, §4.1.5): 30 seconds when not said, ten minutes at most. Fractions of a second do not
+    /// count.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// The longest time since `iat` that a token is accepted for, whatever its `exp` says: `iat` must be there then, and not lie
-    /// in the future. Seconds count, fractions do not.
+    /// The longest time since `iat` (RFC 7519 §4.1.6) that a token is accepted for, whatever its `exp` says: `iat` must be there then, and
+    /// not lie in the future. Seconds count, fractions do not. An older token is [`Error::TokenTooOld`], one without `iat`
+    /// [`Error::ClaimMissing`], one from the future [`Error::IssuedInFuture`].
     ///
     /// ```
     /// use std::{sync::Arc, time::Duration};
@@ -119,19 +123,25 @@ impl VerifierBuilder {
         self
     }
 
-    /// Claims that must be there, beside `exp`. Called several times: all of them.
+    /// Claims that must be there (RFC 7519 §4), beside `exp`; without one a token is [`Error::ClaimMissing`]. Called several times: all
+    /// of them.
     pub fn require(mut self, names: &[&str]) -> Self {
         self.required.extend(names.iter().map(|name| (*name).to_owned()));
         self
     }
 
-    /// Accepts tokens that never expire; an `exp` that is there still counts.
+    /// Accepts tokens that never expire (RFC 7519 §4.1.4: `exp` is optional); an `exp` that is there still counts.
     pub fn without_expiry_check(mut self) -> Self {
         self.expiry = false;
         self
     }
 
-    /// The verifier, when every question is decided.
+    /// The verifier, when every question is decided (RFC 8725 §3).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PolicyWithoutAlgorithms`], [`Error::PolicyWithoutTokenType`], [`Error::PolicyWithoutIssuer`],
+    /// [`Error::PolicyWithoutAudience`]; [`Error::PolicyLeewayTooLong`] above ten minutes.
     pub fn build(self) -> Result<Verifier, Error> {
         if self.algorithms.is_empty() {
             return Err(Error::PolicyWithoutAlgorithms);

@@ -12,11 +12,11 @@ use crate::crypto::primitive::sha256;
 use crate::error::Error;
 use crate::jwt::verify::{Verified, Verifier};
 
-/// A [`Verifier`] that remembers what it accepted.
+/// A [`Verifier`] that remembers what it accepted. Our own.
 ///
-/// Found by the SHA-256 of the whole token, so nobody who reads the memory finds a token. `exp`, `nbf` and the age are checked
-/// at every use; a change of the keys makes it forget everything; [`CachedVerifier::forget`] takes single tokens back. What was
-/// refused is not remembered.
+/// Found by the SHA-256 of the whole token, so nobody who reads the memory finds a token. `exp`, `nbf` (RFC 7519 §4.1.4, §4.1.5) and
+/// the age are checked at every use; a change of the keys makes it forget everything; [`CachedVerifier::forget`] takes single tokens
+/// back. What was refused is not remembered.
 ///
 /// Worth its memory where the signature costs more than a hash: not for HS256, and never for tokens that may be used once.
 ///
@@ -64,7 +64,7 @@ impl<C> Clone for Accepted<C> {
 }
 
 impl<C: DeserializeOwned> CachedVerifier<C> {
-    /// Remembers as many tokens as this; those that are used least go first. With 0 it remembers none, and takes no time to look.
+    /// Remembers as many tokens as this; those that are used least go first. With 0 it remembers none, and takes no time to look. Our own.
     pub fn new(verifier: Verifier, capacity: usize) -> Self {
         Self {
             verifier,
@@ -73,7 +73,11 @@ impl<C: DeserializeOwned> CachedVerifier<C> {
         }
     }
 
-    /// As [`Verifier::verify_owned`], at `now` (seconds since 1970).
+    /// As [`Verifier::verify_owned`] (RFC 7519 §7.2), at `now` (seconds since 1970).
+    ///
+    /// # Errors
+    ///
+    /// As [`Verifier::verify`]; [`Error::KeysUnavailable`] also for what is remembered.
     pub fn verify(&self, token: &str, now: u64) -> Result<Arc<Verified<'static, C>>, Error> {
         let Some(accepted) = &self.accepted else {
             return self.verifier.verify_owned(token, now).map(Arc::new);
@@ -100,7 +104,7 @@ impl<C: DeserializeOwned> CachedVerifier<C> {
     }
 
     /// Forgets the tokens that `revoked` names, by `jti`, `sid`, `sub`, key or whatever they say. They are checked anew when they
-    /// come back, which does not refuse them: whoever takes tokens back keeps a list of them as well.
+    /// come back, which does not refuse them: whoever takes tokens back keeps a list of them as well. Our own.
     pub fn forget(&self, revoked: impl Fn(&Verified<'static, C>) -> bool) {
         self.forgotten.fetch_add(1, Ordering::AcqRel);
         if let Some(accepted) = &self.accepted {
@@ -108,12 +112,12 @@ impl<C: DeserializeOwned> CachedVerifier<C> {
         }
     }
 
-    /// How many tokens are remembered.
+    /// How many tokens are remembered. Our own.
     pub fn len(&self) -> usize {
         self.accepted.as_ref().map_or(0, Cache::len)
     }
 
-    /// Whether none is.
+    /// Whether none is. Our own.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -12,28 +12,29 @@ use crate::error::Error;
 use crate::jws::present;
 use crate::jwt::claim::{Claim, ReadTime};
 
-/// The registered claims of a token whose signature was checked. Times are seconds since 1970.
+/// The registered claims (RFC 7519 §4.1) of a token whose signature was checked. Times are whole seconds since 1970, to the year 9999
+/// (RFC 7519 §2, NumericDate): a fraction is cut off.
 ///
 /// What the token says without escapes is borrowed from the [`Scratch`](crate::Scratch).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Registered<'s> {
-    /// Who issued it.
+    /// Who issued it (RFC 7519 §4.1.1).
     pub iss: Option<Cow<'s, str>>,
-    /// Whom it is about.
+    /// Whom it is about (RFC 7519 §4.1.2).
     pub sub: Option<Cow<'s, str>>,
-    /// For whom it is meant.
+    /// For whom it is meant (RFC 7519 §4.1.3).
     pub aud: Audiences<'s>,
-    /// From when on it is refused.
+    /// From when on it is refused (RFC 7519 §4.1.4), in seconds since 1970.
     pub exp: Option<u64>,
-    /// Until when it is refused.
+    /// Until when it is refused (RFC 7519 §4.1.5), in seconds since 1970.
     pub nbf: Option<u64>,
-    /// When it was made.
+    /// When it was made (RFC 7519 §4.1.6), in seconds since 1970.
     pub iat: Option<u64>,
-    /// Its name.
+    /// Its name (RFC 7519 §4.1.7).
     pub jti: Option<Cow<'s, str>>,
 }
 
-/// For whom a token is meant: a token says it as a string or as an array.
+/// For whom a token is meant (RFC 7519 §4.1.3): a token says it as a string or as an array.
 ///
 /// ```
 /// use carnet_jose::Audiences;
@@ -63,7 +64,7 @@ impl<'s> Audiences<'s> {
         Self(Inner::Many(audiences))
     }
 
-    /// Each of them.
+    /// Each of them (RFC 7519 §4.1.3), in the token's order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         let all = match &self.0 {
             Inner::None => &[],
@@ -73,12 +74,12 @@ impl<'s> Audiences<'s> {
         all.iter().map(AsRef::as_ref)
     }
 
-    /// Whether this one is among them, byte for byte.
+    /// Whether this one is among them, byte for byte (RFC 7519 §4.1.3).
     pub fn contains(&self, audience: &str) -> bool {
         self.iter().any(|one| one == audience)
     }
 
-    /// Whether there is none.
+    /// Whether there is none: the claim is absent (RFC 7519 §4.1.3).
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
@@ -144,7 +145,7 @@ impl<'s> Registered<'s> {
         })
     }
 
-    /// The same, borrowing nothing.
+    /// The same (RFC 7519 §4.1), borrowing nothing.
     pub fn into_owned(self) -> Registered<'static> {
         Registered {
             iss: self.iss.map(owned),

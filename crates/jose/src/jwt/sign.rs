@@ -14,7 +14,7 @@ use crate::key::AnySigningKey;
 /// What claims usually take; more is no error.
 const USUAL_CLAIMS_BYTES: usize = 512;
 
-/// A key and the header of everything that it signs.
+/// A key and the header of everything that it signs: `alg`, `typ` and, when it is given, `kid` (RFC 7515 §4.1.1, §4.1.9, §4.1.4).
 ///
 /// ```
 /// use carnet_jose::{Algorithm, AnySigningKey, Signer, TokenType};
@@ -32,7 +32,11 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Signs with this key; `kid` names it to whoever checks: 1 to 128 bytes, as a verifier demands.
+    /// Signs with this key; `kid` (RFC 7515 §4.1.4) names it to whoever checks: 1 to 128 bytes, as a verifier demands.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyInvalid`] for a `kid` of another length.
     pub fn new(key: AnySigningKey, token_type: TokenType, kid: Option<String>) -> Result<Self, Error> {
         let right_length = |kid: &String| (1..=MAX_KEY_ID_BYTES).contains(&kid.len());
         if !kid.as_ref().is_none_or(right_length) {
@@ -52,14 +56,22 @@ impl Signer {
         })
     }
 
-    /// A token with these claims, which must be a JSON object.
+    /// A token (RFC 7515 §5.1, RFC 7519 §7.1) with these claims, which must be a JSON object. No claim is added.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ClaimsUnserializable`] when they are none; [`Error::CryptoFailed`].
     pub fn sign<C: Serialize>(&self, claims: &C) -> Result<String, Error> {
         let mut token = String::new();
         self.sign_into(claims, &mut token)?;
         Ok(token)
     }
 
-    /// As [`Signer::sign`], behind what `token` already holds.
+    /// As [`Signer::sign`] (RFC 7519 §7.1), behind what `token` already holds. After an error a piece without signature may stand there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signer::sign`].
     pub fn sign_into<C: Serialize>(&self, claims: &C, token: &mut String) -> Result<(), Error> {
         let mut json = Vec::with_capacity(USUAL_CLAIMS_BYTES);
         serde_json::to_writer(&mut json, claims).map_err(|_| Error::ClaimsUnserializable)?;
@@ -79,12 +91,12 @@ impl Signer {
         Ok(())
     }
 
-    /// What it signs with.
+    /// The algorithm it signs with (RFC 7515 §4.1.1).
     pub fn algorithm(&self) -> Algorithm {
         self.key.algorithm()
     }
 
-    /// How it names its key.
+    /// The `kid` that names its key (RFC 7515 §4.1.4), when it has one.
     pub fn key_id(&self) -> Option<&str> {
         self.kid.as_deref()
     }

@@ -4,22 +4,31 @@
 
 use crate::error::Error;
 
-/// The `typ` that a policy demands and a signer writes.
+/// The `typ` (RFC 7515 §4.1.9, RFC 7519 §5.1) that a policy demands and a signer writes (RFC 8725 §3.11).
+///
+/// A token's is compared without regard to case, with or without `application/`.
+///
+/// ```
+/// use carnet_jose::TokenType;
+///
+/// assert_eq!(TokenType::AccessToken.name(), "at+jwt");
+/// assert_eq!(TokenType::Other("logout+jwt").name(), "logout+jwt");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenType {
     /// `at+jwt` (RFC 9068 §2.1).
     AccessToken,
-    /// `JWT`, or none: tokens of issuers that do not type theirs.
+    /// `JWT` (RFC 7519 §5.1), or none: tokens of issuers that do not type theirs.
     Jwt,
     /// `JWT`, or none: an ID token (OpenID Connect Core §2).
     IdToken,
-    /// Any other, such as `logout+jwt`.
+    /// Any other, without `application/`, such as `logout+jwt` (OpenID Connect Back-Channel Logout §2.4).
     Other(&'static str),
 }
 
 impl TokenType {
-    /// What a signer writes into the header.
+    /// What a signer writes into the header (RFC 7515 §4.1.9).
     pub fn name(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",

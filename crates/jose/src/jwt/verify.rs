@@ -31,7 +31,7 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// A policy, and the keys it is checked with. Built once, used by any number of threads.
+/// A policy (RFC 8725 §3), and the keys it is checked with. Built once, used by any number of threads.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -61,22 +61,46 @@ pub struct Verifier {
     headers: KnownHeaders,
 }
 
-/// A token that the policy accepts.
+/// A token that the policy accepts (RFC 7519 §7.2).
 #[derive(Clone, Debug)]
 pub struct Verified<'s, C> {
-    /// Everything it says, in the caller's type.
+    /// Everything it says, in the caller's type (RFC 7519 §4).
     pub claims: C,
-    /// The registered claims.
+    /// The registered claims (RFC 7519 §4.1).
     pub registered: Registered<'s>,
-    /// The key that signed it.
+    /// The `kid` of its header (RFC 7515 §4.1.4), when it has one: the key that signed it. With
+    /// [`KeySet::pinned`](crate::KeySet::pinned) nobody has looked at it.
     pub key_id: Option<Arc<str>>,
-    /// The algorithm it is signed with.
+    /// The algorithm it is signed with (RFC 7515 §4.1.1).
     pub algorithm: Algorithm,
-    /// Whether `iat` lies in the future beyond the leeway: no error by itself, but somebody's clock is wrong.
+    /// Whether `iat` (RFC 7519 §4.1.6) lies in the future beyond the leeway: no error by itself, but somebody's clock is wrong.
     pub issued_in_future: bool,
 }
 
-/// Memory that is used again for every token; claims may borrow from it.
+/// Memory that is used again for every token; claims may borrow from it. Our own.
+///
+/// ```
+/// use std::sync::Arc;
+/// use carnet_jose::{Algorithm, AnySigningKey, KeySet, Scratch, Signer, TokenType, Verifier};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Claims<'s> {
+///     sub: &'s str,
+/// }
+///
+/// let key = AnySigningKey::generate(Algorithm::Hs256)?;
+/// let verifier = Verifier::builder(Arc::new(KeySet::pinned(key.verifying_key())?))
+///     .algorithms(&[Algorithm::Hs256])
+///     .token_type(TokenType::Jwt)
+///     .without_issuer_check()
+///     .without_audience_check()
+///     .build()?;
+/// let token = Signer::new(key, TokenType::Jwt, None)?.sign(&serde_json::json!({ "sub": "alice", "exp": 2_000 }))?;
+/// let mut scratch = Scratch::default();
+/// let verified = verifier.verify::<Claims<'_>>(&token, 1_000, &mut scratch)?;
+/// assert_eq!(verified.claims.sub, "alice");
+/// # Ok::<(), carnet_jose::Error>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Scratch {
     header: Vec<u8>,
@@ -99,9 +123,13 @@ impl Verifier {
         }
     }
 
-    /// Checks a token at `now` (seconds since 1970); the claims may borrow from `scratch`.
+    /// Checks a token (RFC 7519 §7.2, RFC 7515 §5.2) at `now` (seconds since 1970); the claims may borrow from `scratch`.
     ///
     /// A type that borrows costs no heap at all once `scratch` has seen a token of that size.
+    ///
+    /// # Errors
+    ///
+    /// Whatever of [`Error`] is said of tokens, from [`Error::TokenTooLarge`] to [`Error::IssuedInFuture`]: the first that is found.
     pub fn verify<'s, C: Deserialize<'s>>(
         &self,
         token: &str,
@@ -123,7 +151,11 @@ impl Verifier {
         Ok(signed.verified(claims, registered, issued_in_future))
     }
 
-    /// As [`Verifier::verify`], with claims that own what they say.
+    /// As [`Verifier::verify`] (RFC 7519 §7.2), with claims that own what they say.
+    ///
+    /// # Errors
+    ///
+    /// As [`Verifier::verify`].
     pub fn verify_owned<C: DeserializeOwned>(
         &self,
         token: &str,
@@ -138,7 +170,11 @@ impl Verifier {
         })
     }
 
-    /// [`KeySet::epoch`](crate::KeySet::epoch) of the keys that tokens are checked with now.
+    /// [`KeySet::epoch`](crate::KeySet::epoch) of the keys that tokens are checked with now. Our own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeysUnavailable`], or what else the source answers.
     pub fn epoch(&self) -> Result<u64, Error> {
         self.source.current_epoch()
     }
@@ -271,7 +307,7 @@ impl Signed {
 }
 
 impl<C> Verified<'_, C> {
-    /// The same, borrowing nothing but what `C` borrows.
+    /// The same (RFC 7519 §7.2), borrowing nothing but what `C` borrows.
     pub fn into_owned(self) -> Verified<'static, C> {
         Verified {
             claims: self.claims,

@@ -17,7 +17,18 @@ use crate::key::shared_secret::check_secret;
 use crate::key::{from_jwk, roca, subject_public_key_info};
 use crate::thumbprint;
 
-/// A key that checks, of any algorithm. Cloning shares the prepared key.
+/// A key that checks, of any algorithm, and bound to it (RFC 8725 §3.1). Cloning shares the prepared key.
+///
+/// ```
+/// use carnet_jose::{Algorithm, AnySigningKey, AnyVerifyingKey, Error};
+///
+/// let key = AnySigningKey::generate(Algorithm::Ed25519)?;
+/// let public = AnyVerifyingKey::from_pem(&key.verifying_key().to_spki_pem()?, Algorithm::Ed25519)?;
+/// let signature = key.sign(b"message")?;
+/// assert_eq!(public.verify(b"message", &signature), Ok(()));
+/// assert_eq!(public.verify(b"another", &signature), Err(Error::SignatureInvalid));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone)]
 pub struct AnyVerifyingKey {
     algorithm: Algorithm,
@@ -25,7 +36,11 @@ pub struct AnyVerifyingKey {
 }
 
 impl AnyVerifyingKey {
-    /// From PEM: `PUBLIC KEY` (SPKI) or `RSA PUBLIC KEY` (PKCS#1).
+    /// From PEM: `PUBLIC KEY` (SPKI, RFC 7468 §13) or `RSA PUBLIC KEY` (PKCS#1, RFC 8017 A.1.1).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AnyVerifyingKey::from_spki_der`]; [`Error::KeyUnsupported`] for any other label.
     pub fn from_pem(text: &str, algorithm: Algorithm) -> Result<Self, Error> {
         match pem::read(text)? {
             Pem::Public(der) => Self::from_spki_der(&der, algorithm),
@@ -38,18 +53,33 @@ impl AnyVerifyingKey {
         }
     }
 
-    /// From SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7); refused when it is for a key of another kind.
+    /// From SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyInvalid`] when it cannot be read, [`Error::KeyMismatch`] when it is for a key of another kind than the algorithm's. Of
+    /// RSA: [`Error::KeyTooShort`] outside 2,048 to 8,192 bits, [`Error::KeyInvalid`] when the exponent is even or below 65,537,
+    /// [`Error::KeyWeak`] from a broken generator.
     pub fn from_spki_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
         subject_public_key_info::check(der, algorithm)?;
         Self::from_public(der, algorithm)
     }
 
-    /// From a JWK that names its algorithm, or whose type and curve leave one choice.
+    /// From a JWK (RFC 7517 §4) that names its algorithm (RFC 7517 §4.4), or whose curve leaves one choice.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyUnsupported`] when its algorithm is unknown or cannot be told; those of [`AnyVerifyingKey::from_jwk_as`].
     pub fn from_jwk(jwk: &Jwk) -> Result<Self, Error> {
         Self::from_jwk_as(jwk, from_jwk::algorithm(jwk)?)
     }
 
-    /// From a JWK, for this algorithm; refused when the JWK names another.
+    /// From a JWK, for this algorithm (RFC 7518 §6.2.1, §6.3.1, §6.4, RFC 8037 §2, RFC 9964 §3).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyMismatch`] when its type, curve or `alg` is another; [`Error::KeyUnsupported`] when `use` or `key_ops` forbids it
+    /// (RFC 7517 §4.2, §4.3); [`Error::KeyInvalid`], [`Error::KeyTooShort`], [`Error::KeyWeak`] and [`Error::KeyLooksPublic`].
     pub fn from_jwk_as(jwk: &Jwk, algorithm: Algorithm) -> Result<Self, Error> {
         from_jwk::check(jwk, algorithm)?;
         if algorithm.is_mac() {
@@ -60,6 +90,10 @@ impl AnyVerifyingKey {
     }
 
     /// From a shared secret, for HS256, HS384 and HS512: at least as long as the hash (RFC 7518 §3.2).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyTooShort`]; [`Error::KeyLooksPublic`] for a key file by mistake; [`Error::KeyMismatch`] for other algorithms.
     pub fn from_secret(secret: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
         check_secret(secret, algorithm)?;
         Ok(Self {
@@ -88,22 +122,34 @@ impl AnyVerifyingKey {
         Ok(key)
     }
 
-    /// The one algorithm that it checks.
+    /// The one algorithm that it checks (RFC 8725 §3.1).
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Checks a signature over a message.
+    /// Checks a signature over a message (RFC 7515 §5.2), as a JWS has it: of ECDSA both numbers at full length (RFC 7518 §3.4).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SignatureInvalid`].
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
         self.key.check(self.algorithm, message, signature)
     }
 
-    /// SubjectPublicKeyInfo in DER. A shared secret has none.
+    /// SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyUnsupported`] for a shared secret, which has none.
     pub fn to_spki_der(&self) -> Result<&[u8], Error> {
         self.spki()
     }
 
-    /// From DER in whichever of these forms it is: SubjectPublicKeyInfo, or PKCS#1 (RSA).
+    /// From DER in whichever of these forms it is: SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), or PKCS#1 (RSA, RFC 8017 A.1.1).
+    ///
+    /// # Errors
+    ///
+    /// As [`AnyVerifyingKey::from_spki_der`].
     pub fn from_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
         if algorithm.is_rsa() && pkcs1::RsaPublicKeyRef::try_from(der).is_ok() {
             return Self::from_public(der, algorithm);
@@ -111,7 +157,11 @@ impl AnyVerifyingKey {
         Self::from_spki_der(der, algorithm)
     }
 
-    /// PKCS#1 as PEM, `RSA PUBLIC KEY`, for older programs. Other keys have none.
+    /// PKCS#1 as PEM, `RSA PUBLIC KEY` (RFC 8017 A.1.1), for older programs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyUnsupported`] for other keys than RSA, which have none.
     pub fn to_pkcs1_pem(&self) -> Result<String, Error> {
         if !self.algorithm.is_rsa() {
             return Err(Error::KeyUnsupported);
@@ -121,12 +171,20 @@ impl AnyVerifyingKey {
         pem::write("RSA PUBLIC KEY", bits)
     }
 
-    /// SubjectPublicKeyInfo as PEM. A shared secret has none.
+    /// SubjectPublicKeyInfo as PEM, `PUBLIC KEY` (RFC 7468 §13).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyUnsupported`] for a shared secret, which has none.
     pub fn to_spki_pem(&self) -> Result<String, Error> {
         pem::write("PUBLIC KEY", self.spki()?)
     }
 
-    /// The public JWK with `alg`. A shared secret has none.
+    /// The public JWK (RFC 7518 §6.2.1, §6.3.1, RFC 8037 §2, RFC 9964 §3) with `alg` (RFC 7517 §4.4).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyUnsupported`] for a shared secret, which has none.
     pub fn to_jwk(&self) -> Result<Jwk, Error> {
         let info = SubjectPublicKeyInfoRef::try_from(self.spki()?).map_err(|_| Error::KeyInvalid)?;
         let bits = info.subject_public_key.as_bytes().ok_or(Error::KeyInvalid)?;
@@ -161,7 +219,11 @@ impl AnyVerifyingKey {
         Ok(jwk.with("alg", self.algorithm.name()))
     }
 
-    /// The RFC 7638 thumbprint, in base64url.
+    /// The thumbprint (RFC 7638 §3; OKP: RFC 8037 §2, AKP: RFC 9964 §6), in base64url.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyUnsupported`] for a shared secret: [`AnySigningKey::thumbprint`](crate::AnySigningKey::thumbprint) gives its own.
     pub fn thumbprint(&self) -> Result<String, Error> {
         thumbprint::of(&self.to_jwk()?)
     }

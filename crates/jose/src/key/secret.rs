@@ -17,7 +17,17 @@ use crate::key::public::AnyVerifyingKey;
 use crate::key::shared_secret::check_secret;
 use crate::{base64url, thumbprint};
 
-/// A key that signs, of any algorithm. It cannot be cloned, and `Debug` shows its algorithm alone.
+/// A key that signs, of any algorithm, and bound to it (RFC 8725 §3.1). It cannot be cloned, and `Debug` shows its algorithm alone.
+///
+/// ```
+/// use carnet_jose::{Algorithm, AnySigningKey};
+///
+/// let key = AnySigningKey::generate(Algorithm::Es256)?;
+/// let again = AnySigningKey::from_pem(&key.to_pkcs8_pem()?, Algorithm::Es256)?;
+/// key.verifying_key().verify(b"message", &again.sign(b"message")?)?;
+/// assert_eq!(key.thumbprint()?, again.thumbprint()?);
+/// # Ok::<(), carnet_jose::Error>(())
+/// ```
 pub struct AnySigningKey {
     algorithm: Algorithm,
     key: SecretKey,
@@ -25,12 +35,21 @@ pub struct AnySigningKey {
 }
 
 impl AnySigningKey {
-    /// A new key. RSA keys have 3,072 bits, secrets the bytes of their hash.
+    /// A new key. RSA keys have 3,072 bits (RFC 7518 §3.3 asks for 2,048), secrets the bytes of their hash (RFC 7518 §3.2).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CryptoFailed`].
     pub fn generate(algorithm: Algorithm) -> Result<Self, Error> {
         Self::with(SecretKey::generate(algorithm)?, algorithm)
     }
 
-    /// From PEM: `PRIVATE KEY` (PKCS#8), `RSA PRIVATE KEY` (PKCS#1) or `EC PRIVATE KEY` (SEC1).
+    /// From PEM: `PRIVATE KEY` (PKCS#8, RFC 7468 §10), `RSA PRIVATE KEY` (PKCS#1, RFC 8017 A.1.2) or `EC PRIVATE KEY` (SEC1, RFC 5915 §4).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AnySigningKey::from_der`]; [`Error::KeyMismatch`] for `RSA PRIVATE KEY` and an algorithm that is not RSA;
+    /// [`Error::KeyUnsupported`] for any other label.
     pub fn from_pem(text: &str, algorithm: Algorithm) -> Result<Self, Error> {
         match pem::read(text)? {
             Pem::Private(der) => Self::from_pkcs8_der(&der, algorithm),
@@ -43,12 +62,22 @@ impl AnySigningKey {
         }
     }
 
-    /// From PKCS#8 in DER.
+    /// From PKCS#8 in DER (RFC 5958 §2; Ed25519: RFC 8410 §7; ML-DSA: RFC 9881 §6).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyInvalid`] when it cannot be read or is a key of another kind, [`Error::KeyMismatch`] for HMAC algorithms,
+    /// [`Error::KeyTooShort`] for RSA below 2,048 bits, [`Error::KeyWeak`] for RSA of a broken generator, [`Error::KeyUnsupported`] for an
+    /// ML-DSA key without its seed.
     pub fn from_pkcs8_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
         Self::with(SecretKey::from_pkcs8(der, algorithm)?, algorithm)
     }
 
-    /// From DER in whichever of these forms it is: PKCS#8, PKCS#1 (RSA) or SEC1 (EC).
+    /// From DER in whichever of these forms it is: PKCS#8 (RFC 5958 §2), PKCS#1 (RSA, RFC 8017 A.1.2) or SEC1 (EC, RFC 5915 §3).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AnySigningKey::from_pkcs8_der`]; [`Error::KeyMismatch`] for Ed25519 and ML-DSA when it is no PKCS#8.
     pub fn from_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
         if algorithm.is_mac() {
             return Err(Error::KeyMismatch);
@@ -59,7 +88,15 @@ impl AnySigningKey {
         Self::with(SecretKey::from_traditional(der, algorithm)?, algorithm)
     }
 
-    /// From a private JWK that names its algorithm, or whose type and curve leave one choice.
+    /// From a private JWK that names its algorithm, or whose curve leaves one choice (RFC 7518 §6.2.2, §6.3.2, §6.4, RFC 8037 §2,
+    /// RFC 9964 §3).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::JsonInvalid`] and [`Error::DuplicateMember`] for what is no JSON object; [`Error::KeyInvalid`] when parts are missing or
+    /// do not fit together; [`Error::KeyMismatch`] when type and algorithm do not; [`Error::KeyUnsupported`] for an `alg`, curve or use
+    /// that is not for us and for more than two primes (RFC 7518 §6.3.2.7); [`Error::KeyTooShort`], [`Error::KeyWeak`] and
+    /// [`Error::KeyLooksPublic`].
     pub fn from_jwk(text: &str) -> Result<Self, Error> {
         let jwk = Jwk::parse(text)?;
         let algorithm = from_jwk::algorithm(&jwk)?;
@@ -76,6 +113,10 @@ impl AnySigningKey {
     }
 
     /// From a shared secret, for HS256, HS384 and HS512: at least as long as the hash (RFC 7518 §3.2).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyTooShort`]; [`Error::KeyLooksPublic`] for a key file by mistake; [`Error::KeyMismatch`] for other algorithms.
     pub fn from_secret(secret: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
         check_secret(secret, algorithm)?;
         Self::with(SecretKey::mac(secret, algorithm)?, algorithm)
@@ -90,17 +131,21 @@ impl AnySigningKey {
         })
     }
 
-    /// The one algorithm that it signs with.
+    /// The one algorithm that it signs with (RFC 8725 §3.1).
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The key that checks what this one signs; for a shared secret, the same secret.
+    /// The key that checks what this one signs; for a shared secret, the same secret (RFC 7518 §3.2).
     pub fn verifying_key(&self) -> AnyVerifyingKey {
         self.public.clone()
     }
 
-    /// Signs a message.
+    /// Signs a message (RFC 7515 §5.1), as a JWS has it: of ECDSA both numbers at full length (RFC 7518 §3.4).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CryptoFailed`].
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let mut signature = Vec::new();
         self.key.sign(self.algorithm, message, &mut signature)?;
@@ -111,22 +156,38 @@ impl AnySigningKey {
         self.key.sign(self.algorithm, message, signature)
     }
 
-    /// PKCS#8 in DER. A shared secret has none.
+    /// PKCS#8 in DER (RFC 5958 §2). The bytes are wiped when they are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyUnsupported`] for a shared secret, which has none; [`Error::CryptoFailed`].
     pub fn to_pkcs8_der(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.key.to_pkcs8()
     }
 
-    /// PKCS#8 as PEM. A shared secret has none.
+    /// PKCS#8 as PEM, `PRIVATE KEY` (RFC 7468 §10).
+    ///
+    /// # Errors
+    ///
+    /// As [`AnySigningKey::to_pkcs8_der`].
     pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, Error> {
         pem::write("PRIVATE KEY", &self.to_pkcs8_der()?).map(Zeroizing::new)
     }
 
-    /// The form of older programs in DER: PKCS#1 for RSA (RFC 8017 A.1.2), SEC1 for EC (RFC 5915). Other keys have none.
+    /// The form of older programs in DER: PKCS#1 for RSA (RFC 8017 A.1.2), SEC1 for EC (RFC 5915 §3).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyUnsupported`] for other keys, which have none; [`Error::CryptoFailed`].
     pub fn to_traditional_der(&self) -> Result<Zeroizing<Vec<u8>>, Error> {
         self.key.to_traditional()
     }
 
-    /// As [`AnySigningKey::to_traditional_der`], as PEM: `RSA PRIVATE KEY` or `EC PRIVATE KEY`.
+    /// As [`AnySigningKey::to_traditional_der`], as PEM: `RSA PRIVATE KEY` or `EC PRIVATE KEY` (RFC 5915 §4).
+    ///
+    /// # Errors
+    ///
+    /// As [`AnySigningKey::to_traditional_der`].
     pub fn to_traditional_pem(&self) -> Result<Zeroizing<String>, Error> {
         let label = if self.algorithm.is_rsa() {
             "RSA PRIVATE KEY"
@@ -136,7 +197,11 @@ impl AnySigningKey {
         pem::write(label, &self.to_traditional_der()?).map(Zeroizing::new)
     }
 
-    /// The private JWK, as JSON text.
+    /// The private JWK, as JSON text (RFC 7518 §6.2.2, §6.3.2, §6.4, RFC 8037 §2, RFC 9964 §3), with `alg` (RFC 7517 §4.4).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CryptoFailed`].
     pub fn to_jwk_private(&self) -> Result<Zeroizing<String>, Error> {
         let text = |bytes: &[u8]| base64url::encode(bytes);
         let jwk = if self.algorithm.is_mac() {
@@ -157,7 +222,11 @@ impl AnySigningKey {
             .map_err(|_| Error::KeyInvalid)
     }
 
-    /// The RFC 7638 thumbprint, in base64url. Do not publish that of a shared secret: it can be guessed against.
+    /// The thumbprint (RFC 7638 §3), in base64url. Do not publish that of a shared secret: it can be guessed against (RFC 7638 §7).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyInvalid`] should the key have no JWK.
     pub fn thumbprint(&self) -> Result<String, Error> {
         if self.algorithm.is_mac() {
             return thumbprint::of(&Jwk::parse(&self.to_jwk_private()?)?);
