@@ -2,80 +2,16 @@
 // What people do with the tools, in the browser that they do it with.
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
-const fs = require('node:fs');
 const http = require('node:http');
-const os = require('node:os');
 const path = require('node:path');
-const { spawn } = require('node:child_process');
 const { test: plain, before, after } = require('node:test');
-const { chromium } = require('playwright-core');
 const { AxeBuilder } = require('@axe-core/playwright');
+const { CLAIMS, encode, now, open, pair, PAGES, SAMPLE, server, spki, start, stop, token } = require('./support.js');
 
-/** The token that the articles show; what stands for its signature is no base64url. */
-const SAMPLE =
-  'eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJhdXRoLmV4YW1wbGUuY29tIiwic3ViIjoiMTIzNDU2Nzg5MCIsImF1ZCI6ImFwaS5leGFtcGxlLmNvbSIsImV4cCI6MTcxNjIzOTAyMiwiaWF0IjoxNzE2MjM1NDIyLCJqdGkiOiJhMWIyYzNkNCIsInJvbGUiOiJhZG1pbiIsImVtYWlsIjoiYWxpY2VAZXhhbXBsZS5jb20ifQ.signature_placeholder';
 const test = (name, body) => plain(name, { timeout: 60_000 }, body);
-const PAGES = ['jwt', 'hash', 'password', 'keys'];
 
-let server, issuer, browser;
-
-before(async () => {
-  server = spawn(process.env.CARNET_BIN, ['demo', '--json', '--port', '0', '--api-port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let out = '';
-  for await (const piece of server.stdout) {
-    out += piece;
-    try {
-      issuer = JSON.parse(out).issuer;
-      break;
-    } catch {
-      // Not whole yet.
-    }
-  }
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox'] });
-});
-
-after(async () => {
-  await browser?.close();
-  server?.kill('SIGTERM');
-});
-
-/** A page of its own; everything that it asks for is written down, and nothing may go wrong in it. */
-async function open(name, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  const page = await context.newPage();
-  const asked = [];
-  const troubles = [];
-  page.on('request', (request) => asked.push(request.url()));
-  page.on('console', (message) => message.type() === 'error' && troubles.push(message.text()));
-  page.on('pageerror', (error) => troubles.push(error.message));
-  await page.goto(`${issuer}/tools/${name}`);
-  return { page, asked, troubles, close: () => context.close() };
-}
-
-const encode = (value) => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
-const now = Math.floor(Date.now() / 1000);
-const CLAIMS = { iss: 'https://as.test', sub: 'alice', aud: 'https://api.test', iat: now - 60, exp: now + 840 };
-
-/** A token by Node's own cryptography. */
-function token(header, claims, sign) {
-  const signed = `${encode(header)}.${encode(claims)}`;
-  return `${signed}.${sign(Buffer.from(signed)).toString('base64url')}`;
-}
-
-function pair(alg) {
-  const made = {
-    ES256: () => crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-    ES512: () => crypto.generateKeyPairSync('ec', { namedCurve: 'P-521' }),
-    Ed25519: () => crypto.generateKeyPairSync('ed25519'),
-  }[alg]?.() ?? crypto.generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const options = {
-    ES256: { dsaEncoding: 'ieee-p1363' },
-    ES512: { dsaEncoding: 'ieee-p1363' },
-    PS384: { padding: crypto.constants.RSA_PKCS1_PSS_PADDING, saltLength: 48 },
-  }[alg];
-  const hash = alg === 'Ed25519' ? null : `sha${alg.slice(2)}`;
-  return { ...made, sign: (bytes) => crypto.sign(hash, bytes, { key: made.privateKey, ...options }) };
-}
+before(start);
+after(stop);
 
 for (const name of PAGES) {
   for (const width of [390, 1280]) {
@@ -108,7 +44,7 @@ test('nothing that is typed leaves the page', async () => {
     const { page, asked, close } = await open(name);
     for (const field of await page.$$('textarea, input[type=text]')) await field.fill(SAMPLE);
     await page.waitForTimeout(300);
-    assert.deepEqual(asked, [`${issuer}/tools/${name}`]);
+    assert.deepEqual(asked, [`${server.issuer}/tools/${name}`]);
     // And nothing could: the policy of the page forbids it.
     const outcome = await page.evaluate(() => fetch('/health/live').then(() => 'asked', () => 'refused'));
     assert.equal(outcome, 'refused');
@@ -122,7 +58,7 @@ test('the sample of the articles is explained like a colleague would', async () 
   assert.equal(JSON.parse(await page.inputValue('#header')).alg, 'RS256');
   assert.equal(JSON.parse(await page.inputValue('#claims')).sub, '1234567890');
   const findings = await page.textContent('#findings');
-  for (const words of ['It expired', 'cannot be a signature', 'email is personal data']) assert.ok(findings.includes(words), words);
+  for (const words of ['claims.exp has passed', 'signature has 21 characters, a length that base64url cannot have', 'claims.email is personal data']) assert.ok(findings.includes(words), words);
   assert.equal(await page.textContent('#stamp'), 'Expired');
   assert.match(await page.textContent('#explained'), /2024-05-20 21:03:42 UTC · 2 years ago/);
   assert.equal(await page.getAttribute('svg.life', 'aria-label'), '100 percent of its life of 1 hour are over');
@@ -139,11 +75,11 @@ test('attacks on readers stand out', async () => {
     await page.fill('#token', `${encode(header)}.${encode(claims)}.AAAA`);
     return page.textContent('#findings');
   };
-  assert.match(await tell({ alg: 'nOnE' }, CLAIMS), /nobody has signed this/);
-  assert.match(await tell({ alg: 'ES256', jku: 'https://evil.test' }, CLAIMS), /brings its own key \(jku\)/);
-  assert.match(await tell({ alg: 'ES256', kid: '../../dev/null' }, CLAIMS), /path or a query/);
-  assert.match(await tell({ alg: 'ES256' }, { sub: 'x', password: 'y' }), /password looks like a secret/);
-  assert.match(await tell({ alg: 'ES256' }, { ...CLAIMS, exp: now + 1e7 }), /lives 3 months/);
+  assert.match(await tell({ alg: 'nOnE' }, CLAIMS), /header.alg is none: the token is not signed/);
+  assert.match(await tell({ alg: 'ES256', jku: 'https://evil.test' }, CLAIMS), /header.jku lets the sender name the key/);
+  assert.match(await tell({ alg: 'ES256', kid: '../../dev/null' }, CLAIMS), /header.kid looks like a path/);
+  assert.match(await tell({ alg: 'ES256' }, { sub: 'x', password: 'y' }), /claims.password sounds like a secret/);
+  assert.match(await tell({ alg: 'ES256' }, { ...CLAIMS, exp: now + 1e7 }), /gives the token 3 months/);
   const markup = await tell({ alg: 'ES256' }, { sub: '<img src=x onerror=document.title=1>' });
   assert.ok(!markup.includes('undefined') && (await page.title()) === 'JWT decoder · Carnet');
   await close();
@@ -228,7 +164,15 @@ test('digests are those of the standard, and are compared in every spelling', as
   await value('sha-256', 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
   await value('sha-512', 'ddaf35a193617aba');
   await page.fill('#expected', crypto.createHash('sha384').update('abc').digest('base64'));
-  await page.waitForFunction(() => document.getElementById('stamp').textContent === 'The same');
+  const says = (text) => page.waitForFunction((text) => document.getElementById('stamp').textContent === text, text);
+  await says('The same');
+  const digest = crypto.createHash('sha256').update('abc').digest('hex');
+  for (const line of [`${digest}  file.tar.gz`, `${digest} *file`, `SHA256 (file) = ${digest}`, digest.toUpperCase().replace(/..(?=.)/g, '$&:'), `sha256:${digest}`]) {
+    await page.fill('#expected', 'none');
+    await says('No digest');
+    await page.fill('#expected', line);
+    await says('The same');
+  }
   // RFC 4231 §4.3.
   await page.fill('#secret', 'Jefe');
   await page.fill('#text', 'what do ya want for nothing?');
@@ -276,22 +220,82 @@ test('keys that are made fit other programs, and keys of other programs are read
     await page.waitForFunction((print) => document.getElementById('facts').textContent.includes(print), print);
   }
   await page.fill('#given', 'no key');
-  assert.match(await page.textContent('#trouble'), /neither PEM nor a JWK/);
+  assert.match(await page.textContent('#trouble'), /neither PEM nor JWK/);
   await close();
 });
 
-test('a saved page works without a network, and the keyboard is enough', async () => {
-  const answer = await fetch(`${issuer}/tools/jwt`);
-  const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'carnet-page-')), 'jwt.html');
-  fs.writeFileSync(file, await answer.text());
-  const context = await browser.newContext({ offline: true });
-  const page = await context.newPage();
-  await page.goto(`file://${file}`);
-  await page.keyboard.press('Tab');
-  assert.equal(await page.evaluate(() => document.activeElement.textContent), 'To the tool');
-  await page.focus('#token');
-  await page.keyboard.insertText(SAMPLE);
-  assert.match(await page.textContent('#findings'), /It expired/);
-  await context.close();
-  fs.rmSync(path.dirname(file), { recursive: true });
+test('a verdict goes with the first change of token, key or claims, also while a check is running', async () => {
+  const { page, close } = await open('jwt');
+  const { publicKey, sign } = pair('ES256');
+  const good = token({ alg: 'ES256' }, CLAIMS, sign);
+  const key = spki(publicKey);
+  /** Types, and tells what is said before anything else can happen. */
+  const type = (id, value) =>
+    page.evaluate(([id, value]) => {
+      document.getElementById(id).value = value;
+      document.getElementById(id).dispatchEvent(new Event('input'));
+      return document.getElementById('verdict').dataset.outcome;
+    }, [id, value]);
+  const other = spki(pair('ES256').publicKey);
+  for (const [id, value, outcome] of [['token', `${good}A`, 'refused'], ['key', other, 'refused'], ['key', '', ''], ['token', '', ''], ['header', '{', ''], ['claims', '{"exp":', '']]) {
+    await type('token', good);
+    await type('key', key);
+    await page.waitForSelector('#verdict[data-outcome=valid]');
+    assert.equal(await type(id, value), '', `${id}: ${value}`);
+    await page.waitForTimeout(100);
+    assert.equal(await page.getAttribute('#verdict', 'data-outcome'), outcome, `${id}: ${value}`);
+  }
+  // A check that takes its time.
+  await page.evaluate(() => {
+    const { verify } = SubtleCrypto.prototype;
+    const gate = new Promise((open) => (globalThis.openGate = open));
+    SubtleCrypto.prototype.verify = async function (...given) {
+      await gate;
+      return verify.apply(this, given);
+    };
+  });
+  await type('token', good);
+  await type('key', key);
+  await page.waitForTimeout(100);
+  await type('token', 'eyJ');
+  await page.evaluate(() => globalThis.openGate());
+  await page.waitForTimeout(200);
+  assert.notEqual(await page.getAttribute('#verdict', 'data-outcome'), 'valid');
+  await close();
+});
+
+test('private and encrypted keys are not passed over in silence', async () => {
+  const { page, troubles, close } = await open('keys');
+  await page.click('#make');
+  await page.waitForSelector('#result:not([hidden])');
+  assert.match(await page.textContent('#private-warning'), /Whoever has it can sign/);
+  const { privateKey } = pair('ES256');
+  await page.fill('#given', privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  await page.waitForFunction(() => document.getElementById('private-warning').textContent.includes('If it was ever sent'));
+  assert.equal(await page.textContent('#stamp'), 'Private');
+  const lock = { cipher: 'aes-256-cbc', passphrase: 'carnet' };
+  for (const [key, type] of [[privateKey, 'pkcs8'], [pair('RS256').privateKey, 'pkcs1']]) {
+    await page.fill('#given', key.export({ type, format: 'pem', ...lock }));
+    await page.waitForFunction(() => document.getElementById('trouble').textContent.includes('openssl pkey -in KEY'));
+    assert.ok(await page.isHidden('#result'));
+  }
+  for (const text of ['{"kty":"EC","crv":"constructor"}', '{"kty":"oct","k":"AA","kid":{}}']) {
+    await page.fill('#given', text);
+    await page.waitForFunction(() => document.getElementById('result').hidden && document.getElementById('trouble').textContent);
+  }
+  // An algorithm that no browser has: what can be told of its key is told.
+  await page.fill('#given', '{"kty":"RSA","alg":"constructor","n":"AQ","e":"AQ"}');
+  await page.waitForFunction(() => document.getElementById('facts').textContent.includes('constructor'));
+  assert.deepEqual(troubles, []);
+  await close();
+});
+
+test('no more is drawn than anybody reads', async () => {
+  const { page, close } = await open('jwt');
+  const many = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`mail${at}`, 'a@b.test']));
+  await page.fill('#token', `${encode({ alg: 'ES256' })}.${encode(many)}.AAAA`);
+  assert.equal((await page.$$('#explained dt')).length, 501);
+  assert.match(await page.textContent('#explained'), /The first 500 of 5000 claims are shown/);
+  assert.equal((await page.$$('#findings li')).length, 501);
+  await close();
 });

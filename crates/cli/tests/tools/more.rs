@@ -308,3 +308,37 @@ fn a_token_with_a_byte_that_is_no_text_is_read_all_the_same() {
         "{codes}"
     );
 }
+
+#[test]
+fn a_token_of_every_algorithm_is_decoded_and_verified_whatever_the_case_of_its_type() {
+    for algorithm in ["ES256", "ES256K", "Ed25519", "ML-DSA-44", "ML-DSA-87"] {
+        let folder = tempfile::tempdir().unwrap();
+        let go = |arguments: &[&str], input: &str| carnet(folder.path(), arguments, input);
+        go(
+            &[
+                "jwk",
+                "generate",
+                "-a",
+                algorithm,
+                "-o",
+                "key",
+                "--public-out",
+                "public",
+            ],
+            "",
+        )
+        .done();
+        let claims = r#"{"sub":"a","exp":9999999999}"#;
+        let sign = ["jwt", "sign", "--key", "key", "-a", algorithm, "--type", "at+jwt"];
+        let token = go(&sign, claims).done().out;
+        let found = go(&["--json", "jwt", "decode"], &token).done().codes();
+        assert!(
+            !found.iter().any(|code| code.starts_with("signature ")),
+            "{algorithm}: {found:?}"
+        );
+        let verify = ["jwt", "verify", "--key", "public", "-a", algorithm];
+        for typ in ["at+jwt", "APPLICATION/at+JWT"] {
+            go(&[&verify[..], &["--type", typ]].concat(), &token).done();
+        }
+    }
+}

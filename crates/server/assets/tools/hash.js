@@ -7,16 +7,20 @@ async function digest(name, bytes, secret) {
   return crypto.subtle.sign('HMAC', key, bytes);
 }
 
-/** Hexadecimal or base64 of any spelling, as hexadecimal. */
+/** Hexadecimal or base64 of any spelling, as hexadecimal: also a line of sha256sum, its BSD form, and groups between spaces or colons. */
 function normal(text) {
-  const typed = text.trim();
-  if (/^[0-9a-f]+$/i.test(typed) && [64, 96, 128].includes(typed.length)) return typed.toLowerCase();
-  const bytes = base64url.decode(typed.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, ''));
-  return bytes ? hex(bytes) : null;
+  const typed = text.trim().replace(/^SHA[0-9-]+ ?\(.*\) = /i, '').replace(/^sha(256|384|512)[-:]/i, '');
+  for (const candidate of [typed.replace(/^\\/, '').split(/\s+/)[0], typed.replace(/[\s:]/g, '')]) {
+    if (/^[0-9a-f]+$/i.test(candidate) && [64, 96, 128].includes(candidate.length)) return candidate.toLowerCase();
+    const bytes = base64url.decode(candidate.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, ''));
+    if ([32, 48, 64].includes(bytes?.length)) return hex(bytes);
+  }
+  return null;
 }
 
 async function show() {
   const own = ++turn;
+  if (!hasCrypto) return;
   const file = $('file').files[0];
   const bytes = file ? await file.arrayBuffer() : utf8.encode($('text').value);
   const secret = $('secret').value;

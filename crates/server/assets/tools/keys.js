@@ -1,4 +1,3 @@
-const PRIVATE = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'priv'];
 const RSA = { modulusLength: 3072, publicExponent: new Uint8Array([1, 0, 1]) };
 
 /** A JWK of just what belongs to the key, with its name in front. */
@@ -9,6 +8,7 @@ async function tidy(jwk, alg) {
   return { ...members, alg, kid: name, use: 'sig' };
 }
 
+const isPrivateJwk = (jwk) => PRIVATE.some((name) => has(jwk, name));
 const publicOf = (jwk) => Object.fromEntries(Object.entries(jwk).filter(([name]) => !PRIVATE.includes(name)));
 
 async function pems(jwk) {
@@ -25,17 +25,26 @@ async function pems(jwk) {
   return made;
 }
 
-async function show(jwk) {
-  const pem = await pems(jwk);
-  const isPrivate = PRIVATE.some((name) => name in jwk);
-  const print = await thumbprint(jwk);
+const MADE = 'Whoever has it can sign. It is in this page alone: keep it, or it is gone.';
+const GIVEN =
+  'This is a private key: whoever has it can sign in your name. It stays in this page, but the clipboard and whatever it was copied from have it, too. If it was ever sent or shown to anybody, make a new one.';
+
+/** Everything that is shown of a key, with what is to be said of its private half. */
+async function described(jwk, warning) {
+  return { jwk, warning, pem: await pems(jwk), print: jwk.kty === 'oct' ? null : await thumbprint(jwk) };
+}
+
+function draw({ jwk, warning, pem, print }) {
+  const isPrivate = isPrivateJwk(jwk);
   const facts = { Type: jwk.kty, Algorithm: jwk.alg, Name: jwk.kid };
-  if (jwk.kty !== 'oct') facts['Thumbprint (RFC 7638)'] = print;
+  if (print) facts['Thumbprint (RFC 7638)'] = print;
   $('facts').replaceChildren(...Object.entries(facts).flatMap(([name, value]) => [el('dt', {}, name), el('dd', { className: 'mono' }, value ?? '')]));
   $('public-part').hidden = jwk.kty === 'oct';
   $('public-jwk').textContent = JSON.stringify(publicOf(jwk), null, 2);
   $('public-pem').textContent = pem.public ?? '';
+  $('public-pem').parentElement.hidden = !pem.public;
   $('private-part').hidden = !isPrivate;
+  $('private-warning').textContent = warning;
   $('private-jwk').textContent = isPrivate ? JSON.stringify(jwk, null, 2) : '';
   $('private-pem').textContent = pem.private ?? '';
   $('private-pem').parentElement.hidden = !pem.private;
@@ -51,54 +60,62 @@ function refuse(text) {
   stamp(null);
 }
 
+let turn = 0;
+
+/** Draws what comes of the work, unless something newer was asked for meanwhile. */
+async function show(work) {
+  turn += 1;
+  const own = turn;
+  const troubleOf = (error) => (error instanceof Refusal ? error.message : 'The parts of this key do not fit together.');
+  const found = hasCrypto ? await work().catch((error) => ({ trouble: troubleOf(error) })) : { trouble: NO_CRYPTO };
+  if (own !== turn) return;
+  if ('trouble' in found) refuse(found.trouble);
+  else draw(found);
+}
+
 async function make() {
   const alg = $('alg').value;
   const name = cryptoName(alg);
-  const uses = ['sign', 'verify'];
-  try {
-    const parameters = name.name.startsWith('RSA') ? { ...name, ...RSA } : name.name === 'HMAC' ? { ...name, length: Number(alg.slice(2)) } : name;
-    const made = await crypto.subtle.generateKey(parameters, true, uses);
-    await show(await tidy(await crypto.subtle.exportKey('jwk', made.privateKey ?? made), alg));
-  } catch {
-    refuse(`This browser cannot make a key for ${alg}: carnet jwk generate --algorithm ${alg}`);
-  }
+  const parameters = name.name.startsWith('RSA') ? { ...name, ...RSA } : name.name === 'HMAC' ? { ...name, length: Number(alg.slice(2)) } : name;
+  const made = await crypto.subtle.generateKey(parameters, true, ['sign', 'verify']).catch(() => {
+    throw new Refusal('key_unsupported', `This browser cannot make a key for ${alg}: carnet jwk generate --algorithm ${alg}`);
+  });
+  return described(await tidy(await crypto.subtle.exportKey('jwk', made.privateKey ?? made), alg), MADE);
 }
 
-/** Every algorithm that a key of this kind can have; the chosen one first. */
-function candidates(jwk) {
-  const byCurve = { 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512', Ed25519: 'Ed25519' };
-  if (jwk) return [jwk.alg ?? byCurve[jwk.crv] ?? (jwk.kty === 'RSA' ? 'RS256' : jwk.kty === 'oct' ? 'HS256' : null)].filter(Boolean);
-  return [$('alg').value, 'ES256', 'ES384', 'ES512', 'Ed25519', 'RS256'];
+const BY_CURVE = new Map([['P-256', 'ES256'], ['P-384', 'ES384'], ['P-521', 'ES512'], ['Ed25519', 'Ed25519']]);
+const BY_TYPE = new Map([['RSA', 'RS256'], ['oct', 'HS256']]);
+
+/** A JWK that names its algorithm, or whose curve or type suggests one. */
+async function lookAtJwk(text) {
+  const jwk = readObject(text);
+  checkJwkTypes(jwk);
+  const alg = jwk.alg ?? BY_CURVE.get(jwk.crv) ?? BY_TYPE.get(jwk.kty);
+  if (!alg) throw new Refusal('key_unsupported', 'A key of this type or curve is not known here.');
+  return described(await tidy(jwk, alg), GIVEN);
 }
 
-async function look() {
-  const text = $('given').value.trim();
-  if (!text) return refuse('');
-  const pem = readPem(text);
-  if (pem && !['PUBLIC KEY', 'PRIVATE KEY'].includes(pem.label)) return refuse(`${pem.label}: convert it with carnet jwk convert KEY --to pem`);
-  if (!pem) {
+/** PEM does not name the algorithm: the chosen one is tried first, then every other. */
+async function lookAtPem({ label, der }) {
+  const forms = new Map([['PUBLIC KEY', ['spki', 'verify']], ['PRIVATE KEY', ['pkcs8', 'sign']]]);
+  if (!forms.has(label)) throw new Refusal('key_unsupported', `${label}: convert it with carnet jwk convert KEY --to pem`);
+  const [form, use] = forms.get(label);
+  for (const alg of [$('alg').value, ...BY_CURVE.values(), 'RS256'].filter((alg) => !alg.startsWith('HS'))) {
     try {
-      const jwk = JSON.parse(text);
-      if (Array.isArray(jwk.keys)) return refuse('A key set has many keys: paste one of them.');
-      const [alg] = candidates(jwk);
-      if (!alg) return refuse('A key of this type or curve is not known here.');
-      return await show(await tidy(jwk, alg));
-    } catch {
-      return refuse('This is neither PEM nor a JWK that fits together.');
-    }
-  }
-  const form = pem.label === 'PUBLIC KEY' ? 'spki' : 'pkcs8';
-  for (const alg of candidates()) {
-    const name = cryptoName(alg);
-    if (name.name === 'HMAC') continue;
-    try {
-      const key = await crypto.subtle.importKey(form, pem.der, name, true, [form === 'spki' ? 'verify' : 'sign']);
-      return await show(await tidy(await crypto.subtle.exportKey('jwk', key), alg));
+      const key = await crypto.subtle.importKey(form, der, cryptoName(alg), true, [use]);
+      return await described(await tidy(await crypto.subtle.exportKey('jwk', key), alg), GIVEN);
     } catch {
       // Of another kind.
     }
   }
-  refuse('This key is of a kind that a browser does not know: carnet jwk thumbprint does.');
+  throw new Refusal('key_unsupported', 'This key is of a kind that a browser does not know: carnet jwk thumbprint does.');
 }
-$('make').addEventListener('click', make);
-$('given').addEventListener('input', look);
+
+async function look() {
+  if (!$('given').value.trim()) return { trouble: '' };
+  const source = keySource($('given').value);
+  if (source.kind === 'set') throw new Refusal('key_unsupported', 'A key set has many keys: paste one of them.');
+  return source.kind === 'pem' ? lookAtPem(source) : lookAtJwk(source.text);
+}
+$('make').addEventListener('click', () => show(make));
+$('given').addEventListener('input', () => show(look));

@@ -36,5 +36,7 @@ function make() {
   $('worth').textContent = `${length} characters out of ${alphabet.length}: ${Math.floor(bits)} bits. ${worth(bits)}`;
 }
 for (const id of ['length', 'count', 'clear', ...Object.keys(KINDS)]) $(id).addEventListener('input', make);
+// Random numbers are there all the same.
+if (!hasCrypto) $('no-crypto').textContent = CHANGEABLE;
 $('again').addEventListener('click', make);
 make();

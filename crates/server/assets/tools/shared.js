@@ -11,6 +11,9 @@ function el(name, properties = {}, ...children) {
   return made;
 }
 
+/** A text of letters below 256, one byte each. */
+const bytesOf = (binary) => Uint8Array.from(binary, (letter) => letter.charCodeAt(0));
+
 const base64url = {
   encode(bytes) {
     let binary = '';
@@ -20,23 +23,12 @@ const base64url = {
   /** RFC 4648 §5 without padding, one spelling for each value; otherwise null. */
   decode(text) {
     if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return null;
-    const bytes = Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (letter) => letter.charCodeAt(0));
+    const bytes = bytesOf(atob(text.replaceAll('-', '+').replaceAll('_', '/')));
     return base64url.encode(bytes) === text ? bytes : null;
   },
 };
 
 const hex = (bytes) => [...new Uint8Array(bytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-
-/** PEM to its label and bytes; otherwise null. */
-function readPem(text) {
-  const found = text.match(/-----BEGIN ([A-Z0-9 ]+)-----([A-Za-z0-9+/=\s]+)-----END \1-----/);
-  if (!found) return null;
-  try {
-    return { label: found[1], der: Uint8Array.from(atob(found[2].replace(/\s/g, '')), (letter) => letter.charCodeAt(0)) };
-  } catch {
-    return null;
-  }
-}
 
 function writePem(label, der) {
   let binary = '';
@@ -53,7 +45,7 @@ function cryptoName(alg) {
   if (/^HS(256|384|512)$/.test(alg)) return { name: 'HMAC', hash };
   if (/^RS(256|384|512)$/.test(alg)) return { name: 'RSASSA-PKCS1-v1_5', hash };
   if (/^PS(256|384|512)$/.test(alg)) return { name: 'RSA-PSS', hash, saltLength: Number(alg.slice(2)) / 8 };
-  if (CURVES[alg]) return { name: 'ECDSA', namedCurve: CURVES[alg], hash };
+  if (Object.hasOwn(CURVES, alg)) return { name: 'ECDSA', namedCurve: CURVES[alg], hash };
   if (alg === 'EdDSA' || alg === 'Ed25519') return { name: 'Ed25519' };
   return null;
 }
@@ -89,13 +81,35 @@ function stamp(text, kind) {
   place.textContent = text ?? '';
 }
 
+/** Plain HTTP gives a page no cryptography, unless it is of this machine. */
+const hasCrypto = Boolean(globalThis.crypto?.subtle);
+const NO_CRYPTO = 'This browser gives the page no cryptography (WebCrypto), so nothing can be computed here. Open it by https or on localhost, or save it and open the file.';
+const CHANGEABLE = 'Whoever sits between here and the server could have changed this page: it did not come by https.';
+if (!hasCrypto) {
+  $('no-crypto').hidden = false;
+  $('no-crypto').textContent = `${NO_CRYPTO} ${CHANGEABLE}`;
+}
+
+/** A saved page has no server behind it: what needs one says so, or goes. */
+const isSaved = location.protocol === 'file:';
+if (isSaved) {
+  const where = el('p', { className: 'muted small' }, 'A saved page: the other tools are where it came from.');
+  document.querySelector('nav').replaceChildren(el('span', { className: 'brand' }, 'Carnet tools'), where);
+}
+
 /** A button that copies what an element shows. */
 for (const button of document.querySelectorAll('button[data-copy]')) {
   button.addEventListener('click', async () => {
     const from = $(button.dataset.copy);
-    await navigator.clipboard.writeText(from.value ?? from.textContent);
     const label = button.textContent;
-    button.textContent = 'Copied';
+    try {
+      await navigator.clipboard.writeText(from.value ?? from.textContent);
+      button.textContent = 'Copied';
+    } catch {
+      // Not by https, or not allowed: marked, so that the keyboard can.
+      getSelection().selectAllChildren(from);
+      button.textContent = 'Press Ctrl-C';
+    }
     setTimeout(() => (button.textContent = label), 1500);
   });
 }

@@ -12,6 +12,10 @@ use axum::routing::get;
 use crate::app::App;
 use page::Page;
 
+const SHARED: &str = include_str!("../../assets/tools/shared.js");
+const STRICT_JSON: &str = include_str!("../../assets/tools/strict_json.js");
+const KEY_TEXT: &str = include_str!("../../assets/tools/key_text.js");
+
 /// The pages in the order of their navigation.
 static PAGES: [Page; 4] = [
     Page {
@@ -19,7 +23,20 @@ static PAGES: [Page; 4] = [
         title: "JWT decoder",
         command: "carnet jwt decode",
         body: include_str!("../../assets/tools/jwt.html"),
-        script: include_str!("../../assets/tools/jwt.js"),
+        scripts: &[
+            SHARED,
+            STRICT_JSON,
+            include_str!("../../assets/tools/der.js"),
+            KEY_TEXT,
+            include_str!("../../assets/tools/rules.js"),
+            include_str!("../../assets/tools/key_input.js"),
+            include_str!("../../assets/tools/pasted.js"),
+            include_str!("../../assets/tools/salvage.js"),
+            include_str!("../../assets/tools/exposure.js"),
+            include_str!("../../assets/tools/findings.js"),
+            include_str!("../../assets/tools/key_set_request.js"),
+            include_str!("../../assets/tools/jwt.js"),
+        ],
         // Its frame asks for a key set, in a page of its own.
         frames: "'self'",
     },
@@ -28,7 +45,7 @@ static PAGES: [Page; 4] = [
         title: "Hash",
         command: "carnet hash",
         body: include_str!("../../assets/tools/hash.html"),
-        script: include_str!("../../assets/tools/hash.js"),
+        scripts: &[SHARED, include_str!("../../assets/tools/hash.js")],
         frames: "'none'",
     },
     Page {
@@ -36,7 +53,7 @@ static PAGES: [Page; 4] = [
         title: "Password",
         command: "carnet password",
         body: include_str!("../../assets/tools/password.html"),
-        script: include_str!("../../assets/tools/password.js"),
+        scripts: &[SHARED, include_str!("../../assets/tools/password.js")],
         frames: "'none'",
     },
     Page {
@@ -44,7 +61,12 @@ static PAGES: [Page; 4] = [
         title: "Keys",
         command: "carnet jwk generate",
         body: include_str!("../../assets/tools/keys.html"),
-        script: include_str!("../../assets/tools/keys.js"),
+        scripts: &[
+            SHARED,
+            STRICT_JSON,
+            KEY_TEXT,
+            include_str!("../../assets/tools/keys.js"),
+        ],
         frames: "'none'",
     },
 ];

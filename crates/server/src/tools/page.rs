@@ -7,7 +7,6 @@ use http::{HeaderName, HeaderValue, header};
 
 const BASE: &str = include_str!("../../assets/tools/base.html");
 const STYLE: &str = include_str!("../../assets/style.css");
-const SHARED: &str = include_str!("../../assets/tools/shared.js");
 
 /// A tool.
 pub(super) struct Page {
@@ -16,7 +15,8 @@ pub(super) struct Page {
     /// The same on the command line.
     pub(super) command: &'static str,
     pub(super) body: &'static str,
-    pub(super) script: &'static str,
+    /// Its scripts, each after those that it uses: they become one.
+    pub(super) scripts: &'static [&'static str],
     /// What it may frame.
     pub(super) frames: &'static str,
 }
@@ -24,22 +24,25 @@ pub(super) struct Page {
 impl Page {
     /// The page as it is sent, put together once.
     pub(super) fn answer(&self, all: &[Self]) -> impl IntoResponse + Clone + use<> {
-        let script = format!("{SHARED}\n{}", self.script);
-        let html = BASE
-            .replace("{{title}}", self.title)
-            .replace("{{command}}", self.command)
-            .replace("{{nav}}", &self.navigation(all))
-            .replace("{{body}}", self.body)
-            .replace("{{style}}", STYLE)
-            .replace("{{script}}", &script);
+        let script = self.scripts.join("\n");
         let policy = format!(
             "default-src 'none'; script-src {}; style-src {}; img-src data:; connect-src 'none'; frame-src {}; base-uri 'none'; \
-             form-action 'none'; frame-ancestors 'none'",
+             form-action 'none'",
             hash_of(&script),
             hash_of(STYLE),
             self.frames
         );
-        ([html_type(), with_policy(&policy)], html)
+        let html = BASE
+            .replace("{{title}}", self.title)
+            .replace("{{command}}", self.command)
+            .replace("{{policy}}", &attribute(&policy))
+            .replace("{{nav}}", &self.navigation(all))
+            .replace("{{body}}", self.body)
+            .replace("{{style}}", STYLE)
+            .replace("{{script}}", &script);
+        // A page cannot say of itself who may frame it (CSP 3 §3.3).
+        let sent = format!("{policy}; frame-ancestors 'none'");
+        ([html_type(), with_policy(&sent)], html)
     }
 
     fn navigation(&self, all: &[Self]) -> String {
@@ -61,6 +64,15 @@ impl Page {
 /// How a policy names a script or style that stands in the page itself.
 pub(super) fn hash_of(text: &str) -> String {
     format!("'sha256-{}'", BASE64.encode(&primitive::sha256(text.as_bytes())))
+}
+
+/// Text as it stands in an attribute (HTML §13.3).
+fn attribute(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 pub(super) fn html_type() -> (HeaderName, HeaderValue) {

@@ -104,9 +104,12 @@ fn signature_length(algorithm: Algorithm, reading: &Reading, found: &mut Vec<Fin
     let expected = match algorithm {
         Algorithm::Hs256 => 32,
         Algorithm::Hs384 => 48,
-        Algorithm::Hs512 | Algorithm::Es256 | Algorithm::Ed25519 => 64,
+        Algorithm::Hs512 | Algorithm::Es256 | Algorithm::Es256k | Algorithm::Ed25519 => 64,
         Algorithm::Es384 => 96,
         Algorithm::Es512 => 132,
+        Algorithm::MlDsa44 => 2420,
+        Algorithm::MlDsa65 => 3309,
+        Algorithm::MlDsa87 => 4627,
         _ if length < 256 => {
             let text = format!(
                 "has {length} bytes: an RSA key of {} bits; less than 2048 can be broken (RFC 7518 §3.3)",

@@ -33,6 +33,10 @@ pub(crate) fn of_algorithm(name: &str) -> Option<&'static str> {
         Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 => "RSA PKCS#1 v1.5: the public key checks it",
         Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512 => "RSA-PSS: the public key checks it",
         Algorithm::Es256 | Algorithm::Es384 | Algorithm::Es512 => "ECDSA: the public key checks it",
+        Algorithm::Es256k => "ECDSA on secp256k1: the public key checks it",
+        Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => {
+            "ML-DSA, against quantum computers (RFC 9964): the public key checks it"
+        }
         Algorithm::Ed25519 => "EdDSA on Curve25519: the public key checks it",
         _ => "a signature",
     };

@@ -271,8 +271,10 @@ fn signatures() -> Vec<Algorithm> {
 /// The name is needed as long as the process lives, which is not long.
 pub(super) fn token_type(name: Option<String>) -> TokenType {
     let Some(name) = name else { return TokenType::Jwt };
+    // RFC 7515 §4.1.9: compared without regard to case.
+    let name = name.to_ascii_lowercase();
     let short = name.strip_prefix("application/").unwrap_or(&name).to_owned();
-    match short.to_ascii_lowercase().as_str() {
+    match short.as_str() {
         "jwt" => TokenType::Jwt,
         "at+jwt" => TokenType::AccessToken,
         _ => TokenType::Other(short.leak()),
