@@ -179,7 +179,7 @@ function shapes() {
   given('changed claims', 'signature_invalid', [header, encode({ ...CLAIMS, sub: 'mallory' }), signature].join('.'));
   given('no signature', 'signature_invalid', `${header}.${payload}.`);
   given('a short signature', 'signature_invalid', `${header}.${payload}.${encode(Buffer.from(signature, 'base64url').subarray(1))}`);
-  given('a cut signature', 'base64_invalid', good.slice(0, -3));
+  given('a cut signature', 'base64_invalid', good.slice(0, -1));
   given('a signature of zeros', 'signature_invalid', `${header}.${payload}.${encode(Buffer.alloc(64))}`);
   given('a signature in DER', 'signature_invalid', `${header}.${payload}.${encode(Buffer.from('3006020101020101', 'hex'))}`);
   given('padding', 'base64_invalid', `${good}==`);
