@@ -88,3 +88,24 @@ impl Failure {
         self
     }
 }
+
+/// What the parser of the command line has to say, taken apart: its first paragraph, how the command is called, and its tips.
+pub(crate) fn of_usage(error: &clap::Error) -> Failure {
+    const HELP: &str = "carnet --help, or --help behind any command, explains it";
+    if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return Failure::usage("usage", "no command is named")
+            .because("this part of the command line has commands of its own")
+            .todo(HELP);
+    }
+    let text = error.to_string();
+    let paragraphs = || {
+        text.split("\n\n")
+            .map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let what = paragraphs().next().unwrap_or_default();
+    let usage = paragraphs().find(|part| part.starts_with("Usage: "));
+    let tip = paragraphs().find_map(|part| part.strip_prefix("tip: ").map(str::to_owned));
+    Failure::usage("usage", what.strip_prefix("error: ").unwrap_or(&what))
+        .because(usage.unwrap_or_else(|| "this is not how the command is called".to_owned()))
+        .todo(tip.unwrap_or_else(|| HELP.to_owned()))
+}

@@ -2,6 +2,8 @@
 //!
 //! Spec: RFC 7468 (PEM) · RFC 7517 §4, §5 (JWK, JWKS)
 
+mod unusable;
+
 use std::path::Path;
 
 use carnet_jose::{Algorithm, AnySigningKey, AnyVerifyingKey, Error, Jwk};
@@ -11,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::failure::Failure;
 use crate::input;
 use crate::output::Output;
+pub(crate) use unusable::unusable;
 
 /// What a key file holds.
 pub(crate) enum KeyText {
@@ -43,20 +46,15 @@ pub(crate) fn read(path: &Path, output: &Output) -> Result<KeyText, Failure> {
 impl KeyText {
     /// Looks what a text holds.
     pub(crate) fn of(text: Zeroizing<String>) -> Result<Self, Failure> {
-        if text.contains("-----BEGIN CERTIFICATE") {
-            return Err(
-                Failure::refused("key_unsupported", "this is a certificate, not a key")
-                    .because("nobody would check its chain here")
-                    .todo("take its key out: openssl x509 -in FILE -noout -pubkey"),
-            );
+        if let Some(failure) = unusable::refused_text(&text) {
+            return Err(failure);
         }
-        if text.contains("-----BEGIN ENCRYPTED") || text.contains("Proc-Type: 4,ENCRYPTED") {
-            return Err(
-                Failure::refused("key_unsupported", "the key is encrypted with a passphrase")
-                    .todo("decrypt it to a private file: (umask 077; openssl pkey -in FILE -out plain.pem)"),
-            );
-        }
-        if text.trim_start().starts_with("-----BEGIN") {
+        // RFC 7468 §2: text in front of it explains; a line of JSON never begins so.
+        if text.lines().any(|line| {
+            line.trim_start_matches('\u{feff}')
+                .trim_start()
+                .starts_with("-----BEGIN")
+        }) {
             return Ok(Self::Pem(text));
         }
         let is_set =
@@ -75,7 +73,8 @@ impl KeyText {
     /// The key that signs: for this algorithm, or for the first one that fits.
     pub(crate) fn signing(&self, algorithm: Option<Algorithm>) -> Result<AnySigningKey, Failure> {
         match self {
-            Self::Pem(text) => first_fit(algorithm, |one| AnySigningKey::from_pem(text, one)),
+            Self::Pem(text) => first_fit(algorithm, |one| AnySigningKey::from_pem(text, one))
+                .map_err(|failure| unusable::with_kind(failure, text)),
             Self::Der(der) => first_fit(algorithm, |one| AnySigningKey::from_der(der, one)),
             Self::Jwk(text) => {
                 let named = Jwk::parse(text).and_then(|jwk| {
@@ -117,7 +116,8 @@ impl KeyText {
             Self::Pem(_) | Self::Der(_) if self.holds_private_key() => {
                 Ok(self.signing(algorithm)?.verifying_key())
             }
-            Self::Pem(text) => first_fit(algorithm, |one| AnyVerifyingKey::from_pem(text, one)),
+            Self::Pem(text) => first_fit(algorithm, |one| AnyVerifyingKey::from_pem(text, one))
+                .map_err(|failure| unusable::with_kind(failure, text)),
             Self::Der(der) => first_fit(algorithm, |one| AnyVerifyingKey::from_der(der, one)),
             Self::Jwk(text) => {
                 let jwk = Jwk::parse(text).map_err(unusable)?;
@@ -160,19 +160,6 @@ pub(crate) fn algorithm_parser() -> impl TypedValueParser<Value = Algorithm> {
         .map(|algorithm| PossibleValue::new(algorithm.name()));
     PossibleValuesParser::new(names.chain([PossibleValue::new("EdDSA").hide(true)]))
         .try_map(|name| Algorithm::from_name(&name).ok_or("unknown algorithm"))
-}
-
-/// A key that cannot be used, in words.
-pub(crate) fn unusable(error: Error) -> Failure {
-    let todo = match error {
-        Error::KeyMismatch => "name an --algorithm of the key's kind, or another key",
-        Error::KeyTooShort => "make a new one: carnet jwk generate",
-        Error::KeyLooksPublic => "give a PEM or JWK with --key; --secret-file is for shared secrets",
-        _ => "make a new one: carnet jwk generate; or convert it: openssl pkey -in FILE",
-    };
-    Failure::refused(error.code(), "the key cannot be used")
-        .because(error.to_string())
-        .todo(todo)
 }
 
 fn not_private(error: Error, text: &KeyText) -> Failure {

@@ -51,7 +51,10 @@ struct Carnet {
 fn main() -> ExitCode {
     // rustls asks for a provider at the first connection; an error then would come too late. It may only be set once.
     let _already_set = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let Carnet { command, json, color } = Carnet::parse();
+    let Carnet { command, json, color } = match Carnet::try_parse() {
+        Ok(carnet) => carnet,
+        Err(error) => return refuse(&error),
+    };
     let output = Output::new(json, color);
     let done = command.run(&output, <Carnet as clap::CommandFactory>::command);
     match done.and_then(|()| output.finish()) {
@@ -61,6 +64,18 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// A command line that means nothing, or asks for help or the version.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let mut words = std::env::args_os().skip(1).take_while(|word| word != "--");
+    // What was not understood cannot say whether a program reads: its words can.
+    if error.exit_code() == 0 || !words.any(|word| word == "--json") {
+        error.exit();
+    }
+    let failure = failure::of_usage(error);
+    Output::new(true, Colour::Never).failure(&failure);
+    ExitCode::from(failure.exit as u8)
 }
 
 #[test]

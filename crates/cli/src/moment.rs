@@ -66,15 +66,28 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
 
 /// A length of time as typed: `90s`, `15m`, `1h30m`, `7d`.
 pub(crate) fn parse_span(text: &str) -> Result<i64, String> {
+    parse_span_or_none(text)
+        .ok()
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(|| SPANS.to_owned())
+}
+
+/// The same where no time at all may be meant: `0s`, or 0, which needs no unit.
+pub(crate) fn parse_span_or_none(text: &str) -> Result<i64, String> {
+    if text == "0" {
+        return Ok(0);
+    }
     let days = text
         .strip_suffix('d')
         .and_then(|days| days.parse::<i64>().ok())
         .map(|days| days.saturating_mul(86_400));
     let typed = days.or_else(|| text.parse::<SignedDuration>().ok().map(|length| length.as_secs()));
     typed
-        .filter(|seconds| *seconds > 0)
-        .ok_or_else(|| "write a length of time such as 90s, 15m, 12h or 7d".to_owned())
+        .filter(|seconds| *seconds >= 0)
+        .ok_or_else(|| SPANS.to_owned())
 }
+
+const SPANS: &str = "write a length of time such as 90s, 15m, 12h or 7d";
 
 #[cfg(test)]
 mod tests {
@@ -102,6 +115,9 @@ mod tests {
         assert_eq!(parse_span("15m"), Ok(900));
         assert_eq!(parse_span("7d"), Ok(604_800));
         assert_eq!(parse_span("1h30m"), Ok(5_400));
+        assert_eq!(parse_span_or_none("0s"), Ok(0));
+        assert_eq!(parse_span_or_none("0"), Ok(0));
+        assert!(parse_span_or_none("-1s").is_err() && parse_span_or_none("7").is_err());
         assert!(parse_span("0s").is_err() && parse_span("-5m").is_err() && parse_span("soon").is_err());
     }
 }

@@ -150,6 +150,17 @@ impl Algorithm {
         }
     }
 
+    /// The bytes of a bare public key, where it is one number (RFC 8032 §5.1.5, FIPS 204 §4).
+    pub(crate) fn public_key_len(self) -> Option<usize> {
+        match self {
+            Self::Ed25519 => Some(32),
+            Self::MlDsa44 => Some(1312),
+            Self::MlDsa65 => Some(1952),
+            Self::MlDsa87 => Some(2592),
+            _ => None,
+        }
+    }
+
     /// The bytes of a signature, where all have the same.
     pub(crate) fn signature_len(self) -> Option<usize> {
         match self {

@@ -57,20 +57,53 @@ pub(crate) struct Header {
     pub(crate) token_type: Option<String>,
 }
 
+/// What RFC 7515 §4.1 registers, present or not. What no rule of ours reads has its type all the same.
+#[derive(Deserialize)]
+struct Members {
+    alg: String,
+    #[serde(default, deserialize_with = "present")]
+    kid: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    typ: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    crit: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    b64: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    cty: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    jku: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    jwk: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    x5u: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    x5c: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    x5t: Option<Value>,
+    #[serde(rename = "x5t#S256", default, deserialize_with = "present")]
+    x5t_s256: Option<Value>,
+}
+
+impl Members {
+    /// Whether the members that are not used are text, a list of texts (§4.1.6) and an object (§4.1.3).
+    fn unused_have_their_types(&self) -> bool {
+        let texts = [&self.cty, &self.jku, &self.x5u, &self.x5t, &self.x5t_s256];
+        let is_chain = |value: &Value| {
+            value
+                .as_array()
+                .is_some_and(|list| list.iter().all(Value::is_string))
+        };
+        texts
+            .iter()
+            .all(|value| value.as_ref().is_none_or(Value::is_string))
+            && self.x5c.as_ref().is_none_or(is_chain)
+            && self.jwk.as_ref().is_none_or(Value::is_object)
+    }
+}
+
 impl Header {
     pub(crate) fn decode(segment: &str, buffer: &mut Vec<u8>) -> Result<Self, Error> {
-        #[derive(Deserialize)]
-        struct Members {
-            alg: String,
-            #[serde(default, deserialize_with = "present")]
-            kid: Option<Value>,
-            #[serde(default, deserialize_with = "present")]
-            typ: Option<Value>,
-            #[serde(default, deserialize_with = "present")]
-            crit: Option<Value>,
-            #[serde(default, deserialize_with = "present")]
-            b64: Option<Value>,
-        }
         base64url::decode_into(segment, buffer)?;
         check_object(buffer, MAX_DEPTH).map_err(|error| match error {
             Error::DuplicateMember => error,
@@ -80,6 +113,9 @@ impl Header {
         // §4.1.11: no extension is understood here; `b64` (RFC 7797) is one, with or without `crit`.
         if members.crit.is_some() || members.b64.is_some() {
             return Err(Error::CriticalHeader);
+        }
+        if !members.unused_have_their_types() {
+            return Err(Error::HeaderInvalid);
         }
         let text = |value: Option<Value>| match value {
             None => Ok(None),

@@ -145,7 +145,7 @@ impl Hash {
             Vec::new()
         };
         for (source, bytes) in &whole {
-            for one in self.functions(key.is_some()) {
+            for one in self.algorithm.functions() {
                 digests.push(Digest {
                     name: one.0,
                     source: source.clone(),
@@ -155,19 +155,11 @@ impl Hash {
             }
         }
         for path in &self.file {
-            for one in self.functions(key.is_some()) {
+            for one in self.algorithm.functions() {
                 digests.push(of_file(*one, path, key, output)?);
             }
         }
         Ok(digests)
-    }
-
-    /// With `all` and a key: those that there is an HMAC of.
-    fn functions(&self, keyed: bool) -> &'static [Function] {
-        match self.algorithm {
-            Name::All if keyed => &FUNCTIONS[..KEYED],
-            algorithm => algorithm.functions(),
-        }
     }
 
     fn show(&self, digests: &[Digest], is_hmac: bool, output: &Output) {
@@ -215,9 +207,6 @@ impl Digest {
 
 type Function = (&'static str, HashName);
 
-/// How many of them, from the first on, there is an HMAC of.
-const KEYED: usize = 4;
-
 const FUNCTIONS: [Function; 8] = [
     ("SHA-224", HashName::Sha224),
     ("SHA-256", HashName::Sha256),
@@ -247,9 +236,7 @@ impl Name {
 
 fn compute(name: HashName, key: Option<&[u8]>, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
     match key {
-        Some(key) => primitive::hmac(name, key, bytes).map_err(|error| {
-            Failure::refused("hmac_unsupported", "this HMAC is not available").because(error.to_string())
-        }),
+        Some(key) => Ok(primitive::hmac(name, key, bytes)),
         None => primitive::digest(name, bytes).map_err(|error| Failure::broken(error.to_string())),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::source::Source;
 
 /// What a code stands behind, up to the code's own quote.
-const MAKERS: [&str; 8] = [
+const MAKERS: [&str; 11] = [
     "Failure::refused(",
     "Failure::usage(",
     "Failure::conflict(",
@@ -14,6 +14,9 @@ const MAKERS: [&str; 8] = [
     "Refusal::oauth(",
     "refused(",
     "refuse(",
+    "Finding::error(",
+    "Finding::warning(",
+    "Finding::note(",
 ];
 
 /// The codes that these sources name, and the page does not.
@@ -56,7 +59,7 @@ fn named(text: &str) -> Vec<String> {
 }
 
 fn is_code(text: &str) -> bool {
-    text.contains('_')
+    !text.is_empty()
         && text
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit())
@@ -69,7 +72,8 @@ fn codes_are_found_behind_what_makes_them() {
         Failure::usage(
             "another_code", "text");
         refused("no code", "x");
+        Finding::note("word", PLACE, "text");
         #[cfg(test)]
         Failure::usage("only_a_test", "x");"#;
-    assert_eq!(named(text), ["another_code", "a_code"]);
+    assert_eq!(named(text), ["another_code", "a_code", "word"]);
 }

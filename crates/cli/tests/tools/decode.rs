@@ -118,3 +118,44 @@ fn a_refresh_token_of_ours_is_recognised() {
     );
     assert_eq!(run(&["jwt", "decode"], &token[..20]).exit, 1);
 }
+
+#[test]
+fn a_padded_header_is_read_and_its_padding_is_told() {
+    let token = "eyJhbGciOiJIUzI1NiJ9IA==.eyJzdWIiOiJhIn0.c2ln";
+    let answer = run(&["--json", "jwt", "decode"], token);
+    let json = answer.json();
+    assert_eq!(json["header"]["alg"], "HS256");
+    assert_eq!(json["stripped"], serde_json::json!([]));
+    let findings = json["findings"].to_string();
+    assert!(findings.contains("ends in = signs"), "{findings}");
+}
+
+#[test]
+fn what_an_encrypted_token_says_of_its_key_is_explained() {
+    let encode = |text: &str| carnet_jose::base64url::encode(text.as_bytes());
+    for (alg, words) in [
+        ("RSA-OAEP", "RSA key"),
+        ("A256KW", "shared secret"),
+        ("dir", "shared secret"),
+        ("ECDH-ES+A128KW", "elliptic curve"),
+        ("PBES2-HS256+A128KW", "password"),
+        ("new", "how the key of the content is wrapped"),
+    ] {
+        let header = format!(r#"{{"alg":"{alg}","enc":"A256GCM"}}"#);
+        let answer = run(&["jwt", "decode"], &format!("{}.a.b.c.d", encode(&header)));
+        assert!(!answer.out.contains("how it is signed"), "{}", answer.out);
+        assert!(answer.out.contains(words), "{alg}: {}", answer.out);
+    }
+}
+
+#[test]
+fn the_family_behind_a_token_of_ours_is_explained() {
+    let encode = |text: &str| carnet_jose::base64url::encode(text.as_bytes());
+    let token = format!(
+        "{}.{}.c2ln",
+        encode(r#"{"alg":"ES256"}"#),
+        encode(r#"{"fam":"f"}"#)
+    );
+    let answer = run(&["jwt", "decode"], &token).done();
+    assert!(answer.out.contains("refresh family"), "{}", answer.out);
+}

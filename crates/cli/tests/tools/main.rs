@@ -7,8 +7,10 @@
 )]
 
 mod decode;
+mod key_files;
 mod keys;
 mod more;
+mod refusals;
 mod small;
 mod verify;
 

@@ -62,11 +62,13 @@ pub(super) fn public_bytes(jwk: &Jwk, algorithm: Algorithm) -> Result<Vec<u8>, E
         };
         return key.to_der().map_err(|_| Error::KeyInvalid);
     }
-    if algorithm == Algorithm::Ed25519 {
-        return Ok(jwk.bytes("x")?.to_vec());
-    }
-    if algorithm.is_ml_dsa() {
-        return Ok(jwk.bytes("pub")?.to_vec());
+    if let Some(length) = algorithm.public_key_len() {
+        let bytes = jwk.bytes(if algorithm.is_ml_dsa() { "pub" } else { "x" })?;
+        // RFC 8037 §2, RFC 9964 §3: the key itself. The crypto library would take a SubjectPublicKeyInfo as well.
+        return match bytes.len() == length {
+            true => Ok(bytes.to_vec()),
+            false => Err(Error::KeyInvalid),
+        };
     }
     let (x, y) = (jwk.bytes("x")?, jwk.bytes("y")?);
     // §6.2.1.2: full length, so that each key has one spelling and one thumbprint.

@@ -11,10 +11,10 @@ use crate::algorithm::Algorithm;
 use crate::crypto::sign::SecretKey;
 use crate::error::Error;
 use crate::jwk::Jwk;
-use crate::key::from_jwk;
 use crate::key::pem::{self, Pem};
 use crate::key::public::AnyVerifyingKey;
 use crate::key::shared_secret::check_secret;
+use crate::key::{from_jwk, subject_public_key_info};
 use crate::{base64url, thumbprint};
 
 /// A key that signs, of any algorithm, and bound to it (RFC 8725 §3.1). It cannot be cloned, and `Debug` shows its algorithm alone.
@@ -68,8 +68,14 @@ impl AnySigningKey {
     ///
     /// [`Error::KeyInvalid`] when it cannot be read or is a key of another kind, [`Error::KeyMismatch`] for HMAC algorithms,
     /// [`Error::KeyTooShort`] for RSA below 2,048 bits, [`Error::KeyWeak`] for RSA of a broken generator, [`Error::KeyUnsupported`] for an
-    /// ML-DSA key without its seed.
+    /// ML-DSA key without its seed and for a kind of key that no algorithm takes, such as Ed448.
     pub fn from_pkcs8_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
+        // The crypto library says of an Ed448 key no more than that it cannot be read.
+        if PrivateKeyInfoRef::try_from(der)
+            .is_ok_and(|info| !subject_public_key_info::is_known(&info.algorithm.oid))
+        {
+            return Err(Error::KeyUnsupported);
+        }
         Self::with(SecretKey::from_pkcs8(der, algorithm)?, algorithm)
     }
 

@@ -19,6 +19,13 @@ pub(super) fn check(der: &[u8], algorithm: Algorithm) -> Result<(), Error> {
     }
 }
 
+/// Whether some algorithm takes keys of this kind.
+pub(super) fn is_known(kind: &ObjectIdentifier) -> bool {
+    Algorithm::ALL
+        .iter()
+        .any(|algorithm| identifiers(*algorithm).is_some_and(|(known, _)| known == *kind))
+}
+
 /// The kind of key, and the curve where the kind leaves it open.
 fn identifiers(algorithm: Algorithm) -> Option<(ObjectIdentifier, Option<ObjectIdentifier>)> {
     match algorithm {

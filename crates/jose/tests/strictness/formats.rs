@@ -239,3 +239,68 @@ fn a_signer_gives_its_key_no_name_that_a_verifier_refuses() {
         assert_eq!(made, expected);
     }
 }
+
+/// RFC 8037 §2, RFC 9964 §3: the member is the key itself, not a document around it.
+#[test]
+fn a_jwk_holds_the_bare_public_key() {
+    for (algorithm, member) in [
+        (Algorithm::Ed25519, "x"),
+        (Algorithm::MlDsa44, "pub"),
+        (Algorithm::MlDsa65, "pub"),
+        (Algorithm::MlDsa87, "pub"),
+    ] {
+        let key = AnySigningKey::generate(algorithm).unwrap().verifying_key();
+        let mut jwk = serde_json::to_value(key.to_jwk().unwrap().with_kid("k1")).unwrap();
+        jwk[member] = carnet_jose::base64url::encode(key.to_spki_der().unwrap()).into();
+        let parsed = Jwk::parse(&jwk.to_string()).unwrap();
+        assert_eq!(
+            AnyVerifyingKey::from_jwk(&parsed).unwrap_err(),
+            Error::KeyInvalid,
+            "{algorithm}"
+        );
+        let set = json!({ "keys": [jwk] }).to_string();
+        let parsed = KeySet::from_jwks_json(set.as_bytes(), &[algorithm]).unwrap();
+        assert!(parsed.set.is_empty(), "{algorithm}");
+        assert_eq!(parsed.skipped[0].reason, Error::KeyInvalid, "{algorithm}");
+    }
+}
+
+/// RFC 7468 §2 allows text in front; OpenSSL's `ecparam -genkey` writes the curve there.
+#[test]
+fn what_stands_in_front_of_a_pem_key_is_passed_over() {
+    let text = odd_key("ec_parameters");
+    let key = AnySigningKey::from_pem(&text, Algorithm::Es256).unwrap();
+    let pem = key.to_pkcs8_pem().unwrap();
+    for around in [
+        format!("\u{feff}{}", pem.as_str()),
+        format!("Bag Attributes\n  localKeyID: 01\n{}", pem.as_str()),
+        format!("\u{feff}\r\na key\r\n{}", pem.replace('\n', "\r\n")),
+        format!("made today\n{text}"),
+        text.replace('\n', "\r\n"),
+    ] {
+        let read = AnySigningKey::from_pem(&around, Algorithm::Es256).unwrap();
+        assert_eq!(read.thumbprint(), key.thumbprint(), "{around}");
+    }
+    for bad in [
+        format!("{}{}", pem.as_str(), pem.as_str()),
+        format!("{text}{}", pem.as_str()),
+        format!("a key {}", pem.as_str()),
+        text.replace("-----END EC PARAMETERS-----\n", ""),
+    ] {
+        let refused = AnySigningKey::from_pem(&bad, Algorithm::Es256);
+        assert_eq!(refused.unwrap_err(), Error::KeyInvalid, "{bad}");
+    }
+}
+
+#[test]
+fn a_private_key_of_a_kind_that_no_algorithm_takes_is_unsupported_not_broken() {
+    for (name, algorithm) in [
+        ("ed448_private", Algorithm::Ed25519),
+        ("ed448_private", Algorithm::Rs256),
+        ("rsa_pss_private", Algorithm::Ps256),
+        ("openssh_private", Algorithm::Ed25519),
+    ] {
+        let refused = AnySigningKey::from_pem(&odd_key(name), algorithm);
+        assert_eq!(refused.unwrap_err(), Error::KeyUnsupported, "{name} {algorithm}");
+    }
+}

@@ -192,3 +192,38 @@ fn token_types_are_told_apart() {
         Err(Error::HeaderInvalid)
     );
 }
+
+/// RFC 7515 §4.1: a member of the wrong type is wrong, also where nobody acts on it.
+#[test]
+fn registered_members_have_the_types_of_the_rfc() {
+    let fixture = Fixture::new();
+    let with = |member: &str| {
+        fixture.with_header(&format!(
+            r#"{{"alg":"ES256","typ":"at+jwt","kid":"k1",{member}}}"#
+        ))
+    };
+    for name in ["jku", "x5u", "x5t", "x5t#S256", "cty"] {
+        assert_eq!(with(&format!(r#""{name}":"text""#)), Ok(()), "{name}");
+        for value in ["7", "null", "[]", "{}", "true"] {
+            let wrong = with(&format!(r#""{name}":{value}"#));
+            assert_eq!(wrong, Err(Error::HeaderInvalid), "{name}: {value}");
+        }
+    }
+    assert_eq!(with(r#""x5c":["AAAA","AAAA"]"#), Ok(()));
+    for value in [r#""AAAA""#, "[7]", r#"["AAAA",null]"#, "null", "{}"] {
+        assert_eq!(
+            with(&format!(r#""x5c":{value}"#)),
+            Err(Error::HeaderInvalid),
+            "{value}"
+        );
+    }
+    assert_eq!(with(r#""jwk":{"kty":"EC"}"#), Ok(()));
+    for value in [r#""AAAA""#, "[]", "null", "7"] {
+        assert_eq!(
+            with(&format!(r#""jwk":{value}"#)),
+            Err(Error::HeaderInvalid),
+            "{value}"
+        );
+    }
+    assert_eq!(with(r#""foo":7"#), Ok(()));
+}

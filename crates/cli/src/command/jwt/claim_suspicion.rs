@@ -108,10 +108,15 @@ fn types(claims: &Map<String, Value>, found: &mut Vec<Finding>) {
 
 fn times(claims: &Map<String, Value>, now: i64, found: &mut Vec<Finding>) {
     let at = |name: &str| seconds(claims, name);
-    // The year 5138 in seconds; today in milliseconds is far beyond.
+    for name in ["exp", "nbf", "iat"] {
+        if at(name).is_some_and(|seconds| seconds < 0) {
+            let text = "lies before 1970: NumericDate counts the seconds from there (RFC 7519 §2)";
+            found.push(Finding::error("claim_wrong_type", format!("claims.{name}"), text));
+        }
+    }
     for name in ["exp", "nbf", "iat"]
         .into_iter()
-        .filter(|name| at(name).is_some_and(|seconds| seconds > 100_000_000_000))
+        .filter(|name| at(name).is_some_and(|seconds| seconds > FARTHEST))
     {
         let text = "is in milliseconds, it seems: NumericDate counts seconds (RFC 7519 §2), so this is thousands of years away";
         found.push(Finding::error(
@@ -147,28 +152,36 @@ fn times(claims: &Map<String, Value>, now: i64, found: &mut Vec<Finding>) {
             format!("is {}: one of two clocks is wrong", moment::words(issued, now)),
         ));
     }
-    life(claims, found);
+    life(claims, now, found);
 }
 
-fn life(claims: &Map<String, Value>, found: &mut Vec<Finding>) {
+/// The year 5138 in seconds; today in milliseconds is far beyond.
+const FARTHEST: i64 = 100_000_000_000;
+
+const YEAR: i64 = 365 * 86_400;
+
+fn life(claims: &Map<String, Value>, now: i64, found: &mut Vec<Finding>) {
     let at = |name: &str| seconds(claims, name);
-    let (Some(expiry), Some(issued)) = (at("exp"), at("iat").or(at("nbf"))) else {
+    let Some(expiry) = at("exp") else { return };
+    let begun = at("iat").or(at("nbf"));
+    let life = expiry.saturating_sub(begun.unwrap_or(now));
+    // Counted from now, less says little: the token may be old.
+    if begun.is_none() && life <= YEAR {
         return;
-    };
-    let life = expiry.saturating_sub(issued);
+    }
     if life <= 0 {
         found.push(Finding::error(
             "life_negative",
             "claims.exp",
             "does not come after iat: the token was never valid",
         ));
-    } else if (86_400..3_000_000_000).contains(&life) {
+    } else if life > 86_400 {
         let text = format!(
             "gives the token {}: whoever steals it has it that long; minutes are usual for access tokens",
             moment::span(life.unsigned_abs())
         );
         found.push(Finding::warning("life_long", "claims.exp", text));
-    } else if (3_601..86_400).contains(&life) {
+    } else if life > 3_600 {
         let text = format!(
             "gives the token {}: longer than most access tokens",
             moment::span(life.unsigned_abs())
@@ -228,14 +241,33 @@ mod tests {
     #[test]
     fn times_that_cannot_be_right_are_named() {
         assert_eq!(with(json!({"exp": NOW - 1})), ["expired", "life_negative"]);
-        assert_eq!(with(json!({"exp": NOW * 1000})), ["time_in_milliseconds"]);
+        assert_eq!(
+            with(json!({"exp": NOW * 1000})),
+            ["time_in_milliseconds", "life_long"]
+        );
         assert_eq!(with(json!({"exp": NOW + 2 * 86_400})), ["life_long"]);
+        assert_eq!(with(json!({"exp": 9_999_999_999_i64})), ["life_long"]);
         assert_eq!(with(json!({"nbf": NOW + 60})), ["not_yet_valid"]);
         assert_eq!(with(json!({"iat": NOW + 120})), ["issued_in_future"]);
         assert_eq!(with(json!({"exp": "soon"})), ["claim_wrong_type"]);
         assert_eq!(
-            with(json!({"exp": 1e300, "iat": -1e300, "nbf": i64::MIN})).len(),
-            1
+            with(json!({"exp": 1e300, "iat": -1e300, "nbf": i64::MIN})),
+            [
+                "claim_wrong_type",
+                "claim_wrong_type",
+                "time_in_milliseconds",
+                "life_long"
+            ]
         );
+        assert_eq!(with(json!({"iat": -1})), ["claim_wrong_type", "life_long"]);
+        assert_eq!(with(json!({"nbf": -1})), ["claim_wrong_type"]);
+    }
+
+    #[test]
+    fn without_a_beginning_a_life_is_counted_from_now() {
+        let only = |exp: i64| codes(json!({"iss": "i", "aud": "a", "exp": exp}), None);
+        assert_eq!(only(9_999_999_999), ["life_long"]);
+        assert_eq!(only(NOW + 367 * 86_400), ["life_long"]);
+        assert_eq!(only(NOW + 300 * 86_400), Vec::<&str>::new());
     }
 }

@@ -1,6 +1,6 @@
 //! What the members of a header and the registered claims mean, in one line each.
 //!
-//! Spec: RFC 7515 §4.1 · RFC 7519 §4.1 · IANA JSON Web Token Claims
+//! Spec: RFC 7515 §4.1 · RFC 7518 §4.1 (JWE) · RFC 7519 §4.1 · IANA JSON Web Token Claims
 
 use carnet_jose::Algorithm;
 
@@ -43,6 +43,20 @@ pub(crate) fn of_algorithm(name: &str) -> Option<&'static str> {
     Some(text)
 }
 
+/// What the `alg` of an encrypted token does: nothing with a signature, but with the key that its content is encrypted with.
+pub(crate) fn of_key_wrapping(name: &str) -> &'static str {
+    match name {
+        "dir" => "the shared secret itself encrypts the content",
+        _ if name.starts_with("RSA") => "the key of the content is wrapped for an RSA key",
+        _ if name.starts_with("ECDH-ES") => "the key of the content is agreed on with an elliptic curve key",
+        _ if name.starts_with("PBES2") => "the key of the content is wrapped with a password",
+        "A128KW" | "A192KW" | "A256KW" | "A128GCMKW" | "A192GCMKW" | "A256GCMKW" => {
+            "the key of the content is wrapped with a shared secret"
+        }
+        _ => "how the key of the content is wrapped",
+    }
+}
+
 /// What a token type promises.
 pub(crate) fn of_type(name: &str) -> &'static str {
     let name = name.to_ascii_lowercase();
@@ -73,6 +87,7 @@ pub(crate) fn of_claim(name: &str) -> &'static str {
         "client_id" => "the app that got it",
         "azp" => "the app that it was issued to",
         "sid" => "the session it belongs to",
+        "fam" => "the refresh family behind it: one login, with all tokens refreshed from it",
         "auth_time" => "when the user logged in",
         "acr" => "how sure the login was",
         "amr" => "how the user logged in",

@@ -95,12 +95,17 @@ fn in_cookies(text: &str) -> Option<(&'static str, String)> {
     let values = text
         .split([';', '&', '\n'])
         .filter_map(|pair| pair.split_once('='))
-        .filter(|(name, _)| !name.contains('.'));
+        .filter(|(name, value)| !name.contains('.') && !is_padded(name.trim(), value));
     let values = values.map(|(_, value)| value.trim());
     let best = values
         .filter(|value| !value.is_empty())
         .max_by_key(|value| (begins_as_token(value), value.contains('.'), value.len()))?;
     Some(("name in front of =", best.to_owned()))
+}
+
+/// Whether this = is padding behind a header, and what stands in front of it no name.
+fn is_padded(name: &str, value: &str) -> bool {
+    begins_as_token(name) || value.trim_start_matches('=').starts_with('.')
 }
 
 fn begins_as_token(text: &str) -> bool {
@@ -169,6 +174,17 @@ mod tests {
 
     #[test]
     fn padding_is_no_cookie() {
-        assert_eq!(strip("eyJh.eyJz.c2lu==").token, "eyJh.eyJz.c2lu==");
+        for padded in [
+            "eyJh.eyJz.c2lu==",
+            "eyJhfQ==.eyJz.c2ln",
+            "eyJhIn0=.eyJz.c2ln",
+            "eyJhfQ==.eyJzfQ==.c2ln",
+            "ewogImFsZyI=.eyJz.c2ln",
+            "eyJhfQ==",
+        ] {
+            assert_eq!(strip(padded).token, padded);
+        }
+        let cookie = "theme=dark; eyes=eyJhfQ==.eyJz.c2ln";
+        assert_eq!(strip(cookie).token, "eyJhfQ==.eyJz.c2ln");
     }
 }

@@ -18,10 +18,10 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) now: i64,
 }
 
-/// Where the rule stands that the token breaks.
-pub(crate) fn section(error: Error) -> &'static str {
-    match error {
-        Error::TokenTooLarge => "RFC 8725 §3.6",
+/// Where the rule stands that the token breaks; none for a limit that is our own.
+pub(crate) fn section(error: Error) -> Option<&'static str> {
+    Some(match error {
+        Error::TokenTooLarge => return None,
         Error::Malformed => "RFC 7515 §7.1",
         Error::EncryptedToken => "RFC 7516 §7.1",
         Error::Base64Invalid => "RFC 7515 §2",
@@ -39,7 +39,7 @@ pub(crate) fn section(error: Error) -> &'static str {
         Error::NotYetValid => "RFC 7519 §4.1.5",
         Error::TokenTooOld | Error::IssuedInFuture => "RFC 7519 §4.1.6",
         _ => "RFC 7519 §7.2",
-    }
+    })
 }
 
 /// The refusal in three lines.
@@ -47,8 +47,12 @@ pub(crate) fn failure(error: Error, about: &Circumstances<'_>) -> Failure {
     let (why, todo) = reason(error, about);
     let text = error.to_string();
     let text = text.split(" (RFC").next().unwrap_or_default();
+    let why = match section(error) {
+        Some(section) => format!("{why} ({section})"),
+        None => why,
+    };
     Failure::refused(error.code(), format!("the token is refused: {text}"))
-        .because(format!("{why} ({})", section(error)))
+        .because(why)
         .todo(todo)
 }
 
@@ -95,6 +99,10 @@ fn reason(error: Error, about: &Circumstances<'_>) -> (String, String) {
         Error::SignatureInvalid => pair(
             "the token was changed, or another key signed it".to_owned(),
             "compare kid and issuer, and copy the token whole; carnet jwt decode shows what it says",
+        ),
+        Error::TokenTooLarge => pair(
+            "this is Carnet's own limit: no specification sets one".to_owned(),
+            "put less into the token, or look who sends such tokens: large ones can be meant to keep a service busy",
         ),
         Error::ClaimMissing => pair(
             "exp and every claim that is asked for must be there".to_owned(),

@@ -13,6 +13,7 @@ pub(crate) fn header(members: &Map<String, Value>) -> Vec<[String; 3]> {
     let explain = |name: &String, value: &Value| {
         let text = value.as_str().unwrap_or_default();
         let detail = match name.as_str() {
+            "alg" if members.contains_key("enc") => meaning::of_key_wrapping(text),
             "alg" => meaning::of_algorithm(text).unwrap_or("how it is signed"),
             "typ" => meaning::of_type(text),
             _ => meaning::of_header(name),

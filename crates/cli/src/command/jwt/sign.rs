@@ -4,7 +4,9 @@
 
 use std::path::PathBuf;
 
-use carnet_jose::{Algorithm, AnySigningKey, Signer, base64url, primitive};
+use carnet_jose::{
+    Algorithm, AnySigningKey, MAX_HEADER_BYTES, MAX_TOKEN_BYTES, Signer, base64url, primitive,
+};
 use clap::Args;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -72,7 +74,7 @@ pub(crate) struct Sign {
 
     /// A further claim; the value is read as JSON, else as text
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = named_value)]
-    claim: Vec<(String, Value)>,
+    claim: Vec<(String, String)>,
 
     /// Sign the claims as they are
     #[arg(long, conflicts_with = "expires_in")]
@@ -99,6 +101,7 @@ impl Sign {
         let token = signed.map_err(|error| {
             Failure::refused(error.code(), "the token cannot be made").because(error.to_string())
         })?;
+        check_size(&token)?;
         if output.is_json() {
             output.value(&json!({
                 "token": token, "algorithm": signer.algorithm(), "key_id": signer.key_id(), "claims": claims, "times": sheet::times(&claims, now),
@@ -165,7 +168,7 @@ impl Sign {
             several => Some(Value::from(several)),
         };
         claims.extend(audience.map(|audience| ("aud".to_owned(), audience)));
-        claims.extend(self.claim.iter().cloned());
+        claims.extend(self.further()?);
         if self.exact {
             return Ok((claims, None));
         }
@@ -183,6 +186,28 @@ impl Sign {
         }
         Ok((claims, None))
     }
+
+    /// The claims of `--claim`, none of which another option gives as well.
+    fn further(&self) -> Result<Map<String, Value>, Failure> {
+        let options = [
+            ("iss", self.issuer.is_some()),
+            ("sub", self.subject.is_some()),
+            ("aud", !self.audience.is_empty()),
+            ("exp", self.expires_in.is_some()),
+        ];
+        let mut claims = Map::new();
+        for (name, text) in &self.claim {
+            let by_option = options.contains(&(name.as_str(), true));
+            if claims.insert(name.clone(), claim_value(name, text)?).is_some() || by_option {
+                return Err(
+                    Failure::usage("claim_twice", format!("the claim {name} is given twice"))
+                        .because("only one of the two could be signed")
+                        .todo("give it once: by --claim, or by the option of its own"),
+                );
+            }
+        }
+        Ok(claims)
+    }
 }
 
 fn object(text: &str) -> Result<Map<String, Value>, Failure> {
@@ -197,13 +222,55 @@ fn object(text: &str) -> Result<Map<String, Value>, Failure> {
     Ok(claims)
 }
 
-fn named_value(text: &str) -> Result<(String, Value), String> {
+fn named_value(text: &str) -> Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
         .filter(|(name, _)| !name.is_empty())
         .ok_or("write NAME=VALUE")?;
-    Ok((
-        name.to_owned(),
-        serde_json::from_str(value).unwrap_or_else(|_| value.into()),
-    ))
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// JSON where it is JSON, else text. What is JSON but would not be read alike everywhere is neither.
+fn claim_value(name: &str, text: &str) -> Result<Value, Failure> {
+    let invalid = |why: String| {
+        Failure::refused(
+            "claims_invalid",
+            format!("the value of the claim {name} cannot be kept"),
+        )
+        .because(why)
+        .todo("mend it, or write it in quotes, which makes it text")
+    };
+    match serde_json::from_str(text) {
+        Ok(value) => {
+            let member = format!("{{\"value\":{text}}}");
+            carnet_jose::json::check_object(member.as_bytes(), carnet_jose::json::MAX_DEPTH)
+                .map_err(|error| invalid(error.to_string()))?;
+            Ok(value)
+        }
+        // The parser has no kind for these two: all else that it refuses is no JSON, and so text.
+        Err(error) if error.to_string().starts_with("number out of range") => {
+            Err(invalid("it is a number that JSON readers do not keep".to_owned()))
+        }
+        Err(error) if error.to_string().starts_with("recursion limit") => {
+            Err(invalid("it is nested deeper than 32 levels".to_owned()))
+        }
+        Err(_) => Ok(text.into()),
+    }
+}
+
+/// What the library would not read is not made either.
+fn check_size(token: &str) -> Result<(), Failure> {
+    let header = token.find('.').unwrap_or_default();
+    if token.len() <= MAX_TOKEN_BYTES && header <= MAX_HEADER_BYTES {
+        return Ok(());
+    }
+    let why = format!(
+        "it would have {} bytes, its header {header}: 16 KiB and 8 KiB are Carnet's own limits",
+        token.len()
+    );
+    Err(
+        Failure::refused("token_too_large", "the token is larger than Carnet reads")
+            .because(why)
+            .todo("put less into it"),
+    )
 }

@@ -25,7 +25,7 @@ Examples:
 #[command(after_help = "\
 Exit 1 when the token is refused; the code, the reason and the section of the RFC are told.
 JSON: {\"valid\":true,\"algorithm\",\"key_id\",\"checked\":{\"signature\",\"expiry\",\"issuer\",\"audience\",\"type\"},\"claims\",\"times\"}
-  or {\"valid\":false,\"section\",\"error\":{\"code\",\"what\",\"why\",\"todo\",\"exit\"}}")]
+  or {\"valid\":false,\"section\",\"error\":{\"code\",\"what\",\"why\",\"todo\",\"exit\"}}; section is null for a limit of our own")]
 pub(crate) struct Verify {
     /// The token [default: stdin]
     token: Option<String>,
@@ -63,11 +63,11 @@ pub(crate) struct Verify {
     token_type: Option<String>,
 
     /// How far clocks may differ
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = moment::parse_span)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = moment::parse_span_or_none)]
     leeway: i64,
 
     /// The longest time since it was issued
-    #[arg(long, value_name = "TIME", value_parser = moment::parse_span)]
+    #[arg(long, value_name = "TIME", value_parser = moment::parse_span_or_none)]
     max_age: Option<i64>,
 
     /// Check as if it were this moment
