@@ -42,7 +42,9 @@ function headers() {
   bad('crit', 'header_critical', { alg: 'ES256', crit: ['exp'] });
   bad('crit that is null', 'header_critical', { alg: 'ES256', crit: null });
   bad('b64', 'header_critical', { alg: 'ES256', b64: true });
-  bad('jku, jwk, x5u, x5c and an unknown member', 'valid', { alg: 'ES256', jku: 'https://evil.test', jwk: jwk('RS256'), x5u: 1, x5c: [], foo: {} });
+  bad('jku, jwk, x5u, x5c and an unknown member', 'valid', { alg: 'ES256', jku: 'https://evil.test', jwk: jwk('RS256'), x5u: '', x5c: [], foo: {} });
+  const odd = [['jku', 5], ['x5u', []], ['x5t', {}], ['x5t#S256', true], ['cty', 7], ['cty', null], ['x5c', 'a'], ['x5c', ['a', 7]], ['jwk', 'a'], ['jwk', []], ['jwk', null]];
+  for (const [name, value] of odd) bad(`${name} is ${JSON.stringify(value)}`, 'header_invalid', { alg: 'ES256', [name]: value });
   bad('a type of its own', 'valid', { alg: 'ES256', typ: 'application/secevent+jwt' });
   bad('alg in lower case', 'algorithm_not_allowed', { alg: 'es256' });
   bad('alg of another key', 'algorithm_not_allowed', { alg: 'RS256' });
@@ -134,6 +136,10 @@ function ellipticKeys() {
   given('a curve of another name', 'key_invalid', { crv: 'P-255' });
   given('y that is missing', 'key_invalid', { y: undefined });
   given('a short Ed25519 key', 'key_invalid', { x: y.slice(0, 40) }, 'Ed25519');
+  // The 44 bytes of a SubjectPublicKeyInfo are a document around the key.
+  const around = { kid: 'k1', x: encode(KEYS.Ed25519.publicKey.export({ type: 'spki', format: 'der' })) };
+  given('an Ed25519 key in its SPKI', 'key_invalid', around, 'Ed25519');
+  add('an Ed25519 key in its SPKI, in a set', 'key_id_unknown', token({ alg: 'Ed25519', kid: 'k1' }, CLAIMS, KEYS.Ed25519.sign), set(jwk('Ed25519', around)), '--jwks');
 }
 
 function keySets(given) {
@@ -190,6 +196,8 @@ function shapes() {
   given('two parts', 'token_malformed', `${header}.${payload}`);
   given('four parts', 'token_malformed', `${good}.x`);
   given('five parts', 'token_encrypted', `${good}.x.y`);
+  given('padding behind the header', 'base64_invalid', `${header}=.${payload}.${signature}`);
+  given('200,001 characters', 'token_too_large', `${good}${'A'.repeat(200_001 - good.length)}`);
   given('Bearer, quotes and line breaks', 'valid', `Authorization: Bearer "${good.slice(0, 40)}\n ${good.slice(40)}"`);
   given('a cookie', 'valid', `Cookie: theme=dark; session=${good}; x=1`);
   add('RS256, a signature of another length', 'signature_invalid', `${rs({ alg: 'RS256' }).split('.', 2).join('.')}.${encode(Buffer.alloc(255))}`, pem('RS256'));

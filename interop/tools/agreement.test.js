@@ -97,6 +97,14 @@ const TEXTS = {
   'expired, and to come': unsigned(HEADER, { ...CLAIMS, exp: now - 100, nbf: now + 1000, iat: now + 500 }),
   'a long life': unsigned(HEADER, { ...CLAIMS, exp: now + 1e7 }),
   'half a day': unsigned(HEADER, { ...CLAIMS, exp: now + 40_000 }),
+  'a life of a day': unsigned(HEADER, { ...CLAIMS, exp: CLAIMS.iat + 86_400 }),
+  'a life of more than a day': unsigned(HEADER, { ...CLAIMS, exp: CLAIMS.iat + 86_401 }),
+  'a life of centuries': unsigned(HEADER, { ...CLAIMS, exp: 9_999_999_999 }),
+  'a life without a beginning': unsigned(HEADER, { aud: 'a', exp: 9_999_999_999 }),
+  'ten months without a beginning': unsigned(HEADER, { aud: 'a', exp: now + 300 * 86_400 }),
+  'a beginning before 1970': unsigned(HEADER, { ...CLAIMS, iat: -1, nbf: -1 }),
+  'padding behind the header': `${encode('{"alg":"HS256"} ')}==.${encode(CLAIMS)}.AAAA`,
+  'padding behind header and claims': `${encode('{"alg":"HS256"}  ')}=.${encode('{"sub":"a"} ')}=.AAAA`,
   'secrets and people': unsigned(HEADER, { ...CLAIMS, 'Api-Key': 7, mail: 'x', who: 'a@b.test', deep: { card: ['4111 1111 1111 1111'], email_verified: true }, key: 'eyJhbGciOiJIUzI1NiIsInR5cCI6' }),
   'what every object inherits': unsigned(HEADER, '{"constructor":1,"__proto__":{"exp":1,"aud":"x"},"toString":"a"}'),
   'a member twice': unsigned(HEADER, '{"sub":"a","sub":"b","exp":1}'),
@@ -151,6 +159,7 @@ test('what is around a token is taken away alike', async () => {
     `Set-Cookie: __Host-session=${whole}; Path=/; HttpOnly`, `access_token=${whole}&token_type=Bearer`, `${inner}\n  ${whole.slice(30)}`,
     JSON.stringify({ token_type: 'Bearer', access_token: whole }), JSON.stringify({ data: { session: whole } }), JSON.stringify({ b: `${whole}x`, a: whole }), `${whole}' \\`,
     'Bearer '.repeat(40) + whole, `${whole}==`, `„${whole}“`,
+    `${encode('{ "alg":"ES256"}')}=.e30.AAAA`, `${encode(HEADER)}==`, `theme=dark; eyes=${encode(HEADER)}==.e30.AAAA`, `session=${encode(HEADER)}==.e30.AAAA`,
   ];
   for (const text of texts) {
     const { stdout } = spawnSync(CARNET, ['jwt', 'decode', '--json'], { input: text, encoding: 'utf8' });

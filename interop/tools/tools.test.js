@@ -64,6 +64,10 @@ test('the sample of the articles is explained like a colleague would', async () 
   assert.equal(await page.getAttribute('svg.life', 'aria-label'), '100 percent of its life of 1 hour are over');
   const colours = await page.$$eval('#parts span', (spans) => spans.map((span) => getComputedStyle(span).color));
   assert.equal(new Set(colours).size, 3);
+  const [header, ...rest] = SAMPLE.split('.');
+  await page.fill('#token', [`${header}==`, ...rest].join('.'));
+  assert.equal(JSON.parse(await page.inputValue('#header')).alg, 'RS256');
+  assert.match(await page.textContent('#findings'), /header ends in = signs/);
   await page.fill('#token', 'carnet_rt.4Qm3iBs917W0xxxxxxxxxx.7.AAAA');
   assert.match(await page.textContent('#findings'), /generation 7 of the family 4Qm3iBs917W0xxxxxxxxxx/);
   await close();

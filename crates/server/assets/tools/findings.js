@@ -139,6 +139,9 @@ const secondsOf = (claims, name) => (typeof claims[name] === 'number' ? Math.tru
 
 function timeFindings(claims, now, found) {
   const at = (name) => secondsOf(claims, name);
+  for (const name of ['exp', 'nbf', 'iat'].filter((name) => at(name) < 0)) {
+    found.push(finding('error', 'claim_wrong_type', `claims.${name}`, 'lies before 1970: NumericDate counts the seconds from there (RFC 7519 §2)'));
+  }
   // The year 5138 in seconds; today in milliseconds is far beyond.
   for (const name of ['exp', 'nbf', 'iat'].filter((name) => at(name) > 100e9)) {
     const text = 'is in milliseconds, it seems: NumericDate counts seconds (RFC 7519 §2), so this is thousands of years away';
@@ -148,17 +151,21 @@ function timeFindings(claims, now, found) {
   if (at('exp') !== null && at('exp') <= now) warn('expired', 'exp', `has passed, ${span(now - at('exp'))} ago: the token is refused everywhere`);
   if (at('nbf') > now) warn('not_yet_valid', 'nbf', `comes in ${span(at('nbf') - now)}: until then the token is refused`);
   if (at('iat') > now + 60) warn('issued_in_future', 'iat', `is in ${span(at('iat') - now)}: one of two clocks is wrong`);
-  lifeFindings(at('exp'), at('iat') ?? at('nbf'), found);
+  lifeFindings(at('exp'), at('iat') ?? at('nbf'), now, found);
 }
 
-function lifeFindings(expiry, issued, found) {
-  if (expiry === null || issued === null) return;
+const YEAR = 365 * 86400;
+
+function lifeFindings(expiry, issued, now, found) {
+  if (expiry === null) return;
   const say = (level, code, text) => found.push(finding(level, code, 'claims.exp', text));
-  const life = expiry - issued;
+  const life = expiry - (issued ?? now);
+  // Counted from now, less says little: the token may be old.
+  if (issued === null && life <= YEAR) return;
   if (life <= 0) say('error', 'life_negative', 'does not come after iat: the token was never valid');
-  else if (life >= 86400 && life < 3e9) {
+  else if (life > 86400) {
     say('warning', 'life_long', `gives the token ${span(life)}: whoever steals it has it that long; minutes are usual for access tokens`);
-  } else if (life > 3600 && life < 86400) say('note', 'life_long', `gives the token ${span(life)}: longer than most access tokens`);
+  } else if (life > 3600) say('note', 'life_long', `gives the token ${span(life)}: longer than most access tokens`);
 }
 
 const GUESSES = [

@@ -9,6 +9,8 @@ const TIMES = ['exp', 'nbf', 'iat', 'auth_time', 'updated_at'];
 /** More is not drawn: nobody reads it, and the page would stand still. */
 const MOST_ROWS = 500;
 const MOST_LETTERS = 20000;
+/** Nothing that is larger is read: it is no token, and reading it would take longer than typing. */
+const MOST_PASTED_LETTERS = 200000;
 const SECONDS = () => Math.floor(Date.now() / 1000);
 /** The token that is shown; null while there is none, or while the editors hold no JSON. */
 let shown = null;
@@ -36,8 +38,9 @@ const cut = (text) => (text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTER
 function explain(claims, now) {
   const entries = Object.entries(claims);
   const rows = entries.slice(0, MOST_ROWS).flatMap(([name, value]) => {
-    const text = TIMES.includes(name) && typeof value === 'number' ? moment(value, now) : typeof value === 'string' ? value : JSON.stringify(value);
-    const fact = el('dd', {}, cut(text));
+    const when = TIMES.includes(name) && typeof value === 'number' ? moment(value, now) : null;
+    const fact = el('dd', {}, cut(when ?? (typeof value === 'string' ? value : JSON.stringify(value))));
+    if (when) fact.dataset.time = name;
     if (Object.hasOwn(MEANING, name)) fact.append(el('span', { className: 'explained' }, MEANING[name]));
     const life = name === 'exp' && line(claims, now);
     if (life) fact.append(life);
@@ -63,8 +66,8 @@ function showFindings(found) {
 function showStamp({ isWhole, claims }, now) {
   if (!isWhole) return stamp('Damaged', 'bad');
   if (!isTime(claims?.exp)) return stamp('Decoded', 'off');
-  if (claims.exp <= now) return stamp('Expired', 'bad');
-  return claims.nbf > now ? stamp('Not yet valid', 'wait') : stamp('Not expired', 'ok');
+  if (secondsOf(claims, 'exp') <= now) return stamp('Expired', 'bad');
+  return secondsOf(claims, 'nbf') > now ? stamp('Not yet valid', 'wait') : stamp('Not expired', 'ok');
 }
 
 function showRefreshToken({ family, generation, isWhole }) {
@@ -81,36 +84,106 @@ function fillEditors(header, claims) {
 }
 
 /** What an editor shows of a part: on many lines when it is whole, or what can be read. */
-const editable = (text) => (readLoosely(text) === undefined ? text : pretty(text));
+const editable = (text) => (readLoosely(text) === undefined ? cut(text) : pretty(text));
 
+/** Everything that is said of the reading, but for its signature; again when time has changed it. */
 async function showReading(reading, now) {
+  reading.judgedAt = now;
   const found = reading.isReadable ? findingsOf(reading, now)
     : [finding('error', 'token_unreadable', 'token', 'is nothing that can be read as one: neither header nor payload is a JSON object'), ...reading.damage];
   showFindings(found);
   showStamp(reading, now);
-  const guessed = await guessedFinding(reading);
+  const guessed = await (reading.guessed ??= guessedFinding(reading));
   if (guessed && shown === reading) showFindings(sorted([...found, guessed]));
 }
 
-function show(writeJson = true) {
-  const token = strip($('token').value);
+/** What no verifier would take apart is not taken apart here; the check below the key refuses it. */
+function showTooLarge(length) {
+  stamp('Too large', 'bad');
+  showFindings([finding('error', 'token_too_large', 'token', `has ${length} characters: it is larger than any token, and nothing of it is read`)]);
+}
+
+/** Of what is too large no more than its size is known. */
+function readPasted(pasted) {
+  if (pasted.length > MOST_PASTED_LETTERS) return { token: pasted, isTooLarge: true };
+  const token = strip(pasted);
   const refresh = readRefreshToken(token);
-  shown = token && !refresh ? readToken(token) : null;
-  for (const id of ['parts', 'findings-part']) $(id).hidden = !token;
-  $('parts').hidden = !shown;
+  return refresh || !token ? { refresh } : readToken(token);
+}
+
+function show(writeJson = true) {
+  const pasted = $('token').value;
+  // To break the lines of that much text is slow.
+  $('token').wrap = pasted.length > MOST_PASTED_LETTERS ? 'off' : 'soft';
+  const { refresh, ...reading } = readPasted(pasted);
+  shown = reading.token ? reading : null;
+  const isTooLarge = shown?.isTooLarge;
+  $('findings-part').hidden = !shown && !refresh;
+  $('parts').hidden = !shown || isTooLarge;
   $('explained-part').hidden = !shown?.claims;
-  if (writeJson) fillEditors(editable(shown?.text.header ?? ''), editable(shown?.text.claims ?? ''));
-  if (!token) stamp(null);
+  if (writeJson) fillEditors(editable(shown?.text?.header ?? ''), editable(shown?.text?.claims ?? ''));
+  if (!shown) stamp(null);
   if (refresh) showRefreshToken(refresh);
-  if (shown) {
-    const [header = '', claims = '', signature = ''] = shown.segments;
-    const spans = [header, claims, signature].map((segment, at) => el('span', { className: 'hps'[at] }, cut(segment)));
-    $('parts').replaceChildren(spans[0], '.', spans[1], '.', spans[2]);
-    const now = SECONDS();
-    $('explained').replaceChildren(...explain(shown.claims ?? {}, now));
-    showReading(shown, now);
-  }
+  if (isTooLarge) showTooLarge(pasted.length);
+  else if (shown) showParts(shown);
+  follow();
   return check();
+}
+
+function showParts(reading) {
+  const [header = '', claims = '', signature = ''] = reading.segments;
+  const spans = [header, claims, signature].map((segment, at) => el('span', { className: 'hps'[at] }, cut(segment)));
+  $('parts').replaceChildren(spans[0], '.', spans[1], '.', spans[2]);
+  const now = SECONDS();
+  $('explained').replaceChildren(...explain(reading.claims ?? {}, now));
+  showReading(reading, now);
+}
+
+/** The timer to the next moment at which the page would say something else. */
+let timer;
+/** What a timer can wait at most (HTML §8.6): longer waits end at once. */
+const MOST_MILLISECONDS = 2 ** 31 - 1;
+
+/**
+ * The seconds from which on something else is found, stamped or refused. Around them the distance doubles from point to point, so that
+ * what happened "30 seconds ago" has not been said for hours, and nobody is told the same every second.
+ */
+function turningPoints(claims) {
+  const [exp, nbf, iat] = ['exp', 'nbf', 'iat'].map((name) => secondsOf(claims, name) ?? NaN);
+  const distances = Array.from({ length: 20 }, (_, turn) => LEEWAY_SECONDS * 2 ** turn);
+  return [exp, nbf, iat - 60, exp - YEAR, ...distances.flatMap((far) => [exp + far, nbf - far, iat - far])].filter(Number.isFinite);
+}
+
+/** A hundredth of the token's life later, while a line is drawn of it that is not full. */
+function nextStep({ exp, iat, nbf }, now) {
+  const isGrowing = document.querySelector('svg.life') && now < exp;
+  return isGrowing ? now + Math.max(Math.ceil((exp - (iat ?? nbf)) / 100), 1) : Infinity;
+}
+
+/** Sets the one timer to the next moment that changes something. */
+function follow() {
+  clearTimeout(timer);
+  if (!shown?.claims) return;
+  const { claims, judgedAt } = shown;
+  const next = Math.min(...turningPoints(claims).filter((point) => point > judgedAt), nextStep(claims, SECONDS()));
+  if (next < Infinity) timer = setTimeout(passTime, Math.min(next * 1000 - Date.now(), MOST_MILLISECONDS));
+}
+
+/** Words and line of the times change where they stand: whoever marks text to copy it is not disturbed. The rest is judged anew when it must be. */
+function passTime() {
+  if (!shown?.claims) return;
+  const { claims, judgedAt } = shown;
+  const now = SECONDS();
+  for (const fact of document.querySelectorAll('#explained [data-time]')) fact.firstChild.data = moment(claims[fact.dataset.time], now);
+  const life = document.querySelector('svg.life');
+  life?.replaceWith(line(claims, now));
+  const points = turningPoints(claims);
+  const passed = (at) => points.filter((point) => point <= at).length;
+  if (passed(now) !== passed(judgedAt)) {
+    showReading(shown, now);
+    check();
+  }
+  follow();
 }
 
 let asked = 0;
@@ -205,4 +278,6 @@ $('key').addEventListener('input', () => {
   check();
 });
 for (const id of ['header', 'claims']) $(id).addEventListener('input', rebuild);
+// Timers stand still while a machine sleeps: whoever comes back must not read what was true before.
+document.addEventListener('visibilitychange', passTime);
 show();

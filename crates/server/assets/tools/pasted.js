@@ -3,8 +3,7 @@
 const QUOTES = ['"', "'", '`', '“', '‘'];
 const FRONTS = ['authorization:', 'dpop:', 'set-cookie:', 'cookie:', 'bearer ', 'bearer\n', 'dpop '];
 /** Byte order marks, escapes, marks of direction, and what stands for bytes that are no text. */
-const INVISIBLE = '[\\p{Cc}\\ufeff\\ufffd\\u200b-\\u200f\\u202a-\\u202e\\u2060\\u00ad]+';
-const AROUND = new RegExp(`^${INVISIBLE}|${INVISIBLE}$`, 'gu');
+const INVISIBLE = /[\p{Cc}\ufeff\ufffd\u200b-\u200f\u202a-\u202e\u2060\u00ad]/u;
 /** Nobody wraps a token more often than this. */
 const MOST_WRAPPERS = 32;
 
@@ -19,9 +18,17 @@ function strip(pasted) {
   return rest.replace(/[^\S\ufeff]/g, '');
 }
 
+/** Without the invisible at both ends. No pattern: one walks a long run in the middle from each of its letters. */
+function withoutInvisible(text) {
+  let [from, to] = [0, text.length];
+  while (from < to && INVISIBLE.test(text[from])) from += 1;
+  while (from < to && INVISIBLE.test(text[to - 1])) to -= 1;
+  return text.slice(from, to);
+}
+
 /** Without what is outermost; null when nothing is around it. */
 function stripOnce(text) {
-  const seen = text.replace(AROUND, '');
+  const seen = withoutInvisible(text);
   if (seen.length < text.length) return seen.trim();
   if (QUOTES.includes(text[0])) return unquoted(text);
   const inside = text.startsWith('{') ? tokenInJson(readLoosely(text)) : undefined;
@@ -40,13 +47,16 @@ function unquoted(text) {
 
 const beginsAsToken = (text) => text.startsWith('eyJ') || text.startsWith('carnet_rt.');
 
+/** Whether this `=` is padding behind a header, and what stands in front of it no name. */
+const isPadded = (name, value) => beginsAsToken(name.trim()) || /^=*\./.test(value);
+
 /** The longest value of `name=value; other=value` that has dots; one that begins as tokens do goes first. */
 function tokenInCookies(text) {
   const weight = (value) => [beginsAsToken(value), value.includes('.'), value.length].map(Number);
   const values = text.split(/[;&\n]/).flatMap((pair) => {
     const at = pair.indexOf('=');
-    const value = pair.slice(at + 1).trim();
-    return at < 0 || !value || pair.slice(0, at).includes('.') ? [] : [value];
+    const [name, value] = [pair.slice(0, at), pair.slice(at + 1)];
+    return at < 0 || !value.trim() || name.includes('.') || isPadded(name, value) ? [] : [value.trim()];
   });
   const heavier = (one, other) => weight(one).reduce((found, part, at) => found || part - weight(other)[at], 0);
   return values.sort(heavier).at(-1) ?? null;

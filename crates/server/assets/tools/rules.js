@@ -39,7 +39,16 @@ function decodeStrictly(segment) {
   return bytes;
 }
 
-/** The members of a header that decide anything: `jwk`, `jku`, `x5u` and `x5c` are not among them. */
+const isText = (value) => typeof value === 'string';
+const isTextList = (value) => Array.isArray(value) && value.every(isText);
+/** The registered members and what each must be, also where nobody acts on it (RFC 7515 §4.1). */
+const HEADER_TYPES = [
+  [['kid', 'typ', 'cty', 'jku', 'x5u', 'x5t', 'x5t#S256'], isText, 'text'],
+  [['x5c'], isTextList, 'a list of texts'],
+  [['jwk'], isObject, 'an object'],
+];
+
+/** A header whose members are what they must be; `jwk`, `jku`, `x5u` and `x5c` decide nothing. */
 function readHeader(segment) {
   const bytes = decodeStrictly(segment);
   let header;
@@ -50,8 +59,9 @@ function readHeader(segment) {
   }
   if (typeof header.alg !== 'string') throw new Refusal('header_invalid', 'The header names no algorithm: alg must be text (RFC 7515 §4.1.1).');
   if (has(header, 'crit') || has(header, 'b64')) throw new Refusal('header_critical');
-  for (const name of ['kid', 'typ']) {
-    if (has(header, name) && typeof header[name] !== 'string') throw new Refusal('header_invalid', `${name} is no text (RFC 7515 §4.1).`);
+  for (const [names, isRight, what] of HEADER_TYPES) {
+    const wrong = names.find((name) => has(header, name) && !isRight(header[name]));
+    if (wrong) throw new Refusal('header_invalid', `${wrong} must be ${what} (RFC 7515 §4.1).`);
   }
   return header;
 }
@@ -132,7 +142,7 @@ async function verifyToken(token, keys, now) {
     const claims = readObject(payload);
     checkClaimTypes(claims);
     checkTimes(claims, now);
-    return { algorithm, inFuture: now + LEEWAY_SECONDS < (claims.iat ?? 0) };
+    return { algorithm, inFuture: now + LEEWAY_SECONDS < Math.trunc(claims.iat ?? 0) };
   } catch (error) {
     error.isSigned = true;
     throw error;
