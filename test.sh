@@ -23,7 +23,7 @@ install_tools() {
     command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
     command -v openssl >/dev/null || missing+=(openssl)
     command -v curl >/dev/null || missing+=(curl)
-    command -v python3 >/dev/null || missing+=(python3)
+    python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
     command -v chromium >/dev/null || missing+=(chromium)
     command -v gcc >/dev/null || missing+=(gcc libc6-dev)
     [ ${#missing[@]} = 0 ] && return
@@ -85,8 +85,10 @@ readme_demo() {
 interop_tests() {
     step "the mission's own programs (Node, Express, jsonwebtoken)"
     ./interop/mission/run
-    step "the web tools in Chromium (Playwright, axe-core)"
-    ./interop/tools/run
+    step "OAuth and OpenID clients that we did not write (Node and Python)"
+    ./interop/clients/run
+    step "the pages and the web tools in Chromium (Playwright, axe-core)"
+    ./interop/browser/run
 }
 
 install_tools

@@ -62,6 +62,14 @@ pub enum Audience {
 }
 
 impl Audience {
+    /// Whether the token names one audience and no more.
+    pub fn is_alone(&self) -> bool {
+        match self {
+            Self::One(_) => true,
+            Self::Several(several) => several.len() == 1,
+        }
+    }
+
     /// Whether the token names this audience, byte for byte.
     pub fn contains(&self, audience: &str) -> bool {
         match self {

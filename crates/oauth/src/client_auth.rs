@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access_token::Audience;
+
 /// The one method that a client is registered with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,8 +61,13 @@ pub struct AssertionClaims {
     pub iss: String,
     /// The client once more.
     pub sub: String,
+    /// The server that it is meant for, and no other (RFC 7523 §3; CVE-2025-27370).
+    pub aud: Audience,
     /// Its own name, so that it counts once.
     pub jti: String,
     /// Seconds since the epoch after which it is refused.
     pub exp: u64,
+    /// Seconds since the epoch at which it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iat: Option<u64>,
 }

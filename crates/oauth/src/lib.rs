@@ -13,6 +13,7 @@ pub mod introspection;
 pub mod metadata;
 pub mod pkce;
 pub mod problem;
+pub mod redirect_uri;
 pub mod revocation;
 pub mod scope;
 pub mod token_response;

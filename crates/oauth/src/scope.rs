@@ -22,6 +22,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScopeSet(BTreeSet<String>);
 
+/// The scopes of OpenID Connect: they are about a user, and mean nothing without one (OpenID Connect Core §5.4, §11).
+pub const OPENID_SCOPES: &[&str] = &["openid", "profile", "email", "address", "phone", "offline_access"];
+
 /// The longest scope value that is read, in bytes.
 pub const MAX_SCOPE_BYTES: usize = 2048;
 
@@ -43,6 +46,17 @@ impl ScopeSet {
     /// The scopes that are in both sets.
     pub fn intersection(&self, other: &ScopeSet) -> ScopeSet {
         ScopeSet(self.0.intersection(&other.0).cloned().collect())
+    }
+
+    /// The set without these scopes.
+    pub fn without(&self, names: &[&str]) -> ScopeSet {
+        let others = self.0.iter().filter(|name| !names.contains(&name.as_str()));
+        ScopeSet(others.cloned().collect())
+    }
+
+    /// The set together with another.
+    pub fn union(&self, other: &ScopeSet) -> ScopeSet {
+        ScopeSet(self.0.union(&other.0).cloned().collect())
     }
 
     /// Whether no scope is in the set.

@@ -8,13 +8,16 @@ use carnet_jose::{Algorithm, TokenType, Verifier};
 use carnet_store::{Cut, Engine, MigrationReport, NewAudit, Reason, Store, StoreConfig, StoreError};
 use tokio::sync::Semaphore;
 
-use crate::client::{Directory, OWN_LEEWAY};
+use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Config, Ttl};
+use crate::directory::Directory;
 use crate::keys::Keys;
 use crate::master_key::MasterKeys;
 use crate::open_error::OpenError;
+use crate::pages::Pages;
 use crate::password::{Hasher, PasswordConfig, Policy};
+use crate::resource::OWN_LEEWAY;
 use crate::secret_file;
 use crate::turns::Turns;
 
@@ -36,6 +39,10 @@ pub struct Parts {
     pub directory: Directory,
     /// Checks tokens of ours that are signed with our published keys.
     pub verifier: Verifier,
+    /// Checks ID tokens of ours that come back as a hint, expired ones too.
+    pub id_token_verifier: Verifier,
+    /// The pages for people.
+    pub pages: Pages,
     /// Hashes passwords, so many at a time.
     pub hasher: Hasher,
     /// What a new password must be.
@@ -91,6 +98,9 @@ impl App {
         let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
         let verifier = own_verifier(&config, &keys, directory.longest_access_ttl())
             .map_err(|error| OpenError::Config(error.to_string()))?;
+        let id_token_verifier =
+            id_token_verifier(&config, &keys).map_err(|error| OpenError::Config(error.to_string()))?;
+        let pages = Pages::new(&config.pages).map_err(OpenError::Config)?;
         let hasher = hasher(&config, config.passwords.threads, config.passwords.queue)?;
         for hash in store.password_hashes_unlike(ARGON2ID).await? {
             hasher.expect(&hash);
@@ -107,6 +117,8 @@ impl App {
             master,
             directory,
             verifier,
+            id_token_verifier,
+            pages,
             hasher,
             password_policy,
             attempts: Turns::default(),
@@ -147,6 +159,12 @@ impl App {
     /// One round of key keeping: reads what another process changed, rotates what is due.
     pub async fn keep_keys(&self) -> Result<(), OpenError> {
         self.keys.keep(&self.store, &self.master, self.now()).await
+    }
+
+    /// The client of the OAuth endpoints with this name, as it is registered at this moment.
+    pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
+        self.directory.keep(&self.config, &self.store).await?;
+        Ok(self.directory.client(id))
     }
 }
 
@@ -198,13 +216,8 @@ fn cores() -> usize {
 /// Revocations and retired keys are remembered for as long as the longest token lives that we make now: one that was made when
 /// tokens lived longer must not outlive them.
 fn own_verifier(config: &Config, keys: &Keys, oldest: Ttl) -> Result<Verifier, carnet_jose::Error> {
-    let algorithms: Vec<Algorithm> = Algorithm::ALL
-        .iter()
-        .copied()
-        .filter(|algorithm| !algorithm.is_mac())
-        .collect();
     let mut builder = Verifier::builder(keys.source())
-        .algorithms(&algorithms)
+        .algorithms(&published_algorithms())
         .token_type(TokenType::AccessToken)
         .issuer(config.issuer.as_str())
         .max_token_age(oldest.duration())
@@ -221,6 +234,22 @@ fn own_verifier(config: &Config, keys: &Keys, oldest: Ttl) -> Result<Verifier, c
         builder = builder.audience("urn:carnet:no-audience");
     }
     builder.build()
+}
+
+/// A hint says who was signed in once: it may be old, but it must be ours.
+fn id_token_verifier(config: &Config, keys: &Keys) -> Result<Verifier, carnet_jose::Error> {
+    Verifier::builder(keys.source())
+        .algorithms(&published_algorithms())
+        .token_type(TokenType::IdToken)
+        .issuer(config.issuer.as_str())
+        .without_audience_check()
+        .without_expiry_check()
+        .build()
+}
+
+fn published_algorithms() -> Vec<Algorithm> {
+    let all = Algorithm::ALL.iter().copied();
+    all.filter(|algorithm| !algorithm.is_mac()).collect()
 }
 
 fn store_config(config: &Config) -> Result<StoreConfig, OpenError> {

@@ -1,203 +1,176 @@
-//! Clients of the login API and the APIs that tokens are for, as configured, ready to be asked.
+//! Clients, ready to be asked: what each is registered with, and what that comes to.
 
-use std::time::Duration;
+use std::ops::Deref;
+use std::sync::Arc;
 
-use carnet_jose::{AnySigningKey, AnyVerifyingKey, KeySet, Signer, TokenType, Verifier, primitive};
-use carnet_oauth::scope::ScopeSet;
+use carnet_jose::{Error, KeySet, TokenType, Verifier, primitive};
+use carnet_oauth::client_auth::{AssertionClaims, AuthMethod};
+use carnet_oauth::grant_type::GrantType;
 
-use crate::config::{self, Config, RefreshTokenIn, Ttl};
+use crate::config::{self, ASSERTION_ALGORITHMS, Config, Ttl};
+use crate::resource::OWN_LEEWAY;
 use crate::secret_file;
-
-/// How far the clocks of our own nodes may be apart when we check our own tokens.
-pub const OWN_LEEWAY: Duration = Duration::from_secs(5);
 
 /// The client that is meant when a login names none.
 pub const FIRST_PARTY: &str = "first-party";
 
-/// A client of the login API.
-#[derive(Clone, Debug)]
+/// A program that asks for tokens. What it is registered with is read through it.
 pub struct Client {
-    /// Its name in requests and tokens.
-    pub id: String,
-    /// Where its refresh token travels.
-    pub refresh_token_in: RefreshTokenIn,
-    /// What it may ask for.
-    pub scope: ScopeSet,
-    /// The audiences it may ask for, its default first.
-    pub audiences: Vec<String>,
-    /// Origins of its browser app.
-    pub origins: Vec<String>,
+    registered: config::Client,
     /// Life of its access tokens.
     pub access_ttl: Ttl,
     /// How long an honest retry of a refresh is believed.
     pub refresh_grace: Ttl,
+    /// What its proof of who it is is checked with.
+    pub proof: Proof,
+    /// When its registration last changed, in milliseconds; what was begun before does not count after. 0 in the configuration file.
+    pub changed_at: i64,
 }
 
-/// An API that tokens are for.
-pub struct Resource {
-    /// The `aud` of its tokens.
-    pub audience: String,
-    /// The algorithm of its tokens.
-    pub signing: carnet_jose::Algorithm,
-    /// For a resource with a shared secret: what signs and checks its tokens.
-    pub shared: Option<SharedSecret>,
-    /// For a resource that may introspect: its name and the SHA-256 of its secret.
-    pub introspection: Option<(String, [u8; 32])>,
+/// What a client's proof of who it is is checked with.
+pub enum Proof {
+    /// Nothing: a public client.
+    None,
+    /// SHA-256 digests: two secrets may live side by side while a client changes over.
+    Secrets(Vec<SecretDigest>),
+    /// The client's public keys.
+    Keys(Box<AssertionVerifiers>),
 }
 
-/// A secret that one resource and this server share.
-pub struct SharedSecret {
-    /// Signs tokens for the resource.
-    pub signer: Signer,
-    /// Checks them when they come back to us.
-    pub verifier: Verifier,
+/// Both types that an assertion may have: none in particular (RFC 7523), or its own (draft-ietf-oauth-rfc7523bis §4).
+pub struct AssertionVerifiers {
+    plain: Verifier,
+    typed: Verifier,
 }
 
-/// All clients and resources of a configuration.
-pub struct Directory {
-    clients: Vec<Client>,
-    resources: Vec<Resource>,
-}
-
-impl Directory {
-    /// Reads the secrets that the configuration names.
-    pub fn new(config: &Config) -> Result<Self, String> {
-        let resources = config
-            .resources
-            .iter()
-            .map(|resource| load_resource(config, resource));
-        Ok(Self {
-            clients: clients(config),
-            resources: resources.collect::<Result<_, _>>()?,
-        })
-    }
-
-    /// The client of this name; the first-party client when none is named.
-    pub fn client(&self, id: Option<&str>) -> Option<&Client> {
-        let id = id.unwrap_or(FIRST_PARTY);
-        self.clients.iter().find(|client| client.id == id)
-    }
-
-    /// Every client.
-    pub fn clients(&self) -> &[Client] {
-        &self.clients
-    }
-
-    /// The resource with this audience.
-    pub fn resource(&self, audience: &str) -> Option<&Resource> {
-        self.resources
-            .iter()
-            .find(|resource| resource.audience == audience)
-    }
-
-    /// Every resource.
-    pub fn resources(&self) -> &[Resource] {
-        &self.resources
-    }
-
-    /// Every scope that any client may ask for.
-    pub fn scopes(&self) -> Vec<String> {
-        let all: std::collections::BTreeSet<&str> = self
-            .clients
-            .iter()
-            .flat_map(|client| client.scope.iter())
-            .collect();
-        all.into_iter().map(str::to_owned).collect()
-    }
-
-    /// The longest life that an access token of any client has.
-    pub fn longest_access_ttl(&self) -> Ttl {
-        longest_access_ttl(&self.clients)
+impl AssertionVerifiers {
+    /// What the assertion says, if a key of the client has signed it for us.
+    pub fn verify(&self, assertion: &str, now: u64) -> Result<AssertionClaims, Error> {
+        let verified = match self.plain.verify_owned(assertion, now) {
+            Err(Error::TokenTypeMismatch) => self.typed.verify_owned(assertion, now),
+            other => other,
+        };
+        verified.map(|verified| verified.claims)
     }
 }
 
-fn longest_access_ttl(clients: &[Client]) -> Ttl {
-    let lives = clients.iter().map(|client| client.access_ttl);
-    lives.max().unwrap_or(Ttl::minutes(15))
+/// The digest of a client's secret.
+#[derive(Clone, Copy)]
+pub struct SecretDigest {
+    /// SHA-256.
+    pub digest: [u8; 32],
+    /// When it stops to count, in milliseconds.
+    pub expires_at: Option<i64>,
 }
 
-fn clients(config: &Config) -> Vec<Client> {
-    let every_audience = || {
-        config
-            .resources
-            .iter()
-            .map(|resource| resource.audience.clone())
-            .collect::<Vec<_>>()
+impl Client {
+    /// The built-in client of the login API.
+    pub(crate) fn first_party(config: &Config) -> Self {
+        let mut registered = config::Client::named(FIRST_PARTY);
+        registered.scope = config.first_party.scope.clone();
+        registered.origins = config.first_party.origins.clone();
+        let mut client = Self::resolved(config, registered, Proof::None);
+        if let Some(first) = &config.first_party.audience {
+            client.registered.audiences.retain(|audience| audience != first);
+            client.registered.audiences.insert(0, first.clone());
+        }
+        client
+    }
+
+    /// A client of the configuration file; reads the files that it names.
+    pub(crate) fn configured(config: &Config, registered: &config::Client) -> Result<Self, String> {
+        let mut registered = registered.clone();
+        let secrets = match &registered.secret_file {
+            Some(file) => vec![SecretDigest {
+                digest: primitive::sha256(&secret_file::read_or_say(file)?),
+                expires_at: None,
+            }],
+            None => Vec::new(),
+        };
+        if let Some(file) = &registered.jwks_file {
+            let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let jwks =
+                serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+            registered.jwks = Some(jwks);
+        }
+        Self::registered(config, registered, secrets)
+    }
+
+    /// A client with the digests of its secrets.
+    pub(crate) fn registered(
+        config: &Config,
+        registered: config::Client,
+        secrets: Vec<SecretDigest>,
+    ) -> Result<Self, String> {
+        let proof = match registered.auth_method {
+            AuthMethod::None => Proof::None,
+            AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => Proof::Secrets(secrets),
+            AuthMethod::PrivateKeyJwt => Proof::Keys(Box::new(assertion_verifiers(config, &registered)?)),
+        };
+        Ok(Self::resolved(config, registered, proof))
+    }
+
+    fn resolved(config: &Config, mut registered: config::Client, proof: Proof) -> Self {
+        if registered.audiences.is_empty() {
+            let every = config.resources.iter().map(|resource| resource.audience.clone());
+            registered.audiences = every.collect();
+        }
+        Self {
+            access_ttl: registered.access_ttl.unwrap_or(config.tokens.access_ttl),
+            refresh_grace: registered.refresh_grace.unwrap_or(config.tokens.refresh_grace),
+            registered,
+            proof,
+            changed_at: 0,
+        }
+    }
+
+    /// Whether it logs users in at the login API; others ask at the token endpoint.
+    pub fn uses_login_api(&self) -> bool {
+        self.registered.grant_types.is_empty()
+    }
+
+    /// Whether it may ask for tokens so.
+    pub fn may(&self, grant_type: GrantType) -> bool {
+        self.registered.grant_types.contains(&grant_type)
+    }
+}
+
+impl Deref for Client {
+    type Target = config::Client;
+
+    fn deref(&self) -> &config::Client {
+        &self.registered
+    }
+}
+
+/// Checks assertions of one client (RFC 7523 §3): its keys, its name, and that we are meant.
+fn assertion_verifiers(config: &Config, client: &config::Client) -> Result<AssertionVerifiers, String> {
+    let wrong = |error: carnet_jose::Error| format!("the keys of client {}: {error}", client.id);
+    let jwks = client
+        .jwks
+        .as_ref()
+        .ok_or_else(|| format!("client {} has no keys", client.id))?;
+    let keys = KeySet::from_jwks_json(jwks.to_string().as_bytes(), ASSERTION_ALGORITHMS).map_err(wrong)?;
+    if keys.set.is_empty() {
+        return Err(format!(
+            "the JWKS of client {} has no key that can be used",
+            client.id
+        ));
+    }
+    let keys = Arc::new(keys.set);
+    let verifier = |token_type| {
+        Verifier::builder(keys.clone())
+            .algorithms(ASSERTION_ALGORITHMS)
+            .token_type(token_type)
+            .issuer(&client.id)
+            .audience(config.issuer.as_str())
+            .require(&["sub", "jti"])
+            .leeway(OWN_LEEWAY)
+            .build()
+            .map_err(wrong)
     };
-    let mut audiences = every_audience();
-    if let Some(first) = &config.first_party.audience {
-        audiences.retain(|audience| audience != first);
-        audiences.insert(0, first.clone());
-    }
-    let first_party = Client {
-        id: FIRST_PARTY.to_owned(),
-        refresh_token_in: RefreshTokenIn::Cookie,
-        scope: config.first_party.scope.clone(),
-        audiences,
-        origins: config.first_party.origins.clone(),
-        access_ttl: config.tokens.access_ttl,
-        refresh_grace: config.tokens.refresh_grace,
-    };
-    let further = config.clients.iter().map(|client| Client {
-        id: client.id.clone(),
-        refresh_token_in: client.refresh_token_in,
-        scope: client.scope.clone(),
-        audiences: if client.audiences.is_empty() {
-            every_audience()
-        } else {
-            client.audiences.clone()
-        },
-        origins: client.origins.clone(),
-        access_ttl: client.access_ttl.unwrap_or(config.tokens.access_ttl),
-        refresh_grace: client.refresh_grace.unwrap_or(config.tokens.refresh_grace),
-    });
-    std::iter::once(first_party).chain(further).collect()
-}
-
-fn load_resource(config: &Config, resource: &config::Resource) -> Result<Resource, String> {
-    let read = |file: &std::path::Path| {
-        secret_file::read(file).map_err(|error| format!("{}: {}; {}", file.display(), error.what, error.todo))
-    };
-    let shared = match &resource.secret_file {
-        Some(file) => Some(
-            shared_secret(config, resource, &read(file)?)
-                .map_err(|error| format!("{}: {error}", file.display()))?,
-        ),
-        None => None,
-    };
-    let introspection = match (&resource.introspection_id, &resource.introspection_secret_file) {
-        (Some(id), Some(file)) => Some((id.clone(), primitive::sha256(&read(file)?))),
-        _ => None,
-    };
-    Ok(Resource {
-        audience: resource.audience.clone(),
-        signing: resource.signing,
-        shared,
-        introspection,
-    })
-}
-
-/// No `kid`: a thumbprint of the secret would be something to guess against.
-fn shared_secret(
-    config: &Config,
-    resource: &config::Resource,
-    secret: &[u8],
-) -> Result<SharedSecret, carnet_jose::Error> {
-    let key = AnySigningKey::from_secret(secret, resource.signing)?;
-    let keys = KeySet::new(vec![(
-        None,
-        AnyVerifyingKey::from_secret(secret, resource.signing)?,
-    )])?;
-    let verifier = Verifier::builder(std::sync::Arc::new(keys))
-        .algorithms(&[resource.signing])
-        .token_type(TokenType::AccessToken)
-        .issuer(config.issuer.as_str())
-        .audience(resource.audience.as_str())
-        .max_token_age(longest_access_ttl(&clients(config)).duration())
-        .leeway(OWN_LEEWAY)
-        .build()?;
-    Ok(SharedSecret {
-        signer: Signer::new(key, TokenType::AccessToken, None)?,
-        verifier,
+    Ok(AssertionVerifiers {
+        plain: verifier(TokenType::Jwt)?,
+        typed: verifier(TokenType::Other("client-authentication+jwt"))?,
     })
 }

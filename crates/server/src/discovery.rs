@@ -1,6 +1,6 @@
 //! What this server says of itself, and its public keys.
 //!
-//! Spec: RFC 8414 §3 · RFC 7517 §5
+//! Spec: RFC 8414 §3 · OpenID Connect Discovery §3, §4 · RFC 7517 §5
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use crate::app::App;
 use crate::http::failure::Failure;
 
+const OPENID_PATH: &str = "/.well-known/openid-configuration";
 const JWKS_PATH: &str = "/.well-known/jwks.json";
 
 /// Both documents; anybody may read them from anywhere. `metadata` is what the features have said.
@@ -27,8 +28,11 @@ pub(crate) fn routes(app: &App, mut metadata: Metadata) -> Router<App> {
         ];
         (cache, document.clone()).into_response()
     };
+    let path = app.config.issuer.path().trim_end_matches('/');
     Router::new()
-        .route(&well_known_path(app.config.issuer.path()), get(describe))
+        .route(&well_known_path(app.config.issuer.path()), get(describe.clone()))
+        // OpenID Connect Discovery §4 appends where RFC 8414 §3.1 inserts.
+        .route(&format!("{path}{OPENID_PATH}"), get(describe))
         .route(JWKS_PATH, get(jwks))
 }
 

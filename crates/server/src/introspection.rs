@@ -33,11 +33,9 @@ async fn introspect(State(app): State<App>, headers: HeaderMap, form: Form) -> R
     let resource = authenticate_resource(&app, &headers, &form)?;
     // token_type_hint is only a hint, and there is one type that a resource server may ask about (§2.1).
     let token = form.required("token")?;
-    let answer = match bearer::check_any(&app, token).await? {
+    let answer = match bearer::inspect(&app, token).await? {
         // §4: what is meant for another resource is nothing to this one.
-        Ok(presented) if presented.claims.aud.contains(&resource.audience) => {
-            IntrospectionResponse::active(presented.claims)
-        }
+        Ok(claims) if claims.aud.contains(&resource.audience) => IntrospectionResponse::active(claims),
         _ => IntrospectionResponse::inactive(),
     };
     Ok(Json(answer).into_response())

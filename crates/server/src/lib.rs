@@ -3,29 +3,43 @@
 pub mod app;
 pub mod audit;
 mod auth;
+mod authorize;
+mod browser;
 pub mod client;
 mod client_auth;
 pub mod clock;
 pub mod config;
+mod consent;
+mod credentials;
+pub mod directory;
 mod discovery;
 pub mod email;
 mod health;
 pub mod http;
+mod interaction;
 mod introspection;
 pub mod keys;
 pub mod listen;
 pub mod log;
+mod login;
+mod logout;
 pub mod master_key;
 pub mod open_error;
+pub mod pages;
 pub mod password;
+pub mod resource;
+mod revocation;
 pub mod secret_file;
 pub mod serve;
+mod stylesheet;
 mod throttle;
 pub mod tls_pair;
 pub mod token;
+mod token_endpoint;
 mod tools;
 pub mod turns;
 mod upkeep;
+mod userinfo;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -38,10 +52,23 @@ use crate::http::transport::require_protected;
 /// The whole server as one router; the listener adds [`listen::PeerAddr`] to each request.
 pub fn router(app: App) -> Router {
     let mut metadata = Metadata::default();
+    token_endpoint::advertise(&app, &mut metadata);
     introspection::advertise(&app, &mut metadata);
+    revocation::advertise(&app, &mut metadata);
+    authorize::advertise(&app, &mut metadata);
+    userinfo::advertise(&app, &mut metadata);
+    logout::advertise(&app, &mut metadata);
 
     let machines = Router::new()
+        .merge(token_endpoint::routes())
         .merge(introspection::routes())
+        .merge(revocation::routes())
+        .merge(userinfo::routes())
+        .merge(authorize::routes())
+        .merge(login::routes(&app))
+        .merge(consent::routes(&app))
+        .merge(logout::routes())
+        .merge(stylesheet::routes(&app))
         .merge(discovery::routes(&app, metadata))
         .merge(health::routes())
         .merge(tools::routes());

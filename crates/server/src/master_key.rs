@@ -15,7 +15,7 @@ pub struct MasterKeys(Vec<MasterKey>);
 struct MasterKey {
     id: String,
     /// One for each purpose, in the order of [`Purpose::ALL`]; the secret itself is not kept.
-    derived: [Zeroizing<[u8; 32]>; 4],
+    derived: [Zeroizing<[u8; 32]>; Purpose::ALL.len()],
 }
 
 /// What a derived key is for: one purpose's key opens nothing of another's.
@@ -27,15 +27,18 @@ pub enum Purpose {
     RefreshToken,
     /// The cookie that recognises a device that has logged in before.
     DeviceCookie,
+    /// The cookie of a signed-in browser.
+    BrowserCookie,
     /// Names of throttle counters, so that the database does not list who was attacked from where.
     ThrottleKey,
 }
 
 impl Purpose {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::SigningKey,
         Self::RefreshToken,
         Self::DeviceCookie,
+        Self::BrowserCookie,
         Self::ThrottleKey,
     ];
 
@@ -44,6 +47,7 @@ impl Purpose {
             Self::SigningKey => "carnet signing key v1",
             Self::RefreshToken => "carnet refresh token v1",
             Self::DeviceCookie => "carnet device cookie v1",
+            Self::BrowserCookie => "carnet browser cookie v1",
             Self::ThrottleKey => "carnet throttle key v1",
         }
     }
@@ -138,7 +142,7 @@ fn parse_line(line: &str) -> Option<MasterKey> {
     let (id, secret) = line.trim().split_once(' ')?;
     let bytes = Zeroizing::new(base64url::decode(secret).ok()?);
     let secret = Zeroizing::new(<[u8; 32]>::try_from(bytes.as_slice()).ok()?);
-    let mut derived: [Zeroizing<[u8; 32]>; 4] = Default::default();
+    let mut derived: [Zeroizing<[u8; 32]>; Purpose::ALL.len()] = Default::default();
     for (purpose, key) in Purpose::ALL.iter().zip(&mut derived) {
         primitive::hkdf_sha256(
             secret.as_slice(),

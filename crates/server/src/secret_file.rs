@@ -17,6 +17,11 @@ pub fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
     Ok(secret)
 }
 
+/// As [`read`], with an error in one sentence.
+pub fn read_or_say(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    read(file).map_err(|error| format!("{}: {}; {}", file.display(), error.what, error.todo))
+}
+
 /// Refuses a file that is missing, unreadable, or open to others than its owner.
 pub fn check(file: &Path) -> Result<(), SecretFileError> {
     let opened = std::fs::File::open(file).map_err(|error| SecretFileError::unreadable(&error))?;

@@ -84,6 +84,11 @@ impl Attempt {
         })
     }
 
+    /// A client, or who says to be one, fails to prove it from an address.
+    pub(crate) fn client_authentication(app: &App, id: &str, address: IpAddr) -> Result<Self, Failure> {
+        Self::one(app, ["client", id, &throttle_unit(address)])
+    }
+
     /// Somebody registers from an address.
     pub(crate) fn registration(app: &App, address: IpAddr) -> Result<Self, Failure> {
         Self::one(app, ["register", &throttle_unit(address), ""])

@@ -23,6 +23,9 @@ pub struct NewBrowserSession {
     pub address: String,
     /// With what.
     pub user_agent: String,
+    /// The session that was signed in there before: it ends. What clients began in it goes on, and ends with the new one if that is
+    /// the same user's.
+    pub replaces: Option<String>,
     /// How long it may live.
     pub absolute_ms: i64,
     /// Counters that a good login forgets.
@@ -63,6 +66,10 @@ impl Store {
                 let sweep_day = now.saturating_add(new.absolute_ms).div_euclid(DAY_MS);
                 let row = params![id, &sid, new.user, now, &new.address, &new.user_agent, sweep_day];
                 tx.execute(&INSERT, row).await?;
+                if let Some(old) = &new.replaces {
+                    tx.execute(&ADOPT, params![id, old, new.user]).await?;
+                    tx.execute(&REPLACE, params![old, now]).await?;
+                }
                 throttle::clear(tx, &new.throttle_keys_to_clear).await?;
                 let audit = NewAudit {
                     session: sid.clone(),
@@ -143,6 +150,16 @@ static INSERT: Statement = Statement::new(
      VALUES ($1, $2, $3, '', $4, $4, $5, $6, $4, $7)",
 );
 
+static ADOPT: Statement = Statement::new(
+    "browser.adopt",
+    "UPDATE sessions SET parent_id = $1 WHERE parent_id = (SELECT id FROM sessions WHERE sid = $2 AND user_id = $3 AND client_id = '')",
+);
+
+static REPLACE: Statement = Statement::new(
+    "browser.replace",
+    "UPDATE sessions SET ended_at = $2 WHERE sid = $1 AND client_id = '' AND ended_at IS NULL",
+);
+
 static BY_SID: Statement = Statement::new(
     "browser.by_sid",
     "SELECT u.id, u.sub, u.state, u.name, u.claims, u.attributes, u.created_at, u.updated_at, i.display, i.verified,
@@ -158,4 +175,12 @@ static TOUCH: Statement = Statement::new(
     "UPDATE sessions SET last_seen_at = $2 WHERE sid = $1 AND last_seen_at < $2",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 5] = [&LOCK_ACTIVE_USER, &LOCK_LIVE, &INSERT, &BY_SID, &TOUCH];
+pub(crate) static STATEMENTS: [&Statement; 7] = [
+    &LOCK_ACTIVE_USER,
+    &LOCK_LIVE,
+    &INSERT,
+    &ADOPT,
+    &REPLACE,
+    &BY_SID,
+    &TOUCH,
+];

@@ -122,8 +122,18 @@ impl Store {
                     return Ok(false);
                 };
                 let id: Id = row.fields().take()?;
+                // Enabled again, too: what was made while the change was on its way does not come back to life.
+                let begun_meanwhile = Cut {
+                    at: cut.at.saturating_add(ON_ITS_WAY_MS),
+                    ..cut.clone()
+                };
+                let until = if state == ClientState::Active {
+                    &cut
+                } else {
+                    &begun_meanwhile
+                };
+                revocation::cut_client(tx, &client_id, until).await?;
                 if state != ClientState::Active {
-                    revocation::cut_client(tx, &client_id, &cut).await?;
                     tx.execute(&REVOKE_FAMILIES, params![&client_id, cut.at, cut.reason.as_str()])
                         .await?;
                 }
@@ -148,6 +158,19 @@ impl Store {
         let rows = self.database.read(&SECRETS, params![]).await?;
         rows.into_iter().map(read_secret).collect()
     }
+}
+
+/// A request that knew the client before it was changed has its answer by then.
+const ON_ITS_WAY_MS: i64 = 5_000;
+
+/// Whether a client may begin anything, for the rest of the transaction: one that is disabled meanwhile waits for what begins here, and
+/// then ends it. Clients of the configuration file are not known here.
+pub(crate) async fn lock_active(tx: Tx<'_>, client_id: &str) -> Result<bool, StoreError> {
+    let Some(row) = tx.optional(&LOCK_STATE, params![client_id]).await? else {
+        return Ok(true);
+    };
+    let state = ClientState::read(&row.fields().take::<String>()?)?;
+    Ok(state == ClientState::Active)
 }
 
 async fn add_secret(tx: Tx<'_>, client: Id, digest: [u8; 32], now: i64) -> Result<(), StoreError> {
@@ -184,6 +207,11 @@ static INSERT: Statement = Statement::new(
 static LOCK: Statement = Statement::new(
     "client.lock",
     "UPDATE clients SET updated_at = updated_at WHERE client_id = $1 AND state <> 'deleted' RETURNING id",
+);
+
+static LOCK_STATE: Statement = Statement::new(
+    "client.lock_state",
+    "UPDATE clients SET updated_at = updated_at WHERE client_id = $1 RETURNING state",
 );
 
 static SET_STATE: Statement = Statement::new(
@@ -227,9 +255,10 @@ static REVOKE_FAMILIES: Statement = Statement::new(
     "UPDATE families SET revoked_at = $2, revoked_reason = $3 WHERE client_id = $1 AND revoked_at IS NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 10] = [
+pub(crate) static STATEMENTS: [&Statement; 11] = [
     &INSERT,
     &LOCK,
+    &LOCK_STATE,
     &SET_STATE,
     &LIST,
     &SECRETS,

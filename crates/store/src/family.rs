@@ -6,6 +6,7 @@ use carnet_oauth::revocation::RevocationKind;
 
 use crate::audit::{self, NewAudit};
 use crate::browser;
+use crate::client;
 use crate::cut::{Cut, Reason};
 use crate::database::{Fields, Lane, Statement, Tx, params};
 use crate::error::StoreError;
@@ -117,7 +118,8 @@ pub struct BrowserLogin {
 impl Store {
     /// Begin a session with its family, in one transaction.
     ///
-    /// `None`: the user is not active any more, or has another password than the one that was checked.
+    /// `None`: the user or the client is not active any more, the password is another than the one that was checked, or what the login
+    /// stands on has ended.
     pub async fn begin_session(&self, login: &NewLogin, now: i64) -> Result<Option<Family>, StoreError> {
         let (login, family) = (login.clone(), planned(login, now)?);
         self.database
@@ -253,6 +255,9 @@ async fn begin(
             return Ok(None);
         };
         parent = browser.ends_with_it.then_some(session);
+    }
+    if !client::lock_active(tx, &login.client_id).await? {
+        return Ok(None);
     }
     if let Some(code) = &login.code
         && !ticket::buy(tx, code, &family.fam).await?

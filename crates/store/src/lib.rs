@@ -39,6 +39,7 @@ pub use cut::{Cut, Reason};
 pub use database::Statement;
 pub use error::StoreError;
 pub use family::{BrowserLogin, Family, FamilyRecord, NewLogin};
+pub use grant::GrantKey;
 pub use id::Id;
 pub use judge::{Verdict, judge};
 pub use migration::MigrationReport;

@@ -110,7 +110,7 @@ fn checksum(text: &str) -> String {
     })
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         name: "0001_start",
@@ -120,6 +120,11 @@ const MIGRATIONS: [Migration; 2] = [
         version: 2,
         name: "0002_authorization",
         text: include_str!("../migrations/0002_authorization.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "0003_grants_by_audience",
+        text: include_str!("../migrations/0003_grants_by_audience.sql"),
     },
 ];
 

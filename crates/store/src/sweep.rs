@@ -46,10 +46,7 @@ impl Store {
             throttles: self.sweep_one(&THROTTLES, now, batch).await?,
             families: self.sweep_one(&FAMILIES, day, batch).await?,
             sessions: self.sweep_one(&SESSIONS, day, batch).await?,
-            // A code that is seen again takes its tokens along, for as long as those may live.
-            tickets: self
-                .sweep_one(&TICKETS, now.saturating_sub(DAY_MS), batch)
-                .await?,
+            tickets: self.sweep_one(&TICKETS, now, batch).await?,
         })
     }
 
@@ -93,10 +90,12 @@ static SESSIONS: Statement = Statement::new(
         ORDER BY s.sweep_day LIMIT $2)",
 );
 
+/// A code stays a day longer: seen again, it takes its tokens along, for as long as those may live.
 static TICKETS: Statement = Statement::new(
     "sweep.tickets",
     "DELETE FROM tickets WHERE digest IN
-       (SELECT t.digest FROM tickets t WHERE t.expires_at < $1 ORDER BY t.expires_at LIMIT $2)",
+       (SELECT t.digest FROM tickets t
+        WHERE t.expires_at < $1 AND (t.kind <> 'code' OR t.expires_at < $1 - 86400000) ORDER BY t.expires_at LIMIT $2)",
 );
 
 pub(crate) static STATEMENTS: [&Statement; 5] = [&REVOCATIONS, &THROTTLES, &FAMILIES, &SESSIONS, &TICKETS];

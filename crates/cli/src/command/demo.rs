@@ -49,6 +49,8 @@ const OTHER_PORT: &str = "stop what listens there, or take free ports: carnet de
 const AUDIENCE: &str = "https://api.example.com";
 /// The API's name at the introspection endpoint.
 const API_ID: &str = "demo-api";
+/// The file with the secret of the demo's service.
+const SERVICE_SECRET: &str = "service-account.secret";
 
 pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
     let temporary;
@@ -65,6 +67,7 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
     make_private(folder).map_err(|error| unusable(&error))?;
     let api_secret = kept_secret(&folder.join("demo-api.secret"))?;
     let password = kept_secret(&folder.join("password"))?;
+    let service_secret = kept_secret(&folder.join(SERVICE_SECRET))?;
 
     let api_listener = bind(demo.api_port).await?;
     let port = match demo.port {
@@ -90,6 +93,7 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
         api: format!("http://{api_address}"),
         email: EMAIL,
         password,
+        service_secret,
         folder: folder.to_path_buf(),
         access_ttl: demo.access_ttl,
         kept: demo.dir.is_some(),
@@ -126,6 +130,19 @@ format = "text"
 level = "warn"
 [first_party]
 scope = "read:data read:profile"
+[[clients]]
+id = "service-account-id"
+grant_types = ["client_credentials"]
+auth_method = "client_secret_post"
+secret_file = "{SERVICE_SECRET}"
+scope = "read:metrics write:logs"
+[[clients]]
+id = "my-app-client-id"
+name = "My app"
+grant_types = ["authorization_code", "refresh_token"]
+redirect_uris = ["https://app.example.com/callback", "http://127.0.0.1/callback"]
+post_logout_redirect_uris = ["https://app.example.com/"]
+scope = "openid profile email offline_access read:data read:profile"
 [[resources]]
 audience = "{AUDIENCE}"
 introspection_id = "{API_ID}"

@@ -1,5 +1,6 @@
 //! The subcommands: a variant here, a file beside it.
 
+mod client;
 mod completions;
 mod config;
 mod demo;
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Migrate(migrate::Migrate),
     /// Add, list and disable users; set passwords and roles
     User(user::UserCommand),
+    /// Register, list, change and disable clients of the OAuth endpoints
+    Client(client::ClientCommand),
     /// Add, list and remove roles
     Role(role::RoleCommand),
     /// Take back all tokens of a user, a session, or one token
@@ -70,6 +73,7 @@ impl Command {
             Self::Config(command) => config::run(command, output),
             Self::Migrate(command) => wait(migrate::run(command, output)),
             Self::User(command) => wait(user::run(command, output)),
+            Self::Client(command) => wait(client::run(command, output)),
             Self::Role(command) => wait(role::run(command, output)),
             Self::Revoke(command) => wait(revoke::run(command, output)),
             Self::Key(command) => wait(key::run(command, output)),

@@ -8,6 +8,7 @@
 )]
 
 mod first_user;
+mod oauth;
 mod support;
 mod two_nodes;
 mod under_load;

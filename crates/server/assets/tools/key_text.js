@@ -8,7 +8,7 @@ const isEncryptedPem = (text) => text.includes('-----BEGIN ENCRYPTED') || text.i
 
 /** As far as its beginning tells. White space around what was pasted means nothing. */
 function keySource(pasted) {
-  const text = pasted.trim();
+  const text = withoutPreamble(pasted.replace(/^\uFEFF/, '').trim());
   if (text.includes('-----BEGIN CERTIFICATE')) {
     throw new Refusal('key_unsupported', 'This is a certificate, not a key. Take its key out: openssl x509 -in FILE -noout -pubkey');
   }
@@ -17,6 +17,13 @@ function keySource(pasted) {
   const value = readLoosely(text);
   if (!isObject(value)) throw new Refusal('key_invalid', 'This is neither PEM nor JWK nor JWKS: a key begins with -----BEGIN or with {.');
   return { kind: has(value, 'keys') ? 'set' : 'jwk', text };
+}
+
+/** Explanatory text may stand in front of a PEM (RFC 7468 §2), and OpenSSL writes the curve of an EC key as a block of its own. */
+function withoutPreamble(text) {
+  const begin = text.startsWith('{') ? -1 : text.search(/^-----BEGIN /m);
+  const pem = begin > 0 ? text.slice(begin) : text;
+  return pem.replace(/^-----BEGIN EC PARAMETERS-----[^-]*-----END EC PARAMETERS-----\r?\n/, '');
 }
 
 /** One PEM block and nothing behind it (RFC 7468 §3): lines of 64 characters, the last one shorter. */

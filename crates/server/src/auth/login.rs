@@ -3,21 +3,20 @@
 use axum::extract::State;
 use axum::response::Response;
 use carnet_oauth::scope::ScopeSet;
-use carnet_store::{AuditAction, LoginRecord, NewLogin, UserState};
+use carnet_store::{AuditAction, NewLogin};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use super::answer::{self, Granted};
+use super::answer;
 use crate::app::App;
 use crate::audit::Caller;
 use crate::client::Client;
-use crate::email::Email;
+use crate::credentials::{self, Known, Typed, invalid_credentials};
 use crate::http::cookie;
 use crate::http::failure::{Failure, Refusal};
 use crate::http::json::Json;
-use crate::password::Password;
-use crate::throttle::Attempt;
-use crate::token::device;
+use crate::token::granted::Granted;
+use crate::token::login;
 
 /// The body of a login.
 #[derive(Deserialize)]
@@ -45,38 +44,20 @@ pub(super) async fn login(
     Json(request): Json<LoginRequest>,
 ) -> Result<Response, Failure> {
     let wanted = wanted(&app, &request)?;
-    let password = Password::to_verify(&request.password).map_err(|_| invalid_credentials())?;
-    // An address that is none belongs to nobody, and costs what an unknown one costs.
-    let canonical = Email::parse(&request.email).map_or_else(|| "(none)".to_owned(), |email| email.canonical);
-    let record = app.store.find_login(&canonical).await?;
-    let device = known_device(&app, &headers, record.as_ref())?;
-    let mut attempt = Attempt::on(&app, &canonical, caller.address, device.as_deref())?;
-    let stored = record.as_ref().and_then(|record| record.password_hash.clone());
-    let usable = record
-        .as_ref()
-        .is_some_and(|record| record.user.state == UserState::Active);
-    let verdict = attempt.verify(&app, password, (stored, usable)).await?;
-    let known = record.filter(|_| verdict.matches);
-    let Some(record) = known else {
-        app.store
-            .record_audit(
-                &caller.was_refused("", AuditAction::Login, "", "invalid_credentials"),
-                app.now(),
-            )
-            .await?;
-        return Err(invalid_credentials().into());
+    let typed = Typed {
+        email: &request.email,
+        password: &request.password,
+        device: cookie::read(&headers, credentials::device_cookie(&app))?,
     };
-    if verdict.rehash {
-        rehash(&app, &record, &request.password).await;
-    }
-    begin(&app, &caller, (&record, &attempt), wanted).await
+    let known = credentials::check(&app, &caller, &typed).await?;
+    begin(&app, &caller, &known, wanted).await
 }
 
 /// Session, family, audit row and counters in one transaction, then the tokens.
 async fn begin(
     app: &App,
     caller: &Caller,
-    (record, attempt): (&LoginRecord, &Attempt),
+    Known { record, attempt }: &Known,
     wanted: Wanted<'_>,
 ) -> Result<Response, Failure> {
     let user = &record.user;
@@ -113,15 +94,15 @@ async fn begin(
         scope: wanted.scope,
         auth_time: app.now(),
     };
-    let body = answer::mint(app, granted).await?;
+    let body = login::mint(app, granted, None).await?;
     let mut response = answer::with_refresh_token(app, body, wanted.client, &family)?;
-    answer::set_device_cookie(app, &mut response, &device::write(app, &user.sub)?)?;
+    credentials::remember_device(app, &mut response, &user.sub, "/auth/login")?;
     Ok(response)
 }
 
 fn wanted<'a>(app: &'a App, request: &'a LoginRequest) -> Result<Wanted<'a>, Failure> {
     let refuse = |code, reason| Refusal::new(StatusCode::BAD_REQUEST, code, reason);
-    let client = app.directory.client(request.client_id.as_deref());
+    let client = app.directory.login_client(request.client_id.as_deref());
     let client = client.ok_or_else(|| {
         refuse(
             "unknown_client",
@@ -149,38 +130,4 @@ fn wanted<'a>(app: &'a App, request: &'a LoginRequest) -> Result<Wanted<'a>, Fai
         audience,
         scope,
     })
-}
-
-/// The account of the device cookie, when it is the one that logs in now.
-fn known_device(
-    app: &App,
-    headers: &HeaderMap,
-    record: Option<&LoginRecord>,
-) -> Result<Option<String>, Failure> {
-    let cookie = cookie::read(headers, answer::device_cookie_name(app))?;
-    let known = cookie.and_then(|cookie| device::read(app, cookie));
-    Ok(known.filter(|sub| record.is_some_and(|record| record.user.sub == *sub)))
-}
-
-/// Today's hash for a password that was stored as an older one. The login was right, whatever becomes of this: the next one tries again.
-async fn rehash(app: &App, record: &LoginRecord, password: &str) {
-    let (Ok(password), Some(old)) = (Password::to_verify(password), &record.password_hash) else {
-        return;
-    };
-    let sub = &record.user.sub;
-    let Ok(new) = app.hasher.hash(password).await else {
-        return;
-    };
-    if let Err(error) = app.store.replace_password_hash(sub, old, &new, app.now()).await {
-        tracing::warn!(%error, %sub, "a password hash could not be renewed");
-    }
-}
-
-/// One answer for a wrong password, an unknown address and a disabled user.
-pub(super) fn invalid_credentials() -> Refusal {
-    Refusal::new(
-        StatusCode::UNAUTHORIZED,
-        "invalid_credentials",
-        "the e-mail address or the password is wrong",
-    )
 }

@@ -163,11 +163,11 @@ async fn by_refresh_token(
         return Ok(None);
     }
     if way == RefreshTokenIn::Cookie
-        && let Some(client) = app.directory.client(Some(&family.client_id))
+        && let Some(client) = app.directory.login_client(Some(&family.client_id))
     {
         require_page_of(app, client, headers)?;
     }
-    let client = app.directory.client(Some(&family.client_id));
+    let client = app.directory.login_client(Some(&family.client_id));
     let grace = client.map_or(0, |client| client.refresh_grace.millis());
     let now = app.now();
     let live = user.state == UserState::Active

@@ -3,7 +3,6 @@
 //! Spec: RFC 6749 §5.1 (answers) · RFC 9700 §4.14 (refresh tokens) · RFC 10017 §6.1 (browser apps)
 
 mod answer;
-mod caller;
 mod login;
 mod logout;
 mod me;
@@ -20,7 +19,7 @@ use crate::http::origin::{Origins, require_same_site};
 
 /// The routes of the login API.
 pub(crate) fn routes(app: &App) -> Router<App> {
-    let clients = app.directory.clients().iter();
+    let clients = app.directory.login_clients();
     let listed = clients.flat_map(|client| client.origins.iter().cloned());
     let origins = Origins::new(app.config.issuer.origin(), listed);
     Router::new()

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::login::invalid_credentials;
 use crate::app::App;
 use crate::audit::Caller;
+use crate::credentials::invalid_credentials;
 use crate::email::Email;
 use crate::http::failure::{Failure, Refusal, overloaded};
 use crate::http::json::Json;

@@ -5,11 +5,11 @@
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use carnet_oauth::scope::ScopeSet;
-use carnet_store::{AuditAction, Family, FamilyRecord, Reason, Rotated, UserState};
+use carnet_store::{Family, FamilyRecord, Rotated};
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
-use super::answer::{self, Granted};
+use super::answer;
 use crate::app::App;
 use crate::audit::Caller;
 use crate::client::Client;
@@ -17,7 +17,9 @@ use crate::config::RefreshTokenIn;
 use crate::http::cookie;
 use crate::http::failure::{Failure, Refusal};
 use crate::http::json::OptionalJson;
-use crate::token::refresh::RefreshToken;
+use crate::token::granted::Granted;
+use crate::token::login;
+use crate::token::rotation;
 
 /// The body of a refresh; browsers send none.
 #[derive(Default, Deserialize)]
@@ -53,23 +55,20 @@ async fn rotate(
 ) -> Result<Response, Failure> {
     let (text, way) = presented(app, headers, request.refresh_token.as_deref())?
         .ok_or_else(|| refused("refresh_token_missing", "there is no refresh token, log in"))?;
-    let token = RefreshToken::parse(text).ok_or_else(invalid)?;
+    let (token, record) = rotation::look(app, text).await?.ok_or_else(invalid)?;
     // Everything is checked before any state moves.
     let FamilyRecord {
         family,
         user,
         auth_time,
-    } = app.store.family(token.fam).await?.ok_or_else(invalid)?;
+    } = record;
     let client = app
         .directory
-        .client(Some(&family.client_id))
+        .login_client(Some(&family.client_id))
         .filter(|client| client.refresh_token_in == way && client.audiences.contains(&family.audience))
         .ok_or_else(invalid)?;
     if way == RefreshTokenIn::Cookie {
         require_page_of(app, client, headers)?;
-    }
-    if !token.is_genuine(&app.master, &family) || user.state != UserState::Active {
-        return Err(invalid().into());
     }
     let granted = Granted {
         user: &user,
@@ -79,31 +78,17 @@ async fn rotate(
         auth_time,
     };
     // Minted before the token is spent: what fails here costs nobody a session.
-    let answer = answer::mint(app, granted).await?;
+    let answer = login::mint(app, granted, None).await?;
 
-    let theft = caller.was_refused(
-        &user.sub,
-        AuditAction::RefreshReuse,
-        &family.fam,
-        "refresh_token_reused",
-    );
-    let theft = app.cut(Reason::Reuse, theft);
-    let rotated = app
-        .store
-        .rotate(token.fam, token.generation, client.refresh_grace.millis(), &theft)
-        .await?;
-    match rotated {
+    match rotation::spend(app, caller, (&token, &family, &user), client).await? {
         Rotated::Fresh(family) | Rotated::Same(family) => {
             answer::with_refresh_token(app, answer, client, &family)
         }
-        Rotated::Reused(family) => {
-            tracing::warn!(fam = %family.fam, presented = token.generation, newest = family.generation, "a spent refresh token came back: its family is revoked");
-            Err(refused(
-                "refresh_token_reused",
-                "this refresh token was used before: the session has ended, log in again",
-            )
-            .into())
-        }
+        Rotated::Reused(_) => Err(refused(
+            "refresh_token_reused",
+            "this refresh token was used before: the session has ended, log in again",
+        )
+        .into()),
         Rotated::Expired => {
             Err(refused("refresh_token_expired", "the session has expired, log in again").into())
         }
@@ -139,8 +124,7 @@ pub(super) fn require_page_of(app: &App, client: &Client, headers: &HeaderMap) -
     let is = |listed: &String| listed.as_bytes() == origin.as_bytes();
     let others = || {
         app.directory
-            .clients()
-            .iter()
+            .login_clients()
             .any(|client| client.origins.iter().any(is))
     };
     if client.origins.iter().any(is) || is(&app.config.issuer.origin()) || !others() {
@@ -152,8 +136,7 @@ pub(super) fn require_page_of(app: &App, client: &Client, headers: &HeaderMap) -
 
 /// What the token may be used for: what was granted, what the client still may, and what is asked for now (RFC 6749 §6).
 fn narrowed(family: &Family, client: &Client, asked: Option<&str>) -> Result<ScopeSet, Failure> {
-    let granted: ScopeSet = family.scope.parse().map_err(Failure::broken)?;
-    let granted = granted.intersection(&client.scope);
+    let granted = rotation::granted(family, client)?;
     let Some(asked) = asked else { return Ok(granted) };
     let asked = asked
         .parse::<ScopeSet>()

@@ -5,6 +5,7 @@ use std::path::Path;
 use carnet_oauth::access_token::RESERVED_CLAIMS;
 
 use super::fault::{Fault, fault};
+use super::lifetimes::{check_access_ttl, check_refresh_grace};
 use super::parties;
 use super::settings::Config;
 use super::value::{ClaimSource, Ttl};
@@ -120,30 +121,8 @@ fn check_keys(config: &Config) -> Result<(), Fault> {
 }
 
 fn check_tokens(config: &Config) -> Result<(), Fault> {
-    let clients = config.clients.iter().enumerate();
-    let lifetimes = clients
-        .clone()
-        .filter_map(|(i, client)| Some((format!("clients.{i}.access_ttl"), client.access_ttl?)));
-    for (key, ttl) in lifetimes.chain([("tokens.access_ttl".to_owned(), config.tokens.access_ttl)]) {
-        if ttl.as_seconds() == 0 || ttl > Ttl::days(1) {
-            return Err(fault(
-                &key,
-                format!("{ttl} is no life for an access token"),
-                "write 1s to 1d; \"15m\" is usual",
-            ));
-        }
-    }
-    let graces =
-        clients.filter_map(|(i, client)| Some((format!("clients.{i}.refresh_grace"), client.refresh_grace?)));
-    for (key, grace) in graces.chain([("tokens.refresh_grace".to_owned(), config.tokens.refresh_grace)]) {
-        if grace > Ttl::seconds(60) {
-            return Err(fault(
-                &key,
-                format!("{grace} gives a thief too much time"),
-                "write 0s to 60s",
-            ));
-        }
-    }
+    check_access_ttl("tokens.access_ttl", config.tokens.access_ttl)?;
+    check_refresh_grace("tokens.refresh_grace", config.tokens.refresh_grace)?;
     check_throttles(config)?;
     let (idle, absolute) = (config.tokens.refresh_idle, config.tokens.refresh_absolute);
     if idle.as_seconds() == 0 || idle > absolute {

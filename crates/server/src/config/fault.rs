@@ -1,10 +1,14 @@
 //! What is wrong with a key, and what to write instead.
 
 /// A key, what is wrong with it, and what to write instead.
-pub(super) struct Fault {
-    pub(super) key: String,
-    pub(super) what: String,
-    pub(super) todo: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The key.
+    pub key: String,
+    /// What is wrong with its value.
+    pub what: String,
+    /// What to write instead.
+    pub todo: String,
 }
 
 pub(super) fn fault(key: &str, what: impl Into<String>, todo: impl Into<String>) -> Fault {

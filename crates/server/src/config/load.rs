@@ -166,9 +166,14 @@ fn resolve_paths(config: &mut Config, folder: &Path) {
     paths.extend(config.storage.postgres_url_file.as_mut());
     paths.extend(config.storage.postgres_root_certificates_file.as_mut());
     paths.extend(config.passwords.breached_list_file.as_mut());
+    paths.extend(config.pages.theme_folder.as_mut());
     for resource in &mut config.resources {
         paths.extend(resource.secret_file.as_mut());
         paths.extend(resource.introspection_secret_file.as_mut());
+    }
+    for client in &mut config.clients {
+        paths.extend(client.secret_file.as_mut());
+        paths.extend(client.jwks_file.as_mut());
     }
     for path in paths {
         if path.is_relative() {

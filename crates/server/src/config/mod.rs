@@ -3,16 +3,21 @@
 //! The annotated default is `default.toml` beside this file; `carnet config print` shows it.
 
 mod check;
+mod client;
 mod fault;
+mod lifetimes;
 mod load;
 mod parties;
 mod settings;
 mod value;
 
 pub use check::Warning;
+pub use client::{ASSERTION_ALGORITHMS, Client, Consent, RefreshTokenIn};
+pub use fault::Fault;
 pub use load::{ConfigError, DEFAULT, load, parse};
+pub use parties::{check_client, check_client_keys};
 pub use settings::{
-    Client, Config, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength,
-    Passwords, RefreshTokenIn, Registration, Resource, Storage, Tokens,
+    Config, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Pages,
+    Passwords, Registration, Resource, Storage, Tokens,
 };
 pub use value::{ClaimSource, Issuer, Network, Ttl};

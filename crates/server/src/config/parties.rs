@@ -2,9 +2,14 @@
 
 use std::path::Path;
 
-use carnet_jose::{Algorithm, AnyVerifyingKey};
+use carnet_jose::{Algorithm, AnyVerifyingKey, KeySet};
+use carnet_oauth::client_auth::AuthMethod;
+use carnet_oauth::grant_type::GrantType;
+use carnet_oauth::redirect_uri;
 
+use super::client::{ASSERTION_ALGORITHMS, Client};
 use super::fault::{Fault, fault};
+use super::lifetimes::{check_access_ttl, check_refresh_grace};
 use super::settings::{Config, Resource};
 use crate::secret_file;
 
@@ -120,35 +125,219 @@ pub(super) fn check_clients(config: &Config) -> Result<(), Fault> {
     check_origins("first_party.origins", &config.first_party.origins)?;
     for (i, client) in config.clients.iter().enumerate() {
         let key = |name: &str| format!("clients.{i}.{name}");
-        let namesakes = config
-            .clients
-            .iter()
-            .filter(|other| other.id == client.id)
-            .count();
-        if client.id.is_empty() || client.id == "first-party" || namesakes > 1 {
-            return Err(fault(
-                &key("id"),
-                "is empty, named twice, or \"first-party\", which is built in",
-                "choose another",
-            ));
+        let namesakes = config.clients.iter().filter(|other| other.id == client.id);
+        if namesakes.count() > 1 {
+            return Err(fault(&key("id"), "is named twice", "choose another"));
         }
-        if !client.id.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) || client.id.len() > 128 {
-            return Err(fault(
-                &key("id"),
-                "is not visible ASCII of 128 characters at most",
-                "choose another",
-            ));
-        }
-        if !client.audiences.iter().all(known) {
-            return Err(fault(
-                &key("audiences"),
-                "names an audience that no [[resources]] has",
-                "add the resource",
-            ));
-        }
-        check_origins(&key("origins"), &client.origins)?;
+        check_client(config, client, &key)?;
+        check_client_files(client, &key)?;
     }
     Ok(())
+}
+
+/// Whether a client fits: its settings to each other, and to the resources. Files are not looked at.
+pub fn check_client(config: &Config, client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
+    if client.id.is_empty() || client.id == "first-party" {
+        let what = "is empty, or \"first-party\", which is built in";
+        return Err(fault(&key("id"), what, "choose another"));
+    }
+    if !client.id.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) || client.id.len() > 128 {
+        let what = "is not visible ASCII of 128 characters at most";
+        return Err(fault(&key("id"), what, "choose another"));
+    }
+    // TK-09: 22 characters of base64url are how users are named in tokens.
+    if client.id.len() == 22 && carnet_jose::base64url::decode(&client.id).is_ok() {
+        let what = "has the form of a user's name in tokens";
+        return Err(fault(&key("id"), what, "choose another, shorter or longer"));
+    }
+    check_shown(client, key)?;
+    let known = |audience: &String| {
+        config
+            .resources
+            .iter()
+            .any(|resource| resource.audience == *audience)
+    };
+    if !client.audiences.iter().all(known) {
+        let what = "names an audience that no [[resources]] has";
+        return Err(fault(&key("audiences"), what, "add the resource"));
+    }
+    check_origins(&key("origins"), &client.origins)?;
+    client
+        .access_ttl
+        .map_or(Ok(()), |ttl| check_access_ttl(&key("access_ttl"), ttl))?;
+    client
+        .refresh_grace
+        .map_or(Ok(()), |grace| check_refresh_grace(&key("refresh_grace"), grace))?;
+    check_grant_types(client, key)?;
+    let bad = client
+        .redirect_uris
+        .iter()
+        .chain(&client.post_logout_redirect_uris);
+    for uri in bad {
+        redirect_uri::check(uri)
+            .map_err(|todo| fault(&key("redirect_uris"), format!("{uri:?} cannot be one"), todo))?;
+    }
+    match client.id_token_signing {
+        Some(algorithm) if algorithm.is_mac() || !config.keys.algorithms.contains(&algorithm) => {
+            let what = format!("no published key is kept for {}", algorithm.name());
+            Err(fault(
+                &key("id_token_signing"),
+                what,
+                "name one of keys.algorithms",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What people are shown: nothing that turns the text around or leads off https (CN-04).
+fn check_shown(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
+    let hidden = |char: char| {
+        char.is_control()
+            || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    if let Some(name) = &client.name
+        && (name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(hidden))
+    {
+        let what = "is empty, longer than 100 characters, or has characters that cannot be seen";
+        return Err(fault(&key("name"), what, "write it in plain letters"));
+    }
+    let addresses = [
+        ("uri", &client.uri),
+        ("logo_uri", &client.logo_uri),
+        ("policy_uri", &client.policy_uri),
+        ("tos_uri", &client.tos_uri),
+    ];
+    for (name, address) in addresses {
+        let sound = |address: &String| {
+            let parsed = url::Url::parse(address).ok();
+            parsed.is_some_and(|url| url.scheme() == "https" && url.username().is_empty())
+        };
+        if !address.as_ref().is_none_or(sound) {
+            return Err(fault(&key(name), "is no https URL", "write https://…"));
+        }
+    }
+    Ok(())
+}
+
+/// What a client asks with, and how it proves who it is, belong together.
+fn check_grant_types(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
+    let may = |grant_type| client.grant_types.contains(&grant_type);
+    let public = client.auth_method == AuthMethod::None;
+    let wrong = |name: &str, what: &str, todo: &str| Err(fault(&key(name), what, todo));
+    if client.grant_types.is_empty() && !public {
+        return wrong(
+            "auth_method",
+            "is for the token endpoint, and no grant type leads there",
+            "add grant_types",
+        );
+    }
+    if may(GrantType::ClientCredentials) && public {
+        let todo = "write auth_method = \"client_secret_basic\" and give a secret_file";
+        return wrong(
+            "grant_types",
+            "client_credentials needs a client that can prove who it is",
+            todo,
+        );
+    }
+    if may(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
+        return wrong(
+            "redirect_uris",
+            "is empty: a code would have nowhere to go",
+            "add the URI of the app's callback",
+        );
+    }
+    if may(GrantType::RefreshToken) && !may(GrantType::AuthorizationCode) {
+        return wrong(
+            "grant_types",
+            "refresh_token alone leads nowhere",
+            "add \"authorization_code\"",
+        );
+    }
+    if !client.require_pkce && public {
+        return wrong(
+            "require_pkce",
+            "a public client has nothing but PKCE",
+            "take it out",
+        );
+    }
+    Ok(())
+}
+
+/// Whether a client that proves itself by keys has some, and another has none; and whether they can be used.
+pub fn check_client_keys(
+    config: &Config,
+    client: &Client,
+    key: &dyn Fn(&str) -> String,
+) -> Result<(), Fault> {
+    match (client.auth_method == AuthMethod::PrivateKeyJwt, &client.jwks) {
+        (true, None) => {
+            let what = "private_key_jwt needs public keys";
+            Err(fault(&key("jwks"), what, "give the file of a JWKS"))
+        }
+        (false, Some(_)) => Err(fault(
+            &key("jwks"),
+            "the auth_method takes no keys",
+            "take it out",
+        )),
+        (true, Some(jwks)) => KeySet::from_jwks_json(jwks.to_string().as_bytes(), ASSERTION_ALGORITHMS)
+            .map_err(|error| fault(&key("jwks"), error.to_string(), "give a JWKS of public keys"))
+            .and_then(|parsed| match parsed.set.is_empty() {
+                true => Err(fault(
+                    &key("jwks"),
+                    "has no key that can be used",
+                    "give a JWKS of public keys",
+                )),
+                false => Ok(()),
+            }),
+        (false, None) => Ok(()),
+    }?;
+    let longest = config
+        .clients
+        .iter()
+        .filter_map(|client| client.access_ttl)
+        .chain([config.tokens.access_ttl]);
+    match (client.access_ttl, longest.max()) {
+        // Revocations are kept for as long as configured tokens live.
+        (Some(own), Some(longest)) if own > longest => Err(fault(
+            &key("access_ttl"),
+            format!("is longer than any in the configuration: {longest}"),
+            "shorten it, or lengthen tokens.access_ttl first",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn check_client_files(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
+    match (&client.secret_file, client.auth_method.has_secret()) {
+        (Some(file), true) => secret_of(&key("secret_file"), file, 32).map(|_| ())?,
+        (None, true) => {
+            let todo = "give secret_file; make one with: carnet password --length 64 --no-symbols > client.secret && chmod 600 client.secret";
+            return Err(fault(&key("auth_method"), "needs a secret", todo));
+        }
+        (Some(_), false) => {
+            return Err(fault(
+                &key("secret_file"),
+                "the auth_method takes none",
+                "take it out",
+            ));
+        }
+        (None, false) => {}
+    }
+    let has_keys = client.jwks_file.is_some() || client.jwks.is_some();
+    match (client.auth_method == AuthMethod::PrivateKeyJwt, has_keys) {
+        (true, false) => Err(fault(
+            &key("auth_method"),
+            "private_key_jwt needs public keys",
+            "give jwks_file",
+        )),
+        (false, true) => Err(fault(
+            &key("jwks_file"),
+            "the auth_method takes no keys",
+            "take it out",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn check_origins(key: &str, origins: &[String]) -> Result<(), Fault> {

@@ -8,6 +8,7 @@ use carnet_jose::Algorithm;
 use carnet_oauth::scope::ScopeSet;
 use serde::{Deserialize, Serialize};
 
+use super::client::Client;
 use super::value::{ClaimSource, Issuer, Network, Ttl};
 
 /// The whole configuration.
@@ -37,10 +38,13 @@ pub struct Config {
     /// What is logged, and how.
     #[serde(default)]
     pub log: Log,
+    /// The pages for people.
+    #[serde(default)]
+    pub pages: Pages,
     /// The built-in public client `first-party`.
     #[serde(default)]
     pub first_party: FirstParty,
-    /// Further clients of the login API.
+    /// Clients of the login API and of the OAuth endpoints. More are registered with `carnet client add`.
     #[serde(default)]
     pub clients: Vec<Client>,
     /// The APIs that tokens are for.
@@ -292,6 +296,28 @@ pub enum LogFormat {
     Text,
 }
 
+/// `[pages]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pages {
+    /// The name that people are shown.
+    pub name: String,
+    /// The address of a logo, https.
+    pub logo_url: Option<String>,
+    /// A folder whose files replace templates, texts and the style sheet.
+    pub theme_folder: Option<PathBuf>,
+}
+
+impl Default for Pages {
+    fn default() -> Self {
+        Self {
+            name: "Carnet".to_owned(),
+            logo_url: None,
+            theme_folder: None,
+        }
+    }
+}
+
 /// `[first_party]`
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -302,43 +328,6 @@ pub struct FirstParty {
     pub scope: ScopeSet,
     /// Origins of browser apps that may call the login API with cookies.
     pub origins: Vec<String>,
-}
-
-/// `[[clients]]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Client {
-    /// The client's name in requests and tokens.
-    pub id: String,
-    /// Where its refresh token travels.
-    #[serde(default)]
-    pub refresh_token_in: RefreshTokenIn,
-    /// The scopes it may ask for, and gets when it asks for none.
-    #[serde(default)]
-    pub scope: ScopeSet,
-    /// The audiences it may ask for; the first is its default. Every resource when empty.
-    #[serde(default)]
-    pub audiences: Vec<String>,
-    /// Origins of its browser app.
-    #[serde(default)]
-    pub origins: Vec<String>,
-    /// Life of its access tokens, when not `tokens.access_ttl`.
-    #[serde(default)]
-    pub access_ttl: Option<Ttl>,
-    /// Its own grace for honest retries, when not `tokens.refresh_grace`.
-    #[serde(default)]
-    pub refresh_grace: Option<Ttl>,
-}
-
-/// Where a refresh token travels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RefreshTokenIn {
-    /// In an HttpOnly cookie, out of reach of scripts.
-    #[default]
-    Cookie,
-    /// In JSON bodies, for native apps with a safe place of their own.
-    Body,
 }
 
 /// `[[resources]]`

@@ -32,7 +32,7 @@ pub fn read<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, F
     Ok(found.filter(|value| !value.is_empty()))
 }
 
-/// A cookie that scripts cannot read and other sites cannot send.
+/// A cookie that scripts cannot read and the pages of other sites cannot use.
 #[derive(Debug)]
 pub struct Cookie<'a> {
     /// Its name, with the prefix that browsers enforce.
@@ -45,6 +45,17 @@ pub struct Cookie<'a> {
     pub max_age: i64,
     /// Whether it is sent over https alone.
     pub secure: bool,
+    /// Which requests that begin elsewhere carry it.
+    pub same_site: SameSite,
+}
+
+/// Which requests that begin on another site carry a cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// None at all.
+    Strict,
+    /// The links that people follow, and nothing that changes anything.
+    Lax,
 }
 
 impl Cookie<'_> {
@@ -55,11 +66,13 @@ impl Cookie<'_> {
             value,
             path,
             max_age,
+            same_site,
             ..
         } = self;
         let secure = if self.secure { "; Secure" } else { "" };
-        let text =
-            format!("{name}={value}; Path={path}; Max-Age={max_age}; HttpOnly{secure}; SameSite=Strict");
+        let text = format!(
+            "{name}={value}; Path={path}; Max-Age={max_age}; HttpOnly{secure}; SameSite={same_site:?}"
+        );
         HeaderValue::from_str(&text).map_err(Failure::broken)
     }
 }

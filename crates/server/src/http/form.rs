@@ -3,6 +3,7 @@
 //! Spec: RFC 6749 §3.1, §3.2, appendix B
 
 use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
 use carnet_oauth::error_code::ErrorCode;
 
 use super::failure::{Because as _, Failure};
@@ -11,10 +12,29 @@ use super::json::{read_body, require_media_type};
 const MAX_PARAMETERS: usize = 100;
 
 /// The parameters of a form.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
+    /// Reads a form, or a query as one: no parameter twice, a hundred at most.
+    pub fn parse(text: &[u8]) -> Result<Self, Failure> {
+        let mut parameters: Vec<(String, String)> = Vec::new();
+        for (name, value) in url::form_urlencoded::parse(text) {
+            if parameters.iter().any(|(known, _)| *known == name) {
+                return Err(ErrorCode::InvalidRequest
+                    .because("a parameter is repeated")
+                    .into());
+            }
+            if parameters.len() == MAX_PARAMETERS {
+                return Err(ErrorCode::InvalidRequest
+                    .because("a form has 100 parameters at most")
+                    .into());
+            }
+            parameters.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(parameters))
+    }
+
     /// The parameter's value; a parameter without value counts as left out (RFC 6749 §3.2).
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.0
@@ -33,26 +53,22 @@ impl Form {
     }
 }
 
+/// A form as it came, repeated parameters included.
+pub struct FormBytes(pub Bytes);
+
+impl FormBytes {
+    /// Reads the body.
+    pub async fn read(request: Request) -> Result<Self, Failure> {
+        require_media_type(request.headers(), "application/x-www-form-urlencoded")?;
+        Ok(Self(read_body(request).await?))
+    }
+}
+
 impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        require_media_type(request.headers(), "application/x-www-form-urlencoded")?;
-        let body = read_body(request).await?;
-        let mut parameters: Vec<(String, String)> = Vec::new();
-        for (name, value) in url::form_urlencoded::parse(&body) {
-            if parameters.iter().any(|(known, _)| *known == name) {
-                return Err(ErrorCode::InvalidRequest
-                    .because("a parameter is repeated")
-                    .into());
-            }
-            if parameters.len() == MAX_PARAMETERS {
-                return Err(ErrorCode::InvalidRequest
-                    .because("a form has 100 parameters at most")
-                    .into());
-            }
-            parameters.push((name.into_owned(), value.into_owned()));
-        }
-        Ok(Self(parameters))
+        let FormBytes(body) = FormBytes::read(request).await?;
+        Self::parse(&body)
     }
 }

@@ -45,6 +45,16 @@ impl Origins {
     }
 }
 
+/// CORS for endpoints that read no cookie: whoever calls them has to bring a proof of their own.
+pub fn open_cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::any())
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE])
+        .max_age(Duration::from_secs(600))
+}
+
 /// Refuses a state-changing request that a page of another, unlisted origin has sent; nothing behind this has run yet.
 pub async fn require_same_site(State(origins): State<Origins>, request: Request, next: Next) -> Response {
     if request.method().is_safe() || is_ours(&origins, request.headers()) {

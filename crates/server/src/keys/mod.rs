@@ -15,8 +15,8 @@ use carnet_jose::{
 };
 use carnet_store::{AuditAction, KeyState, NewAudit, SigningKeyRow, Store, StoreError};
 
-use crate::client::Directory;
 use crate::config::Config;
+use crate::directory::Directory;
 use crate::master_key::{MasterKeys, Purpose};
 use crate::open_error::OpenError;
 pub use schedule::{Schedule, Step};
@@ -33,11 +33,18 @@ pub struct Keys {
 pub struct Snapshot {
     epoch: i64,
     rows: Vec<SigningKeyRow>,
-    signers: BTreeMap<Algorithm, Arc<Signer>>,
+    signers: BTreeMap<Algorithm, Signers>,
     /// The JWKS, ready to be sent.
     pub jwks: Bytes,
     /// Changes when the JWKS does.
     pub etag: String,
+}
+
+/// One key, for each type of token that it signs.
+#[derive(Clone)]
+struct Signers {
+    access_token: Arc<Signer>,
+    id_token: Arc<Signer>,
 }
 
 impl Keys {
@@ -72,9 +79,22 @@ impl Keys {
         Ok(keys)
     }
 
-    /// What signs tokens of this algorithm now.
+    /// What signs access tokens of this algorithm now.
     pub fn signer(&self, algorithm: Algorithm) -> Option<Arc<Signer>> {
-        self.current.load().signers.get(&algorithm).cloned()
+        let current = self.current.load();
+        current
+            .signers
+            .get(&algorithm)
+            .map(|signers| signers.access_token.clone())
+    }
+
+    /// What signs ID tokens of this algorithm now.
+    pub fn id_token_signer(&self, algorithm: Algorithm) -> Option<Arc<Signer>> {
+        let current = self.current.load();
+        current
+            .signers
+            .get(&algorithm)
+            .map(|signers| signers.id_token.clone())
     }
 
     /// The published set, for our own verifier.
@@ -265,6 +285,20 @@ pub fn unseal(row: &SigningKeyRow, master: &MasterKeys) -> Result<AnySigningKey,
     AnySigningKey::from_pkcs8_der(&private, algorithm).map_err(|error| broken(&error))
 }
 
+fn signers_of(row: &SigningKeyRow, master: &MasterKeys) -> Result<(Algorithm, Signers), OpenError> {
+    let signer = |token_type| {
+        let signer = Signer::new(unseal(row, master)?, token_type, Some(row.kid.clone()));
+        signer
+            .map(Arc::new)
+            .map_err(|error| OpenError::Keys(error.to_string()))
+    };
+    let signers = Signers {
+        access_token: signer(TokenType::AccessToken)?,
+        id_token: signer(TokenType::IdToken)?,
+    };
+    Ok((signers.access_token.algorithm(), signers))
+}
+
 async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, KeySet), OpenError> {
     let broken = |error: &dyn std::fmt::Display| OpenError::Keys(error.to_string());
     // The epoch is read first: a change that comes between the two reads is seen by the next round.
@@ -282,18 +316,15 @@ async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, KeySet), 
         ));
         published.push(jwk);
         if row.state == KeyState::Active {
-            let key = match unseal(row, master) {
-                Ok(key) => key,
+            match signers_of(row, master) {
+                Ok((algorithm, both)) => {
+                    signers.insert(algorithm, both);
+                }
                 // The rest of the set counts all the same: revocations above all. Without a signer the server is not ready.
                 Err(error) => {
                     tracing::error!(%error, kid = %row.kid, "an active signing key cannot be opened; nothing is signed with it");
-                    continue;
                 }
-            };
-            let algorithm = key.algorithm();
-            let signer = Signer::new(key, TokenType::AccessToken, Some(row.kid.clone()))
-                .map_err(|error| broken(&error))?;
-            signers.insert(algorithm, Arc::new(signer));
+            }
         }
     }
     let jwks =

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use carnet_jose::{base64url, primitive};
 use carnet_oauth::access_token::{AccessTokenClaims, Audience, RESERVED_CLAIMS};
 use carnet_oauth::scope::ScopeSet;
+use carnet_oauth::token_response::TokenResponse;
 use carnet_store::{Access, Family, User};
 use serde_json::Value;
 
@@ -18,13 +19,29 @@ use crate::http::failure::{Failure, overloaded};
 /// Everything that a new access token says.
 pub struct Approved<'a> {
     /// Whom it is about.
-    pub user: &'a User,
+    pub subject: Subject<'a>,
     /// Who asked for it.
     pub client: &'a Client,
-    /// The family that stands behind it; names session and audience.
-    pub family: &'a Family,
+    /// The resource that it is for.
+    pub audience: &'a str,
     /// What it may be used for.
     pub scope: ScopeSet,
+}
+
+/// Whom an access token is about.
+pub enum Subject<'a> {
+    /// A user who has logged in.
+    User(Login<'a>),
+    /// The client itself: no user stands behind it (RFC 9068 §5).
+    Client,
+}
+
+/// A user, and the login that stands behind a token.
+pub struct Login<'a> {
+    /// Who.
+    pub user: &'a User,
+    /// The family behind the token; names its session.
+    pub family: &'a Family,
     /// The user's roles and permissions at the audience.
     pub access: Access,
     /// When the user proved who they are, in milliseconds.
@@ -39,16 +56,29 @@ pub struct Minted {
     pub expires_in: u64,
 }
 
+impl Minted {
+    /// The answer that carries it (RFC 6749 §5.1).
+    pub fn answer(self, scope: ScopeSet) -> TokenResponse {
+        TokenResponse {
+            access_token: self.token,
+            token_type: "Bearer".to_owned(),
+            expires_in: self.expires_in,
+            scope,
+            refresh_token: None,
+            id_token: None,
+        }
+    }
+}
+
 const WARN_BYTES: usize = 2 * 1024;
 const MAX_BYTES: usize = 4 * 1024;
 
 /// Signs an access token with the key of its audience.
 pub fn mint(app: &App, approved: Approved<'_>) -> Result<Minted, Failure> {
-    let resource = app.directory.resource(&approved.family.audience);
-    let resource =
-        resource.ok_or_else(|| Failure::broken("the family's audience is no longer configured"))?;
+    let audience = approved.audience;
+    let resource = app.directory.resource(audience);
+    let resource = resource.ok_or_else(|| Failure::broken("the token's audience is no longer configured"))?;
     let expires_in = approved.client.access_ttl.as_seconds();
-    let audience = approved.family.audience.clone();
     let claims = claims(app, approved, expires_in)?;
     let token = match &resource.shared {
         Some(shared) => shared.signer.sign(&claims),
@@ -82,23 +112,36 @@ fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTo
     let now = app.now_seconds();
     let mut jti = [0; 16];
     primitive::fill_random(&mut jti).map_err(Failure::broken)?;
-    let extra = extra(&app.config.tokens.claims, approved.user, &approved.access);
-    Ok(AccessTokenClaims {
+    let client_id = approved.client.id.clone();
+    let claims = AccessTokenClaims {
         iss: app.config.issuer.as_str().to_owned(),
-        sub: approved.user.sub.clone(),
-        aud: Audience::One(approved.family.audience.clone()),
+        sub: client_id.clone(),
+        aud: Audience::One(approved.audience.to_owned()),
         exp: now.saturating_add(expires_in),
         nbf: Some(now),
         iat: now,
         jti: base64url::encode(&jti),
-        client_id: approved.client.id.clone(),
+        client_id,
         scope: approved.scope,
-        auth_time: u64::try_from(approved.auth_time / 1000).ok(),
-        sid: Some(approved.family.sid.clone()),
-        fam: Some(approved.family.fam.clone()),
-        roles: approved.access.roles,
-        permissions: approved.access.permissions,
-        extra,
+        auth_time: None,
+        sid: None,
+        fam: None,
+        roles: Vec::new(),
+        permissions: Vec::new(),
+        extra: BTreeMap::new(),
+    };
+    let Subject::User(login) = approved.subject else {
+        return Ok(claims);
+    };
+    Ok(AccessTokenClaims {
+        sub: login.user.sub.clone(),
+        auth_time: u64::try_from(login.auth_time / 1000).ok(),
+        sid: Some(login.family.sid.clone()),
+        fam: Some(login.family.fam.clone()),
+        extra: extra(&app.config.tokens.claims, login.user, &login.access),
+        roles: login.access.roles,
+        permissions: login.access.permissions,
+        ..claims
     })
 }
 

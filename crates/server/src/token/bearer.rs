@@ -54,18 +54,50 @@ pub async fn check(app: &App, token: &str) -> Result<Result<Presented, Rejected>
     let verified = app
         .verifier
         .verify_owned::<AccessTokenClaims>(token, app.now_seconds());
-    judge(app, verified).await
+    let claims = judge(app, verified).await?;
+    with_user(app, claims).await
 }
 
-/// As [`check`], for a resource server that asks about a token of its own: a shared secret counts as well.
+/// As [`check`], but a token that was made with a shared secret counts as well.
 pub async fn check_any(app: &App, token: &str) -> Result<Result<Presented, Rejected>, Failure> {
-    judge(app, verify(app, token)).await
+    let claims = judge(app, verify(app, token)).await?;
+    with_user(app, claims).await
 }
 
+/// What a token says that may be used at its resource: a shared secret counts, and no user need stand behind it.
+pub async fn inspect(app: &App, token: &str) -> Result<Result<AccessTokenClaims, Rejected>, Failure> {
+    match judge(app, verify(app, token)).await? {
+        Ok(claims) if is_of_client(&claims) => Ok(Ok(claims)),
+        other => Ok(with_user(app, other).await?.map(|presented| presented.claims)),
+    }
+}
+
+async fn with_user(
+    app: &App,
+    claims: Result<AccessTokenClaims, Rejected>,
+) -> Result<Result<Presented, Rejected>, Failure> {
+    let claims = match claims {
+        Ok(claims) if is_of_client(&claims) => return Ok(Err(Rejected::Invalid)),
+        Ok(claims) => claims,
+        Err(rejected) => return Ok(Err(rejected)),
+    };
+    let user = app.store.user_by_sub(&claims.sub).await?;
+    let active = user.filter(|user| user.state == UserState::Active);
+    Ok(active
+        .map(|user| Presented { claims, user })
+        .ok_or(Rejected::Invalid))
+}
+
+/// No user stands behind a token that a client got for itself (RFC 9068 §5). The names of users are ours, and long.
+fn is_of_client(claims: &AccessTokenClaims) -> bool {
+    claims.sub == claims.client_id && claims.sid.is_none()
+}
+
+/// Signature, claims, and whether it was taken back.
 async fn judge(
     app: &App,
     verified: Result<Verified<'static, AccessTokenClaims>, Error>,
-) -> Result<Result<Presented, Rejected>, Failure> {
+) -> Result<Result<AccessTokenClaims, Rejected>, Failure> {
     let Verified { claims, key_id, .. } = match verified {
         Ok(verified) => verified,
         Err(Error::Expired | Error::TokenTooOld) => return Ok(Err(Rejected::Expired)),
@@ -86,11 +118,11 @@ async fn judge(
     if app.store.is_revoked(&facts).await? {
         return Ok(Err(Rejected::Revoked));
     }
-    let user = app.store.user_by_sub(&claims.sub).await?;
-    let active = user.filter(|user| user.state == UserState::Active);
-    Ok(active
-        .map(|user| Presented { claims, user })
-        .ok_or(Rejected::Invalid))
+    // A client that was disabled is nobody any more, whatever was on its way meanwhile.
+    let client_id = &claims.client_id;
+    let known =
+        app.directory.login_client(Some(client_id)).is_some() || app.client(client_id).await?.is_some();
+    Ok(known.then_some(claims).ok_or(Rejected::Invalid))
 }
 
 /// The token of the `Authorization` header; `None` without one, refused when it is malformed or there are two.
@@ -134,6 +166,14 @@ fn verify(app: &App, token: &str) -> Result<Verified<'static, AccessTokenClaims>
         }
     }
     Err(last)
+}
+
+/// The token lacks a scope (RFC 6750 §3.1).
+pub fn insufficient_scope(scope: &'static str) -> Refusal {
+    const REASON: &str = "the access token is good, but lacks the scope that this needs";
+    let challenge = Challenge::new().error("insufficient_scope", REASON).scope(scope);
+    Refusal::new(StatusCode::FORBIDDEN, "insufficient_scope", REASON)
+        .header(header::WWW_AUTHENTICATE, value_of(&challenge))
 }
 
 fn invalid(code: &'static str) -> Refusal {

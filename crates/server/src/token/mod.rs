@@ -1,6 +1,11 @@
-//! What we hand out and take back: access tokens, refresh tokens, and the device cookie.
+//! What we hand out and take back: codes, access tokens, ID tokens, refresh tokens, and the device cookie.
 
 pub mod access;
 pub mod bearer;
+pub mod code;
 pub mod device;
+pub mod granted;
+pub mod id_token;
+pub mod login;
 pub mod refresh;
+pub mod rotation;

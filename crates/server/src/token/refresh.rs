@@ -29,7 +29,7 @@ impl<'a> RefreshToken<'a> {
         let (fam, number, mac, end) = (parts.next()?, parts.next()?, parts.next()?, parts.next());
         let generation: i64 = number.parse().ok()?;
         let canonical = generation >= 0 && generation.to_string() == number;
-        let short = !fam.is_empty() && fam.len() <= 64;
+        let short = !fam.is_empty() && fam.len() <= 64 && fam.bytes().all(is_base64url);
         let mac = <[u8; 32]>::try_from(base64url::decode(mac).ok()?.as_slice()).ok()?;
         (canonical && short && end.is_none()).then_some(Self { fam, generation, mac })
     }
@@ -39,6 +39,10 @@ impl<'a> RefreshToken<'a> {
         let expected = mac(master, family, self.generation);
         expected.is_some_and(|expected| primitive::verify_equal(&expected, &self.mac))
     }
+}
+
+fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_".contains(&byte)
 }
 
 /// The token of the family's newest generation. Made again, it is the same token.
@@ -78,6 +82,8 @@ mod tests {
             format!("carnet_rt.fam.1.{mac}.x"),
             format!("carnet_rt.fam.1.{mac}="),
             format!("carnet_rt..1.{mac}"),
+            format!("carnet_rt.f\0m.1.{mac}"),
+            format!("carnet_rt.fäm.1.{mac}"),
             format!("carnet_rt.fam.99999999999999999999.{mac}"),
             "carnet_rt.fam.1.".to_owned(),
             String::new(),

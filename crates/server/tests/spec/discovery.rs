@@ -19,8 +19,37 @@ async fn lk_06_the_metadata_is_exact_and_promises_nothing_that_is_not_there() {
         metadata["introspection_endpoint"],
         "https://auth.example.com/oauth/introspect"
     );
-    assert_eq!(metadata["response_types_supported"], serde_json::json!([]));
-    assert_eq!(metadata["grant_types_supported"], serde_json::json!([]));
+    assert_eq!(metadata["response_types_supported"], serde_json::json!(["code"]));
+    assert_eq!(
+        metadata["grant_types_supported"],
+        serde_json::json!(["authorization_code", "refresh_token", "client_credentials"])
+    );
+    assert_eq!(
+        metadata["code_challenge_methods_supported"],
+        serde_json::json!(["S256"])
+    );
+    assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
+    for endpoint in [
+        "authorization_endpoint",
+        "token_endpoint",
+        "revocation_endpoint",
+        "userinfo_endpoint",
+        "end_session_endpoint",
+    ] {
+        let path = metadata[endpoint]
+            .as_str()
+            .unwrap()
+            .strip_prefix("https://auth.example.com")
+            .unwrap();
+        assert_ne!(
+            server.get(path).send().await.status,
+            StatusCode::NOT_FOUND,
+            "{endpoint}"
+        );
+    }
+    // OpenID Connect Discovery §4: the same, where its clients look.
+    let openid = server.get("/.well-known/openid-configuration").send().await;
+    assert_eq!(openid.json(), metadata);
     let text = metadata.to_string();
     for weak in ["none", "plain", "HS256", "implicit", "password"] {
         assert!(!text.contains(&format!("\"{weak}\"")), "{weak}");

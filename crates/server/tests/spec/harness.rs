@@ -26,36 +26,7 @@ pub(crate) const PASSWORD: &str = "a long enough passphrase";
 /// 2026-11-21T10:00:00Z.
 const START: i64 = 1_795_255_200_000;
 
-const CONFIG: &str = r#"
-issuer = "https://auth.example.com"
-[listen]
-trusted_proxies = ["192.0.2.0/24", "198.51.100.0/24"]
-[first_party]
-scope = "read:orders write:orders"
-origins = ["https://app.example.com"]
-[[clients]]
-id = "back-office"
-scope = "read:orders"
-origins = ["https://office.example.com"]
-[[clients]]
-id = "mobile"
-refresh_token_in = "body"
-scope = "read:orders"
-[[clients]]
-id = "strict"
-scope = "read:orders"
-refresh_grace = "0s"
-[[resources]]
-audience = "https://api.example.com"
-introspection_id = "orders-api"
-introspection_secret_file = "orders.secret"
-[[resources]]
-audience = "https://legacy.example.com"
-signing = "HS256"
-secret_file = "legacy.secret"
-introspection_id = "legacy-api"
-introspection_secret_file = "legacy-introspection.secret"
-"#;
+const CONFIG: &str = include_str!("carnet.toml");
 
 pub(crate) struct Server {
     pub(crate) app: App,
@@ -82,10 +53,11 @@ impl Server {
 
     async fn build(further: &str, store: Store) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        for name in ["orders.secret", "legacy.secret", "legacy-introspection.secret"] {
-            let secret = format!("{name}-0123456789abcdef0123456789abcdef");
+        for name in SECRETS {
+            let secret = secret_of(name);
             carnet_server::secret_file::create(&folder.path().join(name), secret.as_bytes()).unwrap();
         }
+        std::fs::write(folder.path().join("jwtc.jwks.json"), crate::client_auth::jwks()).unwrap();
         let text = CONFIG.replacen("[first_party]", &format!("{further}\n[first_party]"), 1);
         let server = Self::over(&text, store, Arc::new(FrozenClock::at(START)), folder).await;
         server.add_user(ALICE, Some(PASSWORD)).await;
@@ -267,7 +239,7 @@ impl Call<'_> {
 
     /// Name and the file name that the harness's secrets begin with.
     pub(crate) fn basic(self, id: &str, secret: &str) -> Self {
-        self.basic_exactly(id, &format!("{secret}-0123456789abcdef0123456789abcdef"))
+        self.basic_exactly(id, &secret_of(secret))
     }
 
     pub(crate) fn basic_exactly(self, id: &str, secret: &str) -> Self {
@@ -381,6 +353,21 @@ impl std::fmt::Debug for Reply {
             String::from_utf8_lossy(&self.body)
         )
     }
+}
+
+/// The files with secrets that the configuration names.
+const SECRETS: [&str; 6] = [
+    "orders.secret",
+    "legacy.secret",
+    "legacy-introspection.secret",
+    "web.secret",
+    "web2.secret",
+    "svc.secret",
+];
+
+/// What stands in such a file.
+pub(crate) fn secret_of(file: &str) -> String {
+    format!("{file}-0123456789abcdef0123456789abcdef")
 }
 
 /// The claims of a token, unverified.

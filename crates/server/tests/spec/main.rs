@@ -6,16 +6,27 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod authorize;
 mod bad_input;
+mod browser;
+mod client_auth;
+mod client_credentials;
+mod code_flow;
 mod cookies;
 mod discovery;
+mod end_session;
 mod harness;
 mod introspection;
 mod keys;
 mod login;
 mod logout;
 mod me;
+mod page_security;
+mod pages;
 mod password;
 mod refresh;
+mod refresh_grant;
 mod register;
 mod throttle;
+mod userinfo;
+mod web;

@@ -11,6 +11,7 @@ on_every_engine!(
     a_browser_session_ends_with_everything_that_began_in_it,
     nothing_begins_in_a_browser_session_that_has_ended,
     a_revoked_family_leaves_the_browser_signed_in,
+    a_new_login_takes_the_place_of_the_one_before,
 );
 
 fn in_a_browser(user: &User) -> NewBrowserSession {
@@ -19,6 +20,7 @@ fn in_a_browser(user: &User) -> NewBrowserSession {
         password_changed_at: None,
         address: "192.0.2.7".to_owned(),
         user_agent: "a browser".to_owned(),
+        replaces: None,
         absolute_ms: ABSOLUTE,
         throttle_keys_to_clear: Vec::new(),
         audit: NewAudit::success(user.sub.clone(), AuditAction::Login, user.sub.clone()),
@@ -133,4 +135,48 @@ async fn a_revoked_family_leaves_the_browser_signed_in(f: &Fixture) {
         f.store.browser_session(&sid).await.unwrap().unwrap().last_seen_at,
         NOW + 9
     );
+}
+
+async fn a_new_login_takes_the_place_of_the_one_before(f: &Fixture) {
+    let (alice, bob) = (
+        user(&f.store, "a@x.example").await,
+        user(&f.store, "b@x.example").await,
+    );
+    let again = async |user: &User, before: Option<&str>| {
+        let new = NewBrowserSession {
+            replaces: before.map(str::to_owned),
+            ..in_a_browser(user)
+        };
+        f.store.begin_browser_session(&new, NOW).await.unwrap().unwrap()
+    };
+    let first = again(&alice, None).await;
+    let family = begun(f, &alice, &first, true).await.unwrap();
+    let second = again(&alice, Some(&first)).await;
+    assert!(f.store.browser_session(&first).await.unwrap().is_none());
+    assert!(begun(f, &alice, &first, true).await.is_none());
+    let lives = async || {
+        let session = f.store.session(&family.sid).await.unwrap().unwrap();
+        session.ended_at.is_none()
+    };
+    assert!(lives().await, "what had begun goes on");
+    // Somebody else at the same browser: nothing of Alice's is theirs, or ends with theirs.
+    let third = again(&bob, Some(&second)).await;
+    assert!(f.store.browser_session(&second).await.unwrap().is_none());
+    let cut = cut(NOW, Reason::Logout);
+    f.store
+        .end_session(&third, Strength::DenyList, None, &cut)
+        .await
+        .unwrap();
+    assert!(lives().await);
+    // The same user's logout ends what an earlier login began.
+    let (fourth, other) = (again(&alice, None).await, user(&f.store, "c@x.example").await);
+    let family = begun(f, &alice, &fourth, true).await.unwrap();
+    let fifth = again(&alice, Some(&fourth)).await;
+    assert!(begun(f, &other, &fifth, true).await.is_none());
+    f.store
+        .end_session(&fifth, Strength::DenyList, None, &cut)
+        .await
+        .unwrap();
+    let session = f.store.session(&family.sid).await.unwrap().unwrap();
+    assert!(session.ended_at.is_some());
 }

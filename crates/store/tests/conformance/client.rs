@@ -1,10 +1,10 @@
 //! Registered clients, and what users let them do.
 
 use carnet_oauth::scope::ScopeSet;
-use carnet_store::{AuditAction, ClientState, NewAudit, Reason, StoreError, TokenFacts};
+use carnet_store::{AuditAction, ClientState, Cut, GrantKey, NewAudit, Reason, StoreError, TokenFacts};
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{DAY, NOW, cut, login, user};
+use crate::support::sample::{DAY, NOW, cut, login, new_login, user};
 
 on_every_engine!(
     a_client_is_registered_once_and_its_name_never_comes_back,
@@ -100,8 +100,23 @@ async fn a_disabled_client_loses_tokens_and_families_at_once(f: &Fixture) {
         iat,
         ..TokenFacts::default()
     };
-    assert!(store.is_revoked(&token(NOW / 1000)).await.unwrap());
-    assert!(!store.is_revoked(&token(NOW / 1000 + 6)).await.unwrap());
+    // Until a few seconds after: a request that was on its way may still have been answered.
+    for seconds in [0, 10] {
+        assert!(store.is_revoked(&token(NOW / 1000 + seconds)).await.unwrap());
+    }
+    assert!(!store.is_revoked(&token(NOW / 1000 + 11)).await.unwrap());
+    let later = new_login(&alice);
+    assert!(store.begin_session(&later, NOW + 20_000).await.unwrap().is_none());
+    // Enabled again, what was made meanwhile stays dead.
+    let enabled = Cut {
+        at: NOW + 30_000,
+        ..cut.clone()
+    };
+    let done = store.set_client_state("first-party", ClientState::Active, &enabled);
+    assert!(done.await.unwrap());
+    assert!(store.is_revoked(&token(NOW / 1000 + 30)).await.unwrap());
+    assert!(!store.is_revoked(&token(NOW / 1000 + 31)).await.unwrap());
+    assert!(store.begin_session(&later, NOW + 40_000).await.unwrap().is_some());
     let family = store.family(&family.fam).await.unwrap().unwrap().family;
     assert_eq!(family.revoked_reason, Some(Reason::Revoked));
 }
@@ -110,13 +125,26 @@ async fn a_grant_is_remembered_until_another_takes_its_place(f: &Fixture) {
     let store = &f.store;
     let alice = user(store, "a@x.example").await;
     let scope = |text: &str| text.parse::<ScopeSet>().unwrap();
-    assert!(store.granted_scope(alice.id, "c").await.unwrap().is_empty());
+    let key = |client_id, audience| GrantKey {
+        user: alice.id,
+        client_id,
+        audience,
+    };
+    assert_eq!(store.granted_scope(key("c", "api")).await.unwrap(), None);
     for text in ["openid", "openid profile"] {
-        store
-            .remember_grant((alice.id, "c"), &scope(text), (NOW, &audit()))
-            .await
-            .unwrap();
-        assert_eq!(store.granted_scope(alice.id, "c").await.unwrap(), scope(text));
+        let (all, row) = (scope(text), audit());
+        let remembered = store.remember_grant(key("c", "api"), &all, (NOW, &row));
+        remembered.await.unwrap();
+        assert_eq!(
+            store.granted_scope(key("c", "api")).await.unwrap(),
+            Some(scope(text))
+        );
     }
-    assert!(store.granted_scope(alice.id, "d").await.unwrap().is_empty());
+    for (client, audience) in [("d", "api"), ("c", "other")] {
+        assert_eq!(
+            store.granted_scope(key(client, audience)).await.unwrap(),
+            None,
+            "{client} {audience}"
+        );
+    }
 }

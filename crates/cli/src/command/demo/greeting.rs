@@ -6,12 +6,15 @@ use std::path::PathBuf;
 use carnet_server::config::Ttl;
 use serde_json::{Value, json};
 
+use super::api::{APP, CHALLENGE};
+
 /// Everything that a visitor needs to know.
 pub(super) struct Greeting {
     pub(super) issuer: String,
     pub(super) api: String,
     pub(super) email: &'static str,
     pub(super) password: String,
+    pub(super) service_secret: String,
     pub(super) folder: PathBuf,
     pub(super) access_ttl: Ttl,
     pub(super) kept: bool,
@@ -31,7 +34,39 @@ impl Greeting {
             .into_iter()
             .map(|step| json!({ "what": step.what, "command": step.command, "expect": step.expect }))
             .collect();
-        json!({ "issuer": self.issuer, "api": self.api, "email": self.email, "password": self.password, "folder": self.folder, "steps": steps })
+        json!({ "issuer": self.issuer, "api": self.api, "email": self.email, "password": self.password, "folder": self.folder, "steps": steps, "browser": self.browser_url() })
+    }
+
+    /// Where a browser logs in for the demo's app.
+    fn browser_url(&self) -> String {
+        let callback = format!("{}/callback", self.api);
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([
+                ("response_type", "code"),
+                ("client_id", APP),
+                ("redirect_uri", callback.as_str()),
+                ("scope", "openid email read:data"),
+                ("state", "xyz"),
+                ("code_challenge", CHALLENGE),
+                ("code_challenge_method", "S256"),
+            ])
+            .finish();
+        format!("{}/oauth/authorize?{query}", self.issuer)
+    }
+
+    fn service_step(&self) -> Step {
+        let Self {
+            issuer,
+            service_secret,
+            ..
+        } = self;
+        Step {
+            what: "A service asks for itself: no user, no browser",
+            command: format!(
+                "curl -s {issuer}/oauth/token -d grant_type=client_credentials -d client_id=service-account-id -d client_secret={service_secret} --data-urlencode 'scope=read:metrics write:logs'"
+            ),
+            expect: "read:metrics write:logs",
+        }
     }
 
     fn steps(&self) -> Vec<Step> {
@@ -90,6 +125,7 @@ impl Greeting {
                 &call,
                 "token_invalid",
             ),
+            self.service_step(),
         ]
     }
 }
@@ -130,6 +166,11 @@ impl fmt::Display for Greeting {
         for (number, step) in self.steps().iter().enumerate() {
             writeln!(f, "# {}. {}\n{}\n", number + 1, step.what, step.command)?;
         }
+        writeln!(
+            f,
+            "# In a browser: log in and allow the app what it asks for\n{}\n",
+            self.browser_url()
+        )?;
         writeln!(f, "# What a token says:   echo \"$TOKEN\" | carnet jwt decode")?;
         write!(f, "# Stop with Ctrl-C.")
     }

@@ -29,6 +29,9 @@ function goodTokens() {
   add('an oct JWK', 'valid', hs({ alg: 'HS256' }, CLAIMS), JSON.stringify({ kty: 'oct', k: encode(SECRET) }));
   add('no kid, one key that fits', 'valid', rs({ alg: 'RS256' }), set(jwk('RS256'), jwk('ES256')), '--jwks');
   add('a padded modulus', 'valid', rs({ alg: 'RS256' }), JSON.stringify({ ...jwk('RS256'), n: padded(jwk('RS256').n) }));
+  const sec1 = KEYS.ES256.privateKey.export({ type: 'sec1', format: 'pem' });
+  const curve = '-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n';
+  add('a private key behind its curve, as OpenSSL writes it', 'valid', es({ alg: 'ES256' }), curve + sec1);
   add('PKCS#1, public', 'valid', rs({ alg: 'RS256' }), KEYS.RS256.publicKey.export({ type: 'pkcs1', format: 'pem' }));
   for (const type of ['pkcs1', 'pkcs8']) add(`${type}, private`, 'valid', rs({ alg: 'RS256' }), privatePem('RS256', type));
   for (const type of ['sec1', 'pkcs8']) add(`${type}, private EC`, 'valid', es({ alg: 'ES256' }), privatePem('ES256', type));
@@ -119,6 +122,9 @@ function keys() {
   given('a certificate', 'key_unsupported', CERTIFICATE);
   given('an encrypted key', 'key_unsupported', ENCRYPTED);
   given('two keys', 'key_invalid', pem('RS256') + pem('ES256'));
+  given('words in front of a PEM', 'valid', `The key of the shop\n${pem('RS256')}`);
+  given('a mark in front of a PEM', 'valid', `\ufeff${pem('RS256')}`);
+  given('words that are no PEM', 'key_invalid', 'The key of the shop');
   given('a PEM that was cut', 'key_invalid', pem('RS256').slice(0, 200));
   given('a PEM in one line', 'key_invalid', pem('RS256').replace(/\n(?!-)/g, '').replace('-----M', '-----\nM'));
   given('a PEM of another name', 'key_unsupported', pem('RS256').replaceAll('PUBLIC KEY', 'DSA KEY'));

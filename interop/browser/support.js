@@ -9,7 +9,7 @@ const SAMPLE =
   'eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJhdXRoLmV4YW1wbGUuY29tIiwic3ViIjoiMTIzNDU2Nzg5MCIsImF1ZCI6ImFwaS5leGFtcGxlLmNvbSIsImV4cCI6MTcxNjIzOTAyMiwiaWF0IjoxNzE2MjM1NDIyLCJqdGkiOiJhMWIyYzNkNCIsInJvbGUiOiJhZG1pbiIsImVtYWlsIjoiYWxpY2VAZXhhbXBsZS5jb20ifQ.signature_placeholder';
 const PAGES = ['jwt', 'hash', 'password', 'keys'];
 const CARNET = process.env.CARNET_BIN;
-const server = { issuer: '', browser: null, process: null };
+const server = { issuer: '', demo: null, browser: null, process: null };
 
 async function start() {
   server.process = spawn(CARNET, ['demo', '--json', '--port', '0', '--api-port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -17,7 +17,8 @@ async function start() {
   for await (const piece of server.process.stdout) {
     out += piece;
     try {
-      server.issuer = JSON.parse(out).issuer;
+      server.demo = JSON.parse(out);
+      server.issuer = server.demo.issuer;
       break;
     } catch {
       // Not whole yet.

@@ -1,0 +1,169 @@
+//! `carnet client add`.
+
+use std::path::PathBuf;
+
+use carnet_oauth::client_auth::AuthMethod;
+use carnet_oauth::grant_type::GrantType;
+use carnet_oauth::scope::ScopeSet;
+use carnet_server::config::{self, Consent};
+use carnet_store::{AuditAction, StoreError};
+use clap::builder::PossibleValuesParser;
+use serde_json::json;
+
+use crate::command::operator::{Operator, broken, made_password, show as tell};
+use crate::failure::Failure;
+use crate::output::Output;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Add {
+    /// The client's name in requests and tokens
+    id: String,
+    /// The name that people are shown
+    #[arg(long)]
+    name: Option<String>,
+    /// How it may ask for tokens; with a redirect URI authorization_code and refresh_token, else client_credentials
+    #[arg(long = "grant-type", value_name = "TYPE", value_parser = PossibleValuesParser::new(GrantType::ALL.map(GrantType::name)))]
+    grant_types: Vec<String>,
+    /// How it proves who it is
+    #[arg(long, value_name = "METHOD", default_value = "client_secret_basic", value_parser = PossibleValuesParser::new(AuthMethod::ALL.map(AuthMethod::name)))]
+    auth_method: String,
+    /// A client that cannot keep a secret, such as a browser or native app: the same as --auth-method none
+    #[arg(long, conflicts_with = "auth_method")]
+    public: bool,
+    /// Its public keys, a JWKS, for private_key_jwt
+    #[arg(long, value_name = "FILE")]
+    jwks: Option<PathBuf>,
+    /// Where codes may be sent; may be given several times
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// Where a browser may be sent after a logout
+    #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
+    post_logout_redirect_uris: Vec<String>,
+    /// The scopes that it may ask for, between spaces
+    #[arg(long, default_value = "")]
+    scope: String,
+    /// The audiences that it may ask for, its default first; all when left out
+    #[arg(long = "audience", value_name = "URL")]
+    audiences: Vec<String>,
+    /// When users are asked whether it may
+    #[arg(long, value_name = "WHEN", default_value = "remembered", value_parser = PossibleValuesParser::new(["remembered", "explicit", "none"]))]
+    consent: String,
+    /// It may do without PKCE, if it uses nonce
+    #[arg(long)]
+    without_pkce: bool,
+    /// Life of its access tokens
+    #[arg(long, value_name = "TIME")]
+    access_ttl: Option<config::Ttl>,
+    /// Its home page
+    #[arg(long, value_name = "URL")]
+    uri: Option<String>,
+    /// Its logo
+    #[arg(long, value_name = "URL")]
+    logo_uri: Option<String>,
+    /// Its privacy policy
+    #[arg(long, value_name = "URL")]
+    policy_uri: Option<String>,
+    /// Its terms of service
+    #[arg(long, value_name = "URL")]
+    tos_uri: Option<String>,
+}
+
+pub(super) async fn run(operator: &Operator, add: Add, out: &Output) -> Result<(), Failure> {
+    let client = registration(add)?;
+    check(operator, &client)?;
+    let secret = match client.auth_method.has_secret() {
+        true => Some(made_password()?),
+        false => None,
+    };
+    let digest = secret
+        .as_ref()
+        .map(|secret| carnet_jose::primitive::sha256(secret.as_bytes()));
+    let text = serde_json::to_string(&client).map_err(|error| Failure::broken(error.to_string()))?;
+    let audit = operator.did(AuditAction::ClientCreate, &client.id);
+    let added = operator
+        .store
+        .add_client((&client.id, &text), digest, (operator.now, &audit))
+        .await;
+    added.map_err(|error| match error {
+        StoreError::Conflict("client_taken") => taken(&client.id),
+        other => broken(other),
+    })?;
+    let json = json!({ "client_id": client.id, "client_secret": secret.as_deref(), "settings": client });
+    tell(out, &json, || {
+        let mut words = format!("Registered the client {}.", client.id);
+        if let Some(secret) = &secret {
+            words.push_str(&format!("\nIts secret, shown this once:\n{}", secret.as_str()));
+        }
+        words
+    });
+    out.next(&format!("carnet client show {}", client.id));
+    Ok(())
+}
+
+fn registration(add: Add) -> Result<config::Client, Failure> {
+    let mut client = config::Client::named(&add.id);
+    client.grant_types = match (add.grant_types.as_slice(), add.redirect_uris.is_empty()) {
+        ([], true) => vec![GrantType::ClientCredentials],
+        ([], false) => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        (some, _) => some.iter().filter_map(|name| GrantType::named(name)).collect(),
+    };
+    client.auth_method = match add.public {
+        true => AuthMethod::None,
+        false => AuthMethod::named(&add.auth_method).unwrap_or_default(),
+    };
+    client.jwks = add.jwks.map(read_jwks).transpose()?;
+    client.scope = add.scope.parse::<ScopeSet>().map_err(|_| {
+        Failure::usage("invalid_scope", format!("{:?} is no scope", add.scope))
+            .because("scopes are visible ASCII without quote and backslash, between spaces (RFC 6749 §3.3)")
+            .todo("write it as --scope 'openid email'")
+    })?;
+    client.consent = match add.consent.as_str() {
+        "explicit" => Consent::Explicit,
+        "none" => Consent::None,
+        _ => Consent::Remembered,
+    };
+    Ok(config::Client {
+        name: add.name,
+        redirect_uris: add.redirect_uris,
+        post_logout_redirect_uris: add.post_logout_redirect_uris,
+        audiences: add.audiences,
+        require_pkce: !add.without_pkce,
+        access_ttl: add.access_ttl,
+        uri: add.uri,
+        logo_uri: add.logo_uri,
+        policy_uri: add.policy_uri,
+        tos_uri: add.tos_uri,
+        ..client
+    })
+}
+
+fn read_jwks(file: PathBuf) -> Result<serde_json::Value, Failure> {
+    let unusable = |what: String| {
+        Failure::usage("key_invalid", format!("{}: {what}", file.display()))
+            .because("the client's public keys are read from there")
+            .todo("make one: carnet jwk generate ES256 > key.json && carnet jwk public key.json")
+    };
+    let text = std::fs::read(&file).map_err(|error| unusable(error.to_string()))?;
+    serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))
+}
+
+/// What the server would refuse to use is not registered.
+fn check(operator: &Operator, client: &config::Client) -> Result<(), Failure> {
+    if operator.config.clients.iter().any(|known| known.id == client.id) {
+        return Err(taken(&client.id));
+    }
+    let checked = config::check_client(&operator.config, client, &|name| name.replace('_', "-"));
+    let checked = checked
+        .and_then(|()| config::check_client_keys(&operator.config, client, &|name| name.replace('_', "-")));
+    checked.map_err(|fault| {
+        Failure::usage("client_invalid", format!("{}: {}", fault.key, fault.what))
+            .because("the server would not use such a client")
+            .todo(fault.todo)
+    })
+}
+
+fn taken(id: &str) -> Failure {
+    Failure::conflict("client_taken", format!("there is, or was, a client {id}"))
+        .because("the name of a client never belongs to another")
+        .todo("choose another")
+}

@@ -1,0 +1,248 @@
+//! OAuth through the built binary, on both engines: registered clients, the code flow through the pages, a restart in the middle.
+
+use serde_json::{Value, json};
+
+use crate::support::{Carnet, EMAIL, Engine, PASSWORD};
+
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const CALLBACK: &str = "https://shop.example.com/callback";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registered_client_logs_people_in_and_a_service_itself_on_sqlite() {
+    whole_path(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registered_client_logs_people_in_and_a_service_itself_on_postgres() {
+    whole_path(Engine::Postgres).await;
+}
+
+async fn whole_path(engine: Engine) {
+    let mut carnet = Carnet::start(engine, "[log]\nlevel = \"trace\"").await;
+    carnet.add_user();
+    let add = [
+        "client",
+        "add",
+        "shop",
+        "--redirect-uri",
+        CALLBACK,
+        "--scope",
+        "openid email read:orders",
+    ];
+    let secret = shown(&carnet, &add, "client_secret");
+    let browser = browser();
+    let code = code(&mut carnet, &browser).await;
+    let exchange = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", CALLBACK),
+        ("code_verifier", VERIFIER),
+    ];
+    let tokens = granted(&carnet, &secret, &exchange).await;
+    let (status, told) = userinfo(&carnet, &tokens).await;
+    assert_eq!((status, &told["email"]), (200, &json!(EMAIL)));
+    let again = granted(&carnet, &secret, &refreshing(&tokens)).await;
+
+    let rotate = ["client", "rotate-secret", "shop", "--overlap", "0s"];
+    let secret_now = shown(&carnet, &rotate, "client_secret");
+    assert_eq!(token(&carnet, &secret, &refreshing(&again)).await.0, 401);
+    let newest = granted(&carnet, &secret_now, &refreshing(&again)).await;
+
+    // Disabled: nothing more, and nothing of before.
+    carnet.command(&["client", "disable", "shop"], "");
+    assert_eq!(userinfo(&carnet, &newest).await.0, 401);
+    assert_eq!(token(&carnet, &secret_now, &refreshing(&newest)).await.0, 401);
+    assert_eq!(
+        browser.get(authorize_url(&carnet)).send().await.unwrap().status(),
+        400
+    );
+
+    let log = carnet.log();
+    for secret in [
+        &secret,
+        &secret_now,
+        &code,
+        VERIFIER,
+        text(&newest, "access_token"),
+        text(&newest, "refresh_token"),
+    ] {
+        assert!(!log.contains(secret), "lk_02: a secret is in the log");
+    }
+    service(&carnet).await;
+}
+
+/// A code that Alice has allowed. What she began before a restart goes on after it.
+async fn code(carnet: &mut Carnet, browser: &reqwest::Client) -> String {
+    let login = page(browser, &authorize_url(carnet)).await;
+    carnet.kill();
+    carnet.launch().await;
+    let typed = [("username", EMAIL), ("password", PASSWORD), ("decision", "login")];
+    let consent = submit(browser, &login, &typed).await;
+    let back = submit(browser, &consent, &[("decision", "allow"), ("remember", "yes")]).await;
+    parameter(&back, "code")
+}
+
+fn authorize_url(carnet: &Carnet) -> String {
+    format!(
+        "{}/oauth/authorize?response_type=code&client_id=shop&redirect_uri={CALLBACK}&scope=openid+email&state=s&code_challenge={CHALLENGE}&code_challenge_method=S256",
+        carnet.base
+    )
+}
+
+/// What a command shows this once.
+fn shown(carnet: &Carnet, arguments: &[&str], member: &str) -> String {
+    let answer = carnet.command(&[&["--json"], arguments].concat(), "");
+    text(&serde_json::from_str(&answer).unwrap(), member).to_owned()
+}
+
+fn text<'a>(body: &'a Value, member: &str) -> &'a str {
+    body[member]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {member}: {body}"))
+}
+
+fn refreshing(tokens: &Value) -> [(&str, &str); 2] {
+    [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", text(tokens, "refresh_token")),
+    ]
+}
+
+async fn userinfo(carnet: &Carnet, tokens: &Value) -> (u16, Value) {
+    let call = reqwest::Client::new().get(format!("{}/userinfo", carnet.base));
+    let reply = call
+        .bearer_auth(text(tokens, "access_token"))
+        .send()
+        .await
+        .unwrap();
+    (reply.status().as_u16(), reply.json().await.unwrap())
+}
+
+async fn granted(carnet: &Carnet, secret: &str, fields: &[(&str, &str)]) -> Value {
+    let (status, answer) = token(carnet, secret, fields).await;
+    assert_eq!(status, 200, "{answer}");
+    answer
+}
+
+async fn service(carnet: &Carnet) {
+    let add = [
+        "--json",
+        "client",
+        "add",
+        "metrics",
+        "--auth-method",
+        "client_secret_post",
+        "--scope",
+        "read:metrics write:logs",
+    ];
+    let added: Value = serde_json::from_str(&carnet.command(&add, "")).unwrap();
+    let fields = [
+        ("grant_type", "client_credentials"),
+        ("client_id", "metrics"),
+        ("client_secret", added["client_secret"].as_str().unwrap()),
+        ("scope", "read:metrics write:logs"),
+    ];
+    let ask = async || {
+        let reply = reqwest::Client::new()
+            .post(format!("{}/oauth/token", carnet.base))
+            .form(&fields)
+            .send()
+            .await
+            .unwrap();
+        (reply.status().as_u16(), reply.json::<Value>().await.unwrap())
+    };
+    let (status, answer) = ask().await;
+    assert_eq!(
+        (status, &answer["scope"]),
+        (200, &json!("read:metrics write:logs")),
+        "{answer}"
+    );
+    for (command, expected) in [("disable", 401), ("enable", 200), ("delete", 401)] {
+        carnet.command(&["client", command, "metrics"], "");
+        assert_eq!(ask().await.0, expected, "{command}");
+    }
+    let again = carnet.try_command(&add, "");
+    assert_eq!(again.status.code(), Some(4), "a name never comes back");
+    let listed: Value = serde_json::from_str(&carnet.command(&["--json", "client", "list"], "")).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+}
+
+fn browser() -> reqwest::Client {
+    // Redirects to the app are looked at, not followed: there is no app.
+    let stay_here = reqwest::redirect::Policy::custom(|attempt| match attempt.url().host_str() {
+        Some("127.0.0.1") => attempt.follow(),
+        _ => attempt.stop(),
+    });
+    reqwest::Client::builder()
+        .cookie_store(true)
+        .redirect(stay_here)
+        .build()
+        .unwrap()
+}
+
+async fn page(browser: &reqwest::Client, url: &str) -> (String, String) {
+    let reply = browser.get(url).send().await.unwrap();
+    assert_eq!(reply.status(), 200, "{}", reply.url());
+    (
+        reply.url().origin().ascii_serialization(),
+        reply.text().await.unwrap(),
+    )
+}
+
+/// Fills in the form of a page: the next page, or where the browser is sent.
+async fn submit(
+    browser: &reqwest::Client,
+    (origin, html): &(String, String),
+    fields: &[(&str, &str)],
+) -> (String, String) {
+    let attribute = |tag: &str, name: &str| {
+        let value = tag.split_once(&format!("{name}=\""))?.1.split('"').next()?;
+        Some(value.replace("&#x2f;", "/"))
+    };
+    let form = html
+        .split("<form")
+        .nth(1)
+        .unwrap_or_else(|| panic!("no form: {html}"));
+    let action = attribute(form, "action").unwrap();
+    let hidden = form.split("type=\"hidden\"").skip(1);
+    let mut all: Vec<(String, String)> = hidden
+        .map(|tag| (attribute(tag, "name").unwrap(), attribute(tag, "value").unwrap()))
+        .collect();
+    all.extend(
+        fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    );
+    let reply = browser
+        .post(format!("{origin}{action}"))
+        .form(&all)
+        .send()
+        .await
+        .unwrap();
+    let location = reply
+        .headers()
+        .get("location")
+        .map(|value| value.to_str().unwrap().to_owned());
+    let origin = reply.url().origin().ascii_serialization();
+    (location.unwrap_or(origin), reply.text().await.unwrap())
+}
+
+fn parameter((location, page): &(String, String), name: &str) -> String {
+    let url = url::Url::parse(location).unwrap();
+    let found = url.query_pairs().find(|(key, _)| key == name);
+    found
+        .unwrap_or_else(|| panic!("{location}\n{page}"))
+        .1
+        .into_owned()
+}
+
+async fn token(carnet: &Carnet, secret: &str, fields: &[(&str, &str)]) -> (u16, Value) {
+    let url = format!("{}/oauth/token", carnet.base);
+    let call = reqwest::Client::new()
+        .post(url)
+        .basic_auth("shop", Some(secret))
+        .form(fields);
+    let reply = call.send().await.unwrap();
+    (reply.status().as_u16(), reply.json().await.unwrap())
+}

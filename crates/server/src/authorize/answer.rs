@@ -1,0 +1,212 @@
+//! The next step of a request that may be answered, and its answer.
+//!
+//! Spec: RFC 6749 §4.1.2 · OpenID Connect Core §3.1.2.5, §3.1.2.6 · RFC 8252 §8.6
+
+use axum::response::Response;
+use carnet_oauth::client_auth::AuthMethod;
+use carnet_oauth::error_code::ErrorCode;
+use carnet_store::{BrowserSession, GrantKey};
+
+use super::implicit;
+use super::parameters::Parameters;
+use super::prompt::{Situation, Step};
+use super::request::{AuthorizationRequest, Objection};
+use super::return_address::ReturnAddress;
+use crate::app::App;
+use crate::browser::Browser;
+use crate::config::Consent;
+use crate::http::failure::Failure;
+use crate::http::page::see_other;
+use crate::interaction::{About, Interaction, Kept};
+use crate::token::code::AuthorizationCode;
+
+/// Somebody at the front door.
+pub(super) struct Visit<'a> {
+    pub(super) app: &'a App,
+    pub(super) browser: &'a Browser,
+    pub(super) request: &'a AuthorizationRequest,
+}
+
+/// Sends the browser to a page, or with the answer to the client.
+pub(super) async fn proceed(
+    visit: &Visit<'_>,
+    parameters: Parameters,
+    kept: Option<Kept>,
+) -> Result<Response, Failure> {
+    let Visit {
+        app,
+        browser,
+        request,
+        ..
+    } = visit;
+    let fresh = Interaction::default();
+    let interaction = kept.as_ref().map_or(&fresh, |kept| &kept.interaction);
+    if interaction.refused {
+        return finish(
+            visit,
+            kept,
+            Err((ErrorCode::AccessDenied, "the user did not want to")),
+        )
+        .await;
+    }
+    let session = browser.session.as_ref();
+    let step = situation(visit, interaction, session).await?.next();
+    let page = match (step, session) {
+        (Step::Answer, Some(session)) => return finish(visit, kept, Ok(session)).await,
+        (Step::Refuse(code), _) => {
+            return finish(visit, kept, Err((code, "a page would have to be shown"))).await;
+        }
+        (Step::ChooseAccount, _) => "/login/choose",
+        (Step::Consent, _) => "/consent",
+        (Step::Login | Step::Answer, _) => "/login",
+    };
+    let kept = match kept {
+        Some(kept) => kept,
+        None => {
+            let interaction = Interaction::of(parameters.into_pairs(), about(request));
+            interaction.keep(app, Some(browser)).await?
+        }
+    };
+    see_other(&format!("{page}?interaction={}", kept.id))
+}
+
+/// What the pages show of a request.
+pub(super) fn about(request: &AuthorizationRequest) -> About {
+    About {
+        client_id: request.client.id.clone(),
+        scope: request.scope.clone(),
+        audience: request.audience.clone(),
+        sends_to: request.to.source(),
+        may_remember: request.client.consent == Consent::Remembered && !is_unproven(request),
+    }
+}
+
+async fn situation(
+    visit: &Visit<'_>,
+    interaction: &Interaction,
+    session: Option<&BrowserSession>,
+) -> Result<Situation, Failure> {
+    let Visit { app, request, .. } = visit;
+    let Some(session) = session else {
+        return Ok(Situation {
+            prompt: request.prompt,
+            ..Situation::default()
+        });
+    };
+    let age_ms = app.now().saturating_sub(session.auth_time);
+    let oldest_ms = request
+        .max_age
+        .map(|seconds| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX));
+    let expected = request.expected_sub.as_ref();
+    Ok(Situation {
+        prompt: request.prompt,
+        signed_in: true,
+        just_logged_in: interaction.logged_in.as_ref() == Some(&session.sid),
+        too_long_ago: oldest_ms.is_some_and(|oldest| age_ms > oldest || oldest == 0),
+        somebody_else: expected.is_some_and(|sub| *sub != session.user.sub),
+        wants_login: interaction.wants_login,
+        account_chosen: interaction.account_chosen.as_ref() == Some(&session.sid),
+        allowed: allowed(visit, interaction, session).await?,
+    })
+}
+
+/// Whether the user lets the client: said so now, or before, or is not asked.
+async fn allowed(
+    visit: &Visit<'_>,
+    interaction: &Interaction,
+    session: &BrowserSession,
+) -> Result<bool, Failure> {
+    let Visit { app, request, .. } = visit;
+    let now = interaction.allowed.as_ref();
+    if now.is_some_and(|(sid, allowed)| *sid == session.sid && request.scope.is_subset(allowed)) {
+        return Ok(true);
+    }
+    match request.client.consent {
+        _ if request.prompt.consent => Ok(false),
+        // Any program on a device can call itself by the name of an app: neither the operator's word nor the user's is about it.
+        _ if is_unproven(request) => Ok(false),
+        Consent::None => Ok(true),
+        Consent::Explicit => Ok(false),
+        Consent::Remembered => {
+            let key = GrantKey {
+                user: session.user.id,
+                client_id: &request.client.id,
+                audience: &request.audience,
+            };
+            let granted = app.store.granted_scope(key).await?;
+            // An empty scope is granted as well, once it was.
+            Ok(granted.is_some_and(|granted| request.scope.is_subset(&granted)))
+        }
+    }
+}
+
+/// A public client whose address any program on the device may take (RFC 8252 §8.6).
+fn is_unproven(request: &AuthorizationRequest) -> bool {
+    request.client.auth_method == AuthMethod::None && !request.to.text.starts_with("https:")
+}
+
+/// The answer. An interaction leads to one, whatever becomes of it.
+async fn finish(
+    visit: &Visit<'_>,
+    kept: Option<Kept>,
+    outcome: Result<&BrowserSession, (ErrorCode, &'static str)>,
+) -> Result<Response, Failure> {
+    let Visit { app, request, .. } = visit;
+    if let Some(kept) = &kept {
+        kept.finish(app).await?;
+    }
+    match outcome {
+        Ok(session) => {
+            app.store.touch_browser_session(&session.sid, app.now()).await?;
+            let code = code(request, session).issue(app).await?;
+            request.to.answer(app, &[("code", &code)])
+        }
+        Err((code, reason)) => refuse(app, &request.to, code, reason),
+    }
+}
+
+fn code(request: &AuthorizationRequest, session: &BrowserSession) -> AuthorizationCode {
+    AuthorizationCode {
+        client_id: request.client.id.clone(),
+        client_changed_at: request.client.changed_at,
+        redirect_uri: request.to.text.clone(),
+        redirect_uri_was_sent: request.to.was_sent,
+        challenge: request.challenge.clone(),
+        scope: request.scope.clone(),
+        audience: request.audience.clone(),
+        sub: session.user.sub.clone(),
+        browser_sid: session.sid.clone(),
+        auth_time: session.auth_time,
+        nonce: request.nonce.clone(),
+        tell_acr: request.tell_acr,
+    }
+}
+
+/// A request that is not answered: the client is told at its address, or the person at the browser, never both.
+pub(super) fn object(app: &App, parameters: &Parameters, objection: Objection) -> Result<Response, Failure> {
+    match objection {
+        Objection::ToPerson(failure) => Err(failure),
+        Objection::ToClient(to, ErrorCode::UnsupportedResponseType, reason) => {
+            tracing::info!(
+                code = "unsupported_response_type",
+                reason,
+                "an authorization request was refused"
+            );
+            let help = implicit::address(app, parameters);
+            to.answer(
+                app,
+                &[
+                    ("error", ErrorCode::UnsupportedResponseType.name()),
+                    ("error_description", reason),
+                    ("error_uri", &help),
+                ],
+            )
+        }
+        Objection::ToClient(to, code, reason) => refuse(app, &to, code, reason),
+    }
+}
+
+fn refuse(app: &App, to: &ReturnAddress, code: ErrorCode, reason: &'static str) -> Result<Response, Failure> {
+    tracing::info!(code = code.name(), reason, "an authorization request was refused");
+    to.answer(app, &[("error", code.name()), ("error_description", reason)])
+}

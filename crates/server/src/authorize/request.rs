@@ -1,0 +1,227 @@
+//! An authorization request, checked: first what decides where an answer may go, then everything that may be answered there.
+//!
+//! Spec: RFC 6749 §4.1.1, §4.1.2.1 · RFC 7636 §4.3 · RFC 8707 §2.1 · OpenID Connect Core §3.1.2.1, §3.1.2.2
+
+use std::sync::Arc;
+
+use carnet_oauth::error_code::ErrorCode;
+use carnet_oauth::grant_type::GrantType;
+use carnet_oauth::pkce::{Challenge, S256};
+use carnet_oauth::scope::{OPENID_SCOPES, ScopeSet};
+use http::StatusCode;
+
+use super::parameters::Parameters;
+use super::prompt::Prompt;
+use super::return_address::{ResponseMode, ReturnAddress};
+use crate::app::App;
+use crate::client::Client;
+use crate::http::failure::{Failure, Refusal};
+
+/// A request that may be answered.
+pub(super) struct AuthorizationRequest {
+    pub(super) client: Arc<Client>,
+    pub(super) to: ReturnAddress,
+    pub(super) scope: ScopeSet,
+    pub(super) audience: String,
+    pub(super) challenge: Option<String>,
+    pub(super) nonce: Option<String>,
+    pub(super) prompt: Prompt,
+    /// In seconds.
+    pub(super) max_age: Option<u64>,
+    /// Who is expected, by an ID token of ours.
+    pub(super) expected_sub: Option<String>,
+    pub(super) tell_acr: bool,
+}
+
+/// Why there is no answer, and who is told.
+pub(super) enum Objection {
+    /// The person at the browser: nobody knows where else to go.
+    ToPerson(Failure),
+    /// The client, at its registered address.
+    ToClient(Box<ReturnAddress>, ErrorCode, &'static str),
+}
+
+impl From<Failure> for Objection {
+    fn from(failure: Failure) -> Self {
+        Self::ToPerson(failure)
+    }
+}
+
+impl AuthorizationRequest {
+    pub(super) async fn read(app: &App, parameters: &Parameters) -> Result<Self, Objection> {
+        let client = client(app, parameters).await?;
+        // AZ-01: of two addresses, neither.
+        let asked = parameters.once("redirect_uri").map_err(|()| repeated_address())?;
+        let to = ReturnAddress::of(app, &client, asked)?.with_state(parameters.once("state").unwrap_or(None));
+        let refuse = |code, reason| Objection::ToClient(Box::new(to.clone()), code, reason);
+        if parameters.repeats_any() {
+            return Err(refuse(ErrorCode::InvalidRequest, "a parameter is repeated"));
+        }
+        let mode = response_mode(parameters).ok_or_else(|| {
+            refuse(
+                ErrorCode::InvalidRequest,
+                "response_mode is none that is offered: query, form_post",
+            )
+        })?;
+        let to = to.clone().by(mode);
+        let refuse = |(code, reason)| Objection::ToClient(Box::new(to.clone()), code, reason);
+        check_kind(&client, parameters).map_err(refuse)?;
+        let challenge = challenge(&client, parameters).map_err(refuse)?;
+        let scope = scope(&client, parameters).map_err(refuse)?;
+        let audience = audience(&client, parameters).map_err(refuse)?;
+        let prompt = Prompt::parse(parameters.get("prompt")).ok_or_else(|| {
+            refuse((
+                ErrorCode::InvalidRequest,
+                "prompt is unknown, or none stands beside others",
+            ))
+        })?;
+        let max_age = match parameters.get("max_age").map(str::parse) {
+            None => None,
+            Some(Ok(seconds)) => Some(seconds),
+            Some(Err(_)) => {
+                return Err(refuse((
+                    ErrorCode::InvalidRequest,
+                    "max_age is no number of seconds",
+                )));
+            }
+        };
+        let expected_sub = match parameters.get("id_token_hint") {
+            None => None,
+            Some(hint) => Some(hinted(app, &client, hint).ok_or_else(|| {
+                refuse((
+                    ErrorCode::InvalidRequest,
+                    "id_token_hint is no ID token for this client",
+                ))
+            })?),
+        };
+        Ok(Self {
+            scope,
+            audience,
+            challenge,
+            prompt,
+            max_age,
+            expected_sub,
+            nonce: parameters.get("nonce").map(str::to_owned),
+            tell_acr: parameters.get("acr_values").is_some(),
+            client,
+            to,
+        })
+    }
+}
+
+async fn client(app: &App, parameters: &Parameters) -> Result<Arc<Client>, Failure> {
+    let id = parameters.once("client_id").map_err(|()| unknown_client())?;
+    let client = match id {
+        Some(id) => app.client(id).await?,
+        None => None,
+    };
+    Ok(client.ok_or_else(unknown_client)?)
+}
+
+type Refuse = (ErrorCode, &'static str);
+
+fn response_mode(parameters: &Parameters) -> Option<ResponseMode> {
+    match parameters.get("response_mode") {
+        None => Some(ResponseMode::Query),
+        Some(name) => ResponseMode::ALL.into_iter().find(|mode| mode.name() == name),
+    }
+}
+
+/// What kind of request it is, and whether the client may make one.
+fn check_kind(client: &Client, parameters: &Parameters) -> Result<(), Refuse> {
+    match parameters.get("response_type") {
+        Some("code") => {}
+        None => return Err((ErrorCode::InvalidRequest, "response_type is missing")),
+        // AZ-03: the implicit and the hybrid flow are not there.
+        Some(_) => {
+            return Err((
+                ErrorCode::UnsupportedResponseType,
+                "the one response_type is code",
+            ));
+        }
+    }
+    for (name, code) in [
+        ("request", ErrorCode::RequestNotSupported),
+        ("request_uri", ErrorCode::RequestUriNotSupported),
+        ("registration", ErrorCode::RegistrationNotSupported),
+    ] {
+        if parameters.get(name).is_some() {
+            return Err((code, "the request is read from its parameters alone"));
+        }
+    }
+    if client.may(GrantType::AuthorizationCode) {
+        Ok(())
+    } else {
+        Err((
+            ErrorCode::UnauthorizedClient,
+            "the client is not registered for authorization_code",
+        ))
+    }
+}
+
+/// PK-01, PK-02: S256, for everybody who may not do without.
+fn challenge(client: &Client, parameters: &Parameters) -> Result<Option<String>, Refuse> {
+    let Some(challenge) = parameters.get("code_challenge") else {
+        let may_do_without = !client.require_pkce && parameters.get("nonce").is_some();
+        return if may_do_without {
+            Ok(None)
+        } else {
+            Err((
+                ErrorCode::InvalidRequest,
+                "code_challenge is missing (PKCE, RFC 7636)",
+            ))
+        };
+    };
+    if parameters.get("code_challenge_method") != Some(S256) {
+        return Err((ErrorCode::InvalidRequest, "the one code_challenge_method is S256"));
+    }
+    match Challenge::parse(challenge) {
+        Some(_) => Ok(Some(challenge.to_owned())),
+        None => Err((
+            ErrorCode::InvalidRequest,
+            "code_challenge is not the base64url of a SHA-256",
+        )),
+    }
+}
+
+/// What is asked for; without `scope`, all that the client may but for what is about the person.
+fn scope(client: &Client, parameters: &Parameters) -> Result<ScopeSet, Refuse> {
+    let Some(asked) = parameters.get("scope") else {
+        return Ok(client.scope.without(OPENID_SCOPES));
+    };
+    let asked = asked.parse::<ScopeSet>().ok();
+    asked.filter(|asked| asked.is_subset(&client.scope)).ok_or((
+        ErrorCode::InvalidScope,
+        "the scope is more than the client may ask for",
+    ))
+}
+
+fn audience(client: &Client, parameters: &Parameters) -> Result<String, Refuse> {
+    let found = match parameters.get("resource") {
+        Some(asked) => client.audiences.iter().find(|audience| *audience == asked),
+        None => client.audiences.first(),
+    };
+    found.cloned().ok_or((
+        ErrorCode::InvalidTarget,
+        "the client may not ask for this resource",
+    ))
+}
+
+/// Whom a hint names. It is ours, and was made for the client that shows it.
+fn hinted(app: &App, client: &Client, hint: &str) -> Option<String> {
+    let verified = app
+        .id_token_verifier
+        .verify_owned::<carnet_oauth::id_token::IdTokenClaims>(hint, app.now_seconds());
+    let claims = verified.ok()?.claims;
+    (claims.aud == client.id).then_some(claims.sub)
+}
+
+fn unknown_client() -> Refusal {
+    const REASON: &str = "there is no client of this client_id, or it was disabled";
+    Refusal::new(StatusCode::BAD_REQUEST, "unknown_client", REASON)
+}
+
+fn repeated_address() -> Failure {
+    const REASON: &str = "redirect_uri is repeated";
+    Refusal::new(StatusCode::BAD_REQUEST, "redirect_uri_mismatch", REASON).into()
+}

@@ -1,0 +1,158 @@
+//! A client: a program that asks for tokens. What a `[[clients]]` table says, and what `carnet client add` registers.
+//!
+//! Spec: RFC 7591 §2 (most of the names)
+
+use std::path::PathBuf;
+
+use carnet_jose::Algorithm;
+use carnet_oauth::client_auth::AuthMethod;
+use carnet_oauth::grant_type::GrantType;
+use carnet_oauth::scope::ScopeSet;
+use serde::{Deserialize, Serialize};
+
+use super::value::Ttl;
+
+/// The algorithms of a client's assertion.
+pub const ASSERTION_ALGORITHMS: &[Algorithm] = &[
+    Algorithm::Es256,
+    Algorithm::Es384,
+    Algorithm::Es512,
+    Algorithm::Ed25519,
+    Algorithm::Ps256,
+    Algorithm::Rs256,
+];
+
+/// `[[clients]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// The client's name in requests and tokens.
+    pub id: String,
+    /// The name that people are shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How it may ask for tokens at the token endpoint. None of them: it is a client of the login API.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grant_types: Vec<GrantType>,
+    /// How it proves who it is there; `none` for a public client.
+    #[serde(default)]
+    pub auth_method: AuthMethod,
+    /// Its secret, mode 0600, for `client_secret_basic` and `client_secret_post`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<PathBuf>,
+    /// Its public keys as a JWKS, for `private_key_jwt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_file: Option<PathBuf>,
+    /// The same, written here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<serde_json::Value>,
+    /// Where codes may be sent, byte for byte; the port of a loopback address is free (RFC 8252 §7.3).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redirect_uris: Vec<String>,
+    /// Where a browser may be sent after a logout.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Whether a code needs PKCE. Only a confidential client may do without, by `nonce` (OAuth 2.1 §7.5.1).
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub require_pkce: bool,
+    /// When users are asked whether the client may.
+    #[serde(default)]
+    pub consent: Consent,
+    /// The algorithm of its ID tokens: RS256 when a key is kept for it, else the first of `keys.algorithms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token_signing: Option<Algorithm>,
+    /// Its home page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// Its logo, an https URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo_uri: Option<String>,
+    /// Its privacy policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_uri: Option<String>,
+    /// Its terms of service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tos_uri: Option<String>,
+    /// Where its refresh token travels, at the login API.
+    #[serde(default)]
+    pub refresh_token_in: RefreshTokenIn,
+    /// The scopes it may ask for. It gets them all when it asks for none, but for those of OpenID Connect.
+    #[serde(default)]
+    pub scope: ScopeSet,
+    /// The audiences it may ask for; the first is its default. Every resource when empty.
+    #[serde(default)]
+    pub audiences: Vec<String>,
+    /// Origins of its browser app.
+    #[serde(default)]
+    pub origins: Vec<String>,
+    /// Life of its access tokens, when not `tokens.access_ttl`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_ttl: Option<Ttl>,
+    /// Its own grace for honest retries, when not `tokens.refresh_grace`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_grace: Option<Ttl>,
+}
+
+/// When users are asked whether a client may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Consent {
+    /// Once, and again when it wants more.
+    #[default]
+    Remembered,
+    /// Every time.
+    Explicit,
+    /// Never: the client is the operator's own. A public one whose redirect URI any program on a device may take is asked about all the
+    /// same (RFC 8252 §8.6).
+    None,
+}
+
+/// Where a refresh token travels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefreshTokenIn {
+    /// In an HttpOnly cookie, out of reach of scripts.
+    #[default]
+    Cookie,
+    /// In JSON bodies, for native apps with a safe place of their own.
+    Body,
+}
+
+impl Client {
+    /// A client of this name, with every default.
+    pub fn named(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: None,
+            grant_types: Vec::new(),
+            auth_method: AuthMethod::None,
+            secret_file: None,
+            jwks_file: None,
+            jwks: None,
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            require_pkce: true,
+            consent: Consent::default(),
+            id_token_signing: None,
+            uri: None,
+            logo_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            refresh_token_in: RefreshTokenIn::default(),
+            scope: ScopeSet::default(),
+            audiences: Vec::new(),
+            origins: Vec::new(),
+            access_ttl: None,
+            refresh_grace: None,
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_yes(value: &bool) -> bool {
+    *value
+}

@@ -1,0 +1,146 @@
+//! `/consent`: what a client wants, for whom and for how long, and what the user says to it.
+//!
+//! Spec: OpenID Connect Core §3.1.2.4 · RFC 6749 §4.1.1
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::get;
+use carnet_oauth::grant_type::GrantType;
+use carnet_store::{AuditAction, BrowserSession};
+use serde_json::json;
+
+use crate::app::App;
+use crate::audit::Caller;
+use crate::config::Ttl;
+use crate::http::failure::Failure;
+use crate::http::form::Form;
+use crate::http::origin::{Origins, require_same_site};
+use crate::http::page::{page, see_other};
+use crate::http::visitor::{Filled, Visitor};
+use crate::interaction::{Asking, with};
+
+const PATH: &str = "/consent";
+
+/// The routes.
+pub(crate) fn routes(app: &App) -> Router<App> {
+    let ours = Origins::new(app.config.issuer.origin(), []);
+    Router::new()
+        .route(PATH, get(show).post(submit))
+        .route_layer(from_fn_with_state(ours, require_same_site))
+}
+
+async fn show(visitor: Visitor) -> Response {
+    visitor.told(consent_page(&visitor).await)
+}
+
+async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
+    let app = &visitor.app;
+    let asking = Asking::of(visitor, &visitor.query()?).await?;
+    let Some(session) = &asking.browser.session else {
+        return see_other(&asking.kept.resume());
+    };
+    let about = &asking.kept.interaction.about;
+    let granted = app.store.granted_scope(asking.grant_key(session)).await?;
+    let is_new = |name: &str| granted.as_ref().is_some_and(|granted| !granted.contains(name));
+    // What openid means comes before what goes beyond it.
+    let (first, rest): (Vec<&str>, Vec<&str>) = about.scope.iter().partition(|name| *name == "openid");
+    let scopes: Vec<_> = first
+        .into_iter()
+        .chain(rest)
+        .map(|name| json!({ "name": name, "is_new": is_new(name) }))
+        .collect();
+    let (duration_key, duration_value) = duration(app, &asking);
+    let own = json!({
+        "user": { "email": session.user.email, "sub": session.user.sub },
+        "scopes": scopes,
+        "audience": [about.audience],
+        "duration_key": duration_key,
+        "duration_value": duration_value,
+        "may_remember": about.may_remember,
+        "remember": about.may_remember,
+    });
+    let content = with(asking.common(app, PATH)?, own);
+    page(app, "consent.html", &asking.view(), &content)
+}
+
+/// For how long the client can act: as long as its tokens may be renewed, or as long as one lives.
+fn duration(app: &App, asking: &Asking) -> (&'static str, u64) {
+    let scope = &asking.kept.interaction.about.scope;
+    let lasts = match asking.client.may(GrantType::RefreshToken) {
+        true if scope.contains("offline_access") => app.config.tokens.refresh_absolute,
+        true => app
+            .config
+            .tokens
+            .refresh_idle
+            .min(app.config.tokens.refresh_absolute),
+        false => asking.client.access_ttl,
+    };
+    in_words(lasts)
+}
+
+fn in_words(lasts: Ttl) -> (&'static str, u64) {
+    let seconds = lasts.as_seconds();
+    let units = [
+        (86_400, "day", "days"),
+        (3_600, "hour", "hours"),
+        (60, "minute", "minutes"),
+        (1, "second", "seconds"),
+    ];
+    let fits = units
+        .iter()
+        .find(|(unit, ..)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    match fits {
+        Some((unit, one, _)) if seconds == *unit => (one, 1),
+        Some((unit, _, many)) => (many, seconds / unit),
+        None => ("seconds", seconds),
+    }
+}
+
+async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
+    visitor.told(decide(&visitor, form).await)
+}
+
+async fn decide(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Response, Failure> {
+    let (form, app, caller) = (form?, &visitor.app, &visitor.caller);
+    let mut asking = Asking::answered(visitor, &form).await?;
+    let Some(session) = asking.shown_account(&form) else {
+        // Signed out meanwhile, or somebody else is signed in: who would it be that allows?
+        return see_other(&asking.kept.resume());
+    };
+    let allows = form.optional("decision") == Some("allow");
+    if allows && form.optional("remember").is_some() && asking.kept.interaction.about.may_remember {
+        remember(app, caller, &asking, session).await?;
+    } else {
+        let (sub, id) = (&session.user.sub, &asking.client.id);
+        let audit = match allows {
+            true => caller.did(sub, AuditAction::Consent, id),
+            false => caller.was_refused(sub, AuditAction::Consent, id, "access_denied"),
+        };
+        app.store.record_audit(&audit, app.now()).await?;
+    }
+    let sid = session.sid.clone();
+    let interaction = &mut asking.kept.interaction;
+    if allows {
+        interaction.allowed = Some((sid, interaction.about.scope.clone()));
+    } else {
+        interaction.refused = true;
+    }
+    asking.kept.save(app).await?;
+    see_other(&asking.kept.resume())
+}
+
+/// What was granted before stays granted.
+async fn remember(
+    app: &App,
+    caller: &Caller,
+    asking: &Asking,
+    session: &BrowserSession,
+) -> Result<(), Failure> {
+    let key = asking.grant_key(session);
+    let before = app.store.granted_scope(key).await?.unwrap_or_default();
+    let scope = before.union(&asking.kept.interaction.about.scope);
+    let audit = caller.did(&session.user.sub, AuditAction::Consent, key.client_id);
+    app.store.remember_grant(key, &scope, (app.now(), &audit)).await?;
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! All clients and resources: those of the configuration file, and the clients that are registered in the store.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use carnet_oauth::scope::OPENID_SCOPES;
+use carnet_store::{ClientRow, ClientSecret, ClientState, Store, StoreError};
+
+use crate::client::{Client, FIRST_PARTY, SecretDigest};
+use crate::config::{self, Config, Ttl};
+use crate::resource::Resource;
+
+/// Who takes part.
+pub struct Directory {
+    configured: Vec<Arc<Client>>,
+    resources: Vec<Resource>,
+    longest_access_ttl: Ttl,
+    registered: ArcSwap<Registered>,
+}
+
+/// The clients of the store, as they were at one settings epoch.
+#[derive(Default)]
+struct Registered {
+    epoch: i64,
+    clients: HashMap<String, Arc<Client>>,
+}
+
+impl Directory {
+    /// Reads the secrets that the configuration names. What is registered in the store is read by [`Directory::keep`].
+    pub fn new(config: &Config) -> Result<Self, String> {
+        let mut configured = vec![Arc::new(Client::first_party(config))];
+        for client in &config.clients {
+            configured.push(Arc::new(Client::configured(config, client)?));
+        }
+        let lives = configured.iter().map(|client| client.access_ttl);
+        let longest_access_ttl = lives.max().unwrap_or(config.tokens.access_ttl);
+        let resources = config
+            .resources
+            .iter()
+            .map(|resource| Resource::load(config, resource, longest_access_ttl));
+        Ok(Self {
+            resources: resources.collect::<Result<_, _>>()?,
+            configured,
+            longest_access_ttl,
+            registered: ArcSwap::default(),
+        })
+    }
+
+    /// The client of the login API with this name; the first-party client when none is named.
+    pub fn login_client(&self, id: Option<&str>) -> Option<&Client> {
+        let id = id.unwrap_or(FIRST_PARTY);
+        self.login_clients().find(|client| client.id == id)
+    }
+
+    /// Every client of the login API. They stand in the configuration file.
+    pub fn login_clients(&self) -> impl Iterator<Item = &Client> {
+        let configured = self.configured.iter().map(AsRef::as_ref);
+        configured.filter(|client| client.uses_login_api())
+    }
+
+    /// The client of the OAuth endpoints with this name. The configuration file goes before the store.
+    pub fn client(&self, id: &str) -> Option<Arc<Client>> {
+        let configured = self.configured.iter().find(|client| client.id == id);
+        let client = configured
+            .cloned()
+            .or_else(|| self.registered.load().clients.get(id).cloned());
+        client.filter(|client| !client.uses_login_api())
+    }
+
+    /// The resource with this audience.
+    pub fn resource(&self, audience: &str) -> Option<&Resource> {
+        self.resources
+            .iter()
+            .find(|resource| resource.audience == audience)
+    }
+
+    /// Every resource.
+    pub fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// The scopes of OpenID Connect, and every one that a configured client may ask for.
+    pub fn scopes(&self) -> Vec<String> {
+        let scopes = self.configured.iter().flat_map(|client| client.scope.iter());
+        let scopes = scopes.chain(OPENID_SCOPES.iter().copied());
+        let all: BTreeSet<&str> = scopes.collect();
+        all.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The longest life that an access token has. Revocations and retired keys are kept for as long.
+    pub fn longest_access_ttl(&self) -> Ttl {
+        self.longest_access_ttl
+    }
+
+    /// Reads the registered clients again when anything has changed; one look at a number when nothing has.
+    ///
+    /// Before every decision about a client, so that one that is disabled gets nothing more.
+    pub async fn keep(&self, config: &Config, store: &Store) -> Result<(), StoreError> {
+        // Read first: a change that comes between the reads is seen by the next look.
+        let epoch = store.settings_epoch().await?;
+        if self.registered.load().epoch == epoch {
+            return Ok(());
+        }
+        let (rows, secrets) = (store.clients().await?, store.client_secrets().await?);
+        let mut clients = HashMap::new();
+        for row in rows.iter().filter(|row| row.state == ClientState::Active) {
+            match self.read(config, row, &secrets) {
+                Ok(client) => {
+                    clients.insert(row.client_id.clone(), Arc::new(client));
+                }
+                // One odd row takes nobody else down with it.
+                Err(error) => {
+                    tracing::error!(client_id = %row.client_id, %error, "a registered client cannot be used; see: carnet client show")
+                }
+            }
+        }
+        self.registered.store(Arc::new(Registered { epoch, clients }));
+        Ok(())
+    }
+
+    fn read(&self, config: &Config, row: &ClientRow, secrets: &[ClientSecret]) -> Result<Client, String> {
+        let registered: config::Client =
+            serde_json::from_str(&row.settings).map_err(|error| error.to_string())?;
+        config::check_client(config, &registered, &|name| name.to_owned())
+            .map_err(|fault| format!("{}: {}; {}", fault.key, fault.what, fault.todo))?;
+        let own = secrets.iter().filter(|secret| secret.client_id == row.client_id);
+        let digests = own.filter_map(|secret| {
+            Some(SecretDigest {
+                digest: secret.digest.as_slice().try_into().ok()?,
+                expires_at: secret.expires_at,
+            })
+        });
+        let mut client = Client::registered(config, registered, digests.collect())?;
+        // Nothing outlives the revocations that are kept for as long as configured tokens live.
+        client.access_ttl = client.access_ttl.min(self.longest_access_ttl);
+        client.changed_at = row.updated_at;
+        Ok(client)
+    }
+}

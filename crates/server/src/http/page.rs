@@ -1,0 +1,133 @@
+//! Pages for people: a template as an answer, and a refusal as a page.
+//!
+//! Spec: CSP 3 §6.1 · RFC 9700 §4.16 (framing) · RFC 4647 (languages)
+
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde_json::json;
+
+use super::failure::{Failure, Noted};
+use crate::app::App;
+use crate::pages::{LANGUAGES, Language, language_of};
+
+/// How a page is shown.
+pub struct View<'a> {
+    /// In which language.
+    pub language: Language,
+    /// Where else a form may lead: the origin to which the browser is sent afterwards. Browsers hold redirects to it as well.
+    pub sends_to: Option<&'a str>,
+    /// A script that stands in the page, by its hash.
+    pub script_hash: Option<String>,
+}
+
+impl View<'_> {
+    /// A page whose forms stay here.
+    pub fn in_language(language: Language) -> Self {
+        Self {
+            language,
+            sends_to: None,
+            script_hash: None,
+        }
+    }
+}
+
+/// The language that a browser asks for; `first` goes before.
+pub fn language(first: Option<&str>, headers: &HeaderMap) -> Language {
+    let first = first.and_then(|tags| language_of(tags.split(' ')));
+    let accepted = headers
+        .get(header::ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok());
+    let accepted = || {
+        let tags = accepted?
+            .split(',')
+            .map(|tag| tag.split(';').next().unwrap_or_default().trim());
+        language_of(tags)
+    };
+    let [default, ..] = LANGUAGES;
+    first.or_else(accepted).unwrap_or(default)
+}
+
+/// A page.
+pub fn page(
+    app: &App,
+    template: &str,
+    view: &View<'_>,
+    content: &impl Serialize,
+) -> Result<Response, Failure> {
+    let html = app
+        .pages
+        .render(template, view.language, content)
+        .map_err(Failure::broken)?;
+    let mut response = ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
+    let script = view.script_hash.as_ref();
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; img-src 'self' https: data:; script-src {}; form-action 'self'{}{}; base-uri 'none'; \
+         frame-ancestors 'none'",
+        script.map_or("'none'", String::as_str),
+        if view.sends_to.is_some() { " " } else { "" },
+        view.sends_to.unwrap_or_default(),
+    );
+    let headers = response.headers_mut();
+    let policy = HeaderValue::from_str(&policy).map_err(Failure::broken)?;
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    // Browsers would call the origin of a form `null` without any referrer; other sites are told nothing all the same.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Language, Cookie"));
+    Ok(response)
+}
+
+/// 303, so that no form with a password is posted again (RFC 9700 §4.12).
+pub fn see_other(uri: &str) -> Result<Response, Failure> {
+    let location = HeaderValue::from_str(uri).map_err(Failure::broken)?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}
+
+/// A refusal as a page. `request_id` lets the operator find it in the log.
+pub fn refused(app: &App, language: Language, request_id: &str, failure: Failure) -> Response {
+    let refusal = failure.into_response();
+    let status = refusal.status();
+    let noted = refusal.extensions().get::<Noted>().cloned();
+    let code = noted.as_ref().map_or("server_error", |noted| noted.code);
+    // What broke on our side is for the log alone.
+    let reason = noted
+        .as_ref()
+        .filter(|_| status.as_u16() < 500)
+        .map(|noted| noted.reason.as_str());
+    let content = json!({
+        "title_key": title_of(code, status),
+        "code": code,
+        "reason": reason,
+        "request_id": request_id,
+        "client": null,
+        "language_links": [],
+    });
+    let Ok(mut response) = page(app, "error.html", &View::in_language(language), &content) else {
+        return refusal;
+    };
+    *response.status_mut() = status;
+    for name in [header::RETRY_AFTER, header::ALLOW] {
+        if let Some(value) = refusal.headers().get(&name) {
+            response.headers_mut().insert(name, value.clone());
+        }
+    }
+    if let Some(noted) = noted {
+        response.extensions_mut().insert(noted);
+    }
+    response
+}
+
+/// What the page says in large letters.
+fn title_of(code: &str, status: StatusCode) -> &'static str {
+    match code {
+        "unknown_client" => "client",
+        "redirect_uri_mismatch" => "redirect",
+        "interaction_expired" => "expired",
+        "foreign_form" | "foreign_browser" => "session",
+        "too_many_attempts" => "too_many",
+        "not_found" => "not_found",
+        _ if status.as_u16() >= 500 => "unavailable",
+        _ => "request",
+    }
+}

@@ -1,0 +1,126 @@
+//! A page that asks somebody something on the way: whose browser, which request, for which client, in which language.
+
+use std::sync::Arc;
+
+use carnet_store::{BrowserSession, GrantKey};
+use http::StatusCode;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::kept::Kept;
+use crate::app::App;
+use crate::browser::Browser;
+use crate::client::Client;
+use crate::http::failure::{Failure, Refusal};
+use crate::http::form::Form;
+use crate::http::page::{View, language};
+use crate::http::visitor::Visitor;
+use crate::pages::{LANGUAGES, Language};
+
+/// Everything such a page is made of.
+pub(crate) struct Asking {
+    pub(crate) browser: Browser,
+    pub(crate) kept: Kept,
+    pub(crate) client: Arc<Client>,
+    pub(crate) language: Language,
+}
+
+impl Asking {
+    /// The page that an address or a form is about.
+    pub(crate) async fn of(visitor: &Visitor, form: &Form) -> Result<Self, Failure> {
+        let (app, headers) = (&visitor.app, &visitor.headers);
+        let browser = Browser::read(app, headers).await?;
+        let mut kept = Kept::find(app, &browser, form.optional("interaction")).await?;
+        let chosen = form.optional("lang").map(str::to_owned);
+        if chosen.is_some() && chosen != kept.interaction.language {
+            kept.interaction.language = chosen;
+            kept.save(app).await?;
+        }
+        let client = app.client(&kept.interaction.about.client_id).await?;
+        let chosen = kept.interaction.language.as_deref();
+        let wanted = chosen.or_else(|| kept.parameter("ui_locales"));
+        Ok(Self {
+            language: language(wanted, headers),
+            client: client.ok_or_else(gone)?,
+            browser,
+            kept,
+        })
+    }
+
+    /// The form of such a page, as it was filled in. It must be one of ours.
+    pub(crate) async fn answered(visitor: &Visitor, form: &Form) -> Result<Self, Failure> {
+        let asking = Self::of(visitor, form).await?;
+        let presented = form.optional("csrf");
+        asking
+            .browser
+            .require_form_token(&visitor.app, &asking.kept.id, presented)?;
+        Ok(asking)
+    }
+
+    /// The session of the account that the form was shown to, if it is still the one that is signed in.
+    pub(crate) fn shown_account(&self, form: &Form) -> Option<&BrowserSession> {
+        let session = self.browser.session.as_ref()?;
+        (form.optional("account") == Some(&session.user.sub)).then_some(session)
+    }
+
+    /// What a yes in this session is about.
+    pub(crate) fn grant_key<'a>(&'a self, session: &BrowserSession) -> GrantKey<'a> {
+        GrantKey {
+            user: session.user.id,
+            client_id: &self.client.id,
+            audience: &self.kept.interaction.about.audience,
+        }
+    }
+
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            sends_to: Some(&self.kept.interaction.about.sends_to),
+            ..View::in_language(self.language)
+        }
+    }
+
+    /// What every such page shows, and what its form carries.
+    pub(crate) fn common(&self, app: &App, path: &str) -> Result<Value, Failure> {
+        let link = |language: Language| {
+            json!({
+                "lang": language.tag,
+                "label": language.label,
+                "url": format!("{path}?interaction={}&lang={}", self.kept.id, language.tag),
+                "current": language == self.language,
+            })
+        };
+        Ok(json!({
+            "action": path,
+            "csrf": self.browser.form_token(app, &self.kept.id)?,
+            "interaction": self.kept.id,
+            "client": self.client_shown(),
+            "language_links": LANGUAGES.map(link),
+        }))
+    }
+
+    fn client_shown(&self) -> Value {
+        let client = &self.client;
+        let host = client.uri.as_deref().and_then(|uri| Url::parse(uri).ok());
+        json!({
+            "name": client.name.as_deref().unwrap_or(&client.id),
+            "logo": client.logo_uri,
+            "host": host.and_then(|uri| uri.host_str().map(str::to_owned)),
+            "uri": client.uri,
+            "policy_uri": client.policy_uri,
+            "tos_uri": client.tos_uri,
+        })
+    }
+}
+
+/// `page` with what it shows beside what all show.
+pub(crate) fn with(mut common: Value, own: Value) -> Value {
+    if let (Some(common), Value::Object(own)) = (common.as_object_mut(), own) {
+        common.extend(own);
+    }
+    common
+}
+
+fn gone() -> Refusal {
+    const REASON: &str = "there is no client of this client_id, or it was disabled";
+    Refusal::new(StatusCode::BAD_REQUEST, "unknown_client", REASON)
+}

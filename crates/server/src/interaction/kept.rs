@@ -1,0 +1,156 @@
+//! What is kept of a request while people log in and decide. It stays here; the browser holds only its name.
+//!
+//! Spec: RFC 6749 §4.1.1 · OpenID Connect Core §3.1.2.2
+
+use carnet_oauth::scope::ScopeSet;
+use carnet_store::{Redeemed, TicketKind};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::browser::Browser;
+use crate::config::Ttl;
+use crate::http::failure::{Failure, Refusal};
+use crate::token::code::random_secret;
+
+/// How long somebody may take to log in and to decide.
+const LIFE: Ttl = Ttl::minutes(60);
+
+/// What has been asked for, and what has come of it so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Interaction {
+    /// The request as it came. AZ-07: no form changes it.
+    pub(crate) parameters: Vec<(String, String)>,
+    /// What the pages show of it.
+    pub(crate) about: About,
+    /// The browser that it belongs to. None as long as another site's form has only just brought it.
+    browser: Option<String>,
+    /// The language that was chosen on a page.
+    pub(crate) language: Option<String>,
+    /// The session that was begun here, when somebody has logged in for this request.
+    pub(crate) logged_in: Option<String>,
+    /// The session whose account was chosen.
+    pub(crate) account_chosen: Option<String>,
+    /// Who is signed in is to log in again, as whomever.
+    pub(crate) wants_login: bool,
+    /// What was allowed, and in which session: one person's yes is not another's.
+    pub(crate) allowed: Option<(String, ScopeSet)>,
+    /// The user does not want to.
+    pub(crate) refused: bool,
+}
+
+/// What a request is about, as it was checked.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct About {
+    /// Who asks.
+    pub(crate) client_id: String,
+    /// For what.
+    pub(crate) scope: ScopeSet,
+    /// At which resource.
+    pub(crate) audience: String,
+    /// Where the browser is sent afterwards, as a policy names it.
+    pub(crate) sends_to: String,
+    /// Whether what is allowed may be remembered.
+    pub(crate) may_remember: bool,
+}
+
+/// An interaction and its name.
+pub(crate) struct Kept {
+    pub(crate) id: String,
+    pub(crate) interaction: Interaction,
+}
+
+impl Interaction {
+    pub(crate) fn of(parameters: Vec<(String, String)>, about: About) -> Self {
+        Self {
+            parameters,
+            about,
+            ..Self::default()
+        }
+    }
+
+    /// Keeps it for this browser; for whoever comes first when there is none.
+    pub(crate) async fn keep(mut self, app: &App, browser: Option<&Browser>) -> Result<Kept, Failure> {
+        self.browser = browser.map(Browser::digest);
+        let id = random_secret()?;
+        let expires_at = app.now().saturating_add(LIFE.millis());
+        app.store
+            .keep_ticket(TicketKind::Interaction, &id, &json(&self)?, expires_at)
+            .await?;
+        Ok(Kept {
+            id,
+            interaction: self,
+        })
+    }
+}
+
+impl Kept {
+    /// The interaction of this name, if it is this browser's.
+    pub(crate) async fn find(app: &App, browser: &Browser, id: Option<&str>) -> Result<Self, Failure> {
+        let id = id.ok_or_else(gone)?;
+        let payload = app.store.ticket(TicketKind::Interaction, id, app.now()).await?;
+        let payload = payload.ok_or_else(gone)?;
+        let interaction: Interaction = serde_json::from_str(&payload).map_err(Failure::broken)?;
+        let mut kept = Self {
+            id: id.to_owned(),
+            interaction,
+        };
+        match &kept.interaction.browser {
+            Some(owner) if *owner == browser.digest() => Ok(kept),
+            // Somebody has sent a link: whoever logs in there would log in for another.
+            Some(_) => Err(foreign_browser().into()),
+            None => {
+                kept.interaction.browser = Some(browser.digest());
+                kept.save(app).await?;
+                Ok(kept)
+            }
+        }
+    }
+
+    /// Notes what has come of it.
+    pub(crate) async fn save(&self, app: &App) -> Result<(), Failure> {
+        let payload = json(&self.interaction)?;
+        let kept = app
+            .store
+            .amend_ticket(TicketKind::Interaction, &self.id, &payload, app.now())
+            .await?;
+        if kept { Ok(()) } else { Err(gone().into()) }
+    }
+
+    /// It has led to its answer. Of two tabs, one gets it.
+    pub(crate) async fn finish(&self, app: &App) -> Result<(), Failure> {
+        match app
+            .store
+            .redeem_ticket(TicketKind::Interaction, &self.id, app.now())
+            .await?
+        {
+            Redeemed::Fresh(_) => Ok(()),
+            Redeemed::Again(_) | Redeemed::Unknown => Err(gone().into()),
+        }
+    }
+
+    /// A parameter of the request.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let found = self.interaction.parameters.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Where the browser goes on.
+    pub(crate) fn resume(&self) -> String {
+        format!("/oauth/authorize?interaction={}", self.id)
+    }
+}
+
+fn json(interaction: &Interaction) -> Result<String, Failure> {
+    serde_json::to_string(interaction).map_err(Failure::broken)
+}
+
+fn gone() -> Refusal {
+    const REASON: &str = "this sign-in was finished, or was begun more than an hour ago";
+    Refusal::new(StatusCode::BAD_REQUEST, "interaction_expired", REASON)
+}
+
+fn foreign_browser() -> Refusal {
+    const REASON: &str = "this sign-in was begun in another browser, or this one did not keep its cookie";
+    Refusal::new(StatusCode::FORBIDDEN, "foreign_browser", REASON)
+}

@@ -1,0 +1,9 @@
+//! An authorization request on its way through the pages.
+//!
+//! Spec: RFC 6749 §4.1.1 · OpenID Connect Core §3.1.2.2
+
+mod asking;
+mod kept;
+
+pub(crate) use asking::{Asking, with};
+pub(crate) use kept::{About, Interaction, Kept};

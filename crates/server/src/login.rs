@@ -1,0 +1,217 @@
+//! `/login`: the page that asks who somebody is, and the one that asks which account.
+//!
+//! Spec: OpenID Connect Core §3.1.2.3 · RFC 9700 §4.7.1 (CSRF), §4.12 (303)
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use carnet_store::{AuditAction, BrowserSession, NewBrowserSession};
+use http::StatusCode;
+use serde_json::json;
+
+use crate::app::App;
+use crate::audit::Caller;
+use crate::browser::sign_in;
+use crate::credentials::{self, Known, Typed, invalid_credentials};
+use crate::email::Email;
+use crate::http::cookie;
+use crate::http::failure::{Failure, Noted};
+use crate::http::form::Form;
+use crate::http::origin::{Origins, require_same_site};
+use crate::http::page::{page, see_other};
+use crate::http::visitor::{Filled, Visitor};
+use crate::interaction::{Asking, with};
+
+const PATH: &str = "/login";
+const CHOOSE_PATH: &str = "/login/choose";
+
+/// The routes.
+pub(crate) fn routes(app: &App) -> Router<App> {
+    let ours = Origins::new(app.config.issuer.origin(), []);
+    Router::new()
+        .route(PATH, get(show).post(submit))
+        .route(CHOOSE_PATH, get(show_account).post(choose))
+        .route_layer(from_fn_with_state(ours, require_same_site))
+}
+
+async fn show(visitor: Visitor) -> Response {
+    let page = async {
+        let asking = Asking::of(&visitor, &visitor.query()?).await?;
+        login_page(&visitor.app, &asking, (None, asking.kept.parameter("login_hint")))
+    };
+    visitor.told(page.await)
+}
+
+/// The page; once more, with what was wrong and the address that was typed.
+fn login_page(
+    app: &App,
+    asking: &Asking,
+    (error, address): (Option<&str>, Option<&str>),
+) -> Result<Response, Failure> {
+    let own = json!({
+        "login_hint": address.filter(|address| address.len() <= 254),
+        "error": error,
+    });
+    page(
+        app,
+        "login.html",
+        &asking.view(),
+        &with(asking.common(app, PATH)?, own),
+    )
+}
+
+async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
+    visitor.told(log_in(&visitor, form).await)
+}
+
+async fn log_in(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Response, Failure> {
+    let (form, app, caller) = (form?, &visitor.app, &visitor.caller);
+    let mut asking = Asking::answered(visitor, &form).await?;
+    if form.optional("decision") == Some("cancel") {
+        asking.kept.interaction.refused = true;
+        asking.kept.save(app).await?;
+        return see_other(&asking.kept.resume());
+    }
+    let email = form.optional("username").map(str::trim);
+    let (email, password) = match (email, form.optional("password")) {
+        (None, _) => return again(app, &asking, StatusCode::BAD_REQUEST, ("username_missing", None)),
+        (Some(email), _) if Email::parse(email).is_none() => {
+            return again(
+                app,
+                &asking,
+                StatusCode::BAD_REQUEST,
+                ("username_invalid", Some(email)),
+            );
+        }
+        (Some(email), None) => {
+            return again(
+                app,
+                &asking,
+                StatusCode::BAD_REQUEST,
+                ("password_missing", Some(email)),
+            );
+        }
+        (Some(email), Some(password)) => (email, password),
+    };
+    let typed = Typed {
+        email,
+        password,
+        device: cookie::read(&visitor.headers, credentials::device_cookie(app))?,
+    };
+    let begun = match credentials::check(app, caller, &typed).await {
+        Ok(known) => begin(app, caller, &known, asking.browser.session.as_ref()).await,
+        Err(failure) => Err(failure),
+    };
+    let (sid, sub) = match begun {
+        Ok(begun) => begun,
+        Err(failure) => return say(app, &asking, email, failure),
+    };
+    asking.kept.interaction.logged_in = Some(sid.clone());
+    asking.kept.interaction.wants_login = false;
+    asking.kept.save(app).await?;
+    let mut response = see_other(&asking.kept.resume())?;
+    sign_in(app, &mut response, &sid)?;
+    credentials::remember_device(app, &mut response, &sub, PATH)?;
+    Ok(response)
+}
+
+/// A session of the browser: its name, and whose it is.
+async fn begin(
+    app: &App,
+    caller: &Caller,
+    known: &Known,
+    before: Option<&BrowserSession>,
+) -> Result<(String, String), Failure> {
+    let user = &known.record.user;
+    let new = NewBrowserSession {
+        user: user.id,
+        password_changed_at: known.record.password_changed_at,
+        address: caller.address.to_string(),
+        user_agent: caller.user_agent.clone(),
+        // CK-02: the cookie of before is dead, whoever has it.
+        replaces: before.map(|session| session.sid.clone()),
+        absolute_ms: app.config.tokens.refresh_absolute.millis(),
+        throttle_keys_to_clear: known.attempt.personal.clone(),
+        audit: caller.did(&user.sub, AuditAction::Login, &user.sub),
+    };
+    let begun = match app.store.begin_browser_session(&new, app.now()).await {
+        // None: disabled, or given another password, since it was looked up.
+        Ok(begun) => begun.ok_or_else(invalid_credentials)?,
+        Err(error) => {
+            // The password was right, and we are at fault.
+            known.attempt.give_back(app);
+            return Err(error.into());
+        }
+    };
+    app.store.refund_attempt(&known.attempt.shared).await?;
+    Ok((begun, user.sub.clone()))
+}
+
+/// What a person can do something about is said on the page; the rest is an error.
+fn say(app: &App, asking: &Asking, email: &str, failure: Failure) -> Result<Response, Failure> {
+    let Failure::Refused(refusal) = failure else {
+        return Err(failure);
+    };
+    let error = match refusal.code() {
+        "invalid_credentials" => "no_match",
+        "too_many_attempts" => "too_many",
+        "temporarily_unavailable" => "unavailable",
+        _ => return Err(refusal.into()),
+    };
+    let refused = refusal.into_response();
+    let mut response = again(app, asking, refused.status(), (error, Some(email)))?;
+    if let Some(seconds) = refused.headers().get(http::header::RETRY_AFTER) {
+        response
+            .headers_mut()
+            .insert(http::header::RETRY_AFTER, seconds.clone());
+    }
+    if let Some(noted) = refused.extensions().get::<Noted>() {
+        response.extensions_mut().insert(noted.clone());
+    }
+    Ok(response)
+}
+
+fn again(
+    app: &App,
+    asking: &Asking,
+    status: StatusCode,
+    (error, typed): (&str, Option<&str>),
+) -> Result<Response, Failure> {
+    let mut response = login_page(app, asking, (Some(error), typed))?;
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+async fn show_account(visitor: Visitor) -> Response {
+    visitor.told(account_page(&visitor).await)
+}
+
+async fn account_page(visitor: &Visitor) -> Result<Response, Failure> {
+    let asking = Asking::of(visitor, &visitor.query()?).await?;
+    let Some(session) = &asking.browser.session else {
+        return see_other(&asking.kept.resume());
+    };
+    let user = &session.user;
+    let own = json!({ "user": { "name": user.name, "email": user.email, "sub": user.sub } });
+    let content = with(asking.common(&visitor.app, CHOOSE_PATH)?, own);
+    page(&visitor.app, "choose_account.html", &asking.view(), &content)
+}
+
+async fn choose(visitor: Visitor, Filled(form): Filled) -> Response {
+    let chosen = async {
+        let form = form?;
+        let mut asking = Asking::answered(&visitor, &form).await?;
+        let shown = asking.shown_account(&form).map(|session| session.sid.clone());
+        let interaction = &mut asking.kept.interaction;
+        match form.optional("decision") {
+            // Somebody else has signed in meanwhile: asked again.
+            Some("continue") => interaction.account_chosen = shown,
+            Some("other") => interaction.wants_login = true,
+            _ => interaction.refused = true,
+        }
+        asking.kept.save(&visitor.app).await?;
+        see_other(&asking.kept.resume())
+    };
+    visitor.told(chosen.await)
+}

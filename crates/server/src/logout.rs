@@ -1,0 +1,213 @@
+//! `/logout`: a client, or the person at the browser, ends the login at our pages and everything that stands on it.
+//!
+//! Spec: OpenID Connect RP-Initiated Logout §2, §3
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use carnet_oauth::id_token::IdTokenClaims;
+use carnet_oauth::metadata::Metadata;
+use carnet_store::{AuditAction, BrowserSession, NewAudit, Reason, Strength};
+use serde_json::json;
+
+use crate::app::App;
+use crate::browser::{Browser, sign_out};
+use crate::client::Client;
+use crate::config::LogoutStrength;
+use crate::http::failure::Failure;
+use crate::http::form::Form;
+use crate::http::page::{View, language, page, see_other};
+use crate::http::visitor::{Filled, Visitor};
+
+const PATH: &str = "/logout";
+/// What the form token of the confirmation is about.
+const SUBJECT: &str = "logout";
+
+/// The routes. What another site posts is only asked about; what decides has a token of ours in it.
+pub(crate) fn routes() -> Router<App> {
+    Router::new().route(PATH, get(show).post(submit))
+}
+
+/// What discovery says of it.
+pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
+    let openid = metadata.openid.get_or_insert_default();
+    openid.end_session_endpoint = Some(app.config.issuer.join(PATH));
+}
+
+/// What a client may send along (§2). The form of the confirmation brings it back.
+struct LogoutRequest {
+    id_token_hint: Option<String>,
+    client_id: Option<String>,
+    post_logout_redirect_uri: Option<String>,
+    state: Option<String>,
+    ui_locales: Option<String>,
+}
+
+impl LogoutRequest {
+    fn of(form: &Form) -> Self {
+        let read = |name| form.optional(name).map(str::to_owned);
+        Self {
+            id_token_hint: read("id_token_hint"),
+            client_id: read("client_id"),
+            post_logout_redirect_uri: read("post_logout_redirect_uri"),
+            state: read("state"),
+            ui_locales: read("ui_locales"),
+        }
+    }
+
+    /// Everything that was sent.
+    fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("id_token_hint", &self.id_token_hint),
+            ("client_id", &self.client_id),
+            ("post_logout_redirect_uri", &self.post_logout_redirect_uri),
+            ("state", &self.state),
+            ("ui_locales", &self.ui_locales),
+        ];
+        all.into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+
+    fn query(&self) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.fields()).finish()
+    }
+
+    fn hint(&self, app: &App) -> Option<IdTokenClaims> {
+        let hint = self.id_token_hint.as_ref()?;
+        let verified = app
+            .id_token_verifier
+            .verify_owned::<IdTokenClaims>(hint, app.now_seconds());
+        verified.ok().map(|verified| verified.claims)
+    }
+
+    /// Who sends the browser here: the client that the hint was made for, or the one that is named. Not two.
+    async fn client(&self, app: &App, hint: Option<&IdTokenClaims>) -> Result<Option<Arc<Client>>, Failure> {
+        let id = match (hint, &self.client_id) {
+            (Some(hint), Some(id)) if hint.aud != *id => None,
+            (Some(hint), _) => Some(&hint.aud),
+            (None, id) => id.as_ref(),
+        };
+        match id {
+            Some(id) => Ok(app.client(id).await?),
+            None => Ok(None),
+        }
+    }
+
+    /// LO-01: where to go afterwards, only if that very client is registered with that very address.
+    fn back(&self, client: Option<&Client>) -> Option<String> {
+        let asked = self.post_logout_redirect_uri.as_ref()?;
+        let known = client?.post_logout_redirect_uris.iter().any(|uri| uri == asked);
+        let mut uri = url::Url::parse(asked).ok().filter(|_| known)?;
+        if let Some(state) = &self.state {
+            uri.query_pairs_mut().append_pair("state", state);
+        }
+        Some(uri.into())
+    }
+}
+
+async fn show(visitor: Visitor) -> Response {
+    let begun = async { begin(&visitor, &LogoutRequest::of(&visitor.query()?)).await };
+    visitor.told(begun.await)
+}
+
+/// LO-02: a hint of the very user who is signed in is word enough; everybody else is asked.
+async fn begin(visitor: &Visitor, request: &LogoutRequest) -> Result<Response, Failure> {
+    let app = &visitor.app;
+    let browser = Browser::read(app, &visitor.headers).await?;
+    let hint = request.hint(app);
+    match (&browser.session, &hint) {
+        (Some(session), Some(hint)) if session.user.sub == hint.sub => {
+            end(visitor, session).await?;
+        }
+        (Some(session), _) => return confirmation(visitor, request, (&browser, session)),
+        (None, _) => {}
+    }
+    done(visitor, request, false).await
+}
+
+async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
+    visitor.told(answer(&visitor, form).await)
+}
+
+async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Response, Failure> {
+    let (form, app) = (form?, &visitor.app);
+    let request = LogoutRequest::of(&form);
+    let Some(token) = form.optional("csrf") else {
+        // The form of a client comes without our cookies: whoever follows the redirect is looked at.
+        return see_other(&format!("{PATH}?{}", request.query()));
+    };
+    let browser = Browser::read(app, &visitor.headers).await?;
+    browser.require_form_token(app, SUBJECT, Some(token))?;
+    let leaves = form.optional("decision") == Some("logout");
+    if let Some(session) = browser.session.as_ref().filter(|_| leaves) {
+        end(visitor, session).await?;
+    }
+    done(visitor, &request, !leaves).await
+}
+
+fn confirmation(
+    visitor: &Visitor,
+    request: &LogoutRequest,
+    (browser, session): (&Browser, &BrowserSession),
+) -> Result<Response, Failure> {
+    let app = &visitor.app;
+    let fields: Vec<_> = request
+        .fields()
+        .map(|(name, value)| json!({ "name": name, "value": value }))
+        .collect();
+    let content = json!({
+        "action": PATH,
+        "csrf": browser.form_token(app, SUBJECT)?,
+        "fields": fields,
+        "user": { "email": session.user.email },
+        "client": null,
+        "language_links": [],
+    });
+    let view = View::in_language(language(request.ui_locales.as_deref(), &visitor.headers));
+    let mut response = page(app, "logout.html", &view, &content)?;
+    browser.remember(app, &mut response)?;
+    Ok(response)
+}
+
+/// The session of the browser ends, with every client's session that began in it and is not to outlive it.
+async fn end(visitor: &Visitor, session: &BrowserSession) -> Result<(), Failure> {
+    let Visitor { app, caller, .. } = visitor;
+    let strength = match app.config.login.logout_strength {
+        LogoutStrength::Denylist => Strength::DenyList,
+        LogoutStrength::Refresh | LogoutStrength::Cookie => Strength::RefreshOnly,
+    };
+    let audit = NewAudit {
+        session: session.sid.clone(),
+        ..caller.did(&session.user.sub, AuditAction::Logout, &session.sid)
+    };
+    let cut = app.cut(Reason::Logout, audit);
+    app.store.end_session(&session.sid, strength, None, &cut).await?;
+    Ok(())
+}
+
+/// Back to the client, when its hint says who asks and where to is registered; else a page that says what is.
+async fn done(visitor: &Visitor, request: &LogoutRequest, stayed: bool) -> Result<Response, Failure> {
+    let app = &visitor.app;
+    let hint = request.hint(app);
+    let client = request.client(app, hint.as_ref()).await?;
+    let back = request.back(client.as_deref());
+    let mut response = match &back {
+        Some(uri) if hint.is_some() && !stayed => see_other(uri)?,
+        _ => {
+            let back = back.as_ref().zip(client.as_ref());
+            let back = back.map(
+                |(uri, client)| json!({ "url": uri, "name": client.name.as_ref().unwrap_or(&client.id) }),
+            );
+            let content = json!({ "stayed": stayed, "back": back, "client": null, "language_links": [] });
+            let view = View::in_language(language(request.ui_locales.as_deref(), &visitor.headers));
+            page(app, "logged_out.html", &view, &content)?
+        }
+    };
+    if !stayed {
+        sign_out(app, &mut response)?;
+    }
+    Ok(response)
+}

@@ -1,0 +1,65 @@
+//! ID tokens: the only place that mints them.
+//!
+//! Spec: OpenID Connect Core §2, §3.1.3.6 (at_hash), §12.2 (after a refresh)
+
+use std::collections::BTreeMap;
+
+use carnet_jose::{Algorithm, base64url, primitive};
+use carnet_oauth::id_token::IdTokenClaims;
+
+use super::code::AuthorizationCode;
+use super::granted::Granted;
+use crate::app::App;
+use crate::client::Client;
+use crate::http::failure::{Failure, overloaded};
+
+/// The only way to log in that there is.
+const PASSWORD_ACR: &str = "urn:carnet:acr:password";
+
+/// Signs what the client learns about the login.
+pub(super) fn mint(
+    app: &App,
+    granted: &Granted<'_>,
+    access_token: &str,
+    code: Option<&AuthorizationCode>,
+) -> Result<String, Failure> {
+    let algorithm = algorithm(app, granted.client)
+        .ok_or_else(|| Failure::broken("no published key is kept that could sign an ID token"))?;
+    let now = app.now_seconds();
+    let claims = IdTokenClaims {
+        iss: app.config.issuer.as_str().to_owned(),
+        sub: granted.user.sub.clone(),
+        aud: granted.client.id.clone(),
+        exp: now.saturating_add(granted.client.access_ttl.as_seconds()),
+        iat: now,
+        auth_time: u64::try_from(granted.auth_time / 1000).ok(),
+        nonce: code.and_then(|code| code.nonce.clone()),
+        acr: code.filter(|code| code.tell_acr).map(|_| PASSWORD_ACR.to_owned()),
+        amr: vec!["pwd".to_owned()],
+        at_hash: at_hash(algorithm, access_token),
+        sid: Some(granted.family.sid.clone()),
+        user: BTreeMap::new(),
+    };
+    let signer = app.keys.id_token_signer(algorithm).ok_or_else(|| {
+        tracing::error!(algorithm = algorithm.name(), "there is no active signing key");
+        overloaded(1)
+    })?;
+    signer.sign(&claims).map_err(Failure::broken)
+}
+
+/// What the client is registered with; else RS256, which every client knows, when a key is kept for it; else the first there is.
+pub fn algorithm(app: &App, client: &Client) -> Option<Algorithm> {
+    let kept = &app.config.keys.algorithms;
+    let registered = client
+        .id_token_signing
+        .filter(|algorithm| kept.contains(algorithm));
+    let common = || kept.iter().find(|algorithm| **algorithm == Algorithm::Rs256);
+    registered.or_else(|| common().or_else(|| kept.first()).copied())
+}
+
+/// §3.1.3.6 hashes with the function of the signature; it is told for those of SHA-256, and may be left out for others.
+fn at_hash(algorithm: Algorithm, access_token: &str) -> Option<String> {
+    let sha256 = algorithm.name().ends_with("256");
+    let hash = primitive::sha256(access_token.as_bytes());
+    sha256.then(|| base64url::encode(&hash[..16]))
+}

@@ -1,0 +1,55 @@
+//! What every way to refresh has in common: is the token genuine, what may it still do, spend it.
+//!
+//! Spec: RFC 6749 §6 · RFC 9700 §4.14.2
+
+use carnet_oauth::scope::ScopeSet;
+use carnet_store::{AuditAction, Family, FamilyRecord, Reason, Rotated, User, UserState};
+
+use super::refresh::RefreshToken;
+use crate::app::App;
+use crate::audit::Caller;
+use crate::client::Client;
+use crate::http::failure::Failure;
+
+/// The family behind a token that we made, for a user who is active. Whether the token is the newest one is not looked at.
+pub async fn look<'t>(app: &App, text: &'t str) -> Result<Option<(RefreshToken<'t>, FamilyRecord)>, Failure> {
+    let Some(token) = RefreshToken::parse(text) else {
+        return Ok(None);
+    };
+    let record = app.store.family(token.fam).await?;
+    let record = record.filter(|record| {
+        token.is_genuine(&app.master, &record.family) && record.user.state == UserState::Active
+    });
+    Ok(record.map(|record| (token, record)))
+}
+
+/// What was granted and the client still may.
+pub fn granted(family: &Family, client: &Client) -> Result<ScopeSet, Failure> {
+    let granted: ScopeSet = family.scope.parse().map_err(Failure::broken)?;
+    Ok(granted.intersection(&client.scope))
+}
+
+/// Spends the token. One that was spent before takes its family down.
+pub async fn spend(
+    app: &App,
+    caller: &Caller,
+    (token, family, user): (&RefreshToken<'_>, &Family, &User),
+    client: &Client,
+) -> Result<Rotated, Failure> {
+    let audit = caller.was_refused(
+        &user.sub,
+        AuditAction::RefreshReuse,
+        &family.fam,
+        "refresh_token_reused",
+    );
+    let theft = app.cut(Reason::Reuse, audit);
+    let grace = client.refresh_grace.millis();
+    let rotated = app
+        .store
+        .rotate(token.fam, token.generation, grace, &theft)
+        .await?;
+    if let Rotated::Reused(family) = &rotated {
+        tracing::warn!(fam = %family.fam, presented = token.generation, newest = family.generation, "a spent refresh token came back: its family is revoked");
+    }
+    Ok(rotated)
+}

@@ -1,0 +1,81 @@
+//! `POST /oauth/token`: the token endpoint.
+//!
+//! Spec: RFC 6749 §3.2 (endpoint), §5.1 (answer), §5.2 (refusals)
+
+mod authorization_code;
+mod client_credentials;
+mod refresh_token;
+mod request;
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use carnet_oauth::client_auth::AuthMethod;
+use carnet_oauth::error_code::ErrorCode;
+use carnet_oauth::grant_type::GrantType;
+use carnet_oauth::metadata::Metadata;
+use http::{HeaderMap, HeaderValue, header};
+
+use crate::app::App;
+use crate::audit::Caller;
+use crate::client_auth::authenticate_client;
+use crate::config::ASSERTION_ALGORITHMS;
+use crate::http::failure::{Because as _, Failure};
+use crate::http::form::Form;
+use crate::http::origin::open_cors;
+use request::TokenRequest;
+
+const PATH: &str = "/oauth/token";
+
+/// The route. No cookie is read here, so the page of any origin may call it.
+pub(crate) fn routes() -> Router<App> {
+    Router::new().route(PATH, post(token)).layer(open_cors())
+}
+
+/// What discovery says of it.
+pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
+    metadata.token_endpoint = Some(app.config.issuer.join(PATH));
+    metadata.grant_types_supported = GrantType::ALL
+        .map(|grant_type| grant_type.name().to_owned())
+        .to_vec();
+    let methods = AuthMethod::ALL
+        .into_iter()
+        .filter(|method| *method != AuthMethod::None);
+    metadata.token_endpoint_auth_methods_supported = methods.map(|method| method.name().to_owned()).collect();
+    let algorithms = ASSERTION_ALGORITHMS.iter();
+    metadata.token_endpoint_auth_signing_alg_values_supported =
+        algorithms.map(|algorithm| algorithm.name().to_owned()).collect();
+}
+
+/// Know the client, let the grant type decide.
+async fn token(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    form: Form,
+) -> Result<Response, Failure> {
+    let client = authenticate_client(&app, &caller, &headers, &form).await?;
+    let grant_type = GrantType::named(form.required("grant_type")?)
+        .ok_or_else(|| ErrorCode::UnsupportedGrantType.because("the server does not know this grant_type"))?;
+    if !client.may(grant_type) {
+        const REASON: &str = "the client is not registered for this grant_type";
+        return Err(ErrorCode::UnauthorizedClient.because(REASON).into());
+    }
+    let request = TokenRequest {
+        app: &app,
+        caller: &caller,
+        client: &client,
+        form: &form,
+    };
+    let answer = match grant_type {
+        GrantType::AuthorizationCode => authorization_code::exchange(&request).await?,
+        GrantType::RefreshToken => refresh_token::rotate(&request).await?,
+        GrantType::ClientCredentials => client_credentials::grant(&request)?,
+    };
+    let mut response = Json(answer).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}

@@ -1,0 +1,60 @@
+//! Refresh token: the newest one of a family for the next, and a fresh access token.
+//!
+//! Spec: RFC 6749 §6 · RFC 9700 §4.14.2 · OpenID Connect Core §12
+
+use carnet_oauth::error_code::ErrorCode;
+use carnet_oauth::token_response::TokenResponse;
+use carnet_store::{FamilyRecord, Rotated};
+
+use super::request::TokenRequest;
+use crate::http::failure::{Because as _, Failure};
+use crate::token::granted::Granted;
+use crate::token::login;
+use crate::token::refresh;
+use crate::token::rotation;
+
+pub(super) async fn rotate(request: &TokenRequest<'_>) -> Result<TokenResponse, Failure> {
+    let TokenRequest {
+        app, caller, client, ..
+    } = request;
+    let presented = request.form.required("refresh_token")?;
+    let (token, record) = rotation::look(app, presented).await?.ok_or_else(unknown)?;
+    let FamilyRecord {
+        family,
+        user,
+        auth_time,
+    } = record;
+    // Everything is checked before any state moves.
+    if family.client_id != client.id {
+        return Err(unknown());
+    }
+    let audience = request.audience(std::slice::from_ref(&family.audience))?;
+    if !client.audiences.iter().any(|known| known == audience) {
+        return Err(unknown());
+    }
+    let granted = Granted {
+        user: &user,
+        client,
+        family: &family,
+        scope: request.scope(&rotation::granted(&family, client)?)?,
+        auth_time,
+    };
+    let mut answer = login::mint(app, granted, None).await?;
+    match rotation::spend(app, caller, (&token, &family, &user), client).await? {
+        Rotated::Fresh(family) | Rotated::Same(family) => {
+            answer.refresh_token = Some(refresh::write(app, &family)?);
+            Ok(answer)
+        }
+        Rotated::Reused(_) => Err(refuse("the refresh token was used before: its family is revoked")),
+        Rotated::Expired => Err(refuse("the refresh token has expired")),
+        Rotated::Revoked | Rotated::Unknown => Err(unknown()),
+    }
+}
+
+fn unknown() -> Failure {
+    refuse("there is no such refresh token for this client, or it was revoked")
+}
+
+fn refuse(reason: &'static str) -> Failure {
+    ErrorCode::InvalidGrant.because(reason).into()
+}

@@ -1,0 +1,225 @@
+// oauth4webapi, the plain functions below openid-client: every message is checked by itself, and tokens are checked as an API does.
+import assert from 'node:assert/strict';
+import { after, before } from 'node:test';
+import * as oauth from 'oauth4webapi';
+import { API, Browser, CALLBACK, EMAIL, LEGACY, NATIVE_CALLBACK, flows, formPost, server, start, stop } from './support.js';
+
+const flow = flows('oauth4webapi');
+const HTTP = { [oauth.allowInsecureRequests]: true };
+let as;
+
+before(async () => {
+  await start();
+  as = await discover('oidc');
+});
+after(stop);
+
+async function discover(algorithm) {
+  const issuer = new URL(server.issuer);
+  return oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, { algorithm, ...HTTP }));
+}
+
+const proof = {
+  basic: () => oauth.ClientSecretBasic(server.secret),
+  post: () => oauth.ClientSecretPost(server.secret),
+  key: () => oauth.PrivateKeyJwt(server.key),
+  app: () => oauth.None(),
+};
+
+/** A registered client, how it proves who it is, and where it is answered. */
+const party = (id) => ({ client: { client_id: id }, auth: proof[id](), callback: id === 'app' ? NATIVE_CALLBACK : CALLBACK });
+
+/** Sends a person to the pages; what comes back is not checked yet. */
+async function ask(more = {}, { id = 'basic', browser = new Browser() } = {}) {
+  const kept = { verifier: oauth.generateRandomCodeVerifier(), state: oauth.generateRandomState(), nonce: oauth.generateRandomNonce() };
+  const url = new URL(as.authorization_endpoint);
+  url.search = new URLSearchParams({
+    client_id: id,
+    response_type: 'code',
+    redirect_uri: party(id).callback,
+    scope: 'openid email read:orders',
+    code_challenge: await oauth.calculatePKCECodeChallenge(kept.verifier),
+    code_challenge_method: 'S256',
+    state: kept.state,
+    nonce: kept.nonce,
+    ...more,
+  });
+  return { ...kept, ...party(id), at: await browser.through(url) };
+}
+
+async function redeem({ client, auth, callback, verifier, nonce }, parameters) {
+  const reply = await oauth.authorizationCodeGrantRequest(as, client, auth, parameters, callback, verifier, HTTP);
+  const checks = { expectedNonce: nonce, requireIdToken: true };
+  const tokens = await oauth.processAuthorizationCodeResponse(as, client, reply, checks);
+  // Not only what the ID token says: that the server has signed it, with a key of its JWKS.
+  await oauth.validateApplicationLevelSignature(as, reply, HTTP);
+  return tokens;
+}
+
+async function logIn(id = 'basic') {
+  const asked = await ask({}, { id });
+  const parameters = oauth.validateAuthResponse(as, asked.client, asked.at.url, asked.state);
+  return { ...asked, parameters, tokens: await redeem(asked, parameters) };
+}
+
+async function refresh({ client, auth }, token) {
+  const reply = await oauth.refreshTokenGrantRequest(as, client, auth, token, HTTP);
+  return oauth.processRefreshTokenResponse(as, client, reply);
+}
+
+async function service(id, parameters, auth = party(id).auth) {
+  const { client } = party(id);
+  const reply = await oauth.clientCredentialsGrantRequest(as, client, auth, parameters, HTTP);
+  assert.equal(reply.headers.get('cache-control'), 'no-store');
+  return oauth.processClientCredentialsResponse(as, client, reply);
+}
+
+/** What an API does with a token: RFC 9068 §4. */
+function accept(token, audience = API) {
+  const call = new Request(`${audience}/orders`, { headers: { authorization: `Bearer ${token}` } });
+  return oauth.validateJwtAccessToken(as, call, audience, HTTP);
+}
+
+flow('discovery', 'both documents are accepted, and say the same', async () => {
+  assert.deepEqual(await discover('oauth2'), await discover('oidc'));
+  assert.equal(as.authorization_response_iss_parameter_supported, true);
+});
+
+flow('discovery', 'the document of another issuer is noticed', async () => {
+  const reply = await oauth.discoveryRequest(new URL(server.issuer), HTTP);
+  const elsewhere = oauth.processDiscoveryResponse(new URL('https://elsewhere.example.com'), reply);
+  await assert.rejects(elsewhere, { code: oauth.JSON_ATTRIBUTE_COMPARISON });
+});
+
+for (const id of ['basic', 'post', 'key', 'app']) {
+  flow(id === 'app' ? 'public client' : 'code + PKCE', `a code buys client ${id} tokens that hold`, async () => {
+    const { client, tokens } = await logIn(id);
+    const claims = oauth.getValidatedIdTokenClaims(tokens);
+    assert.equal(claims.aud, client.client_id);
+    assert.equal((await accept(tokens.access_token)).sub, claims.sub);
+  });
+}
+
+flow('ID token', 'an ID token with another nonce than was sent is noticed', async () => {
+  const asked = await ask();
+  const parameters = oauth.validateAuthResponse(as, asked.client, asked.at.url, asked.state);
+  await assert.rejects(redeem({ ...asked, nonce: 'another' }, parameters), { code: oauth.JWT_CLAIM_COMPARISON });
+});
+
+flow('issuer in the answer', 'an answer whose iss is missing or of another server is noticed', async () => {
+  const { client, at, state } = await ask();
+  for (const iss of [null, 'https://elsewhere.example.com']) {
+    const url = new URL(at.url);
+    if (iss) url.searchParams.set('iss', iss);
+    else url.searchParams.delete('iss');
+    assert.throws(() => oauth.validateAuthResponse(as, client, url, state), /"iss"/);
+  }
+  assert.equal(at.url.searchParams.get('iss'), server.issuer);
+  assert.throws(() => oauth.validateAuthResponse(as, client, at.url, 'another state'), /"state"/);
+});
+
+flow('errors', 'an error comes back with state and iss, and is told by name', async () => {
+  const { client, at, state } = await ask({ scope: 'openid write:everything' });
+  assert.equal(at.url.searchParams.get('iss'), server.issuer);
+  assert.throws(() => oauth.validateAuthResponse(as, client, at.url, state), { error: 'invalid_scope' });
+});
+
+flow('errors', 'without code_challenge there is no code', async () => {
+  const { client, at, state } = await ask({ code_challenge: '', code_challenge_method: '' });
+  assert.throws(() => oauth.validateAuthResponse(as, client, at.url, state), { error: 'invalid_request' });
+});
+
+flow('errors', 'an answer never goes to an address that is not registered', async () => {
+  const { at } = await ask({ redirect_uri: 'https://elsewhere.example.com/callback' });
+  assert.equal(at.url.origin, server.issuer);
+  assert.equal(at.status, 400);
+});
+
+flow('errors', 'a wrong secret is answered by a challenge, and a wrong secret in the body is invalid_client', async () => {
+  const basic = service('basic', {}, oauth.ClientSecretBasic('wrong'));
+  await assert.rejects(basic, ({ code, status, cause }) => {
+    assert.equal(code, oauth.WWW_AUTHENTICATE_CHALLENGE);
+    return status === 401 && cause[0].scheme === 'basic';
+  });
+  const reply = await oauth.clientCredentialsGrantRequest(as, party('post').client, oauth.ClientSecretPost('wrong'), {}, HTTP);
+  assert.equal((await reply.json()).error, 'invalid_client');
+});
+
+flow('form_post', 'an answer that comes as a form is accepted and buys tokens', async () => {
+  const asked = await ask({ response_mode: 'form_post' });
+  const body = new URLSearchParams(await oauth.formPostResponse(formPost(asked.at, CALLBACK)));
+  const parameters = oauth.validateAuthResponse(as, asked.client, body, asked.state);
+  assert.ok((await redeem(asked, parameters)).id_token);
+});
+
+flow('refresh', 'a refresh brings an ID token of the same person, and the old refresh token dies', async () => {
+  const logged = await logIn();
+  const next = await refresh(logged, logged.tokens.refresh_token);
+  const [was, is] = [logged.tokens, next].map(oauth.getValidatedIdTokenClaims);
+  assert.deepEqual([is.sub, is.iss, is.aud, is.auth_time], [was.sub, was.iss, was.aud, was.auth_time]);
+  await assert.rejects(refresh(logged, logged.tokens.refresh_token), { error: 'invalid_grant' });
+});
+
+flow('userinfo', 'userinfo tells the e-mail address, and nothing that the scope does not open', async () => {
+  const { client, tokens } = await logIn();
+  const { sub } = oauth.getValidatedIdTokenClaims(tokens);
+  const reply = await oauth.userInfoRequest(as, client, tokens.access_token, HTTP);
+  const told = await oauth.processUserInfoResponse(as, client, sub, reply);
+  assert.deepEqual(told, { sub, email: EMAIL, email_verified: true });
+});
+
+flow('userinfo', 'the token of a service opens no userinfo', async () => {
+  const { access_token: token } = await service('basic', {});
+  const reply = await oauth.userInfoRequest(as, party('basic').client, token, HTTP);
+  const read = oauth.processUserInfoResponse(as, party('basic').client, oauth.skipSubjectCheck, reply);
+  await assert.rejects(read, { code: oauth.WWW_AUTHENTICATE_CHALLENGE });
+});
+
+for (const [id, method] of [
+  ['basic', 'client_secret_basic'],
+  ['post', 'client_secret_post'],
+  ['key', 'private_key_jwt'],
+]) {
+  flow(`client credentials, ${method}`, `a service gets by ${method} a token that its API accepts`, async () => {
+    const granted = await service(id, { scope: 'read:orders', resource: LEGACY });
+    const claims = await accept(granted.access_token, LEGACY);
+    assert.deepEqual([claims.sub, claims.client_id, claims.scope], [id, id, 'read:orders']);
+    await assert.rejects(accept(granted.access_token), { code: oauth.JWT_CLAIM_COMPARISON });
+  });
+}
+
+flow('client credentials, private_key_jwt', 'an assertion counts once', async () => {
+  // The same name for every assertion, where the library draws a new one.
+  const auth = oauth.PrivateKeyJwt(server.key, { [oauth.modifyAssertion]: (_, claims) => Object.assign(claims, { jti: 'once' }) });
+  assert.ok((await service('key', {}, auth)).access_token);
+  const { client } = party('key');
+  const again = await oauth.clientCredentialsGrantRequest(as, client, auth, {}, HTTP);
+  assert.equal((await again.json()).error, 'invalid_client');
+});
+
+flow('revocation', 'a revoked token is told to be inactive, an unknown one is as good as revoked', async () => {
+  const { client, auth, tokens } = await logIn();
+  for (const token of [tokens.access_token, 'unknown']) {
+    await oauth.processRevocationResponse(await oauth.revocationRequest(as, client, auth, token, HTTP));
+  }
+  assert.deepEqual(await introspect(tokens.access_token), { active: false });
+});
+
+flow('introspection', 'a token is active to the API that it is for', async () => {
+  const { client, tokens } = await logIn();
+  const told = await introspect(tokens.access_token);
+  assert.deepEqual([told.active, told.iss, told.client_id], [true, server.issuer, client.client_id]);
+  const elsewhere = await service('basic', { resource: LEGACY });
+  assert.deepEqual(await introspect(elsewhere.access_token), { active: false });
+});
+
+async function introspect(token) {
+  const api = { client_id: 'orders-api' };
+  const reply = await oauth.introspectionRequest(as, api, oauth.ClientSecretBasic(server.apiSecret), token, HTTP);
+  return oauth.processIntrospectionResponse(as, api, reply);
+}
+
+flow('replayed code', 'a code buys tokens once', async () => {
+  const logged = await logIn();
+  await assert.rejects(redeem(logged, logged.parameters), { error: 'invalid_grant' });
+});
