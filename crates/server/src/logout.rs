@@ -120,7 +120,11 @@ async fn begin(visitor: &Visitor, request: &LogoutRequest) -> Result<Response, F
     let hint = request.hint(app);
     match (&browser.session, &hint) {
         (Some(session), Some(hint)) if session.user.sub == hint.sub => {
-            end(visitor, session).await?;
+            if let Some(sid) = &hint.sid {
+                // What this client began, also in a login of the same user before the one that stands now.
+                end(visitor, &hint.sub, sid).await?;
+            }
+            end(visitor, &session.user.sub, &session.sid).await?;
         }
         (Some(session), _) => return confirmation(visitor, request, (&browser, session)),
         (None, _) => {}
@@ -143,7 +147,7 @@ async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
     browser.require_form_token(app, SUBJECT, Some(token))?;
     let leaves = form.optional("decision") == Some("logout");
     if let Some(session) = browser.session.as_ref().filter(|_| leaves) {
-        end(visitor, session).await?;
+        end(visitor, &session.user.sub, &session.sid).await?;
     }
     done(visitor, &request, !leaves).await
 }
@@ -172,19 +176,19 @@ fn confirmation(
     Ok(response)
 }
 
-/// The session of the browser ends, with every client's session that began in it and is not to outlive it.
-async fn end(visitor: &Visitor, session: &BrowserSession) -> Result<(), Failure> {
+/// A session ends, with every client's session that began in it and is not to outlive it.
+async fn end(visitor: &Visitor, sub: &str, sid: &str) -> Result<(), Failure> {
     let Visitor { app, caller, .. } = visitor;
     let strength = match app.config.login.logout_strength {
         LogoutStrength::Denylist => Strength::DenyList,
         LogoutStrength::Refresh | LogoutStrength::Cookie => Strength::RefreshOnly,
     };
     let audit = NewAudit {
-        session: session.sid.clone(),
-        ..caller.did(&session.user.sub, AuditAction::Logout, &session.sid)
+        session: sid.to_owned(),
+        ..caller.did(sub, AuditAction::Logout, sid)
     };
     let cut = app.cut(Reason::Logout, audit);
-    app.store.end_session(&session.sid, strength, None, &cut).await?;
+    app.store.end_session(sid, strength, None, &cut).await?;
     Ok(())
 }
 

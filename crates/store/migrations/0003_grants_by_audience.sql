@@ -1,4 +1,5 @@
--- What people have let clients do is told apart by the resource: a yes for one API is none for another. Nothing stood in the table before.
+-- What people have let clients do is told apart by the resource: a yes for one API is none for another. What was
+-- remembered before did not say for which, so it is asked about once more.
 DROP TABLE grants;
 
 CREATE TABLE grants (

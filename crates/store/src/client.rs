@@ -117,25 +117,29 @@ impl Store {
         let (client_id, cut) = (client_id.to_owned(), cut.clone());
         self.database
             .write(Lane::Main, "client.set_state", async move |tx| {
+                let Some(row) = tx.optional(&LOCK_STATE, params![&client_id]).await? else {
+                    return Ok(false);
+                };
+                match ClientState::read(&row.fields().take::<String>()?)? {
+                    ClientState::Deleted => return Ok(false),
+                    // Nothing changes, so nothing ends either.
+                    same if same == state => return Ok(true),
+                    ClientState::Active | ClientState::Disabled => {}
+                }
                 let row = params![&client_id, state.as_str(), cut.at];
                 let Some(row) = tx.optional(&SET_STATE, row).await? else {
                     return Ok(false);
                 };
                 let id: Id = row.fields().take()?;
-                // Enabled again, too: what was made while the change was on its way does not come back to life.
-                let begun_meanwhile = Cut {
-                    at: cut.at.saturating_add(ON_ITS_WAY_MS),
-                    ..cut.clone()
-                };
-                let until = if state == ClientState::Active {
-                    &cut
-                } else {
-                    &begun_meanwhile
-                };
-                revocation::cut_client(tx, &client_id, until).await?;
                 if state != ClientState::Active {
+                    // Families before the clock, as everywhere: whoever takes them the other way round waits for the other.
                     tx.execute(&REVOKE_FAMILIES, params![&client_id, cut.at, cut.reason.as_str()])
                         .await?;
+                    let begun_meanwhile = Cut {
+                        at: cut.at.saturating_add(ON_ITS_WAY_MS),
+                        ..cut.clone()
+                    };
+                    revocation::cut_client(tx, &client_id, &begun_meanwhile).await?;
                 }
                 if state == ClientState::Deleted {
                     tx.execute(&DROP_SECRETS, params![id]).await?;
@@ -160,8 +164,9 @@ impl Store {
     }
 }
 
-/// A request that knew the client before it was changed has its answer by then.
-const ON_ITS_WAY_MS: i64 = 5_000;
+/// A request that knew the client before it was changed has its answer by then. Whoever enables a client waits for as long, or its first
+/// tokens would count as some of those.
+pub const ON_ITS_WAY_MS: i64 = 5_000;
 
 /// Whether a client may begin anything, for the rest of the transaction: one that is disabled meanwhile waits for what begins here, and
 /// then ends it. Clients of the configuration file are not known here.

@@ -32,7 +32,7 @@ mod user;
 
 pub use audit::{AuditAction, AuditRow, NewAudit, Outcome};
 pub use browser::{BrowserSession, NewBrowserSession};
-pub use client::{ClientRow, ClientSecret, ClientState};
+pub use client::{ClientRow, ClientSecret, ClientState, ON_ITS_WAY_MS};
 pub use config::{Engine, StoreConfig};
 pub use credential::NewPassword;
 pub use cut::{Cut, Reason};

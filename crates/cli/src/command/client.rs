@@ -2,8 +2,9 @@
 
 mod add;
 
+use carnet_server::clock::{Clock as _, SystemClock};
 use carnet_server::config;
-use carnet_store::{AuditAction, ClientRow, ClientState, Reason};
+use carnet_store::{AuditAction, ClientRow, ClientState, ON_ITS_WAY_MS, Reason};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -200,8 +201,22 @@ async fn rotate(operator: &Operator, id: &str, overlap: config::Ttl, out: &Outpu
     Ok(())
 }
 
+/// Tokens that were made while the client was being disabled are refused by their time: new ones must be younger.
+async fn wait_for_what_was_on_its_way(row: &ClientRow, out: &Output) {
+    let until = row.updated_at.saturating_add(ON_ITS_WAY_MS + 1_000);
+    let left = u64::try_from(until.saturating_sub(SystemClock.now())).unwrap_or_default();
+    if (1..=10_000).contains(&left) {
+        out.progress("waiting until what was on its way when the client was disabled has come to nothing");
+        tokio::time::sleep(std::time::Duration::from_millis(left)).await;
+        out.progress("");
+    }
+}
+
 async fn set_state(operator: &Operator, id: &str, state: ClientState, out: &Output) -> Result<(), Failure> {
-    find(operator, id).await?;
+    let row = find(operator, id).await?;
+    if state == ClientState::Active && row.state == ClientState::Disabled {
+        wait_for_what_was_on_its_way(&row, out).await;
+    }
     let (action, said) = match state {
         ClientState::Active => (AuditAction::ClientEnable, "may ask for tokens again"),
         ClientState::Disabled => (

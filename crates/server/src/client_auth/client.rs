@@ -128,7 +128,8 @@ async fn refuse(app: &App, caller: &Caller, presented: &Presented<'_>) -> Result
         ),
     }
     // CA-11: after so many failures nobody reads on. A right proof is never refused for the wrong ones of others.
-    Attempt::client_authentication(app, id, caller.address)?
+    let counted = registered.map_or("", |_| id.as_str());
+    Attempt::client_authentication(app, counted, caller.address)?
         .count(app)
         .await?;
     // Names that nobody has are not worth a row each.

@@ -126,3 +126,28 @@ async fn a_logout_may_come_as_the_form_of_another_site_and_is_asked_about() {
     let refreshed = refresh(&server, text(&body, "refresh_token"), &[]).await;
     assert_eq!(refreshed.status, StatusCode::OK, "nothing has ended");
 }
+
+#[tokio::test]
+async fn a_client_ends_what_it_began_even_if_somebody_else_was_signed_in_since() {
+    let server = Server::start().await;
+    let password = "another long passphrase";
+    server.add_user("bob@example.com", Some(password)).await;
+    let browser = Browser::of(&server);
+    let body = take(&server, &browser, "openid").await;
+    let again = web_url("openid", &[("prompt", "login")]);
+    let bob = [
+        ("username", "bob@example.com"),
+        ("password", password),
+        ("decision", "login"),
+    ];
+    browser.submit(&browser.follow(&again).await, &bob).await;
+    browser.log_in(&browser.follow(&again).await).await;
+    let alive = refresh(&server, text(&body, "refresh_token"), &[]).await;
+    assert_eq!(alive.status, StatusCode::OK, "another login ends nothing of hers");
+    let body = alive.json();
+    let hint = text(&body, "id_token");
+    browser.get(&format!("/logout?id_token_hint={hint}")).await;
+    let dead = refresh(&server, text(&body, "refresh_token"), &[]).await;
+    assert_refused(&dead, "invalid_grant");
+    assert!(!server.is_active(text(&body, "access_token")).await);
+}
