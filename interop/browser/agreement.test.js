@@ -90,6 +90,8 @@ const TEXTS = {
   'a secret that is guessed': `${guessable}.${encode(hmac('HS256', 'secret')(guessable))}`,
   'a secret that is empty': `${guessable}.${encode(hmac('HS256', '')(guessable))}`,
   'wrong types': unsigned(HEADER, { iss: 1, sub: [], jti: null, exp: 'soon', nbf: {}, iat: true, aud: [1] }),
+  'header members of wrong types': unsigned({ alg: 'ES256', typ: 5, cty: [1], jku: 1, x5u: {}, x5t: [], 'x5t#S256': 1, x5c: 'a', jwk: 'a', kid: 1 }, CLAIMS),
+  'an alg that is no text': unsigned({ alg: 5, typ: 'JWT' }, CLAIMS),
   'for everybody': unsigned(HEADER, { ...CLAIMS, aud: ['*'] }),
   'milliseconds': unsigned(HEADER, { ...CLAIMS, exp: CLAIMS.exp * 1000, iat: CLAIMS.iat * 1000 }),
   'exp beyond all numbers': unsigned(HEADER, '{"exp":1e400,"sub":"alice"}'),

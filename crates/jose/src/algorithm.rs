@@ -115,6 +115,11 @@ impl Algorithm {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
 
+    /// Whether keys on an elliptic curve sign (RFC 7518 §3.4, RFC 8812 §3.2).
+    pub(crate) fn is_ecdsa(self) -> bool {
+        matches!(self, Self::Es256 | Self::Es384 | Self::Es512 | Self::Es256k)
+    }
+
     /// Whether the key is an RSA key (RFC 7518 §3.3, §3.5).
     pub fn is_rsa(self) -> bool {
         matches!(

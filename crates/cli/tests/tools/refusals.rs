@@ -197,3 +197,29 @@ fn no_token_is_made_that_nobody_here_would_read() {
         assert!(refused.err.contains("token_too_large"), "{}", refused.err);
     }
 }
+
+#[test]
+fn what_verify_refuses_for_its_type_decode_points_at() {
+    use carnet_jose::base64url;
+    for (name, value) in [
+        ("typ", "5"),
+        ("cty", "[1]"),
+        ("x5t", "{}"),
+        ("alg", "5"),
+        ("jku", "1"),
+        ("x5c", "\"a\""),
+        ("jwk", "\"a\""),
+    ] {
+        let alg = if name == "alg" { "" } else { "\"alg\":\"ES256\"," };
+        let header = format!("{{{alg}\"{name}\":{value}}}");
+        let token = format!(
+            "{}.{}.{}",
+            base64url::encode(header.as_bytes()),
+            base64url::encode(br#"{"sub":"a"}"#),
+            base64url::encode(&[1; 64])
+        );
+        let found = run(&["--json", "jwt", "decode"], &token).done().codes();
+        let expected = format!("header.{name} header_invalid");
+        assert!(found.contains(&expected), "{header}: {found:?}");
+    }
+}

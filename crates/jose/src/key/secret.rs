@@ -48,7 +48,7 @@ impl AnySigningKey {
     ///
     /// # Errors
     ///
-    /// Those of [`AnySigningKey::from_der`]; [`Error::KeyMismatch`] for `RSA PRIVATE KEY` and an algorithm that is not RSA;
+    /// Those of [`AnySigningKey::from_der`]; [`Error::KeyMismatch`] for `RSA PRIVATE KEY` and `EC PRIVATE KEY` with an algorithm of another kind;
     /// [`Error::KeyUnsupported`] for any other label.
     pub fn from_pem(text: &str, algorithm: Algorithm) -> Result<Self, Error> {
         match pem::read(text)? {
@@ -56,6 +56,7 @@ impl AnySigningKey {
             Pem::RsaPrivate(der) if algorithm.is_rsa() => {
                 Self::with(SecretKey::from_traditional(&der, algorithm)?, algorithm)
             }
+            Pem::EcPrivate(_) if !algorithm.is_ecdsa() => Err(Error::KeyMismatch),
             Pem::EcPrivate(der) => Self::with(SecretKey::from_traditional(&der, algorithm)?, algorithm),
             Pem::RsaPrivate(_) => Err(Error::KeyMismatch),
             Pem::Public(_) | Pem::RsaPublic(_) => Err(Error::KeyUnsupported),
@@ -66,15 +67,16 @@ impl AnySigningKey {
     ///
     /// # Errors
     ///
-    /// [`Error::KeyInvalid`] when it cannot be read or is a key of another kind, [`Error::KeyMismatch`] for HMAC algorithms,
+    /// [`Error::KeyInvalid`] when it cannot be read, [`Error::KeyMismatch`] when it is a key of another kind than the algorithm's,
     /// [`Error::KeyTooShort`] for RSA below 2,048 bits, [`Error::KeyWeak`] for RSA of a broken generator, [`Error::KeyUnsupported`] for an
     /// ML-DSA key without its seed and for a kind of key that no algorithm takes, such as Ed448.
     pub fn from_pkcs8_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
         // The crypto library says of an Ed448 key no more than that it cannot be read.
-        if PrivateKeyInfoRef::try_from(der)
-            .is_ok_and(|info| !subject_public_key_info::is_known(&info.algorithm.oid))
-        {
-            return Err(Error::KeyUnsupported);
+        if let Ok(info) = PrivateKeyInfoRef::try_from(der) {
+            if !subject_public_key_info::is_known(&info.algorithm.oid) {
+                return Err(Error::KeyUnsupported);
+            }
+            subject_public_key_info::check_kind(&info.algorithm, algorithm)?;
         }
         Self::with(SecretKey::from_pkcs8(der, algorithm)?, algorithm)
     }

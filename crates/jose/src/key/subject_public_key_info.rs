@@ -2,7 +2,7 @@
 //!
 //! Spec: RFC 5280 §4.1.2.7 · RFC 3279 §2.3.1 (RSA) · RFC 5480 §2 (EC) · RFC 8410 §3 (Ed25519) · RFC 9881 §4 (ML-DSA)
 
-use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
+use spki::{AlgorithmIdentifierRef, ObjectIdentifier, SubjectPublicKeyInfoRef};
 
 use crate::algorithm::Algorithm;
 use crate::error::Error;
@@ -10,9 +10,14 @@ use crate::error::Error;
 /// Whether the DER is a SubjectPublicKeyInfo, and for the kind of key that the algorithm takes.
 pub(super) fn check(der: &[u8], algorithm: Algorithm) -> Result<(), Error> {
     let info = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| Error::KeyInvalid)?;
+    check_kind(&info.algorithm, algorithm)
+}
+
+/// Whether a key that calls itself so is of the kind that the algorithm takes; also where it is a private one (RFC 5958 §2).
+pub(super) fn check_kind(found: &AlgorithmIdentifierRef<'_>, algorithm: Algorithm) -> Result<(), Error> {
     let (kind, curve) = identifiers(algorithm).ok_or(Error::KeyMismatch)?;
-    let right_curve = curve.is_none_or(|curve| info.algorithm.parameters_oid() == Ok(curve));
-    if info.algorithm.oid == kind && right_curve {
+    let right_curve = curve.is_none_or(|curve| found.parameters_oid() == Ok(curve));
+    if found.oid == kind && right_curve {
         Ok(())
     } else {
         Err(Error::KeyMismatch)

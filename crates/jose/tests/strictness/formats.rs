@@ -304,3 +304,21 @@ fn a_private_key_of_a_kind_that_no_algorithm_takes_is_unsupported_not_broken() {
         assert_eq!(refused.unwrap_err(), Error::KeyUnsupported, "{name} {algorithm}");
     }
 }
+
+#[test]
+fn a_private_key_of_another_kind_is_called_so() {
+    for (algorithm, others) in [
+        (Algorithm::Es256, [Algorithm::Es384, Algorithm::Ed25519]),
+        (Algorithm::Ed25519, [Algorithm::Rs256, Algorithm::Es256]),
+        (Algorithm::MlDsa44, [Algorithm::MlDsa65, Algorithm::Es256k]),
+    ] {
+        let pem = AnySigningKey::generate(algorithm)
+            .unwrap()
+            .to_pkcs8_pem()
+            .unwrap();
+        for other in others {
+            let refused = AnySigningKey::from_pem(&pem, other).err();
+            assert_eq!(refused, Some(Error::KeyMismatch), "{algorithm} for {other}");
+        }
+    }
+}

@@ -29,6 +29,7 @@ function headerFindings(reading, found) {
       found.push(finding('note', 'type_missing', 'header.typ', 'is missing: one kind of token can be taken for another (RFC 8725 §3.11)'));
     }
   }
+  memberFindings(header, found);
   pointerFindings(header, found);
   keyNameFindings(header, found);
   if (reading.segments[0].length > MAX_HEADER_BYTES) {
@@ -40,6 +41,8 @@ const WEAK_ALGORITHMS = ['HS1', 'RS1', 'RSA1_5', 'HS256/64'];
 
 function algorithmFindings(reading, found) {
   const { alg } = reading.header;
+  // What `memberFindings` says of it is all there is to say.
+  if (has(reading.header, 'alg') && typeof alg !== 'string') return;
   const say = (level, code, text) => found.push(finding(level, code, 'header.alg', text));
   if (typeof alg !== 'string') {
     say('error', 'algorithm_missing', 'is missing: no verifier may accept the token (RFC 7515 §4.1.1)');
@@ -66,6 +69,16 @@ function signatureFindings({ name, type, signature: expected }, { signature: { l
   else if (expected && length !== expected) say('signature_length', `has ${length} bytes where ${name} has ${expected}: it cannot verify`);
   else if (type === 'RSA' && length < 256) {
     say('key_too_short', `has ${length} bytes: an RSA key of ${length * 8} bits; less than 2048 can be broken (RFC 7518 §3.3)`);
+  }
+}
+
+/** What a strict verifier refuses for its type alone. Of `kid` there is more to say. */
+function memberFindings(header, found) {
+  for (const name of Object.keys(header).filter((one) => one !== 'kid')) {
+    const [, isRight, what] = HEADER_TYPES.find(([names]) => names.includes(name)) ?? (name === 'alg' ? [[], isText, 'text'] : []);
+    if (isRight && !isRight(header[name])) {
+      found.push(finding('error', 'header_invalid', `header.${name}`, `is not ${what}: strict verifiers refuse the token (RFC 7515 §4.1)`));
+    }
   }
 }
 

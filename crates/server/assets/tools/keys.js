@@ -92,7 +92,17 @@ async function lookAtJwk(text) {
   checkJwkTypes(jwk);
   const alg = jwk.alg ?? BY_CURVE.get(jwk.crv) ?? BY_TYPE.get(jwk.kty);
   if (!alg) throw new Refusal('key_unsupported', 'A key of this type or curve is not known here.');
-  return described(await tidy(jwk, alg), GIVEN);
+  const known = await tidy(jwk, alg);
+  checkSize(jwk, alg);
+  return described(known, GIVEN);
+}
+
+/** What no strict verifier takes (RFC 7518 §3.2, §3.3). */
+function checkSize({ kty, n, k }, alg) {
+  const bits = (member) => (base64url.decode(member ?? '') ?? []).length * 8;
+  if (kty === 'RSA' && bits(n) < 2048) throw new Refusal('key_too_short', `An RSA key of ${bits(n)} bits can be broken: 2048 are the least (RFC 7518 §3.3).`);
+  const least = Number(alg.slice(2));
+  if (kty === 'oct' && bits(k) < least) throw new Refusal('key_too_short', `A secret of ${bits(k)} bits can be guessed: ${alg} takes ${least} at the least (RFC 7518 §3.2).`);
 }
 
 /** PEM does not name the algorithm: the chosen one is tried first, then every other. */
@@ -101,12 +111,11 @@ async function lookAtPem({ label, der }) {
   if (!forms.has(label)) throw new Refusal('key_unsupported', `${label}: convert it with carnet jwk convert KEY --to pem`);
   const [form, use] = forms.get(label);
   for (const alg of [$('alg').value, ...BY_CURVE.values(), 'RS256'].filter((alg) => !alg.startsWith('HS'))) {
-    try {
-      const key = await crypto.subtle.importKey(form, der, cryptoName(alg), true, [use]);
-      return await described(await tidy(await crypto.subtle.exportKey('jwk', key), alg), GIVEN);
-    } catch {
-      // Of another kind.
-    }
+    const key = await crypto.subtle.importKey(form, der, cryptoName(alg), true, [use]).catch(() => null);
+    if (!key) continue; // Of another kind.
+    const jwk = await crypto.subtle.exportKey('jwk', key);
+    checkSize(jwk, alg);
+    return described(await tidy(jwk, alg), GIVEN);
   }
   throw new Refusal('key_unsupported', 'This key is of a kind that a browser does not know: carnet jwk thumbprint does.');
 }

@@ -19,6 +19,7 @@ pub(crate) fn findings(reading: &Reading, token: &str) -> Vec<Finding> {
         algorithm(header, reading, token, &mut found);
         token_type(header, &mut found);
     }
+    member_types(header, &mut found);
     pointers(header, &mut found);
     key_name(header, &mut found);
     if reading
@@ -37,6 +38,10 @@ pub(crate) fn findings(reading: &Reading, token: &str) -> Vec<Finding> {
 
 fn algorithm(header: &Map<String, Value>, reading: &Reading, token: &str, found: &mut Vec<Finding>) {
     const PLACE: &str = "header.alg";
+    if header.get("alg").is_some_and(|alg| !alg.is_string()) {
+        // What `member_types` says of it is all there is to say.
+        return;
+    }
     let Some(name) = header.get("alg").and_then(Value::as_str) else {
         found.push(Finding::error(
             "algorithm_missing",
@@ -126,6 +131,27 @@ fn token_type(header: &Map<String, Value>, found: &mut Vec<Finding>) {
             "header.typ",
             "is missing: one kind of token can be taken for another (RFC 8725 §3.11)",
         ));
+    }
+}
+
+/// What a strict verifier refuses for its type alone. Of `kid` there is more to say.
+fn member_types(header: &Map<String, Value>, found: &mut Vec<Finding>) {
+    let is_texts = |value: &Value| {
+        value
+            .as_array()
+            .is_some_and(|all| all.iter().all(Value::is_string))
+    };
+    for (name, value) in header {
+        let (right, what) = match name.as_str() {
+            "alg" | "typ" | "cty" | "jku" | "x5u" | "x5t" | "x5t#S256" => (value.is_string(), "text"),
+            "x5c" => (is_texts(value), "a list of texts"),
+            "jwk" => (value.is_object(), "an object"),
+            _ => continue,
+        };
+        if !right {
+            let text = format!("is not {what}: strict verifiers refuse the token (RFC 7515 §4.1)");
+            found.push(Finding::error("header_invalid", format!("header.{name}"), text));
+        }
     }
 }
 
