@@ -81,7 +81,6 @@ impl Browser {
     /// Gives the browser its name, when it has none.
     pub(crate) fn remember(&self, app: &App, response: &mut Response) -> Result<(), Failure> {
         if self.is_new {
-            // For the browser's session: it need not outlive what was begun with it.
             set(app, response, (browser_cookie(app), &self.id), YEAR_SECONDS)?;
         }
         Ok(())
@@ -130,19 +129,11 @@ fn mac(app: &App, key: &str, parts: &[&[u8]]) -> Result<[u8; 32], Failure> {
 }
 
 fn session_cookie(app: &App) -> &'static str {
-    if app.config.issuer.is_https() {
-        "__Host-session"
-    } else {
-        "session"
-    }
+    cookie::name(app, "__Host-session")
 }
 
 fn browser_cookie(app: &App) -> &'static str {
-    if app.config.issuer.is_https() {
-        "__Host-browser"
-    } else {
-        "browser"
-    }
+    cookie::name(app, "__Host-browser")
 }
 
 /// Lax: an app sends people here by a link, and they should be known then.

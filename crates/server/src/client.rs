@@ -129,6 +129,11 @@ impl Client {
         self.registered.grant_types.is_empty()
     }
 
+    /// What people are shown of it.
+    pub fn shown_name(&self) -> &str {
+        self.registered.name.as_deref().unwrap_or(&self.registered.id)
+    }
+
     /// Whether it may ask for tokens so.
     pub fn may(&self, grant_type: GrantType) -> bool {
         self.registered.grant_types.contains(&grant_type)

@@ -9,7 +9,7 @@ use http::{StatusCode, header};
 use crate::app::App;
 use crate::audit::Caller;
 use crate::email::Email;
-use crate::http::cookie::{Cookie, SameSite};
+use crate::http::cookie::{self, Cookie, SameSite};
 use crate::http::failure::{Failure, Refusal};
 use crate::password::Password;
 use crate::throttle::Attempt;
@@ -80,11 +80,7 @@ async fn rehash(app: &App, record: &LoginRecord, password: &str) {
 
 /// The name of the cookie that recognises a device.
 pub(crate) fn device_cookie(app: &App) -> &'static str {
-    if app.config.issuer.is_https() {
-        "__Secure-device"
-    } else {
-        "device"
-    }
+    cookie::name(app, "__Secure-device")
 }
 
 /// The next login from this device has a counter of its own. The cookie is sent to the login alone.

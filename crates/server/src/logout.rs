@@ -202,9 +202,7 @@ async fn done(visitor: &Visitor, request: &LogoutRequest, stayed: bool) -> Resul
         Some(uri) if hint.is_some() && !stayed => see_other(uri)?,
         _ => {
             let back = back.as_ref().zip(client.as_ref());
-            let back = back.map(
-                |(uri, client)| json!({ "url": uri, "name": client.name.as_ref().unwrap_or(&client.id) }),
-            );
+            let back = back.map(|(uri, client)| json!({ "url": uri, "name": client.shown_name() }));
             let content = json!({ "stayed": stayed, "back": back, "client": null, "language_links": [] });
             let view = View::in_language(language(request.ui_locales.as_deref(), &visitor.headers));
             page(app, "logged_out.html", &view, &content)?

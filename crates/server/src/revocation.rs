@@ -5,7 +5,6 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
-use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::metadata::Metadata;
 use carnet_store::{AuditAction, Reason};
@@ -14,8 +13,7 @@ use http::{HeaderMap, StatusCode};
 use crate::app::App;
 use crate::audit::Caller;
 use crate::client::Client;
-use crate::client_auth::authenticate_client;
-use crate::config::ASSERTION_ALGORITHMS;
+use crate::client_auth::{self, authenticate_client};
 use crate::http::failure::{Because as _, Failure};
 use crate::http::form::Form;
 use crate::http::origin::open_cors;
@@ -32,14 +30,8 @@ pub(crate) fn routes() -> Router<App> {
 /// What discovery says of it.
 pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
     metadata.revocation_endpoint = Some(app.config.issuer.join(PATH));
-    let methods = AuthMethod::ALL
-        .into_iter()
-        .filter(|method| *method != AuthMethod::None);
-    metadata.revocation_endpoint_auth_methods_supported =
-        methods.map(|method| method.name().to_owned()).collect();
-    let algorithms = ASSERTION_ALGORITHMS.iter();
-    metadata.revocation_endpoint_auth_signing_alg_values_supported =
-        algorithms.map(|algorithm| algorithm.name().to_owned()).collect();
+    metadata.revocation_endpoint_auth_methods_supported = client_auth::methods();
+    metadata.revocation_endpoint_auth_signing_alg_values_supported = client_auth::algorithms();
 }
 
 /// §2.2: what is no token any more is as good as revoked. token_type_hint is only a hint: the two kinds cannot be mistaken.

@@ -11,7 +11,7 @@ use http::{HeaderValue, header};
 use crate::app::App;
 use crate::client::Client;
 use crate::config::RefreshTokenIn;
-use crate::http::cookie::{Cookie, SameSite};
+use crate::http::cookie::{self, Cookie, SameSite};
 use crate::http::failure::Failure;
 use crate::token::refresh;
 
@@ -50,13 +50,9 @@ pub(super) fn clear_refresh_cookie(app: &App, response: &mut Response) -> Result
     set_refresh_cookie(app, response, "", 0)
 }
 
-/// The name of the refresh cookie: with the prefix that browsers enforce, except on plain loopback.
+/// The name of the refresh cookie.
 pub(super) fn refresh_cookie_name(app: &App) -> &'static str {
-    if app.config.issuer.is_https() {
-        "__Secure-refresh_token"
-    } else {
-        "refresh_token"
-    }
+    cookie::name(app, "__Secure-refresh_token")
 }
 
 fn set_refresh_cookie(app: &App, response: &mut Response, value: &str, max_age: i64) -> Result<(), Failure> {

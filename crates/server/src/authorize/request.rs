@@ -16,6 +16,7 @@ use super::return_address::{ResponseMode, ReturnAddress};
 use crate::app::App;
 use crate::client::Client;
 use crate::http::failure::{Failure, Refusal};
+use crate::interaction::unknown_client;
 
 /// A request that may be answered.
 pub(super) struct AuthorizationRequest {
@@ -214,11 +215,6 @@ fn hinted(app: &App, client: &Client, hint: &str) -> Option<String> {
         .verify_owned::<carnet_oauth::id_token::IdTokenClaims>(hint, app.now_seconds());
     let claims = verified.ok()?.claims;
     (claims.aud == client.id).then_some(claims.sub)
-}
-
-fn unknown_client() -> Refusal {
-    const REASON: &str = "there is no client of this client_id, or it was disabled";
-    Refusal::new(StatusCode::BAD_REQUEST, "unknown_client", REASON)
 }
 
 fn repeated_address() -> Failure {

@@ -8,5 +8,23 @@ mod proof;
 mod refused;
 mod resource;
 
+use carnet_oauth::client_auth::AuthMethod;
+
+use crate::config::ASSERTION_ALGORITHMS;
+
 pub(crate) use client::authenticate_client;
 pub(crate) use resource::authenticate_resource;
+
+/// The methods that discovery names. `none` proves nothing.
+pub(crate) fn methods() -> Vec<String> {
+    let proving = AuthMethod::ALL
+        .into_iter()
+        .filter(|method| *method != AuthMethod::None);
+    proving.map(|method| method.name().to_owned()).collect()
+}
+
+/// The algorithms of assertions that discovery names.
+pub(crate) fn algorithms() -> Vec<String> {
+    let all = ASSERTION_ALGORITHMS.iter();
+    all.map(|algorithm| algorithm.name().to_owned()).collect()
+}

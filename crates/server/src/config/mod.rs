@@ -15,7 +15,7 @@ pub use check::Warning;
 pub use client::{ASSERTION_ALGORITHMS, Client, Consent, RefreshTokenIn};
 pub use fault::Fault;
 pub use load::{ConfigError, DEFAULT, load, parse};
-pub use parties::{check_client, check_client_keys};
+pub use parties::{check_client, check_registration};
 pub use settings::{
     Config, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Pages,
     Passwords, Registration, Resource, Storage, Tokens,

@@ -264,40 +264,16 @@ fn check_grant_types(client: &Client, key: &dyn Fn(&str) -> String) -> Result<()
     Ok(())
 }
 
-/// Whether a client that proves itself by keys has some, and another has none; and whether they can be used.
-pub fn check_client_keys(
+/// What is asked of a client beyond [`check_client`] when it is registered beside the running server.
+pub fn check_registration(
     config: &Config,
     client: &Client,
     key: &dyn Fn(&str) -> String,
 ) -> Result<(), Fault> {
-    match (client.auth_method == AuthMethod::PrivateKeyJwt, &client.jwks) {
-        (true, None) => {
-            let what = "private_key_jwt needs public keys";
-            Err(fault(&key("jwks"), what, "give the file of a JWKS"))
-        }
-        (false, Some(_)) => Err(fault(
-            &key("jwks"),
-            "the auth_method takes no keys",
-            "take it out",
-        )),
-        (true, Some(jwks)) => KeySet::from_jwks_json(jwks.to_string().as_bytes(), ASSERTION_ALGORITHMS)
-            .map_err(|error| fault(&key("jwks"), error.to_string(), "give a JWKS of public keys"))
-            .and_then(|parsed| match parsed.set.is_empty() {
-                true => Err(fault(
-                    &key("jwks"),
-                    "has no key that can be used",
-                    "give a JWKS of public keys",
-                )),
-                false => Ok(()),
-            }),
-        (false, None) => Ok(()),
-    }?;
-    let longest = config
-        .clients
-        .iter()
-        .filter_map(|client| client.access_ttl)
-        .chain([config.tokens.access_ttl]);
-    match (client.access_ttl, longest.max()) {
+    check_keys(client, key)?;
+    let configured = config.clients.iter().filter_map(|client| client.access_ttl);
+    let longest = configured.chain([config.tokens.access_ttl]).max();
+    match (client.access_ttl, longest) {
         // Revocations are kept for as long as configured tokens live.
         (Some(own), Some(longest)) if own > longest => Err(fault(
             &key("access_ttl"),
@@ -305,6 +281,23 @@ pub fn check_client_keys(
             "shorten it, or lengthen tokens.access_ttl first",
         )),
         _ => Ok(()),
+    }
+}
+
+/// Whether a client that proves itself by keys has some that can be used, and another has none.
+fn check_keys(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
+    const JWKS: &str = "give a JWKS of public keys";
+    let wrong = |what: String, todo: &str| Err(fault(&key("jwks"), what, todo));
+    match (client.auth_method == AuthMethod::PrivateKeyJwt, &client.jwks) {
+        (false, None) => Ok(()),
+        (true, None) => wrong("private_key_jwt needs public keys".to_owned(), JWKS),
+        (false, Some(_)) => wrong("the auth_method takes no keys".to_owned(), "take it out"),
+        (true, Some(jwks)) => match KeySet::from_jwks_json(jwks.to_string().as_bytes(), ASSERTION_ALGORITHMS)
+        {
+            Ok(parsed) if !parsed.set.is_empty() => Ok(()),
+            Ok(_) => wrong("has no key that can be used".to_owned(), JWKS),
+            Err(error) => wrong(error.to_string(), JWKS),
+        },
     }
 }
 

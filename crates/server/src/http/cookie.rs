@@ -5,6 +5,7 @@
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::failure::{Failure, Refusal};
+use crate::app::App;
 
 /// The value of a cookie; refused when it stands twice, since the two could come from two hands.
 pub fn read<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Failure> {
@@ -30,6 +31,16 @@ pub fn read<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, F
         }
     }
     Ok(found.filter(|value| !value.is_empty()))
+}
+
+/// The name of a cookie, given with the prefix that browsers enforce. On a plain loopback issuer they would refuse it: there it goes without.
+pub fn name(app: &App, prefixed: &'static str) -> &'static str {
+    if app.config.issuer.is_https() {
+        return prefixed;
+    }
+    let bare = prefixed.strip_prefix("__Host-");
+    bare.or_else(|| prefixed.strip_prefix("__Secure-"))
+        .unwrap_or(prefixed)
 }
 
 /// A cookie that scripts cannot read and the pages of other sites cannot use.

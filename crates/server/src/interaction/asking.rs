@@ -41,7 +41,7 @@ impl Asking {
         let wanted = chosen.or_else(|| kept.parameter("ui_locales"));
         Ok(Self {
             language: language(wanted, headers),
-            client: client.ok_or_else(gone)?,
+            client: client.ok_or_else(unknown_client)?,
             browser,
             kept,
         })
@@ -102,7 +102,7 @@ impl Asking {
         let client = &self.client;
         let host = client.uri.as_deref().and_then(|uri| Url::parse(uri).ok());
         json!({
-            "name": client.name.as_deref().unwrap_or(&client.id),
+            "name": client.shown_name(),
             "logo": client.logo_uri,
             "host": host.and_then(|uri| uri.host_str().map(str::to_owned)),
             "uri": client.uri,
@@ -120,7 +120,8 @@ pub(crate) fn with(mut common: Value, own: Value) -> Value {
     common
 }
 
-fn gone() -> Refusal {
+/// Whoever asked is not there, or not any more.
+pub(crate) fn unknown_client() -> Refusal {
     const REASON: &str = "there is no client of this client_id, or it was disabled";
     Refusal::new(StatusCode::BAD_REQUEST, "unknown_client", REASON)
 }

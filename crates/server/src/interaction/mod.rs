@@ -5,5 +5,5 @@
 mod asking;
 mod kept;
 
-pub(crate) use asking::{Asking, with};
+pub(crate) use asking::{Asking, unknown_client, with};
 pub(crate) use kept::{About, Interaction, Kept};

@@ -11,7 +11,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::metadata::Metadata;
@@ -19,8 +18,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::app::App;
 use crate::audit::Caller;
-use crate::client_auth::authenticate_client;
-use crate::config::ASSERTION_ALGORITHMS;
+use crate::client_auth::{self, authenticate_client};
 use crate::http::failure::{Because as _, Failure};
 use crate::http::form::Form;
 use crate::http::origin::open_cors;
@@ -39,13 +37,8 @@ pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
     metadata.grant_types_supported = GrantType::ALL
         .map(|grant_type| grant_type.name().to_owned())
         .to_vec();
-    let methods = AuthMethod::ALL
-        .into_iter()
-        .filter(|method| *method != AuthMethod::None);
-    metadata.token_endpoint_auth_methods_supported = methods.map(|method| method.name().to_owned()).collect();
-    let algorithms = ASSERTION_ALGORITHMS.iter();
-    metadata.token_endpoint_auth_signing_alg_values_supported =
-        algorithms.map(|algorithm| algorithm.name().to_owned()).collect();
+    metadata.token_endpoint_auth_methods_supported = client_auth::methods();
+    metadata.token_endpoint_auth_signing_alg_values_supported = client_auth::algorithms();
 }
 
 /// Know the client, let the grant type decide.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::browser::{Browser, VERIFIER, authorize_url, web_url};
 use crate::harness::{ALICE, API, Server, claims};
-use crate::web::{CALLBACK, EVERYTHING, TOKEN, assert_refused, exchange, refresh, text, tokens};
+use crate::web::{CALLBACK, EVERYTHING, TOKEN, assert_refused, exchange, redeem, refresh, text, tokens};
 
 #[tokio::test]
 async fn a_code_buys_an_access_token_an_id_token_and_a_refresh_token() {
@@ -167,33 +167,18 @@ async fn tk_04_the_address_is_the_one_that_was_asked_for() {
         "https://web.example.com/%63b",
     ] {
         let code = Browser::of(&server).code(&web_url("openid", &[])).await;
-        let fields = [
-            ("grant_type", "authorization_code"),
-            ("code", code.as_str()),
-            ("redirect_uri", uri),
-            ("code_verifier", VERIFIER),
-        ];
-        let reply = server
-            .post(TOKEN)
-            .basic("web", "web.secret")
-            .form(&fields)
-            .send()
-            .await;
+        let reply = redeem(
+            &server,
+            "web",
+            &code,
+            &[("redirect_uri", uri), ("code_verifier", VERIFIER)],
+        )
+        .await;
         assert_refused(&reply, "invalid_grant");
     }
     // OAuth 2.1 §10.2: left out, PKCE stands in.
     let code = Browser::of(&server).code(&web_url("openid", &[])).await;
-    let fields = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("code_verifier", VERIFIER),
-    ];
-    let reply = server
-        .post(TOKEN)
-        .basic("web", "web.secret")
-        .form(&fields)
-        .send()
-        .await;
+    let reply = redeem(&server, "web", &code, &[("code_verifier", VERIFIER)]).await;
     assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
     // A query that is registered stays.
     let url = authorize_url("web", "https://web.example.com/cb2?keep=1", "openid", &[]);
@@ -237,26 +222,10 @@ async fn pk_03_verifier_and_challenge_come_together_or_not_at_all() {
     // A challenge that was dropped on the way: a verifier then has nothing to match.
     let url = "/oauth/authorize?response_type=code&client_id=web2&scope=openid&state=s-1&nonce=n-1";
     let code = Browser::of(&server).code(url).await;
-    let fields = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("code_verifier", VERIFIER),
-    ];
-    let reply = server
-        .post(TOKEN)
-        .basic("web2", "web2.secret")
-        .form(&fields)
-        .send()
-        .await;
+    let reply = redeem(&server, "web2", &code, &[("code_verifier", VERIFIER)]).await;
     assert_refused(&reply, "invalid_grant");
     let code = Browser::of(&server).code(url).await;
-    let fields = [("grant_type", "authorization_code"), ("code", code.as_str())];
-    let reply = server
-        .post(TOKEN)
-        .basic("web2", "web2.secret")
-        .form(&fields)
-        .send()
-        .await;
+    let reply = redeem(&server, "web2", &code, &[]).await;
     assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
 }
 
@@ -297,18 +266,13 @@ async fn tk_12_a_token_is_for_the_resource_of_its_code() {
     let code = Browser::of(&server)
         .code(&web_url("openid", &[("resource", API)]))
         .await;
-    let fields = [
-        ("grant_type", "authorization_code"),
-        ("code", code.as_str()),
-        ("code_verifier", VERIFIER),
-        ("resource", legacy),
-    ];
-    let reply = server
-        .post(TOKEN)
-        .basic("web", "web.secret")
-        .form(&fields)
-        .send()
-        .await;
+    let reply = redeem(
+        &server,
+        "web",
+        &code,
+        &[("code_verifier", VERIFIER), ("resource", legacy)],
+    )
+    .await;
     assert_refused(&reply, "invalid_target");
     let body = tokens(&server, EVERYTHING).await;
     let reply = refresh(&server, text(&body, "refresh_token"), &[("resource", legacy)]).await;

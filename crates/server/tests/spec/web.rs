@@ -10,6 +10,13 @@ pub(crate) const TOKEN: &str = "/oauth/token";
 pub(crate) const CALLBACK: &str = "https://web.example.com/cb";
 pub(crate) const EVERYTHING: &str = "openid profile email offline_access read:orders";
 
+/// A code for tokens, by a client of this name with a secret of its own.
+pub(crate) async fn redeem(server: &Server, client: &str, code: &str, more: &[(&str, &str)]) -> Reply {
+    let fields = [("grant_type", "authorization_code"), ("code", code)];
+    let call = server.post(TOKEN).basic(client, &format!("{client}.secret"));
+    call.form(&[&fields[..], more].concat()).send().await
+}
+
 pub(crate) fn exchange<'a>(server: &'a Server, code: &str) -> Call<'a> {
     let fields = [
         ("grant_type", "authorization_code"),

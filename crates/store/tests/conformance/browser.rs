@@ -27,6 +27,11 @@ fn in_a_browser(user: &User) -> NewBrowserSession {
     }
 }
 
+async fn signed_in(f: &Fixture, user: &User) -> String {
+    let begun = f.store.begin_browser_session(&in_a_browser(user), NOW).await;
+    begun.unwrap().unwrap()
+}
+
 async fn begun(f: &Fixture, user: &User, sid: &str, ends_with_it: bool) -> Option<Family> {
     let login = NewLogin {
         browser: Some(BrowserLogin {
@@ -41,12 +46,7 @@ async fn begun(f: &Fixture, user: &User, sid: &str, ends_with_it: bool) -> Optio
 
 async fn a_browser_session_ends_with_everything_that_began_in_it(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
-    let sid = f
-        .store
-        .begin_browser_session(&in_a_browser(&alice), NOW)
-        .await
-        .unwrap()
-        .unwrap();
+    let sid = signed_in(f, &alice).await;
     let session = f.store.browser_session(&sid).await.unwrap().unwrap();
     assert_eq!(
         (session.user.sub.as_str(), session.auth_time),
@@ -89,12 +89,7 @@ async fn a_browser_session_ends_with_everything_that_began_in_it(f: &Fixture) {
 async fn nothing_begins_in_a_browser_session_that_has_ended(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let mallory = user(&f.store, "m@x.example").await;
-    let sid = f
-        .store
-        .begin_browser_session(&in_a_browser(&alice), NOW)
-        .await
-        .unwrap()
-        .unwrap();
+    let sid = signed_in(f, &alice).await;
     assert!(begun(f, &mallory, &sid, true).await.is_none(), "somebody else's");
     let cut = cut(NOW, Reason::Logout);
     f.store
@@ -107,12 +102,7 @@ async fn nothing_begins_in_a_browser_session_that_has_ended(f: &Fixture) {
 
 async fn a_revoked_family_leaves_the_browser_signed_in(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
-    let sid = f
-        .store
-        .begin_browser_session(&in_a_browser(&alice), NOW)
-        .await
-        .unwrap()
-        .unwrap();
+    let sid = signed_in(f, &alice).await;
     let family = begun(f, &alice, &sid, true).await.unwrap();
     assert!(
         f.store

@@ -154,7 +154,7 @@ fn check(operator: &Operator, client: &config::Client) -> Result<(), Failure> {
     }
     let checked = config::check_client(&operator.config, client, &|name| name.replace('_', "-"));
     let checked = checked
-        .and_then(|()| config::check_client_keys(&operator.config, client, &|name| name.replace('_', "-")));
+        .and_then(|()| config::check_registration(&operator.config, client, &|name| name.replace('_', "-")));
     checked.map_err(|fault| {
         Failure::usage("client_invalid", format!("{}: {}", fault.key, fault.what))
             .because("the server would not use such a client")
