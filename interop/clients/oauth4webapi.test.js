@@ -29,11 +29,11 @@ const proof = {
 /** A registered client, how it proves who it is, and where it is answered. */
 const party = (id) => ({ client: { client_id: id }, auth: proof[id](), callback: id === 'app' ? NATIVE_CALLBACK : CALLBACK });
 
-/** Sends a person to the pages; what comes back is not checked yet. */
-async function ask(more = {}, { id = 'basic', browser = new Browser() } = {}) {
+/** Sends a person to the pages; what comes back is not checked yet. `push` is what becomes of the request on its way. */
+async function ask(more = {}, { id = 'basic', browser = new Browser(), push = (parameters) => parameters } = {}) {
   const kept = { verifier: oauth.generateRandomCodeVerifier(), state: oauth.generateRandomState(), nonce: oauth.generateRandomNonce() };
   const url = new URL(as.authorization_endpoint);
-  url.search = new URLSearchParams({
+  const parameters = new URLSearchParams({
     client_id: id,
     response_type: 'code',
     redirect_uri: party(id).callback,
@@ -44,6 +44,7 @@ async function ask(more = {}, { id = 'basic', browser = new Browser() } = {}) {
     nonce: kept.nonce,
     ...more,
   });
+  url.search = await push(parameters);
   return { ...kept, ...party(id), at: await browser.through(url) };
 }
 
@@ -99,6 +100,31 @@ for (const id of ['basic', 'post', 'key', 'app']) {
     assert.equal((await accept(tokens.access_token)).sub, claims.sub);
   });
 }
+
+for (const id of ['basic', 'post', 'key', 'app']) {
+  flow('pushed request', `client ${id} pushes its request once for one answer`, async () => {
+    const { client, auth } = party(id);
+    let carried;
+    const push = async (parameters) => {
+      const reply = await oauth.pushedAuthorizationRequest(as, client, auth, parameters, HTTP);
+      const { request_uri: uri, expires_in: life } = await oauth.processPushedAuthorizationResponse(as, client, reply);
+      assert.equal(life, 90);
+      carried = new URLSearchParams({ client_id: id, request_uri: uri });
+      return carried;
+    };
+    const asked = await ask({}, { id, push });
+    const parameters = oauth.validateAuthResponse(as, client, asked.at.url, asked.state);
+    assert.ok((await redeem(asked, parameters)).id_token);
+    const again = await new Browser().through(`${as.authorization_endpoint}?${carried}`);
+    assert.deepEqual([again.url.origin, again.status], [server.issuer, 400]);
+  });
+}
+
+flow('pushed request', 'who cannot prove to be the client pushes nothing', async () => {
+  const { client } = party('post');
+  const push = await oauth.pushedAuthorizationRequest(as, client, oauth.ClientSecretPost('wrong'), new URLSearchParams({ scope: 'openid' }), HTTP);
+  await assert.rejects(oauth.processPushedAuthorizationResponse(as, client, push), { error: 'invalid_client', status: 401 });
+});
 
 flow('ID token', 'an ID token with another nonce than was sent is noticed', async () => {
   const asked = await ask();

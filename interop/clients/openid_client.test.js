@@ -26,10 +26,10 @@ function discover(id, { auth = proof[id](), algorithm = 'oidc', metadata } = {})
 }
 
 /** Asks for a code, and gives what is needed to redeem it. */
-async function ask(config, more = {}, browser = new Browser(), answer = { decision: 'allow' }) {
+async function ask(config, more = {}, browser = new Browser(), answer = { decision: 'allow' }, build = client.buildAuthorizationUrl) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const checks = { pkceCodeVerifier, expectedState: client.randomState(), expectedNonce: client.randomNonce(), idTokenExpected: true };
-  const url = client.buildAuthorizationUrl(config, {
+  const url = await build(config, {
     redirect_uri: CALLBACK,
     scope: 'openid profile email read:orders',
     code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
@@ -80,6 +80,40 @@ for (const [id, alg, callback] of [
     assert.equal(tokens.scope.split(' ').sort().join(' '), 'email openid profile read:orders');
   });
 }
+
+for (const [id, callback] of [
+  ['basic', CALLBACK],
+  ['post', CALLBACK],
+  ['key', CALLBACK],
+  ['app', NATIVE_CALLBACK],
+]) {
+  flow('pushed request', `client ${id} pushes its request, and the browser carries a reference`, async () => {
+    const config = await discover(id);
+    const push = async (...request) => {
+      const url = await client.buildAuthorizationUrlWithPAR(...request);
+      assert.deepEqual([...url.searchParams.keys()].sort(), ['client_id', 'request_uri']);
+      return url;
+    };
+    const { checks, at } = await ask(config, { redirect_uri: callback }, undefined, undefined, push);
+    const tokens = await client.authorizationCodeGrant(config, at.url, checks);
+    assert.equal(tokens.claims().aud, id);
+  });
+}
+
+flow('pushed request', 'what is wrong with a pushed request is told at once', async () => {
+  const config = await discover('basic');
+  const push = (more) => client.buildAuthorizationUrlWithPAR(config, { redirect_uri: CALLBACK, scope: 'openid', ...more });
+  await assert.rejects(push({}), refused('invalid_request'));
+  await assert.rejects(push({ scope: 'openid write:everything', code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' }), refused('invalid_scope'));
+});
+
+flow('claims', 'a claim that is asked for by name is told where it was asked for', async () => {
+  const claims = JSON.stringify({ id_token: { email: { essential: true }, acr: null }, userinfo: { name: null } });
+  const { config, tokens } = await logIn('basic', { scope: 'openid', claims });
+  const told = tokens.claims();
+  assert.deepEqual([told.email, told.name, told.acr], [EMAIL, undefined, 'urn:carnet:acr:password']);
+  assert.deepEqual(await client.fetchUserInfo(config, tokens.access_token, told.sub), { sub: told.sub, name: 'Alice' });
+});
 
 flow('ID token', 'an ID token with another nonce than was sent is noticed', async () => {
   const config = await discover('basic');

@@ -1,6 +1,7 @@
 //! The error codes that OAuth endpoints answer with.
 //!
-//! Spec: RFC 6749 §4.1.2.1, §5.2 · RFC 6750 §3.1 · RFC 7009 §2.2.1 · RFC 8707 §2 · OpenID Connect Core §3.1.2.6
+//! Spec: RFC 6749 §4.1.2.1, §5.2 · RFC 6750 §3.1 · RFC 7009 §2.2.1 · RFC 8707 §2 · OpenID Connect Core §3.1.2.6 ·
+//! OpenID Connect Core Error Code unmet_authentication_requirements
 
 /// An error code of an OAuth endpoint: its wire name and its HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,6 +41,10 @@ pub enum ErrorCode {
     RequestNotSupported,
     /// OpenID Connect Core §3.1.2.6: `request_uri` is not read.
     RequestUriNotSupported,
+    /// OpenID Connect Core §3.1.2.6: `request_uri` names no request that may be used.
+    InvalidRequestUri,
+    /// OpenID Connect Core Error Code unmet_authentication_requirements: the user cannot be authenticated as the client demands.
+    UnmetAuthenticationRequirements,
     /// OpenID Connect Core §3.1.2.6: `registration` is not read.
     RegistrationNotSupported,
     /// RFC 6749 §4.1.2.1: the server met an unexpected condition.
@@ -69,6 +74,8 @@ impl ErrorCode {
             Self::InteractionRequired => "interaction_required",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidRequestUri => "invalid_request_uri",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::RegistrationNotSupported => "registration_not_supported",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",

@@ -5,8 +5,10 @@
 
 pub mod access_token;
 pub mod bearer;
+pub mod claims_request;
 pub mod client_auth;
 pub mod error_code;
+pub mod extent;
 pub mod grant_type;
 pub mod id_token;
 pub mod introspection;
@@ -16,4 +18,5 @@ pub mod problem;
 pub mod redirect_uri;
 pub mod revocation;
 pub mod scope;
+pub mod standard_claims;
 pub mod token_response;

@@ -1,6 +1,6 @@
 //! What an authorization server says of itself.
 //!
-//! Spec: RFC 8414 §2, §3
+//! Spec: RFC 8414 §2, §3 · RFC 9126 §5
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,12 @@ pub struct Metadata {
     /// The algorithms of a client's assertion there; RFC 8414 §2 demands them beside `private_key_jwt`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revocation_endpoint_auth_signing_alg_values_supported: Vec<String>,
+    /// RFC 9126 §5: where requests are pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed_authorization_request_endpoint: Option<String>,
+    /// RFC 9126 §5: every client has to push its requests.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_pushed_authorization_requests: bool,
     /// RFC 7636: `S256`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub code_challenge_methods_supported: Vec<String>,
@@ -76,6 +82,9 @@ pub struct OpenIdMetadata {
     pub id_token_signing_alg_values_supported: Vec<String>,
     /// The claims that may be told.
     pub claims_supported: Vec<String>,
+    /// The ways to log in that `acr` can name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acr_values_supported: Vec<String>,
     /// The parameter `claims` is read.
     pub claims_parameter_supported: bool,
     /// The parameter `request` is not read.

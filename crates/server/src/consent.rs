@@ -1,11 +1,12 @@
 //! `/consent`: what a client wants, for whom and for how long, and what the user says to it.
 //!
-//! Spec: OpenID Connect Core §3.1.2.4 · RFC 6749 §4.1.1
+//! Spec: OpenID Connect Core §3.1.2.4, §5.5 · RFC 6749 §4.1.1
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
+use carnet_oauth::extent::Extent;
 use carnet_oauth::grant_type::GrantType;
 use carnet_store::{AuditAction, BrowserSession};
 use serde_json::json;
@@ -41,19 +42,25 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
         return see_other(&asking.kept.resume());
     };
     let about = &asking.kept.interaction.about;
-    let granted = app.store.granted_scope(asking.grant_key(session)).await?;
-    let is_new = |name: &str| granted.as_ref().is_some_and(|granted| !granted.contains(name));
+    let granted = app.store.granted(asking.grant_key(session)).await?;
+    let lacks = |has: &dyn Fn(&Extent) -> bool| granted.as_ref().is_some_and(|granted| !has(granted));
     // What openid means comes before what goes beyond it.
-    let (first, rest): (Vec<&str>, Vec<&str>) = about.scope.iter().partition(|name| *name == "openid");
+    let extent = &about.extent;
+    let (first, rest): (Vec<&str>, Vec<&str>) = extent.scope.iter().partition(|name| *name == "openid");
     let scopes: Vec<_> = first
         .into_iter()
         .chain(rest)
-        .map(|name| json!({ "name": name, "is_new": is_new(name) }))
+        .map(|name| json!({ "name": name, "is_new": lacks(&|granted| granted.scope.contains(name)) }))
+        .collect();
+    let claims = extent.claims.iter();
+    let claims: Vec<_> = claims
+        .map(|name| json!({ "name": name, "is_new": lacks(&|granted| granted.has_claim(name)) }))
         .collect();
     let (duration_key, duration_value) = duration(app, &asking);
     let own = json!({
         "user": { "email": session.user.email, "sub": session.user.sub },
         "scopes": scopes,
+        "claims": claims,
         "audience": [about.audience],
         "duration_key": duration_key,
         "duration_value": duration_value,
@@ -66,7 +73,7 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
 
 /// For how long the client can act: as long as its tokens may be renewed, or as long as one lives.
 fn duration(app: &App, asking: &Asking) -> (&'static str, u64) {
-    let scope = &asking.kept.interaction.about.scope;
+    let scope = &asking.kept.interaction.about.extent.scope;
     let lasts = match asking.client.may(GrantType::RefreshToken) {
         true if scope.contains("offline_access") => app.config.tokens.refresh_absolute,
         true => app
@@ -122,7 +129,7 @@ async fn decide(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
     let sid = session.sid.clone();
     let interaction = &mut asking.kept.interaction;
     if allows {
-        interaction.allowed = Some((sid, interaction.about.scope.clone()));
+        interaction.allowed = Some((sid, interaction.about.extent.clone()));
     } else {
         interaction.refused = true;
     }
@@ -138,9 +145,11 @@ async fn remember(
     session: &BrowserSession,
 ) -> Result<(), Failure> {
     let key = asking.grant_key(session);
-    let before = app.store.granted_scope(key).await?.unwrap_or_default();
-    let scope = before.union(&asking.kept.interaction.about.scope);
+    let before = app.store.granted(key).await?.unwrap_or_default();
+    let extent = before.union(&asking.kept.interaction.about.extent);
     let audit = caller.did(&session.user.sub, AuditAction::Consent, key.client_id);
-    app.store.remember_grant(key, &scope, (app.now(), &audit)).await?;
+    app.store
+        .remember_grant(key, &extent, (app.now(), &audit))
+        .await?;
     Ok(())
 }

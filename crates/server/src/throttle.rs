@@ -1,4 +1,4 @@
-//! How often a password may be tried, and by whom.
+//! How often a password may be tried, and by whom; and what else strangers may ask for only so often.
 //!
 //! Three counters, all rows of the store: account and address together, the account from everywhere, the address on all accounts.
 //! A stranger who guesses from one address exhausts the first alone. Ten addresses together close an account to browsers that it does
@@ -94,12 +94,21 @@ impl Attempt {
         Self::one(app, ["register", &throttle_unit(address), ""])
     }
 
+    /// Somebody who proves nothing asks for a code, which is kept: a row that only time takes away.
+    pub(crate) fn authorization(app: &App, address: IpAddr) -> Result<Self, Failure> {
+        let limit = app.config.authorization.requests_per_address;
+        Self::up_to(app, ["authorization", &throttle_unit(address), ""], limit)
+    }
+
     fn one(app: &App, parts: [&str; 3]) -> Result<Self, Failure> {
-        let login = &app.config.login;
+        Self::up_to(app, parts, app.config.login.attempts_per_account_and_address)
+    }
+
+    fn up_to(app: &App, parts: [&str; 3], limit: u32) -> Result<Self, Failure> {
         let rule = ThrottleRule {
             key: key(app, parts)?,
-            limit: i64::from(login.attempts_per_account_and_address),
-            window_ms: login.throttle_window.millis(),
+            limit: i64::from(limit),
+            window_ms: app.config.login.throttle_window.millis(),
         };
         Ok(Self {
             turns: Vec::new(),

@@ -1,49 +1,28 @@
 //! `/userinfo`: what the client may know about the user who logged in.
 //!
-//! Spec: OpenID Connect Core §5.3, §5.4
+//! Spec: OpenID Connect Core §5.3, §5.4, §5.5
 
 use axum::extract::{FromRequest as _, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use carnet_oauth::claims_request::ClaimsRequest;
 use carnet_oauth::metadata::Metadata;
-use carnet_store::User;
+use carnet_oauth::scope::ScopeSet;
+use carnet_oauth::standard_claims;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::http::failure::{Failure, Refusal};
 use crate::http::form::Form;
 use crate::http::origin::open_cors;
+use crate::token::asked;
 use crate::token::bearer::{self, Presented};
+use crate::token::id_token::PASSWORD_ACR;
+use crate::token::user_claims::Telling;
 
 const PATH: &str = "/userinfo";
-
-/// Each scope and the claims that it opens (§5.4).
-const SCOPES: &[(&str, &[&str])] = &[
-    (
-        "profile",
-        &[
-            "name",
-            "family_name",
-            "given_name",
-            "middle_name",
-            "nickname",
-            "preferred_username",
-            "profile",
-            "picture",
-            "website",
-            "gender",
-            "birthdate",
-            "zoneinfo",
-            "locale",
-            "updated_at",
-        ],
-    ),
-    ("email", &["email", "email_verified"]),
-    ("address", &["address"]),
-    ("phone", &["phone_number", "phone_number_verified"]),
-];
 
 /// The route. No cookie is read here, so the page of any origin may call it.
 pub(crate) fn routes() -> Router<App> {
@@ -58,6 +37,8 @@ pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
     openid.userinfo_endpoint = app.config.issuer.join(PATH);
     openid.subject_types_supported = vec!["public".to_owned()];
     openid.claims_supported = claims_supported();
+    openid.claims_parameter_supported = true;
+    openid.acr_values_supported = vec![PASSWORD_ACR.to_owned()];
     let algorithms = app.config.keys.algorithms.iter();
     openid.id_token_signing_alg_values_supported =
         algorithms.map(|algorithm| algorithm.name().to_owned()).collect();
@@ -65,7 +46,6 @@ pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
 
 /// The claims that it may tell.
 fn claims_supported() -> Vec<String> {
-    let told = SCOPES.iter().flat_map(|(_, claims)| claims.iter());
     let always = [
         "sub",
         "iss",
@@ -79,7 +59,8 @@ fn claims_supported() -> Vec<String> {
         "at_hash",
         "sid",
     ];
-    always.iter().chain(told).map(|name| (*name).to_owned()).collect()
+    let all = always.into_iter().chain(standard_claims::all());
+    all.map(str::to_owned).collect()
 }
 
 /// §5.3.1: by GET or POST, the token in the header or in a form.
@@ -105,38 +86,32 @@ async fn userinfo(State(app): State<App>, request: Request) -> Result<Response, 
     if !presented.claims.scope.contains("openid") {
         return Err(bearer::insufficient_scope("openid").into());
     }
-    let mut response = Json(told(&presented)).into_response();
+    let mut response = Json(told(&app, &presented).await?).into_response();
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
 
-/// What the scopes of the token open; what is not known is left out, never null (§5.3.2).
-fn told(presented: &Presented) -> Map<String, Value> {
-    let known = known(&presented.user);
-    let mut told = Map::from_iter([("sub".to_owned(), json!(presented.user.sub))]);
-    for (scope, claims) in SCOPES {
-        if !presented.claims.scope.contains(scope) {
-            continue;
+/// What the scopes of the token open, and what its login was asked for by name.
+async fn told(app: &App, presented: &Presented) -> Result<Value, Failure> {
+    let claims = &presented.claims;
+    let client = app.directory.client(&claims.client_id);
+    let asked = match (&claims.fam, &client) {
+        (Some(fam), Some(_)) => {
+            let record = app.store.family(fam).await?;
+            asked::read(record.and_then(|record| record.claims).as_deref())?
         }
-        for name in *claims {
-            if let Some(value) = known.get(*name).filter(|value| !value.is_null()) {
-                told.insert((*name).to_owned(), value.clone());
-            }
-        }
-    }
-    told
-}
-
-fn known(user: &User) -> Map<String, Value> {
-    let stored: Value = serde_json::from_str(&user.claims).unwrap_or_default();
-    let mut known = stored.as_object().cloned().unwrap_or_default();
-    known.insert("name".to_owned(), json!(user.name));
-    known.insert("updated_at".to_owned(), json!(user.updated_at / 1000));
-    if !user.email.is_empty() {
-        known.insert("email".to_owned(), json!(user.email));
-        known.insert("email_verified".to_owned(), json!(user.email_verified));
-    }
-    known
+        // The login API has no such requests.
+        _ => ClaimsRequest::default(),
+    };
+    let none = ScopeSet::default();
+    let telling = Telling {
+        scope: &claims.scope,
+        asked: &asked.userinfo,
+        most: client.as_ref().map_or(&none, |client| &client.scope),
+    };
+    let mut told = telling.about(&presented.user);
+    told.insert("sub".to_owned(), json!(presented.user.sub));
+    Ok(json!(told))
 }

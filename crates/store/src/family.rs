@@ -68,6 +68,8 @@ pub struct FamilyRecord {
     pub user: User,
     /// When the user proved who they are, at the login that began the session.
     pub auth_time: i64,
+    /// The single claims that the login was asked for, as the server wrote them.
+    pub claims: Option<String>,
 }
 
 /// A login that was good.
@@ -86,6 +88,8 @@ pub struct NewLogin {
     pub audience: String,
     /// The browser session that it belongs to, and ends with. When that has ended, nothing begins.
     pub browser: Option<BrowserLogin>,
+    /// The single claims that it was asked for, as the server writes them.
+    pub claims: Option<String>,
     /// The redeemed authorization code that leads to it. When it was seen a second time, nothing begins.
     pub code: Option<String>,
     /// From where.
@@ -138,6 +142,7 @@ impl Store {
                 family: read(&mut row)?,
                 user: user::read_fields(&mut row)?,
                 auth_time: row.take()?,
+                claims: row.take()?,
             })
         })
         .transpose()
@@ -311,7 +316,8 @@ async fn insert(
         family.idle_ms,
         family.idle_expires_at,
         family.absolute_expires_at,
-        sweep_day
+        sweep_day,
+        login.claims.as_deref()
     ];
     tx.execute(&INSERT, row).await?;
     Ok(())
@@ -329,8 +335,8 @@ static INSERT: Statement = Statement::new(
     "family.insert",
     "INSERT INTO families
        (id, fam, session_id, sid, user_id, sub, client_id, scope, audience, generation, issued_at, mac_key, salt,
-        idle_ms, idle_expires_at, absolute_expires_at, sweep_day)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16)",
+        idle_ms, idle_expires_at, absolute_expires_at, sweep_day, claims)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16, $17)",
 );
 
 static RECORD: Statement = Statement::new(
@@ -339,7 +345,7 @@ static RECORD: Statement = Statement::new(
             f.issued_at, f.mac_key, f.salt, f.idle_ms, f.idle_expires_at, f.absolute_expires_at, f.revoked_at,
             f.revoked_reason,
             u.id, u.sub, u.state, u.name, u.claims, u.attributes, u.created_at, u.updated_at, i.display, i.verified,
-            s.auth_time
+            s.auth_time, f.claims
      FROM families f
      JOIN users u ON u.id = f.user_id
      JOIN sessions s ON s.id = f.session_id

@@ -2,7 +2,7 @@
 //!
 //! Spec: OAuth 2.0 Grant Management (the idea) · OpenID Connect Core §3.1.2.4 (consent)
 
-use carnet_oauth::scope::ScopeSet;
+use carnet_oauth::extent::Extent;
 
 use crate::audit::{self, NewAudit};
 use crate::database::{Lane, Statement, params};
@@ -23,27 +23,36 @@ pub struct GrantKey<'a> {
 
 impl Store {
     /// What a user has let a client do at a resource; `None` when there is no grant, or it was withdrawn.
-    pub async fn granted_scope(&self, key: GrantKey<'_>) -> Result<Option<ScopeSet>, StoreError> {
+    pub async fn granted(&self, key: GrantKey<'_>) -> Result<Option<Extent>, StoreError> {
         let row = params![key.user, key.client_id, key.audience];
-        let row = self.database.read_one(&SCOPE, row).await?;
-        let text: Option<String> = row.map(|row| row.fields().take()).transpose()?;
-        let broken = |_| StoreError::Broken("a grant holds a scope that is none".to_owned());
-        text.map(|text| text.parse().map_err(broken)).transpose()
+        let row = self.database.read_one(&EXTENT, row).await?;
+        row.map(|row| {
+            let mut row = row.fields();
+            let (scope, claims): (String, String) = (row.take()?, row.take()?);
+            let broken = |_| StoreError::Broken("a grant holds a scope that is none".to_owned());
+            Ok(Extent {
+                scope: scope.parse().map_err(broken)?,
+                claims: claims.split_whitespace().map(str::to_owned).collect(),
+            })
+        })
+        .transpose()
     }
 
-    /// Remember what a user lets a client do at a resource. `scope` is all of it.
+    /// Remember what a user lets a client do at a resource. `extent` is all of it.
     pub async fn remember_grant(
         &self,
         key: GrantKey<'_>,
-        scope: &ScopeSet,
+        extent: &Extent,
         (now, audit): (i64, &NewAudit),
     ) -> Result<(), StoreError> {
+        let claims: Vec<&str> = extent.claims.iter().map(String::as_str).collect();
         let row = params![
             Id::new(now)?,
             key.user,
             key.client_id,
             key.audience,
-            scope.to_string(),
+            extent.scope.to_string(),
+            claims.join(" "),
             now
         ];
         let audit = audit.clone();
@@ -56,15 +65,16 @@ impl Store {
     }
 }
 
-static SCOPE: Statement = Statement::new(
-    "grant.scope",
-    "SELECT scope FROM grants WHERE user_id = $1 AND client_id = $2 AND audience = $3 AND revoked_at IS NULL",
+static EXTENT: Statement = Statement::new(
+    "grant.extent",
+    "SELECT scope, claims FROM grants WHERE user_id = $1 AND client_id = $2 AND audience = $3 AND revoked_at IS NULL",
 );
 
 static REMEMBER: Statement = Statement::new(
     "grant.remember",
-    "INSERT INTO grants (id, user_id, client_id, audience, scope, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6)
-     ON CONFLICT (user_id, client_id, audience) DO UPDATE SET scope = $5, updated_at = $6, revoked_at = NULL",
+    "INSERT INTO grants (id, user_id, client_id, audience, scope, claims, created_at, updated_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
+     ON CONFLICT (user_id, client_id, audience) DO UPDATE SET scope = $5, claims = $6, updated_at = $7, revoked_at = NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 2] = [&SCOPE, &REMEMBER];
+pub(crate) static STATEMENTS: [&Statement; 2] = [&EXTENT, &REMEMBER];

@@ -110,7 +110,7 @@ fn checksum(text: &str) -> String {
     })
 }
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration {
         version: 1,
         name: "0001_start",
@@ -125,6 +125,11 @@ const MIGRATIONS: [Migration; 3] = [
         version: 3,
         name: "0003_grants_by_audience",
         text: include_str!("../migrations/0003_grants_by_audience.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "0004_claims",
+        text: include_str!("../migrations/0004_claims.sql"),
     },
 ];
 

@@ -1,4 +1,4 @@
-//! Tickets: what is handed out once. Codes, interactions, the names of assertions that were seen.
+//! Tickets: what is handed out once. Codes, interactions, pushed requests, the names of assertions that were seen.
 //!
 //! Spec: RFC 6749 §4.1.2 (a code is used once)
 
@@ -17,6 +17,8 @@ pub enum TicketKind {
     Interaction,
     /// The `jti` of a client assertion, so that it counts once.
     Assertion,
+    /// An authorization request that a client has pushed (RFC 9126).
+    PushedRequest,
 }
 
 impl TicketKind {
@@ -25,6 +27,7 @@ impl TicketKind {
             Self::Code => "code",
             Self::Interaction => "interaction",
             Self::Assertion => "assertion",
+            Self::PushedRequest => "pushed_request",
         }
     }
 }

@@ -68,6 +68,7 @@ async fn begin(
         scope: wanted.scope.to_string(),
         audience: wanted.audience.to_owned(),
         browser: None,
+        claims: None,
         code: None,
         address: caller.address.to_string(),
         user_agent: caller.user_agent.clone(),

@@ -61,6 +61,7 @@ async fn rotate(
         family,
         user,
         auth_time,
+        ..
     } = record;
     let client = app
         .directory

@@ -1,6 +1,6 @@
 //! The next step of a request that may be answered, and its answer.
 //!
-//! Spec: RFC 6749 §4.1.2 · OpenID Connect Core §3.1.2.5, §3.1.2.6 · RFC 8252 §8.6
+//! Spec: RFC 6749 §4.1.2 · OpenID Connect Core §3.1.2.5, §3.1.2.6 · RFC 8252 §8.6 · RFC 9126 §4, §7.3 (one answer)
 
 use axum::response::Response;
 use carnet_oauth::client_auth::AuthMethod;
@@ -8,21 +8,25 @@ use carnet_oauth::error_code::ErrorCode;
 use carnet_store::{BrowserSession, GrantKey};
 
 use super::implicit;
+use super::par;
 use super::parameters::Parameters;
 use super::prompt::{Situation, Step};
 use super::request::{AuthorizationRequest, Objection};
 use super::return_address::ReturnAddress;
 use crate::app::App;
+use crate::audit::Caller;
 use crate::browser::Browser;
 use crate::config::Consent;
 use crate::http::failure::Failure;
 use crate::http::page::see_other;
 use crate::interaction::{About, Interaction, Kept};
+use crate::throttle::Attempt;
 use crate::token::code::AuthorizationCode;
 
 /// Somebody at the front door.
 pub(super) struct Visit<'a> {
     pub(super) app: &'a App,
+    pub(super) caller: &'a Caller,
     pub(super) browser: &'a Browser,
     pub(super) request: &'a AuthorizationRequest,
 }
@@ -63,7 +67,12 @@ pub(super) async fn proceed(
     let kept = match kept {
         Some(kept) => kept,
         None => {
-            let interaction = Interaction::of(parameters.into_pairs(), about(request));
+            if session.is_none() {
+                Attempt::authorization(app, visit.caller.address)?
+                    .count(app)
+                    .await?;
+            }
+            let interaction = Interaction::of(parameters.into_request(), about(request));
             interaction.keep(app, Some(browser)).await?
         }
     };
@@ -74,7 +83,7 @@ pub(super) async fn proceed(
 pub(super) fn about(request: &AuthorizationRequest) -> About {
     About {
         client_id: request.client.id.clone(),
-        scope: request.scope.clone(),
+        extent: request.extent.clone(),
         audience: request.audience.clone(),
         sends_to: request.to.source(),
         may_remember: request.client.consent == Consent::Remembered && !is_unproven(request),
@@ -97,13 +106,13 @@ async fn situation(
     let oldest_ms = request
         .max_age
         .map(|seconds| i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX));
-    let expected = request.expected_sub.as_ref();
+    let expected = request.expected_subs.as_ref();
     Ok(Situation {
         prompt: request.prompt,
         signed_in: true,
         just_logged_in: interaction.logged_in.as_ref() == Some(&session.sid),
         too_long_ago: oldest_ms.is_some_and(|oldest| age_ms > oldest || oldest == 0),
-        somebody_else: expected.is_some_and(|sub| *sub != session.user.sub),
+        somebody_else: expected.is_some_and(|subs| !subs.contains(&session.user.sub)),
         wants_login: interaction.wants_login,
         account_chosen: interaction.account_chosen.as_ref() == Some(&session.sid),
         allowed: allowed(visit, interaction, session).await?,
@@ -118,7 +127,7 @@ async fn allowed(
 ) -> Result<bool, Failure> {
     let Visit { app, request, .. } = visit;
     let now = interaction.allowed.as_ref();
-    if now.is_some_and(|(sid, allowed)| *sid == session.sid && request.scope.is_subset(allowed)) {
+    if now.is_some_and(|(sid, allowed)| *sid == session.sid && allowed.covers(&request.extent)) {
         return Ok(true);
     }
     match request.client.consent {
@@ -133,9 +142,9 @@ async fn allowed(
                 client_id: &request.client.id,
                 audience: &request.audience,
             };
-            let granted = app.store.granted_scope(key).await?;
+            let granted = app.store.granted(key).await?;
             // An empty scope is granted as well, once it was.
-            Ok(granted.is_some_and(|granted| request.scope.is_subset(&granted)))
+            Ok(granted.is_some_and(|granted| granted.covers(&request.extent)))
         }
     }
 }
@@ -145,7 +154,7 @@ fn is_unproven(request: &AuthorizationRequest) -> bool {
     request.client.auth_method == AuthMethod::None && !request.to.text.starts_with("https:")
 }
 
-/// The answer. An interaction leads to one, whatever becomes of it.
+/// The answer. An interaction leads to one, and so does a pushed request, whatever becomes of it.
 async fn finish(
     visit: &Visit<'_>,
     kept: Option<Kept>,
@@ -154,6 +163,9 @@ async fn finish(
     let Visit { app, request, .. } = visit;
     if let Some(kept) = &kept {
         kept.finish(app).await?;
+    }
+    if let Some(name) = &request.pushed {
+        par::spend(app, name).await?;
     }
     match outcome {
         Ok(session) => {
@@ -172,13 +184,13 @@ fn code(request: &AuthorizationRequest, session: &BrowserSession) -> Authorizati
         redirect_uri: request.to.text.clone(),
         redirect_uri_was_sent: request.to.was_sent,
         challenge: request.challenge.clone(),
-        scope: request.scope.clone(),
+        scope: request.extent.scope.clone(),
         audience: request.audience.clone(),
         sub: session.user.sub.clone(),
         browser_sid: session.sid.clone(),
         auth_time: session.auth_time,
         nonce: request.nonce.clone(),
-        tell_acr: request.tell_acr,
+        claims: request.claims.clone(),
     }
 }
 

@@ -39,7 +39,7 @@ async fn show(visitor: Visitor) -> Response {
 
 fn guide(visitor: &Visitor) -> Result<Response, Failure> {
     let query = visitor.raw_query().as_bytes();
-    let parameters = Parameters::parse(query).unwrap_or_else(|| Parameters::of(Vec::new()));
+    let parameters = Parameters::parse(query).unwrap_or_else(|| Parameters::of(Vec::new(), None));
     let redirect_uri = parameters
         .get("redirect_uri")
         .filter(|uri| Url::parse(uri).is_ok());

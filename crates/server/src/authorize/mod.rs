@@ -1,9 +1,11 @@
 //! `/oauth/authorize`: the front door. It looks at what is known and picks the next step; pages lead back here.
 //!
-//! Spec: RFC 6749 §3.1, §4.1 · OpenID Connect Core §3.1.2 · RFC 9207
+//! Spec: RFC 6749 §3.1, §4.1 · OpenID Connect Core §3.1.2 · RFC 9126 §4 · RFC 9207
 
 mod answer;
+mod claims;
 mod implicit;
+mod par;
 mod parameters;
 mod prompt;
 mod request;
@@ -25,6 +27,7 @@ use crate::http::page::see_other;
 use crate::http::visitor::Visitor;
 use crate::interaction::{Interaction, Kept};
 use crate::pages::LANGUAGES;
+use crate::throttle::Attempt;
 use answer::{Visit, about, object, proceed};
 use parameters::Parameters;
 use request::AuthorizationRequest;
@@ -37,6 +40,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route(PATH, get(by_link).post(by_form))
         .merge(implicit::routes())
+        .merge(par::routes())
 }
 
 /// What discovery says of it.
@@ -46,6 +50,7 @@ pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
     metadata.response_modes_supported = ResponseMode::ALL.map(|mode| mode.name().to_owned()).to_vec();
     metadata.code_challenge_methods_supported = vec![S256.to_owned()];
     metadata.authorization_response_iss_parameter_supported = true;
+    par::advertise(app, metadata);
     metadata.ui_locales_supported = LANGUAGES.map(|language| language.tag.to_owned()).to_vec();
 }
 
@@ -63,8 +68,8 @@ async fn authorize(visitor: &Visitor) -> Result<Response, Failure> {
         None => None,
     };
     let parameters = match &kept {
-        Some(kept) => Parameters::of(kept.interaction.parameters.clone()),
-        None => parameters,
+        Some(kept) => kept.interaction.request.clone().into(),
+        None => par::follow(app, parameters).await?,
     };
     let request = match AuthorizationRequest::read(app, &parameters).await {
         Ok(request) => request,
@@ -72,6 +77,7 @@ async fn authorize(visitor: &Visitor) -> Result<Response, Failure> {
     };
     let visit = Visit {
         app,
+        caller: &visitor.caller,
         browser: &browser,
         request: &request,
     };
@@ -83,17 +89,22 @@ async fn authorize(visitor: &Visitor) -> Result<Response, Failure> {
 /// OpenID Connect Core §3.1.2.1 has POST as well. The form of another site comes without our cookies: what it says is kept, and
 /// whoever follows the redirect is looked at.
 async fn by_form(visitor: Visitor, request: Request) -> Response {
-    visitor.told(keep(&visitor.app, request).await)
+    visitor.told(keep(&visitor, request).await)
 }
 
-async fn keep(app: &App, request: Request) -> Result<Response, Failure> {
+async fn keep(visitor: &Visitor, request: Request) -> Result<Response, Failure> {
+    let app = &visitor.app;
     let FormBytes(body) = FormBytes::read(request).await?;
     let parameters = Parameters::parse(&body).ok_or_else(too_long)?;
+    let parameters = par::follow(app, parameters).await?;
     let request = match AuthorizationRequest::read(app, &parameters).await {
         Ok(request) => request,
         Err(objection) => return object(app, &parameters, objection),
     };
-    let interaction = Interaction::of(parameters.into_pairs(), about(&request));
+    Attempt::authorization(app, visitor.caller.address)?
+        .count(app)
+        .await?;
+    let interaction = Interaction::of(parameters.into_request(), about(&request));
     let kept = interaction.keep(app, None).await?;
     see_other(&kept.resume())
 }

@@ -1,42 +1,51 @@
-//! The parameters of a request, repeated ones included.
+//! The parameters of a request, repeated ones included, and how they came.
 //!
 //! Spec: RFC 6749 §3.1
 
+use crate::interaction::Request;
+
 /// In the order in which they came; those without a value count as left out.
-pub(super) struct Parameters(Vec<(String, String)>);
+pub(super) struct Parameters(Request);
 
 /// More is no request of an app; it is kept while somebody logs in.
 const MAX_BYTES: usize = 8 * 1024;
 
 impl Parameters {
-    /// Reads a query or a form; `None` when it is too long.
+    /// Reads a query or a form that a browser brought; `None` when it is too long.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         if text.len() > MAX_BYTES {
             return None;
         }
-        let pairs = url::form_urlencoded::parse(text).into_owned();
-        Some(Self(pairs.filter(|(_, value)| !value.is_empty()).collect()))
+        let pairs = url::form_urlencoded::parse(text).into_owned().collect();
+        Some(Self::of(pairs, None))
     }
 
-    pub(super) fn of(pairs: Vec<(String, String)>) -> Self {
-        Self(pairs)
+    /// What was kept, or pushed under this name.
+    pub(super) fn of(mut pairs: Vec<(String, String)>, pushed: Option<String>) -> Self {
+        pairs.retain(|(_, value)| !value.is_empty());
+        Self(Request {
+            parameters: pairs,
+            pushed,
+        })
     }
 
-    pub(super) fn into_pairs(self) -> Vec<(String, String)> {
+    pub(super) fn into_request(self) -> Request {
         self.0
+    }
+
+    /// The name under which the client has pushed them; none when a browser brought them.
+    pub(super) fn pushed(&self) -> Option<&str> {
+        self.0.pushed.as_deref()
     }
 
     /// The parameter's first value.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.0.parameter(name)
     }
 
     /// The parameter's value, unless it stands twice.
     pub(super) fn once(&self, name: &str) -> Result<Option<&str>, ()> {
-        let mut values = self.0.iter().filter(|(key, _)| key == name);
+        let mut values = self.0.parameters.iter().filter(|(key, _)| key == name);
         let first = values.next().map(|(_, value)| value.as_str());
         if values.next().is_some() {
             Err(())
@@ -47,8 +56,14 @@ impl Parameters {
 
     /// Whether any parameter stands twice (§3.1).
     pub(super) fn repeats_any(&self) -> bool {
-        let names = self.0.iter().map(|(name, _)| name);
+        let names = self.0.parameters.iter().map(|(name, _)| name);
         let mut seen = std::collections::HashSet::new();
         !names.into_iter().all(|name| seen.insert(name))
+    }
+}
+
+impl From<Request> for Parameters {
+    fn from(request: Request) -> Self {
+        Self(request)
     }
 }

@@ -1,20 +1,24 @@
 //! An authorization request, checked: first what decides where an answer may go, then everything that may be answered there.
 //!
-//! Spec: RFC 6749 §4.1.1, §4.1.2.1 · RFC 7636 §4.3 · RFC 8707 §2.1 · OpenID Connect Core §3.1.2.1, §3.1.2.2
+//! Spec: RFC 6749 §4.1.1, §4.1.2.1 · RFC 7636 §4.3 · RFC 8707 §2.1 · RFC 9126 §2.1, §5 · OpenID Connect Core §3.1.2.1, §3.1.2.2, §5.5
 
 use std::sync::Arc;
 
+use carnet_oauth::claims_request::ClaimsRequest;
 use carnet_oauth::error_code::ErrorCode;
+use carnet_oauth::extent::Extent;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::pkce::{Challenge, S256};
 use carnet_oauth::scope::{OPENID_SCOPES, ScopeSet};
 use http::StatusCode;
 
+use super::claims::Claims;
 use super::parameters::Parameters;
 use super::prompt::Prompt;
 use super::return_address::{ResponseMode, ReturnAddress};
 use crate::app::App;
 use crate::client::Client;
+use crate::config::Ttl;
 use crate::http::failure::{Failure, Refusal};
 use crate::interaction::unknown_client;
 
@@ -22,16 +26,20 @@ use crate::interaction::unknown_client;
 pub(super) struct AuthorizationRequest {
     pub(super) client: Arc<Client>,
     pub(super) to: ReturnAddress,
-    pub(super) scope: ScopeSet,
+    /// What is asked for, and has to be allowed.
+    pub(super) extent: Extent,
+    /// What is told by name, and where.
+    pub(super) claims: ClaimsRequest,
     pub(super) audience: String,
     pub(super) challenge: Option<String>,
     pub(super) nonce: Option<String>,
     pub(super) prompt: Prompt,
     /// In seconds.
     pub(super) max_age: Option<u64>,
-    /// Who is expected, by an ID token of ours.
-    pub(super) expected_sub: Option<String>,
-    pub(super) tell_acr: bool,
+    /// Who is expected, by an ID token of ours or by name; anybody when there is no such list.
+    pub(super) expected_subs: Option<Vec<String>>,
+    /// The name under which it was pushed.
+    pub(super) pushed: Option<String>,
 }
 
 /// Why there is no answer, and who is told.
@@ -66,6 +74,7 @@ impl AuthorizationRequest {
         })?;
         let to = to.clone().by(mode);
         let refuse = |(code, reason)| Objection::ToClient(Box::new(to.clone()), code, reason);
+        check_way(app, &client, parameters).map_err(refuse)?;
         check_kind(&client, parameters).map_err(refuse)?;
         let challenge = challenge(&client, parameters).map_err(refuse)?;
         let scope = scope(&client, parameters).map_err(refuse)?;
@@ -76,34 +85,22 @@ impl AuthorizationRequest {
                 "prompt is unknown, or none stands beside others",
             ))
         })?;
-        let max_age = match parameters.get("max_age").map(str::parse) {
-            None => None,
-            Some(Ok(seconds)) => Some(seconds),
-            Some(Err(_)) => {
-                return Err(refuse((
-                    ErrorCode::InvalidRequest,
-                    "max_age is no number of seconds",
-                )));
-            }
-        };
-        let expected_sub = match parameters.get("id_token_hint") {
-            None => None,
-            Some(hint) => Some(hinted(app, &client, hint).ok_or_else(|| {
-                refuse((
-                    ErrorCode::InvalidRequest,
-                    "id_token_hint is no ID token for this client",
-                ))
-            })?),
-        };
+        let max_age = max_age(&client, parameters).map_err(refuse)?;
+        let claims = Claims::read(&client, parameters, &scope).map_err(refuse)?;
+        let expected_subs = expected(app, &client, parameters, claims.subs.clone()).map_err(refuse)?;
         Ok(Self {
-            scope,
+            extent: Extent {
+                claims: claims.beyond(&scope),
+                scope,
+            },
+            claims: claims.told,
             audience,
             challenge,
             prompt,
             max_age,
-            expected_sub,
+            expected_subs,
             nonce: parameters.get("nonce").map(str::to_owned),
-            tell_acr: parameters.get("acr_values").is_some(),
+            pushed: parameters.pushed().map(str::to_owned),
             client,
             to,
         })
@@ -126,6 +123,17 @@ fn response_mode(parameters: &Parameters) -> Option<ResponseMode> {
         None => Some(ResponseMode::Query),
         Some(name) => ResponseMode::ALL.into_iter().find(|mode| mode.name() == name),
     }
+}
+
+/// RFC 9126 §5: whether the request may come by the browser.
+fn check_way(app: &App, client: &Client, parameters: &Parameters) -> Result<(), Refuse> {
+    let must_push = client.require_pushed_authorization_requests
+        || app.config.authorization.require_pushed_authorization_requests;
+    if must_push && parameters.pushed().is_none() {
+        const REASON: &str = "the client has to push its requests (RFC 9126)";
+        return Err((ErrorCode::InvalidRequest, REASON));
+    }
+    Ok(())
 }
 
 /// What kind of request it is, and whether the client may make one.
@@ -206,6 +214,33 @@ fn audience(client: &Client, parameters: &Parameters) -> Result<String, Refuse> 
         ErrorCode::InvalidTarget,
         "the client may not ask for this resource",
     ))
+}
+
+fn max_age(client: &Client, parameters: &Parameters) -> Result<Option<u64>, Refuse> {
+    match parameters.get("max_age").map(str::parse) {
+        None => Ok(client.default_max_age.map(Ttl::as_seconds)),
+        Some(Ok(seconds)) => Ok(Some(seconds)),
+        Some(Err(_)) => Err((ErrorCode::InvalidRequest, "max_age is no number of seconds")),
+    }
+}
+
+/// Whom the request is about, when it says so by `id_token_hint` or by the claim `sub`.
+fn expected(
+    app: &App,
+    client: &Client,
+    parameters: &Parameters,
+    named: Vec<String>,
+) -> Result<Option<Vec<String>>, Refuse> {
+    let Some(hint) = parameters.get("id_token_hint") else {
+        return Ok((!named.is_empty()).then_some(named));
+    };
+    const REASON: &str = "id_token_hint is no ID token for this client";
+    let hinted = hinted(app, client, hint).ok_or((ErrorCode::InvalidRequest, REASON))?;
+    if named.is_empty() || named.contains(&hinted) {
+        return Ok(Some(vec![hinted]));
+    }
+    const TWO: &str = "id_token_hint and claims name different users";
+    Err((ErrorCode::InvalidRequest, TWO))
 }
 
 /// Whom a hint names. It is ours, and was made for the client that shows it.

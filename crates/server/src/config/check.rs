@@ -153,6 +153,10 @@ fn check_throttles(config: &Config) -> Result<(), Fault> {
         ),
         ("login.attempts_per_account", login.attempts_per_account),
         ("login.attempts_per_address", login.attempts_per_address),
+        (
+            "authorization.requests_per_address",
+            config.authorization.requests_per_address,
+        ),
     ] {
         if limit == 0 {
             return Err(fault(key, "is 0: nobody could log in", "write 1 or more"));

@@ -58,6 +58,15 @@ pub struct Client {
     /// When users are asked whether the client may.
     #[serde(default)]
     pub consent: Consent,
+    /// Whether it has to push its requests (RFC 9126); always, when `authorization` says so for everybody.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub require_pushed_authorization_requests: bool,
+    /// How old a login may be when the request does not say (`default_max_age`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_max_age: Option<Ttl>,
+    /// What is told about the user in its ID tokens.
+    #[serde(default, skip_serializing_if = "IdTokenClaims::is_default")]
+    pub id_token_claims: IdTokenClaims,
     /// The algorithm of its ID tokens: RS256 when a key is kept for it, else the first of `keys.algorithms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token_signing: Option<Algorithm>,
@@ -107,6 +116,24 @@ pub enum Consent {
     None,
 }
 
+/// What is told about the user in ID tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdTokenClaims {
+    /// What the request asks for by the parameter `claims`; the rest is told at the userinfo endpoint.
+    #[default]
+    Asked,
+    /// Everything that the scopes open as well.
+    Full,
+}
+
+impl IdTokenClaims {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Where a refresh token travels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -133,6 +160,9 @@ impl Client {
             post_logout_redirect_uris: Vec::new(),
             require_pkce: true,
             consent: Consent::default(),
+            require_pushed_authorization_requests: false,
+            default_max_age: None,
+            id_token_claims: IdTokenClaims::default(),
             id_token_signing: None,
             uri: None,
             logo_uri: None,
@@ -155,4 +185,9 @@ fn yes() -> bool {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_yes(value: &bool) -> bool {
     *value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_no(value: &bool) -> bool {
+    !*value
 }

@@ -2,6 +2,7 @@
 //!
 //! The annotated default is `default.toml` beside this file; `carnet config print` shows it.
 
+mod authorization;
 mod check;
 mod client;
 mod fault;
@@ -11,8 +12,9 @@ mod parties;
 mod settings;
 mod value;
 
+pub use authorization::Authorization;
 pub use check::Warning;
-pub use client::{ASSERTION_ALGORITHMS, Client, Consent, RefreshTokenIn};
+pub use client::{ASSERTION_ALGORITHMS, Client, Consent, IdTokenClaims, RefreshTokenIn};
 pub use fault::Fault;
 pub use load::{ConfigError, DEFAULT, load, parse};
 pub use parties::{check_client, check_registration};

@@ -8,6 +8,7 @@ use carnet_jose::Algorithm;
 use carnet_oauth::scope::ScopeSet;
 use serde::{Deserialize, Serialize};
 
+use super::authorization::Authorization;
 use super::client::Client;
 use super::value::{ClaimSource, Issuer, Network, Ttl};
 
@@ -32,6 +33,9 @@ pub struct Config {
     /// Logging in, registering, logging out.
     #[serde(default)]
     pub login: Login,
+    /// How requests for codes may come.
+    #[serde(default)]
+    pub authorization: Authorization,
     /// Password hashing and strength.
     #[serde(default)]
     pub passwords: Passwords,

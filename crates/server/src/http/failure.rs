@@ -66,6 +66,11 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         self.code
     }
+
+    /// The fixed reason.
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
 }
 
 /// Gives an OAuth error code its reason.

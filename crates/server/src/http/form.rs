@@ -35,6 +35,11 @@ impl Form {
         Ok(Self(parameters))
     }
 
+    /// All of them, as they came.
+    pub fn into_pairs(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     /// The parameter's value; a parameter without value counts as left out (RFC 6749 §3.2).
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.0

@@ -123,7 +123,7 @@ fn title_of(code: &str, status: StatusCode) -> &'static str {
     match code {
         "unknown_client" => "client",
         "redirect_uri_mismatch" => "redirect",
-        "interaction_expired" => "expired",
+        "interaction_expired" | "invalid_request_uri" => "expired",
         "foreign_form" | "foreign_browser" => "session",
         "too_many_attempts" => "too_many",
         "not_found" => "not_found",

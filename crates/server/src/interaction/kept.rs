@@ -2,7 +2,7 @@
 //!
 //! Spec: RFC 6749 §4.1.1 · OpenID Connect Core §3.1.2.2
 
-use carnet_oauth::scope::ScopeSet;
+use carnet_oauth::extent::Extent;
 use carnet_store::{Redeemed, TicketKind};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -14,13 +14,13 @@ use crate::http::failure::{Failure, Refusal};
 use crate::token::code::random_secret;
 
 /// How long somebody may take to log in and to decide.
-const LIFE: Ttl = Ttl::minutes(60);
+pub(crate) const LIFE: Ttl = Ttl::minutes(60);
 
 /// What has been asked for, and what has come of it so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Interaction {
     /// The request as it came. AZ-07: no form changes it.
-    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) request: Request,
     /// What the pages show of it.
     pub(crate) about: About,
     /// The browser that it belongs to. None as long as another site's form has only just brought it.
@@ -34,9 +34,18 @@ pub(crate) struct Interaction {
     /// Who is signed in is to log in again, as whomever.
     pub(crate) wants_login: bool,
     /// What was allowed, and in which session: one person's yes is not another's.
-    pub(crate) allowed: Option<(String, ScopeSet)>,
+    pub(crate) allowed: Option<(String, Extent)>,
     /// The user does not want to.
     pub(crate) refused: bool,
+}
+
+/// An authorization request.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Request {
+    /// In the order in which they came.
+    pub(crate) parameters: Vec<(String, String)>,
+    /// The name under which the client has pushed it (RFC 9126); none when a browser brought it.
+    pub(crate) pushed: Option<String>,
 }
 
 /// What a request is about, as it was checked.
@@ -45,7 +54,7 @@ pub(crate) struct About {
     /// Who asks.
     pub(crate) client_id: String,
     /// For what.
-    pub(crate) scope: ScopeSet,
+    pub(crate) extent: Extent,
     /// At which resource.
     pub(crate) audience: String,
     /// Where the browser is sent afterwards, as a policy names it.
@@ -60,10 +69,18 @@ pub(crate) struct Kept {
     pub(crate) interaction: Interaction,
 }
 
+impl Request {
+    /// The first value of a parameter.
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        let found = self.parameters.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
 impl Interaction {
-    pub(crate) fn of(parameters: Vec<(String, String)>, about: About) -> Self {
+    pub(crate) fn of(request: Request, about: About) -> Self {
         Self {
-            parameters,
+            request,
             about,
             ..Self::default()
         }
@@ -132,8 +149,7 @@ impl Kept {
 
     /// A parameter of the request.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        let found = self.interaction.parameters.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str())
+        self.interaction.request.parameter(name)
     }
 
     /// Where the browser goes on.

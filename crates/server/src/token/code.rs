@@ -3,6 +3,7 @@
 //! Spec: RFC 6749 §4.1.2
 
 use carnet_jose::{base64url, primitive};
+use carnet_oauth::claims_request::ClaimsRequest;
 use carnet_oauth::scope::ScopeSet;
 use carnet_store::TicketKind;
 use serde::{Deserialize, Serialize};
@@ -39,8 +40,9 @@ pub struct AuthorizationCode {
     pub auth_time: i64,
     /// For the ID token.
     pub nonce: Option<String>,
-    /// Whether the request asked how the user was authenticated.
-    pub tell_acr: bool,
+    /// The single claims that the request asked for, and that the client may know.
+    #[serde(default)]
+    pub claims: ClaimsRequest,
 }
 
 impl AuthorizationCode {

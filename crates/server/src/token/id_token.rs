@@ -1,27 +1,31 @@
 //! ID tokens: the only place that mints them.
 //!
-//! Spec: OpenID Connect Core §2, §3.1.3.6 (at_hash), §12.2 (after a refresh)
+//! Spec: OpenID Connect Core §2, §3.1.3.6 (at_hash), §5.5 (claims asked for), §12.2 (after a refresh)
 
 use std::collections::BTreeMap;
 
 use carnet_jose::{Algorithm, base64url, primitive};
 use carnet_oauth::id_token::IdTokenClaims;
+use carnet_oauth::scope::ScopeSet;
+use serde_json::Value;
 
-use super::code::AuthorizationCode;
+use super::asked::Asked;
 use super::granted::Granted;
+use super::user_claims::Telling;
 use crate::app::App;
 use crate::client::Client;
+use crate::config;
 use crate::http::failure::{Failure, overloaded};
 
 /// The only way to log in that there is.
-const PASSWORD_ACR: &str = "urn:carnet:acr:password";
+pub const PASSWORD_ACR: &str = "urn:carnet:acr:password";
 
 /// Signs what the client learns about the login.
 pub(super) fn mint(
     app: &App,
     granted: &Granted<'_>,
     access_token: &str,
-    code: Option<&AuthorizationCode>,
+    asked: Asked<'_>,
 ) -> Result<String, Failure> {
     let algorithm = algorithm(app, granted.client)
         .ok_or_else(|| Failure::broken("no published key is kept that could sign an ID token"))?;
@@ -33,18 +37,40 @@ pub(super) fn mint(
         exp: now.saturating_add(granted.client.access_ttl.as_seconds()),
         iat: now,
         auth_time: u64::try_from(granted.auth_time / 1000).ok(),
-        nonce: code.and_then(|code| code.nonce.clone()),
-        acr: code.filter(|code| code.tell_acr).map(|_| PASSWORD_ACR.to_owned()),
+        nonce: asked.nonce.map(str::to_owned),
+        acr: acr(asked),
         amr: vec!["pwd".to_owned()],
         at_hash: at_hash(algorithm, access_token),
         sid: Some(granted.family.sid.clone()),
-        user: BTreeMap::new(),
+        user: about_user(granted, asked),
     };
     let signer = app.keys.id_token_signer(algorithm).ok_or_else(|| {
         tracing::error!(algorithm = algorithm.name(), "there is no active signing key");
         overloaded(1)
     })?;
     signer.sign(&claims).map_err(Failure::broken)
+}
+
+/// How the user proved who they are, when the request asked for it, by whatever value (§5.5.1.1: `acr` is voluntary).
+fn acr(asked: Asked<'_>) -> Option<String> {
+    let wanted = asked
+        .claims
+        .is_some_and(|claims| claims.id_token.contains_key("acr"));
+    wanted.then(|| PASSWORD_ACR.to_owned())
+}
+
+/// §5.4: what the scopes open is told by userinfo, unless the client is registered to have it here as well.
+fn about_user(granted: &Granted<'_>, asked: Asked<'_>) -> BTreeMap<String, Value> {
+    let (none, nothing) = (ScopeSet::default(), BTreeMap::new());
+    let telling = Telling {
+        scope: match granted.client.id_token_claims {
+            config::IdTokenClaims::Full => &granted.scope,
+            config::IdTokenClaims::Asked => &none,
+        },
+        asked: asked.claims.map_or(&nothing, |claims| &claims.id_token),
+        most: &granted.client.scope,
+    };
+    telling.about(granted.user)
 }
 
 /// What the client is registered with; else RS256, which every client knows, when a key is kept for it; else the first there is.

@@ -5,17 +5,17 @@
 use carnet_oauth::token_response::TokenResponse;
 
 use super::access::{self, Approved, Login, Subject};
-use super::code::AuthorizationCode;
+use super::asked::Asked;
 use super::granted::Granted;
 use super::id_token;
 use crate::app::App;
 use crate::http::failure::Failure;
 
-/// The answer but for its refresh token: everything that can fail before a family moves. `code` is what began the login just now.
+/// The answer but for its refresh token: everything that can fail before a family moves. `asked` is what the authorization request said.
 pub async fn mint(
     app: &App,
     granted: Granted<'_>,
-    code: Option<&AuthorizationCode>,
+    asked: Option<Asked<'_>>,
 ) -> Result<TokenResponse, Failure> {
     let access = app
         .store
@@ -37,7 +37,12 @@ pub async fn mint(
     )?;
     // The login API has no ID tokens: its clients are ours.
     let id_token = if granted.scope.contains("openid") && !granted.client.uses_login_api() {
-        Some(id_token::mint(app, &granted, &minted.token, code)?)
+        Some(id_token::mint(
+            app,
+            &granted,
+            &minted.token,
+            asked.unwrap_or_default(),
+        )?)
     } else {
         None
     };

@@ -1,6 +1,7 @@
 //! What we hand out and take back: codes, access tokens, ID tokens, refresh tokens, and the device cookie.
 
 pub mod access;
+pub mod asked;
 pub mod bearer;
 pub mod code;
 pub mod device;
@@ -9,3 +10,4 @@ pub mod id_token;
 pub mod login;
 pub mod refresh;
 pub mod rotation;
+pub mod user_claims;

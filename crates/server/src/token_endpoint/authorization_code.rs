@@ -12,6 +12,7 @@ use carnet_store::{
 
 use super::request::TokenRequest;
 use crate::http::failure::{Because as _, Failure};
+use crate::token::asked::{self, Asked};
 use crate::token::code::{self, AuthorizationCode};
 use crate::token::granted::Granted;
 use crate::token::login;
@@ -44,7 +45,11 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
         scope: code.scope.intersection(&client.scope),
         auth_time: code.auth_time,
     };
-    let mut answer = login::mint(app, granted, Some(&code)).await?;
+    let asked = Asked {
+        nonce: code.nonce.as_deref(),
+        claims: Some(&code.claims),
+    };
+    let mut answer = login::mint(app, granted, Some(asked)).await?;
     if client.may(GrantType::RefreshToken) {
         answer.refresh_token = Some(refresh::write(app, &family)?);
     }
@@ -117,6 +122,7 @@ async fn begin(
             auth_time: code.auth_time,
             ends_with_it: !code.scope.contains("offline_access"),
         }),
+        claims: asked::write(&code.claims)?,
         code: Some(name.to_owned()),
         address: caller.address.to_string(),
         user_agent: caller.user_agent.clone(),

@@ -8,6 +8,7 @@ use carnet_store::{FamilyRecord, Rotated};
 
 use super::request::TokenRequest;
 use crate::http::failure::{Because as _, Failure};
+use crate::token::asked::{self, Asked};
 use crate::token::granted::Granted;
 use crate::token::login;
 use crate::token::refresh;
@@ -23,6 +24,7 @@ pub(super) async fn rotate(request: &TokenRequest<'_>) -> Result<TokenResponse, 
         family,
         user,
         auth_time,
+        claims,
     } = record;
     // Everything is checked before any state moves.
     if family.client_id != client.id {
@@ -39,7 +41,13 @@ pub(super) async fn rotate(request: &TokenRequest<'_>) -> Result<TokenResponse, 
         scope: request.scope(&rotation::granted(&family, client)?)?,
         auth_time,
     };
-    let mut answer = login::mint(app, granted, None).await?;
+    // OpenID Connect Core §12.2: what the login was asked for is told again, but for its nonce.
+    let claims = asked::read(claims.as_deref())?;
+    let asked = Asked {
+        nonce: None,
+        claims: Some(&claims),
+    };
+    let mut answer = login::mint(app, granted, Some(asked)).await?;
     match rotation::spend(app, caller, (&token, &family, &user), client).await? {
         Rotated::Fresh(family) | Rotated::Same(family) => {
             answer.refresh_token = Some(refresh::write(app, &family)?);

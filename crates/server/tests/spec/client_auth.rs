@@ -36,7 +36,7 @@ fn signer(kid: &str) -> Signer {
     Signer::new(key, TokenType::Jwt, Some(kid.to_owned())).unwrap()
 }
 
-fn assertion(server: &Server, change: impl FnOnce(&mut Value)) -> String {
+pub(crate) fn assertion(server: &Server, change: impl FnOnce(&mut Value)) -> String {
     let now = server.app.now_seconds();
     let mut jti = [0; 8];
     carnet_jose::primitive::fill_random(&mut jti).unwrap();

@@ -9,6 +9,7 @@
 mod authorize;
 mod bad_input;
 mod browser;
+mod claims;
 mod client_auth;
 mod client_credentials;
 mod code_flow;
@@ -23,6 +24,7 @@ mod logout;
 mod me;
 mod page_security;
 mod pages;
+mod par;
 mod password;
 mod refresh;
 mod refresh_grant;

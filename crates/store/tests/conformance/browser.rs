@@ -39,6 +39,7 @@ async fn begun(f: &Fixture, user: &User, sid: &str, ends_with_it: bool) -> Optio
             auth_time: NOW,
             ends_with_it,
         }),
+        claims: Some("{}".to_owned()),
         ..new_login(user)
     };
     f.store.begin_session(&login, NOW + 60_000).await.unwrap()
@@ -58,6 +59,7 @@ async fn a_browser_session_ends_with_everything_that_began_in_it(f: &Fixture) {
     );
     let record = f.store.family(&online.fam).await.unwrap().unwrap();
     assert_eq!(record.auth_time, NOW, "of the login in the browser");
+    assert_eq!(record.claims.as_deref(), Some("{}"), "as they were written");
     let ended = f
         .store
         .end_session(&sid, Strength::DenyList, None, &cut(NOW + 70_000, Reason::Logout))

@@ -1,6 +1,6 @@
 //! Registered clients, and what users let them do.
 
-use carnet_oauth::scope::ScopeSet;
+use carnet_oauth::extent::Extent;
 use carnet_store::{AuditAction, ClientState, Cut, GrantKey, NewAudit, Reason, StoreError, TokenFacts};
 
 use crate::support::engine::{Fixture, on_every_engine};
@@ -126,25 +126,28 @@ async fn a_disabled_client_loses_tokens_and_families_at_once(f: &Fixture) {
 async fn a_grant_is_remembered_until_another_takes_its_place(f: &Fixture) {
     let store = &f.store;
     let alice = user(store, "a@x.example").await;
-    let scope = |text: &str| text.parse::<ScopeSet>().unwrap();
+    let extent = |scope: &str, claims: &[&str]| Extent {
+        scope: scope.parse().unwrap(),
+        claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
+    };
     let key = |client_id, audience| GrantKey {
         user: alice.id,
         client_id,
         audience,
     };
-    assert_eq!(store.granted_scope(key("c", "api")).await.unwrap(), None);
-    for text in ["openid", "openid profile"] {
-        let (all, row) = (scope(text), audit());
+    assert_eq!(store.granted(key("c", "api")).await.unwrap(), None);
+    for all in [
+        extent("openid", &["email", "phone_number"]),
+        extent("openid profile", &[]),
+    ] {
+        let row = audit();
         let remembered = store.remember_grant(key("c", "api"), &all, (NOW, &row));
         remembered.await.unwrap();
-        assert_eq!(
-            store.granted_scope(key("c", "api")).await.unwrap(),
-            Some(scope(text))
-        );
+        assert_eq!(store.granted(key("c", "api")).await.unwrap(), Some(all));
     }
     for (client, audience) in [("d", "api"), ("c", "other")] {
         assert_eq!(
-            store.granted_scope(key(client, audience)).await.unwrap(),
+            store.granted(key(client, audience)).await.unwrap(),
             None,
             "{client} {audience}"
         );

@@ -23,9 +23,14 @@ async fn opening_without_migrating_is_refused(kind: Kind) {
     assert_eq!(
         (report.new.as_slice(), report.applied.len()),
         (
-            ["0001_start", "0002_authorization", "0003_grants_by_audience"]
-                .map(str::to_owned)
-                .as_slice(),
+            [
+                "0001_start",
+                "0002_authorization",
+                "0003_grants_by_audience",
+                "0004_claims"
+            ]
+            .map(str::to_owned)
+            .as_slice(),
             0
         )
     );
@@ -44,7 +49,7 @@ async fn of_many_that_migrate_at_once_one_does_it(kind: Kind) {
         .into_iter()
         .map(|report| report.unwrap().unwrap().new.len())
         .sum();
-    assert_eq!(did, 3);
+    assert_eq!(did, 4);
     let store = Store::open(&config).await.unwrap();
     assert!(!store.revocation_clock().await.unwrap().epoch.is_empty());
     store.close().await;
@@ -100,7 +105,7 @@ async fn migrating_again_changes_nothing(f: &Fixture) {
     let report = Store::migrate(&f.config).await.unwrap();
     assert_eq!(
         (report.applied.len(), report.new.len(), report.pending.len()),
-        (3, 0, 0)
+        (4, 0, 0)
     );
     assert_eq!(Store::migration_status(&f.config).await.unwrap(), report);
     assert_eq!(f.store.revocation_clock().await.unwrap(), clock);

@@ -31,6 +31,7 @@ pub(crate) async fn user(store: &Store, email: &str) -> User {
 pub(crate) fn new_login(user: &User) -> NewLogin {
     NewLogin {
         browser: None,
+        claims: None,
         code: None,
         user: user.id,
         password_changed_at: None,

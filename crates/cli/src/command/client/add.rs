@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::scope::ScopeSet;
-use carnet_server::config::{self, Consent};
+use carnet_server::config::{self, Consent, IdTokenClaims};
 use carnet_store::{AuditAction, StoreError};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
@@ -51,6 +51,15 @@ pub(super) struct Add {
     /// It may do without PKCE, if it uses nonce
     #[arg(long)]
     without_pkce: bool,
+    /// It has to push its requests (RFC 9126)
+    #[arg(long)]
+    require_pushed_authorization_requests: bool,
+    /// How old a login may be when its request does not say
+    #[arg(long, value_name = "TIME")]
+    default_max_age: Option<config::Ttl>,
+    /// What its ID tokens tell about the user: what the parameter claims asks for, or all that the scopes open as well
+    #[arg(long, value_name = "WHAT", default_value = "asked", value_parser = PossibleValuesParser::new(["asked", "full"]))]
+    id_token_claims: String,
     /// Life of its access tokens
     #[arg(long, value_name = "TIME")]
     access_ttl: Option<config::Ttl>,
@@ -122,12 +131,18 @@ fn registration(add: Add) -> Result<config::Client, Failure> {
         "none" => Consent::None,
         _ => Consent::Remembered,
     };
+    client.id_token_claims = match add.id_token_claims.as_str() {
+        "full" => IdTokenClaims::Full,
+        _ => IdTokenClaims::Asked,
+    };
     Ok(config::Client {
         name: add.name,
         redirect_uris: add.redirect_uris,
         post_logout_redirect_uris: add.post_logout_redirect_uris,
         audiences: add.audiences,
         require_pkce: !add.without_pkce,
+        require_pushed_authorization_requests: add.require_pushed_authorization_requests,
+        default_max_age: add.default_max_age,
         access_ttl: add.access_ttl,
         uri: add.uri,
         logo_uri: add.logo_uri,
