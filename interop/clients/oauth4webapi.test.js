@@ -123,7 +123,17 @@ for (const id of ['basic', 'post', 'key', 'app']) {
 flow('pushed request', 'who cannot prove to be the client pushes nothing', async () => {
   const { client } = party('post');
   const push = await oauth.pushedAuthorizationRequest(as, client, oauth.ClientSecretPost('wrong'), new URLSearchParams({ scope: 'openid' }), HTTP);
-  await assert.rejects(oauth.processPushedAuthorizationResponse(as, client, push), { error: 'invalid_client', status: 401 });
+  const read = oauth.processPushedAuthorizationResponse(as, client, push);
+  await assert.rejects(read, { code: oauth.WWW_AUTHENTICATE_CHALLENGE, status: 401 });
+});
+
+flow('claims', 'a claim that is asked for by name is told in the ID token, and userinfo tells no more for it', async () => {
+  const asked = await ask({ scope: 'openid', claims: JSON.stringify({ id_token: { email: null, acr: { essential: true } } }) });
+  const tokens = await redeem(asked, oauth.validateAuthResponse(as, asked.client, asked.at.url, asked.state));
+  const { sub, email, acr } = oauth.getValidatedIdTokenClaims(tokens);
+  assert.deepEqual([email, acr], [EMAIL, 'urn:carnet:acr:password']);
+  const reply = await oauth.userInfoRequest(as, asked.client, tokens.access_token, HTTP);
+  assert.deepEqual(await oauth.processUserInfoResponse(as, asked.client, sub, reply), { sub });
 });
 
 flow('ID token', 'an ID token with another nonce than was sent is noticed', async () => {

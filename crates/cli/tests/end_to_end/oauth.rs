@@ -70,6 +70,65 @@ async fn whole_path(engine: Engine) {
         assert!(!log.contains(secret), "lk_02: a secret is in the log");
     }
     service(&carnet).await;
+    partner(&carnet).await;
+}
+
+/// A client that has to push its requests, and has all that it may know in the ID token.
+async fn partner(carnet: &Carnet) {
+    let add = ["client", "add", "partner", "--redirect-uri", CALLBACK, "--scope"];
+    let how = [
+        "--require-pushed-authorization-requests",
+        "--id-token-claims",
+        "full",
+    ];
+    let add = [&add[..], &["openid email", "--default-max-age", "12h"], &how].concat();
+    let secret = shown(carnet, &add, "client_secret");
+    let browser = browser();
+    let plain = authorize_url(carnet).replace("client_id=shop", "client_id=partner");
+    let reply = browser.get(plain).send().await.unwrap();
+    let location = reply.headers()["location"].to_str().unwrap().to_owned();
+    assert_eq!(parameter(&(location, String::new()), "error"), "invalid_request");
+
+    let machine = reqwest::Client::new();
+    let post = |path: &str| {
+        let call = machine.post(format!("{}{path}", carnet.base));
+        call.basic_auth("partner", Some(&secret))
+    };
+    let request = [
+        ("response_type", "code"),
+        ("redirect_uri", CALLBACK),
+        ("scope", "openid email"),
+        ("code_challenge", CHALLENGE),
+        ("code_challenge_method", "S256"),
+    ];
+    let reply = post("/oauth/par").form(&request).send().await.unwrap();
+    assert_eq!(reply.status(), 201);
+    let uri = text(&reply.json().await.unwrap(), "request_uri").to_owned();
+    let url = format!(
+        "{}/oauth/authorize?client_id=partner&request_uri={uri}",
+        carnet.base
+    );
+    let typed = [("username", EMAIL), ("password", PASSWORD), ("decision", "login")];
+    let consent = submit(&browser, &page(&browser, &url).await, &typed).await;
+    let back = submit(&browser, &consent, &[("decision", "allow")]).await;
+    let code = parameter(&back, "code");
+    let exchange = [
+        ("grant_type", "authorization_code"),
+        ("code", code.as_str()),
+        ("redirect_uri", CALLBACK),
+        ("code_verifier", VERIFIER),
+    ];
+    let reply = post("/oauth/token").form(&exchange).send().await.unwrap();
+    let tokens: Value = reply.json().await.unwrap();
+    let id = carnet_jose::dangerous::decode(text(&tokens, "id_token")).unwrap();
+    assert_eq!(id.payload["email"], EMAIL);
+    assert_eq!(
+        browser.get(&url).send().await.unwrap().status(),
+        400,
+        "it has its answer"
+    );
+    let reference = uri.rsplit(':').next().unwrap();
+    assert!(!carnet.log().contains(reference), "lk_02");
 }
 
 /// A code that Alice has allowed. What she began before a restart goes on after it.

@@ -1,5 +1,6 @@
-//! Spec tests of single claims that a request asks for (OpenID Connect Core §5.5), and of acr (§3.1.2.1,
-//! OpenID Connect Core Error Code unmet_authentication_requirements).
+//! Spec tests of single claims that a request asks for, and of acr.
+//!
+//! OpenID Connect Core §3.1.2.1, §5.5 · OpenID Connect Core Error Code unmet_authentication_requirements
 
 use carnet_store::{NewUser, User};
 use http::StatusCode;

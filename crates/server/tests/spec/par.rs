@@ -18,13 +18,13 @@ fn parameters(url: &str) -> Vec<(String, String)> {
     url.query_pairs().into_owned().collect()
 }
 
-fn push<'a>(server: &'a Server, url: &str) -> Call<'a> {
+pub(crate) fn push<'a>(server: &'a Server, url: &str) -> Call<'a> {
     let all = parameters(url);
     let pairs: Vec<_> = all.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     server.post(PAR).form(&pairs)
 }
 
-async fn pushed(server: &Server, url: &str) -> String {
+pub(crate) async fn pushed(server: &Server, url: &str) -> String {
     let reply = push(server, url).basic("web", "web.secret").send().await;
     assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
     text(&reply.json(), "request_uri").to_owned()
@@ -382,36 +382,4 @@ async fn a_reference_may_come_in_a_form_too() {
     let back = browser.submit(&consent, &[("decision", "allow")]).await;
     assert!(answer(&back).contains_key("code"));
     assert_unusable(&call().send().await);
-}
-
-#[tokio::test]
-async fn dv_09_strangers_fill_the_store_only_so_fast() {
-    let server = Server::with("[authorization]\nrequests_per_address = 3").await;
-    let known = Browser::of(&server);
-    known.code(&web_url("openid", &[])).await;
-    let spa = web_url("openid", &[])
-        .replace("client_id=web", "client_id=spa")
-        .replace("web.example.com", "spa.example.com");
-    let (_, query) = spa.split_once('?').unwrap();
-    let form = "application/x-www-form-urlencoded";
-    let posted = server.post("/oauth/authorize").raw(form, query.to_owned());
-    assert_eq!(posted.send().await.status, StatusCode::SEE_OTHER);
-    assert_eq!(push(&server, &spa).send().await.status, StatusCode::CREATED);
-    let stopped = Browser::of(&server).get(&web_url("openid", &[])).await;
-    assert_eq!(stopped.status, StatusCode::TOO_MANY_REQUESTS, "{stopped:?}");
-    assert!(stopped.header("retry-after").parse::<u64>().unwrap() > 0);
-    let stopped = push(&server, &spa).send().await;
-    assert_eq!(stopped.status, StatusCode::TOO_MANY_REQUESTS);
-    let stopped = server.post("/oauth/authorize").raw(form, query.to_owned());
-    assert_eq!(stopped.send().await.status, StatusCode::TOO_MANY_REQUESTS);
-    // Who is known, who proves who it is, and who calls from elsewhere goes on.
-    assert!(answer(&known.get(&web_url("openid", &[])).await).contains_key("code"));
-    let page = known.follow(&web_url("openid", &[("prompt", "login")])).await;
-    assert_eq!(page.status, StatusCode::OK);
-    pushed(&server, &web_url("openid", &[])).await;
-    let elsewhere = server.get(&web_url("openid", &[])).from([192, 0, 2, 9]);
-    assert_eq!(elsewhere.send().await.status, StatusCode::SEE_OTHER);
-    server.wait(minutes(15)).await;
-    let again = Browser::of(&server).get(&web_url("openid", &[])).await;
-    assert_eq!(again.status, StatusCode::SEE_OTHER);
 }

@@ -1,9 +1,11 @@
-//! Spec tests of login throttling.
+//! Spec tests of throttling: logins, and what strangers leave in the store.
 
 use http::StatusCode;
 use serde_json::json;
 
+use crate::browser::{Browser, answer, web_url};
 use crate::harness::{ALICE, PASSWORD, Reply, Server, minutes};
+use crate::par::{push, pushed};
 
 const WRONG: &str = "not the right passphrase";
 
@@ -249,4 +251,36 @@ async fn a_thief_of_an_access_token_closes_no_login() {
         .header("cookie", &format!("__Secure-device={device}"))
         .json(&json!({ "email": ALICE, "password": PASSWORD }));
     assert_eq!(own.send().await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn dv_09_strangers_fill_the_store_only_so_fast() {
+    let server = Server::with("[authorization]\nrequests_per_address = 3").await;
+    let known = Browser::of(&server);
+    known.code(&web_url("openid", &[])).await;
+    let spa = web_url("openid", &[])
+        .replace("client_id=web", "client_id=spa")
+        .replace("web.example.com", "spa.example.com");
+    let (_, query) = spa.split_once('?').unwrap();
+    let form = "application/x-www-form-urlencoded";
+    let posted = server.post("/oauth/authorize").raw(form, query.to_owned());
+    assert_eq!(posted.send().await.status, StatusCode::SEE_OTHER);
+    assert_eq!(push(&server, &spa).send().await.status, StatusCode::CREATED);
+    let stopped = Browser::of(&server).get(&web_url("openid", &[])).await;
+    assert_eq!(stopped.status, StatusCode::TOO_MANY_REQUESTS, "{stopped:?}");
+    assert!(stopped.header("retry-after").parse::<u64>().unwrap() > 0);
+    let stopped = push(&server, &spa).send().await;
+    assert_eq!(stopped.status, StatusCode::TOO_MANY_REQUESTS);
+    let stopped = server.post("/oauth/authorize").raw(form, query.to_owned());
+    assert_eq!(stopped.send().await.status, StatusCode::TOO_MANY_REQUESTS);
+    // Who is known, who proves who it is, and who calls from elsewhere goes on.
+    assert!(answer(&known.get(&web_url("openid", &[])).await).contains_key("code"));
+    let page = known.follow(&web_url("openid", &[("prompt", "login")])).await;
+    assert_eq!(page.status, StatusCode::OK);
+    pushed(&server, &web_url("openid", &[])).await;
+    let elsewhere = server.get(&web_url("openid", &[])).from([192, 0, 2, 9]);
+    assert_eq!(elsewhere.send().await.status, StatusCode::SEE_OTHER);
+    server.wait(minutes(15)).await;
+    let again = Browser::of(&server).get(&web_url("openid", &[])).await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER);
 }
