@@ -162,3 +162,22 @@ fn unusable() -> Refusal {
         "there is no such pushed request for this client: it was answered, or is older than 90 seconds";
     Refusal::new(StatusCode::BAD_REQUEST, "invalid_request_uri", REASON)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn st_01_what_proves_who_the_client_is_is_not_kept_with_its_request() {
+        let form = b"client_id=web&client_secret=s&client_assertion=a&client_assertion_type=t&scope=openid";
+        let kept = own(Form::parse(form).unwrap(), "web");
+        let names: Vec<&str> = kept.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["scope", "client_id"]);
+    }
+
+    #[test]
+    fn st_01_a_request_is_kept_under_a_name_that_is_not_its_reference() {
+        assert_ne!(name("web", "reference"), name("web2", "reference"));
+        assert!(!name("web", "reference").contains("reference"));
+    }
+}
