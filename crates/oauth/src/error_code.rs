@@ -1,6 +1,6 @@
 //! The error codes that OAuth endpoints answer with.
 //!
-//! Spec: RFC 6749 §4.1.2.1, §5.2 · RFC 6750 §3.1 · RFC 7009 §2.2.1 · RFC 8707 §2 · OpenID Connect Core §3.1.2.6 ·
+//! Spec: RFC 6749 §4.1.2.1, §5.2 · RFC 6750 §3.1 · RFC 7009 §2.2.1 · RFC 8707 §2 · RFC 8628 §3.5 · OpenID Connect Core §3.1.2.6 ·
 //! OpenID Connect Core Error Code unmet_authentication_requirements
 
 /// An error code of an OAuth endpoint: its wire name and its HTTP status.
@@ -47,6 +47,12 @@ pub enum ErrorCode {
     UnmetAuthenticationRequirements,
     /// OpenID Connect Core §3.1.2.6: `registration` is not read.
     RegistrationNotSupported,
+    /// RFC 8628 §3.5: the user has not decided yet.
+    AuthorizationPending,
+    /// RFC 8628 §3.5: the device asks too often; from now on five seconds more lie between two requests.
+    SlowDown,
+    /// RFC 8628 §3.5: the device code has expired.
+    ExpiredToken,
     /// RFC 6749 §4.1.2.1: the server met an unexpected condition.
     ServerError,
     /// RFC 6749 §4.1.2.1: the server is overloaded for the moment.
@@ -77,6 +83,9 @@ impl ErrorCode {
             Self::InvalidRequestUri => "invalid_request_uri",
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::RegistrationNotSupported => "registration_not_supported",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }

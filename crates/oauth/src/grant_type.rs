@@ -1,6 +1,6 @@
 //! Grant types: how a token is asked for.
 //!
-//! Spec: RFC 6749 §1.3, §4.5 · OAuth 2.1 §4
+//! Spec: RFC 6749 §1.3, §4.5 · OAuth 2.1 §4 · RFC 8628 §3.4
 
 use serde::{Deserialize, Serialize};
 
@@ -14,14 +14,18 @@ pub enum GrantType {
     RefreshToken,
     /// The client itself (RFC 6749 §4.4).
     ClientCredentials,
+    /// A device without a keyboard, whose user decides elsewhere (RFC 8628 §3.4).
+    #[serde(alias = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
 }
 
 impl GrantType {
     /// Every grant type.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
+        Self::DeviceCode,
     ];
 
     /// Its name in requests and metadata.
@@ -30,10 +34,17 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
         }
     }
 
-    /// The grant type of this name.
+    /// Its name for people: the last part of [`GrantType::name`].
+    pub fn short_name(self) -> &'static str {
+        let name = self.name();
+        name.rsplit(':').next().unwrap_or(name)
+    }
+
+    /// The grant type of this name, as requests write it.
     ///
     /// ```
     /// use carnet_oauth::grant_type::GrantType;

@@ -7,6 +7,7 @@ pub mod access_token;
 pub mod bearer;
 pub mod claims_request;
 pub mod client_auth;
+pub mod device;
 pub mod error_code;
 pub mod extent;
 pub mod grant_type;

@@ -1,6 +1,6 @@
 //! What an authorization server says of itself.
 //!
-//! Spec: RFC 8414 §2, §3 · RFC 9126 §5
+//! Spec: RFC 8414 §2, §3 · RFC 8628 §4 · RFC 9126 §5
 
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,9 @@ pub struct Metadata {
     /// RFC 9126 §5: every client has to push its requests.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_pushed_authorization_requests: bool,
+    /// RFC 8628 §4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_authorization_endpoint: Option<String>,
     /// RFC 7636: `S256`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub code_challenge_methods_supported: Vec<String>,

@@ -13,7 +13,7 @@ use crate::http::cookie::{self, Cookie, SameSite};
 use crate::http::failure::{Failure, Refusal};
 use crate::password::Password;
 use crate::throttle::Attempt;
-use crate::token::device;
+use crate::token::known_device;
 
 /// What somebody has typed.
 pub(crate) struct Typed<'a> {
@@ -59,7 +59,7 @@ fn attempt(
     typed: &Typed<'_>,
     record: Option<&LoginRecord>,
 ) -> Result<Attempt, Failure> {
-    let known = typed.device.and_then(|cookie| device::read(app, cookie));
+    let known = typed.device.and_then(|cookie| known_device::read(app, cookie));
     let known = known.filter(|sub| record.is_some_and(|record| record.user.sub == *sub));
     Attempt::on(app, account, address, known.as_deref())
 }
@@ -92,9 +92,9 @@ pub(crate) fn remember_device(
 ) -> Result<(), Failure> {
     let cookie = Cookie {
         name: device_cookie(app),
-        value: &device::write(app, sub)?,
+        value: &known_device::write(app, sub)?,
         path,
-        max_age: device::MAX_AGE,
+        max_age: known_device::MAX_AGE,
         secure: app.config.issuer.is_https(),
         same_site: SameSite::Strict,
     };

@@ -1,6 +1,7 @@
 //! The authorization server. Every route on one screen: [`router`].
 
 pub mod app;
+mod asked;
 pub mod audit;
 mod auth;
 mod authorize;
@@ -11,6 +12,7 @@ pub mod clock;
 pub mod config;
 mod consent;
 mod credentials;
+mod device;
 pub mod directory;
 mod discovery;
 pub mod email;
@@ -56,6 +58,7 @@ pub fn router(app: App) -> Router {
     introspection::advertise(&app, &mut metadata);
     revocation::advertise(&app, &mut metadata);
     authorize::advertise(&app, &mut metadata);
+    device::advertise(&app, &mut metadata);
     userinfo::advertise(&app, &mut metadata);
     logout::advertise(&app, &mut metadata);
 
@@ -65,6 +68,7 @@ pub fn router(app: App) -> Router {
         .merge(revocation::routes())
         .merge(userinfo::routes())
         .merge(authorize::routes())
+        .merge(device::routes(&app))
         .merge(login::routes(&app))
         .merge(consent::routes(&app))
         .merge(logout::routes())

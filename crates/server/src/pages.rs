@@ -59,6 +59,12 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../templates/choose_account.html"),
     ),
     ("consent.html", include_str!("../templates/consent.html")),
+    ("device.html", include_str!("../templates/device.html")),
+    (
+        "device_confirm.html",
+        include_str!("../templates/device_confirm.html"),
+    ),
+    ("device_done.html", include_str!("../templates/device_done.html")),
     ("error.html", include_str!("../templates/error.html")),
     ("form_post.html", include_str!("../templates/form_post.html")),
     ("implicit.html", include_str!("../templates/implicit.html")),

@@ -1,6 +1,6 @@
-//! How often a password may be tried, and by whom; and what else strangers may ask for only so often.
+//! How often a password, a code or a proof may be tried, and by whom; and what else strangers may ask for only so often.
 //!
-//! Three counters, all rows of the store: account and address together, the account from everywhere, the address on all accounts.
+//! A password has three counters, all rows of the store: account and address together, the account from everywhere, the address on all accounts.
 //! A stranger who guesses from one address exhausts the first alone. Ten addresses together close an account to browsers that it does
 //! not know, for a window at most; a browser that has logged in before has a counter of its own.
 
@@ -98,6 +98,23 @@ impl Attempt {
     pub(crate) fn authorization(app: &App, address: IpAddr) -> Result<Self, Failure> {
         let limit = app.config.authorization.requests_per_address;
         Self::up_to(app, ["authorization", &throttle_unit(address), ""], limit)
+    }
+
+    /// A device asks to be connected, for a client from an address (RFC 8628 §5.2).
+    pub(crate) fn device_request(app: &App, client: &str, address: IpAddr) -> Result<Self, Failure> {
+        let limit = app.config.authorization.requests_per_address;
+        Self::up_to(app, ["device request", client, &throttle_unit(address)], limit)
+    }
+
+    /// Somebody types a user code: the misses from an address count together, and those of an account from everywhere (RFC 8628 §5.1).
+    pub(crate) fn user_code(app: &App, address: IpAddr, sub: Option<&str>) -> Result<Self, Failure> {
+        let mut attempt = Self::one(app, ["user code", &throttle_unit(address), ""])?;
+        if let Some(sub) = sub {
+            attempt
+                .rules
+                .extend(Self::one(app, ["user code of", sub, ""])?.rules);
+        }
+        Ok(attempt)
     }
 
     fn one(app: &App, parts: [&str; 3]) -> Result<Self, Failure> {

@@ -1,6 +1,6 @@
 //! Tickets: what is handed out once. Codes, interactions, pushed requests, the names of assertions that were seen.
 //!
-//! Spec: RFC 6749 §4.1.2 (a code is used once)
+//! Spec: RFC 6749 §4.1.2 (a code is used once) · RFC 8628 §3.4
 
 use carnet_jose::primitive;
 
@@ -19,6 +19,10 @@ pub enum TicketKind {
     Assertion,
     /// An authorization request that a client has pushed (RFC 9126).
     PushedRequest,
+    /// A device code, and how its device waits.
+    DeviceCode,
+    /// A user code, what its device asked for, and what somebody said to it.
+    UserCode,
 }
 
 impl TicketKind {
@@ -28,6 +32,8 @@ impl TicketKind {
             Self::Interaction => "interaction",
             Self::Assertion => "assertion",
             Self::PushedRequest => "pushed_request",
+            Self::DeviceCode => "device_code",
+            Self::UserCode => "user_code",
         }
     }
 }
@@ -90,6 +96,21 @@ impl Store {
             .await
     }
 
+    /// As [`Store::amend_ticket`], if it still keeps `before`: of any number of changes at once, exactly one is made.
+    pub async fn replace_ticket(
+        &self,
+        (kind, secret): (TicketKind, &str),
+        (before, after): (&str, &str),
+        now: i64,
+    ) -> Result<bool, StoreError> {
+        let row = params![digest(kind, secret), after, now, before];
+        self.database
+            .write(Lane::of(secret), "ticket.replace", async move |tx| {
+                Ok(tx.execute(&REPLACE, row.clone()).await? == 1)
+            })
+            .await
+    }
+
     /// Redeem a ticket: of any number of attempts at once, exactly one is [`Redeemed::Fresh`].
     pub async fn redeem_ticket(
         &self,
@@ -141,6 +162,11 @@ static AMEND: Statement = Statement::new(
     "UPDATE tickets SET payload = $2 WHERE digest = $1 AND expires_at > $3 AND redeemed_at IS NULL",
 );
 
+static REPLACE: Statement = Statement::new(
+    "ticket.replace",
+    "UPDATE tickets SET payload = $2 WHERE digest = $1 AND expires_at > $3 AND redeemed_at IS NULL AND payload = $4",
+);
+
 static REDEEM: Statement = Statement::new(
     "ticket.redeem",
     "UPDATE tickets SET redeemed_at = $2 WHERE digest = $1 AND expires_at > $2 AND redeemed_at IS NULL
@@ -157,4 +183,4 @@ static BUY: Statement = Statement::new(
     "UPDATE tickets SET bought = $2 WHERE digest = $1 AND redeemed_at IS NOT NULL AND seen_again_at IS NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 6] = [&KEEP, &LOOK, &AMEND, &REDEEM, &SEE_AGAIN, &BUY];
+pub(crate) static STATEMENTS: [&Statement; 7] = [&KEEP, &LOOK, &AMEND, &REPLACE, &REDEEM, &SEE_AGAIN, &BUY];

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Authorization {
     /// Whether every client has to push its requests (RFC 9126).
     pub require_pushed_authorization_requests: bool,
-    /// Requests of people who are not signed in, and pushed requests of public clients, from one address (IPv6: one /64) within
-    /// `login.throttle_window`.
+    /// Requests of people who are not signed in, pushed requests of public clients, and requests of each client's devices, from one
+    /// address (IPv6: one /64) within `login.throttle_window`.
     pub requests_per_address: u32,
 }
 

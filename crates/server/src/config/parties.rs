@@ -247,11 +247,12 @@ fn check_grant_types(client: &Client, key: &dyn Fn(&str) -> String) -> Result<()
             "add the URI of the app's callback",
         );
     }
-    if may(GrantType::RefreshToken) && !may(GrantType::AuthorizationCode) {
+    let logs_in = may(GrantType::AuthorizationCode) || may(GrantType::DeviceCode);
+    if may(GrantType::RefreshToken) && !logs_in {
         return wrong(
             "grant_types",
             "refresh_token alone leads nowhere",
-            "add \"authorization_code\"",
+            "add \"authorization_code\" or \"device_code\"",
         );
     }
     if !client.require_pkce && public {

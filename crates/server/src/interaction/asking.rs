@@ -73,8 +73,9 @@ impl Asking {
     }
 
     pub(crate) fn view(&self) -> View<'_> {
+        let sends_to = self.kept.interaction.about.sends_to.as_str();
         View {
-            sends_to: Some(&self.kept.interaction.about.sends_to),
+            sends_to: (!sends_to.is_empty()).then_some(sends_to),
             ..View::in_language(self.language)
         }
     }

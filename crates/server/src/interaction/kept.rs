@@ -23,6 +23,9 @@ pub(crate) struct Interaction {
     pub(crate) request: Request,
     /// What the pages show of it.
     pub(crate) about: About,
+    /// Where it came in, and where pages lead back to.
+    #[serde(default)]
+    door: Door,
     /// The browser that it belongs to. None as long as another site's form has only just brought it.
     browser: Option<String>,
     /// The language that was chosen on a page.
@@ -48,6 +51,16 @@ pub(crate) struct Request {
     pub(crate) pushed: Option<String>,
 }
 
+/// Where an interaction began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Door {
+    /// The authorization endpoint.
+    #[default]
+    Authorize,
+    /// The page for user codes (RFC 8628 §3.3).
+    Device,
+}
+
 /// What a request is about, as it was checked.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct About {
@@ -57,7 +70,7 @@ pub(crate) struct About {
     pub(crate) extent: Extent,
     /// At which resource.
     pub(crate) audience: String,
-    /// Where the browser is sent afterwards, as a policy names it.
+    /// Where the browser is sent afterwards, as a policy names it; empty when it stays here.
     pub(crate) sends_to: String,
     /// Whether what is allowed may be remembered.
     pub(crate) may_remember: bool,
@@ -84,6 +97,11 @@ impl Interaction {
             about,
             ..Self::default()
         }
+    }
+
+    /// It began elsewhere than at the authorization endpoint.
+    pub(crate) fn through(self, door: Door) -> Self {
+        Self { door, ..self }
     }
 
     /// Keeps it for this browser; for whoever comes first when there is none.
@@ -154,7 +172,11 @@ impl Kept {
 
     /// Where the browser goes on.
     pub(crate) fn resume(&self) -> String {
-        format!("/oauth/authorize?interaction={}", self.id)
+        let path = match self.interaction.door {
+            Door::Authorize => "/oauth/authorize",
+            Door::Device => "/device",
+        };
+        format!("{path}?interaction={}", self.id)
     }
 }
 

@@ -1,12 +1,13 @@
-//! What we hand out and take back: codes, access tokens, ID tokens, refresh tokens, and the device cookie.
+//! What we hand out and take back: codes, device codes, access tokens, ID tokens, refresh tokens, and the device cookie.
 
 pub mod access;
 pub mod asked;
 pub mod bearer;
 pub mod code;
-pub mod device;
+pub mod device_code;
 pub mod granted;
 pub mod id_token;
+pub mod known_device;
 pub mod login;
 pub mod refresh;
 pub mod rotation;

@@ -4,6 +4,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod refresh_token;
 mod request;
 
@@ -65,6 +66,7 @@ async fn token(
         GrantType::AuthorizationCode => authorization_code::exchange(&request).await?,
         GrantType::RefreshToken => refresh_token::rotate(&request).await?,
         GrantType::ClientCredentials => client_credentials::grant(&request)?,
+        GrantType::DeviceCode => device_code::exchange(&request).await?,
     };
     let mut response = Json(answer).into_response();
     let headers = response.headers_mut();

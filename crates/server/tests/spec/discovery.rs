@@ -22,7 +22,12 @@ async fn lk_06_the_metadata_is_exact_and_promises_nothing_that_is_not_there() {
     assert_eq!(metadata["response_types_supported"], serde_json::json!(["code"]));
     assert_eq!(
         metadata["grant_types_supported"],
-        serde_json::json!(["authorization_code", "refresh_token", "client_credentials"])
+        serde_json::json!([
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code"
+        ])
     );
     assert_eq!(
         metadata["code_challenge_methods_supported"],
@@ -31,6 +36,7 @@ async fn lk_06_the_metadata_is_exact_and_promises_nothing_that_is_not_there() {
     assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
     for endpoint in [
         "authorization_endpoint",
+        "device_authorization_endpoint",
         "token_endpoint",
         "revocation_endpoint",
         "userinfo_endpoint",

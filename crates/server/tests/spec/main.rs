@@ -14,6 +14,7 @@ mod client_auth;
 mod client_credentials;
 mod code_flow;
 mod cookies;
+mod device;
 mod discovery;
 mod end_session;
 mod harness;

@@ -10,6 +10,7 @@ on_every_engine!(
     of_forty_that_redeem_at_once_one_does,
     tk_03_an_expired_ticket_is_unknown_and_so_is_one_of_another_kind,
     a_ticket_is_kept_once_and_may_be_amended_until_it_is_redeemed,
+    of_forty_that_replace_at_once_one_does,
     tk_02_a_code_that_is_seen_again_names_what_it_bought_and_buys_nothing_more,
 );
 
@@ -106,4 +107,31 @@ async fn tk_02_a_code_that_is_seen_again_names_what_it_bought_and_buys_nothing_m
     store.redeem_ticket(TicketKind::Code, "raced", NOW).await.unwrap();
     store.redeem_ticket(TicketKind::Code, "raced", NOW).await.unwrap();
     assert!(store.begin_session(&by("raced"), NOW).await.unwrap().is_none());
+}
+
+async fn of_forty_that_replace_at_once_one_does(f: &Fixture) {
+    let ticket = (TicketKind::UserCode, "WDJBMJHT");
+    f.store
+        .keep_ticket(ticket.0, ticket.1, "pending", NOW + 60)
+        .await
+        .unwrap();
+    let tasks = (0..40).map(|i| {
+        let (store, after) = (f.store.clone(), format!("decided {i}"));
+        tokio::spawn(async move {
+            store
+                .replace_ticket(ticket, ("pending", &after), NOW)
+                .await
+                .unwrap()
+        })
+    });
+    let made: Vec<bool> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
+    let winner = made.iter().position(|made| *made).unwrap();
+    assert_eq!(made.iter().filter(|made| **made).count(), 1);
+    let kept = f.store.ticket(ticket.0, ticket.1, NOW).await.unwrap();
+    assert_eq!(kept.as_deref(), Some(format!("decided {winner}").as_str()));
+    let late = f
+        .store
+        .replace_ticket(ticket, (&kept.unwrap(), "late"), NOW + 60)
+        .await;
+    assert!(!late.unwrap());
 }

@@ -1,0 +1,267 @@
+//! `/device`: a person types the code that a device shows, sees who asks for what, and decides.
+//!
+//! Spec: RFC 8628 §3.3, §3.3.1, §5.1 (guessing), §5.4 (phishing) · RFC 10027
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use carnet_oauth::device::{read_user_code, show_user_code};
+use carnet_oauth::extent::Extent;
+use carnet_store::{AuditAction, BrowserSession};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::browser::Browser;
+use crate::http::failure::{Failure, Noted, Refusal};
+use crate::http::form::Form;
+use crate::http::origin::{Origins, require_same_site};
+use crate::http::page::{View, language, page, see_other};
+use crate::http::visitor::{Filled, Visitor};
+use crate::interaction::{About, Asking, Door, Interaction, Request, with};
+use crate::pages::{LANGUAGES, Language};
+use crate::throttle::Attempt;
+use crate::token::device_code::{Decision, DeviceRequest};
+
+pub(super) const PATH: &str = "/device";
+const DECIDE_PATH: &str = "/device/decide";
+/// What the form token of the page for codes is about.
+const SUBJECT: &str = "device";
+/// The parameter under which an interaction keeps its code.
+const CODE: &str = "user_code";
+
+pub(super) fn routes(app: &App) -> Router<App> {
+    let ours = Origins::new(app.config.issuer.origin(), []);
+    Router::new()
+        .route(PATH, get(show).post(submit))
+        .route(DECIDE_PATH, post(decide))
+        .route_layer(from_fn_with_state(ours, require_same_site))
+}
+
+async fn show(visitor: Visitor) -> Response {
+    let shown = async {
+        let query = visitor.query()?;
+        match query.optional("interaction") {
+            Some(_) => confirmation(&visitor, &query).await,
+            None => {
+                let browser = Browser::read(&visitor.app, &visitor.headers).await?;
+                // DV-04: a link fills in the code. Whether there is such a code is not looked at yet.
+                code_page(&visitor, &browser, &query, None)
+            }
+        }
+    };
+    visitor.told(shown.await)
+}
+
+/// The page for codes; once more, with what was wrong and what was typed.
+fn code_page(
+    visitor: &Visitor,
+    browser: &Browser,
+    form: &Form,
+    error: Option<&str>,
+) -> Result<Response, Failure> {
+    let app = &visitor.app;
+    let language = language(form.optional("lang"), &visitor.headers);
+    let typed = form.optional(CODE).filter(|typed| typed.len() <= 32);
+    let link = |other: Language| {
+        json!({
+            "lang": other.tag,
+            "label": other.label,
+            "url": format!("{PATH}?lang={}", other.tag),
+            "current": other == language,
+        })
+    };
+    let content = json!({
+        "action": PATH,
+        "csrf": browser.form_token(app, SUBJECT)?,
+        "user_code": typed,
+        "error": error,
+        "language": language.tag,
+        "client": null,
+        "language_links": LANGUAGES.map(link),
+    });
+    let mut response = page(app, "device.html", &View::in_language(language), &content)?;
+    browser.remember(app, &mut response)?;
+    Ok(response)
+}
+
+async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
+    visitor.told(look_up(&visitor, form).await)
+}
+
+/// A code that is right leads to the page that asks, by way of the login if need be.
+async fn look_up(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Response, Failure> {
+    let (form, app) = (form?, &visitor.app);
+    let browser = Browser::read(app, &visitor.headers).await?;
+    browser.require_form_token(app, SUBJECT, form.optional("csrf"))?;
+    let again = |status, error| {
+        let mut response = code_page(visitor, &browser, &form, Some(error))?;
+        *response.status_mut() = status;
+        Ok(response)
+    };
+    let Some(typed) = form.optional(CODE) else {
+        return again(StatusCode::BAD_REQUEST, "missing");
+    };
+    // DV-01: counted before it is looked at, and given back when it was right.
+    let sub = browser.session.as_ref().map(|session| session.user.sub.as_str());
+    let attempt = Attempt::user_code(app, visitor.caller.address, sub)?;
+    if let Err(failure) = attempt.count(app).await {
+        return too_many(failure, again);
+    }
+    let code = read_user_code(typed);
+    let request = match &code {
+        Some(code) => DeviceRequest::find(app, code).await?,
+        None => None,
+    };
+    let (Some(code), Some(request)) = (code, request) else {
+        return again(StatusCode::BAD_REQUEST, "unknown");
+    };
+    attempt.give_back(app);
+    if !request.lives(app) {
+        return again(StatusCode::BAD_REQUEST, "expired");
+    }
+    if request.decision.is_some() {
+        return again(StatusCode::BAD_REQUEST, "used");
+    }
+    let about = About {
+        client_id: request.client_id.clone(),
+        extent: Extent {
+            scope: request.scope.clone(),
+            ..Extent::default()
+        },
+        audience: request.audience.clone(),
+        ..About::default()
+    };
+    let asked = Request {
+        parameters: vec![(CODE.to_owned(), code)],
+        pushed: None,
+    };
+    let mut interaction = Interaction::of(asked, about).through(Door::Device);
+    interaction.language = form.optional("lang").map(str::to_owned);
+    let kept = interaction.keep(app, Some(&browser)).await?;
+    see_other(&kept.resume())
+}
+
+/// 429 as the page, with the time to wait.
+fn too_many(
+    failure: Failure,
+    again: impl Fn(StatusCode, &'static str) -> Result<Response, Failure>,
+) -> Result<Response, Failure> {
+    let Failure::Refused(refusal) = failure else {
+        return Err(failure);
+    };
+    let refused = refusal.into_response();
+    let mut response = again(refused.status(), "too_many")?;
+    if let Some(seconds) = refused.headers().get(http::header::RETRY_AFTER) {
+        response
+            .headers_mut()
+            .insert(http::header::RETRY_AFTER, seconds.clone());
+    }
+    if let Some(noted) = refused.extensions().get::<Noted>() {
+        response.extensions_mut().insert(noted.clone());
+    }
+    Ok(response)
+}
+
+/// Who asks for what, from where and since when. Nothing is decided by looking at it (DV-04).
+async fn confirmation(visitor: &Visitor, query: &Form) -> Result<Response, Failure> {
+    let app = &visitor.app;
+    let asking = Asking::of(visitor, query).await?;
+    let (code, request) = pending(app, &asking).await?;
+    if asking.kept.interaction.refused {
+        asking.kept.finish(app).await?;
+        return see_other(PATH);
+    }
+    let session = match &asking.browser.session {
+        Some(session) if !asking.kept.interaction.wants_login => session,
+        _ => return see_other(&format!("/login?interaction={}", asking.kept.id)),
+    };
+    let scopes: Vec<&str> = request.scope.iter().collect();
+    let user = &session.user;
+    let own = json!({
+        "user": { "email": user.email, "sub": user.sub },
+        "user_code": show_user_code(&code),
+        "asked_at": moment(request.asked_at),
+        "minutes_ago": app.now().saturating_sub(request.asked_at) / 60_000,
+        "asked_from": request.address,
+        "scopes": scopes,
+        "audience": request.audience,
+    });
+    let mut common = asking.common(app, PATH)?;
+    if let Some(action) = common.get_mut("action") {
+        *action = Value::from(DECIDE_PATH);
+    }
+    page(app, "device_confirm.html", &asking.view(), &with(common, own))
+}
+
+/// What the interaction is about, as long as nobody has decided.
+async fn pending(app: &App, asking: &Asking) -> Result<(String, DeviceRequest), Failure> {
+    let code = asking.kept.parameter(CODE).ok_or_else(gone)?;
+    let request = DeviceRequest::find(app, code).await?;
+    let request = request.filter(|request| request.lives(app) && request.decision.is_none());
+    Ok((code.to_owned(), request.ok_or_else(gone)?))
+}
+
+async fn decide(visitor: Visitor, Filled(form): Filled) -> Response {
+    visitor.told(answer(&visitor, form).await)
+}
+
+async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Response, Failure> {
+    let (form, app) = (form?, &visitor.app);
+    let mut asking = Asking::answered(visitor, &form).await?;
+    let (code, request) = pending(app, &asking).await?;
+    let decision = form.optional("decision");
+    let Some(session) = asking.shown_account(&form).filter(|_| decision != Some("other")) else {
+        // Another account is wanted, or somebody else has signed in meanwhile: asked again.
+        asking.kept.interaction.wants_login = decision == Some("other");
+        asking.kept.save(app).await?;
+        return see_other(&asking.kept.resume());
+    };
+    let allows = decision == Some("allow");
+    let said = match allows {
+        true => Decision::Allowed {
+            sub: session.user.sub.clone(),
+            browser_sid: session.sid.clone(),
+            auth_time: session.auth_time,
+        },
+        false => Decision::Denied,
+    };
+    // Of two browsers that decide at once, one is heard.
+    if !request.decide(app, &code, said).await? {
+        return Err(gone().into());
+    }
+    note(visitor, session, &request.client_id, allows).await?;
+    asking.kept.finish(app).await?;
+    let content = with(
+        asking.common(app, PATH)?,
+        json!({ "allowed": allows, "language_links": [] }),
+    );
+    page(app, "device_done.html", &asking.view(), &content)
+}
+
+async fn note(
+    visitor: &Visitor,
+    session: &BrowserSession,
+    client_id: &str,
+    allows: bool,
+) -> Result<(), Failure> {
+    let (app, caller, sub) = (&visitor.app, &visitor.caller, &session.user.sub);
+    let audit = match allows {
+        true => caller.did(sub, AuditAction::Consent, client_id),
+        false => caller.was_refused(sub, AuditAction::Consent, client_id, "access_denied"),
+    };
+    app.store.record_audit(&audit, app.now()).await?;
+    app.store.touch_browser_session(&session.sid, app.now()).await?;
+    Ok(())
+}
+
+/// A time for programs; people read how long ago it was.
+fn moment(millis: i64) -> String {
+    jiff::Timestamp::from_millisecond(millis).map_or_else(|_| String::new(), |time| time.to_string())
+}
+
+fn gone() -> Refusal {
+    const REASON: &str = "the code was used, or has expired: ask the device for another";
+    Refusal::new(StatusCode::BAD_REQUEST, "interaction_expired", REASON)
+}
