@@ -4,6 +4,7 @@ mod command;
 mod failure;
 mod input;
 mod key_file;
+mod login;
 mod moment;
 mod output;
 mod plain;

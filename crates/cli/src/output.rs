@@ -137,6 +137,21 @@ impl Output {
         paint(self.stdout.colour, ink, text)
     }
 
+    /// What somebody is to do now, on stderr.
+    pub(crate) fn say(&self, text: &str) {
+        eprint_line(&plain(text));
+    }
+
+    /// The same for a program: one JSON object on one line.
+    pub(crate) fn event(&self, value: &Value) {
+        eprint_line(&value.to_string());
+    }
+
+    /// Something to look at, on stderr, as it is drawn.
+    pub(crate) fn picture(&self, drawn: &str) {
+        eprint_line(drawn);
+    }
+
     /// Something worth knowing, on stderr.
     pub(crate) fn note(&self, text: &str) {
         if !self.json {

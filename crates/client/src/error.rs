@@ -12,6 +12,8 @@ pub enum ClientError {
     Unreachable(String),
     /// The answer has another status than 200.
     Status(String, u16),
+    /// The server refuses: its `error`, and its `error_description` if there is one (RFC 6749 §5.2).
+    Refused(String, String),
     /// The answer is larger than allowed.
     TooLarge(String),
     /// The answer is not what the specification describes.
@@ -26,6 +28,8 @@ impl fmt::Display for ClientError {
             Self::Address(url) => write!(f, "{url} is not https, and not http on this machine"),
             Self::Unreachable(what) => write!(f, "no answer: {what}"),
             Self::Status(url, status) => write!(f, "{url} answered {status}"),
+            Self::Refused(error, description) if description.is_empty() => write!(f, "refused: {error}"),
+            Self::Refused(error, description) => write!(f, "refused: {error}: {description}"),
             Self::TooLarge(url) => write!(f, "the answer of {url} is larger than 1 MiB"),
             Self::Invalid(what) | Self::File(what) => f.write_str(what),
         }

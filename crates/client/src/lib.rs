@@ -1,6 +1,8 @@
-//! Talks to an authorization server: discovery, cached keys, introspection.
+//! Talks to an authorization server: discovery, cached keys, introspection, tokens.
 
+pub mod authorize;
 pub mod clock;
+pub mod device;
 pub mod discovery;
 pub mod error;
 mod flight;
@@ -9,3 +11,4 @@ pub mod http;
 pub mod introspect;
 pub mod jwks;
 pub mod key_file;
+pub mod token;

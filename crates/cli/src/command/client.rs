@@ -103,7 +103,7 @@ async fn list(operator: &Operator, out: &Output) -> Result<(), Failure> {
         [] => "login API".to_owned(),
         some => some
             .iter()
-            .map(|grant_type| grant_type.name())
+            .map(|grant_type| grant_type.short_name())
             .collect::<Vec<_>>()
             .join(" "),
     };

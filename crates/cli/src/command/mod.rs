@@ -9,6 +9,8 @@ mod hash;
 mod jwk;
 mod jwt;
 mod key;
+mod login;
+mod logout;
 mod man;
 mod migrate;
 mod operator;
@@ -17,6 +19,7 @@ mod pkce;
 mod revoke;
 mod role;
 mod serve;
+mod token;
 mod user;
 
 use clap::Subcommand;
@@ -44,6 +47,9 @@ pub(crate) enum Command {
     Revoke(revoke::Revoke),
     /// List, rotate, revoke and export signing keys
     Key(key::KeyCommand),
+    Login(login::LogIn),
+    Token(token::Token),
+    Logout(logout::LogOut),
     /// Read, check and make JSON Web Tokens
     #[command(subcommand)]
     Jwt(jwt::Jwt),
@@ -77,6 +83,9 @@ impl Command {
             Self::Role(command) => wait(role::run(command, output)),
             Self::Revoke(command) => wait(revoke::run(command, output)),
             Self::Key(command) => wait(key::run(command, output)),
+            Self::Login(command) => wait(login::run(command, output)),
+            Self::Token(command) => wait(token::run(command, output)),
+            Self::Logout(command) => wait(logout::run(command, output)),
             Self::Jwt(command) => command.run(output),
             Self::Jwk(command) => command.run(output),
             Self::Hash(command) => command.run(output),

@@ -8,7 +8,9 @@
 )]
 
 mod first_user;
+mod login;
 mod oauth;
+mod pages;
 mod support;
 mod two_nodes;
 mod under_load;

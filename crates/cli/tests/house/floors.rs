@@ -60,7 +60,7 @@ pub(crate) const CLI: &[&[&str]] = &[
     &["table"],
     &["output"],
     &["input"],
-    &["key_file"],
+    &["key_file", "login"],
     // What the commands of an operator share, and the command that `demo` runs in front of its own.
     &["command::operator"],
     &["command::serve"],

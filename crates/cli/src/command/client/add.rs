@@ -22,7 +22,7 @@ pub(super) struct Add {
     #[arg(long)]
     name: Option<String>,
     /// How it may ask for tokens; with a redirect URI authorization_code and refresh_token, else client_credentials
-    #[arg(long = "grant-type", value_name = "TYPE", value_parser = PossibleValuesParser::new(GrantType::ALL.map(GrantType::name)))]
+    #[arg(long = "grant-type", value_name = "TYPE", value_parser = PossibleValuesParser::new(GrantType::ALL.map(GrantType::short_name)))]
     grant_types: Vec<String>,
     /// How it proves who it is
     #[arg(long, value_name = "METHOD", default_value = "client_secret_basic", value_parser = PossibleValuesParser::new(AuthMethod::ALL.map(AuthMethod::name)))]
@@ -114,7 +114,10 @@ fn registration(add: Add) -> Result<config::Client, Failure> {
     client.grant_types = match (add.grant_types.as_slice(), add.redirect_uris.is_empty()) {
         ([], true) => vec![GrantType::ClientCredentials],
         ([], false) => vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
-        (some, _) => some.iter().filter_map(|name| GrantType::named(name)).collect(),
+        (some, _) => {
+            let named = |one: &GrantType| some.iter().any(|name| name == one.short_name());
+            GrantType::ALL.into_iter().filter(named).collect()
+        }
     };
     client.auth_method = match add.public {
         true => AuthMethod::None,

@@ -1,0 +1,142 @@
+//! `carnet login`: how a command line logs somebody in, and keeps the login.
+//!
+//! Spec: RFC 8628 (device flow) · RFC 8252 (the browser of this machine)
+
+mod loopback;
+
+use carnet_client::device;
+use carnet_client::error::ClientError;
+use carnet_client::token::PublicClient;
+use carnet_oauth::device::DeviceAuthorizationResponse;
+use carnet_oauth::token_response::TokenResponse;
+use clap::Args;
+use fast_qr::{ECL, QRBuilder};
+use serde_json::json;
+use std::io::IsTerminal as _;
+
+use super::operator::show;
+use crate::failure::Failure;
+use crate::login::kept::{Login, Logins};
+use crate::login::server::{connect, failure, whose};
+use crate::moment;
+use crate::output::Output;
+
+/// Log in at an authorization server, from a machine that may have no browser
+#[derive(Debug, Args)]
+#[command(before_help = "\
+Examples:
+  carnet login --issuer https://auth.example.com --client-id my-cli
+  carnet login --issuer https://auth.example.com --client-id my-cli --browser")]
+#[command(after_help = "\
+The client is registered once, by an operator:
+  carnet client add my-cli --public --grant-type device_code --grant-type refresh_token --scope 'openid offline_access'
+and for --browser with --grant-type authorization_code --redirect-uri http://127.0.0.1/callback as well.
+Tokens are kept in $XDG_STATE_HOME/carnet/logins (~/.local/state/carnet/logins), for this user alone.
+JSON: {\"issuer\",\"client_id\",\"user\",\"scope\",\"expires_at\"}; before that, on stderr, what somebody is to do: \
+{\"verification_uri\",\"verification_uri_complete\",\"user_code\",\"expires_in\"}, with --browser {\"authorization_url\"}")]
+pub(crate) struct LogIn {
+    /// The authorization server
+    #[arg(long, value_name = "URL")]
+    issuer: String,
+    /// The name under which this program is registered there
+    #[arg(long, value_name = "ID")]
+    client_id: String,
+    /// What the tokens are to be good for; what the client may have when left out
+    #[arg(long)]
+    scope: Option<String>,
+    /// The API that they are for (RFC 8707)
+    #[arg(long, value_name = "URL")]
+    resource: Option<String>,
+    /// Open the browser of this machine instead of asking for a code on another
+    #[arg(long)]
+    browser: bool,
+}
+
+pub(crate) async fn run(login: LogIn, out: &Output) -> Result<(), Failure> {
+    let client = connect(&login.issuer, &login.client_id).await?;
+    let fields: Vec<(&str, &str)> = [("scope", &login.scope), ("resource", &login.resource)]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+        .collect();
+    let (tokens, nonce) = match login.browser {
+        true => loopback::log_in(&client, &fields, out).await?,
+        false => (on_another_device(&client, &fields, out).await?, None),
+    };
+    let user = whose(&client, &tokens, nonce.as_deref()).await?;
+    let kept = Login::of(&login.issuer, &login.client_id, tokens);
+    Logins::open()?.keep(&kept)?;
+    let until = moment::said(kept.expires_at, moment::now());
+    let expires_at = moment::exact(kept.expires_at);
+    let json = json!({ "issuer": kept.issuer, "client_id": kept.client_id, "user": user, "scope": kept.scope, "expires_at": expires_at });
+    show(out, &json, || {
+        let who = user.map_or_else(|| "Logged in".to_owned(), |user| format!("Logged in as {user}"));
+        match kept.refresh_token.is_some() {
+            true => format!("{who} at {}. The login renews itself.", kept.issuer),
+            false => format!("{who} at {}. Good until: {until}.", kept.issuer),
+        }
+    });
+    out.next("curl -H \"Authorization: Bearer $(carnet token)\" https://api.example.com/");
+    Ok(())
+}
+
+async fn on_another_device(
+    client: &PublicClient,
+    fields: &[(&str, &str)],
+    out: &Output,
+) -> Result<TokenResponse, Failure> {
+    let codes = device::begin(client, fields).await.map_err(not_offered)?;
+    invite(&codes, out);
+    device::wait(client, &codes).await.map_err(failure)
+}
+
+/// What the person is to do, on stderr; a program gets the same as JSON there.
+fn invite(codes: &DeviceAuthorizationResponse, out: &Output) {
+    if out.is_json() {
+        out.event(&json!({ "verification_uri": codes.verification_uri, "verification_uri_complete": codes.verification_uri_complete, "user_code": codes.user_code, "expires_in": codes.expires_in }));
+        return;
+    }
+    let drawn = codes.verification_uri_complete.as_deref().and_then(drawn);
+    if let Some(drawn) = drawn.filter(|_| std::io::stderr().is_terminal()) {
+        out.picture(&drawn);
+    }
+    out.say(&format!(
+        "Open {} on any device and enter the code:",
+        codes.verification_uri
+    ));
+    out.say(&format!("    {}", codes.user_code));
+    out.note(&format!(
+        "Waiting for your decision, for {} at most. Ctrl-C stops it.",
+        moment::span(codes.expires_in)
+    ));
+}
+
+/// The address as a QR code, two modules a character.
+fn drawn(url: &str) -> Option<String> {
+    let code = QRBuilder::new(url).ecl(ECL::L).build().ok()?;
+    Some(code.to_str())
+}
+
+fn not_offered(error: ClientError) -> Failure {
+    match error {
+        ClientError::Invalid(what) if what.contains("device_authorization_endpoint") => {
+            Failure::refused("device_flow_missing", what)
+                .because("the server does not offer the device flow (RFC 8628)")
+                .todo("log in with the browser of this machine: --browser")
+        }
+        other => failure(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_drawn_as_a_square_that_a_terminal_can_show() {
+        let drawn = drawn("https://auth.example.com/device?user_code=WDJB-MJHT").unwrap();
+        let widths: Vec<usize> = drawn.lines().map(|line| line.chars().count()).collect();
+        assert!(widths.len() > 15 && widths.len() < 30, "{drawn}");
+        assert!(widths.iter().all(|width| *width == widths[0]), "{drawn}");
+        assert!(drawn.chars().all(|char| "█▀▄ \n".contains(char)), "{drawn}");
+    }
+}

@@ -1,0 +1,145 @@
+//! Authorization code flow, the client's side: the address to open, and what comes back.
+//!
+//! Spec: RFC 6749 §4.1.1, §4.1.2 · RFC 7636 §4 · RFC 9207 §2.4 · OpenID Connect Core §3.1.2.1
+
+use carnet_jose::{base64url, primitive};
+use carnet_oauth::pkce::{Challenge, S256};
+
+use crate::error::ClientError;
+use crate::token::PublicClient;
+
+/// A request under way: what must come back, and what only we know.
+pub struct Authorization {
+    /// Where to send the browser.
+    pub url: String,
+    /// PKCE's verifier, for [`PublicClient::redeem`].
+    pub verifier: String,
+    /// What the ID token must say, if there is one.
+    pub nonce: String,
+    state: String,
+    issuer: String,
+    says_iss: bool,
+}
+
+impl Authorization {
+    /// Begins one. `fields` may hold `scope`, `resource` and whatever else the server reads.
+    pub fn begin(
+        client: &PublicClient,
+        redirect_uri: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Self, ClientError> {
+        let metadata = client.metadata();
+        let endpoint = metadata.authorization_endpoint.as_ref();
+        let endpoint = client.endpoint(endpoint, "authorization_endpoint")?;
+        let mut url = url::Url::parse(endpoint).map_err(|_| ClientError::Address(endpoint.to_owned()))?;
+        let (verifier, state, nonce) = (random()?, random()?, random()?);
+        url.query_pairs_mut()
+            .extend_pairs([
+                ("response_type", "code"),
+                ("client_id", client.id()),
+                ("redirect_uri", redirect_uri),
+                ("state", &state),
+                ("nonce", &nonce),
+                ("code_challenge", &Challenge::of(&verifier).to_string()),
+                ("code_challenge_method", S256),
+            ])
+            .extend_pairs(fields);
+        Ok(Self {
+            url: url.into(),
+            verifier,
+            nonce,
+            state,
+            issuer: metadata.issuer.clone(),
+            says_iss: metadata.authorization_response_iss_parameter_supported,
+        })
+    }
+
+    /// The code in the query that came back. `None`: the answer belongs to no request of ours, and says nothing about this one.
+    pub fn code(&self, query: &str) -> Option<Result<String, ClientError>> {
+        let find = |name: &str| {
+            let mut found = url::form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
+            let first = found.next().map(|(_, value)| value.into_owned());
+            first.filter(|_| found.next().is_none())
+        };
+        let state = find("state")?;
+        if !primitive::verify_equal(state.as_bytes(), self.state.as_bytes()) {
+            return None;
+        }
+        // RFC 9207 §2.4: an answer of another server is a mix-up.
+        let iss = find("iss");
+        if iss.as_ref().is_some_and(|iss| *iss != self.issuer) || (self.says_iss && iss.is_none()) {
+            return None;
+        }
+        match (find("code"), find("error")) {
+            (Some(code), None) => Some(Ok(code)),
+            (_, Some(error)) => {
+                let why = find("error_description").unwrap_or_default();
+                Some(Err(ClientError::Refused(error, why)))
+            }
+            (None, None) => None,
+        }
+    }
+}
+
+fn random() -> Result<String, ClientError> {
+    let mut bytes = [0; 32];
+    primitive::fill_random(&mut bytes).map_err(|error| ClientError::Invalid(error.to_string()))?;
+    Ok(base64url::encode(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use carnet_oauth::metadata::Metadata;
+
+    use super::*;
+    use crate::http::HttpClient;
+
+    fn begun() -> Authorization {
+        let metadata = Metadata {
+            issuer: "https://a.test".to_owned(),
+            authorization_endpoint: Some("https://a.test/authorize?tenant=1".to_owned()),
+            authorization_response_iss_parameter_supported: true,
+            ..Metadata::default()
+        };
+        let client = PublicClient::new(HttpClient::new().unwrap(), metadata, "cli");
+        Authorization::begin(&client, "http://127.0.0.1:7/cb", &[("scope", "openid")]).unwrap()
+    }
+
+    #[test]
+    fn the_address_has_everything_and_keeps_what_it_had() {
+        let begun = begun();
+        let url = url::Url::parse(&begun.url).unwrap();
+        let names: Vec<String> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+        let all = "tenant response_type client_id redirect_uri state nonce code_challenge code_challenge_method scope";
+        assert_eq!(names.join(" "), all);
+        let challenge = url
+            .query_pairs()
+            .find(|(name, _)| name == "code_challenge")
+            .unwrap()
+            .1;
+        assert!(Challenge::parse(&challenge).unwrap().matches(&begun.verifier));
+    }
+
+    #[test]
+    fn az_09_only_the_answer_of_this_server_to_this_request_counts() {
+        let begun = begun();
+        let state = &begun.state;
+        let good = format!("code=c&state={state}&iss=https://a.test");
+        assert_eq!(begun.code(&good), Some(Ok("c".to_owned())));
+        for query in [
+            format!("code=c&state={state}"),
+            format!("code=c&state={state}&iss=https://evil.test"),
+            "code=c&state=other&iss=https://a.test".to_owned(),
+            "code=c&iss=https://a.test".to_owned(),
+            format!("{good}&state=other"),
+            format!("state={state}&iss=https://a.test"),
+            String::new(),
+        ] {
+            assert_eq!(begun.code(&query), None, "{query}");
+        }
+        let denied = format!("error=access_denied&state={state}&iss=https://a.test");
+        assert!(
+            matches!(begun.code(&denied), Some(Err(ClientError::Refused(error, _))) if error == "access_denied")
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! Tokens for a public client: a program on a user's own machine, which has no secret to keep.
+//!
+//! Spec: RFC 6749 §4.1.3, §5, §6 · RFC 7009 · RFC 8252 §8.4
+
+use bytes::Bytes;
+use carnet_oauth::metadata::Metadata;
+use carnet_oauth::token_response::TokenResponse;
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use crate::error::ClientError;
+use crate::http::{Answer, HttpClient};
+
+/// The endpoints of an authorization server at which one public client asks.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), carnet_client::error::ClientError> {
+/// use carnet_client::discovery::discover;
+/// use carnet_client::http::HttpClient;
+/// use carnet_client::token::PublicClient;
+///
+/// let http = HttpClient::new()?;
+/// let metadata = discover(&http, "https://auth.example.com").await?;
+/// let client = PublicClient::new(http, metadata, "my-cli");
+/// let tokens = client.refresh("carnet_rt.…").await?;
+/// println!("{} seconds", tokens.expires_in);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct PublicClient {
+    http: HttpClient,
+    metadata: Metadata,
+    id: String,
+}
+
+impl PublicClient {
+    /// Asks as `id` what `metadata` describes.
+    pub fn new(http: HttpClient, metadata: Metadata, id: &str) -> Self {
+        let id = id.to_owned();
+        Self { http, metadata, id }
+    }
+
+    /// Its `client_id`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What the server says of itself.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// A code that came back to `redirect_uri`, for tokens (RFC 6749 §4.1.3, RFC 7636 §4.5).
+    pub async fn redeem(
+        &self,
+        code: &str,
+        redirect_uri: &str,
+        verifier: &str,
+    ) -> Result<TokenResponse, ClientError> {
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", verifier),
+        ];
+        self.tokens(&fields).await
+    }
+
+    /// A refresh token for the next one and a fresh access token (RFC 6749 §6). An answer without a refresh token means that the old one
+    /// goes on.
+    pub async fn refresh(&self, refresh_token: &str) -> Result<TokenResponse, ClientError> {
+        let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
+        self.tokens(&fields).await
+    }
+
+    /// Gives a token back (RFC 7009 §2.1).
+    pub async fn revoke(&self, token: &str) -> Result<(), ClientError> {
+        let url = self.endpoint(self.metadata.revocation_endpoint.as_ref(), "revocation_endpoint")?;
+        self.ask(url, &[("token", token)]).await.map(|_| ())
+    }
+
+    /// Asks the token endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Refused`] when the server says no, with the code of RFC 6749 §5.2.
+    pub(crate) async fn tokens(&self, fields: &[(&str, &str)]) -> Result<TokenResponse, ClientError> {
+        let url = self.endpoint(self.metadata.token_endpoint.as_ref(), "token_endpoint")?;
+        let body = self.ask(url, fields).await?;
+        read(&body, url)
+    }
+
+    /// Asks an endpoint by name.
+    pub(crate) async fn ask(&self, url: &str, fields: &[(&str, &str)]) -> Result<Bytes, ClientError> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("client_id", &self.id).extend_pairs(fields);
+        let answer = self.http.post_form(url, HeaderMap::new(), form.finish()).await?;
+        match answer.status {
+            StatusCode::OK => Ok(answer.body),
+            _ => Err(refused(&answer, url)),
+        }
+    }
+
+    pub(crate) fn endpoint<'a>(&self, url: Option<&'a String>, name: &str) -> Result<&'a str, ClientError> {
+        let issuer = &self.metadata.issuer;
+        let url = url.ok_or_else(|| ClientError::Invalid(format!("{issuer} has no {name}")))?;
+        // What is sent there opens an account: never in the clear when the issuer is not.
+        if issuer.starts_with("https:") && !url.starts_with("https:") {
+            return Err(ClientError::Invalid(format!(
+                "the {name} of {issuer} is no https URL"
+            )));
+        }
+        Ok(url)
+    }
+}
+
+/// A JSON body of the shape that the specification gives it.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(body: &[u8], url: &str) -> Result<T, ClientError> {
+    carnet_jose::json::check_object(body, 32)
+        .map_err(|error| ClientError::Invalid(format!("{url}: {error}")))?;
+    // Its text may hold a token: the error does not quote it.
+    serde_json::from_slice(body).map_err(|_| ClientError::Invalid(format!("{url} answered something else")))
+}
+
+/// RFC 6749 §5.2 in the answer, or the bare status.
+fn refused(answer: &Answer, url: &str) -> ClientError {
+    let status = ClientError::Status(url.to_owned(), answer.status.as_u16());
+    let Ok(body) = serde_json::from_slice::<Value>(&answer.body) else {
+        return status;
+    };
+    let member = |name: &str| {
+        let text = body.get(name).and_then(Value::as_str).unwrap_or_default();
+        let known = text.chars().filter(|char| matches!(char, ' '..='~'));
+        known.take(MOST_CHARACTERS).collect::<String>()
+    };
+    match member("error") {
+        error if error.is_empty() => status,
+        error => ClientError::Refused(error, member("error_description")),
+    }
+}
+
+/// As much of what a server says of its refusal is passed on.
+const MOST_CHARACTERS: usize = 300;
