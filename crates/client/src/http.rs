@@ -50,36 +50,12 @@ impl HttpClient {
 
     /// Trusts the PEM certificates of a file as well.
     pub fn with_root_file(file: &Path) -> Result<Self, ClientError> {
-        let unusable =
-            |error: &dyn std::fmt::Display| ClientError::File(format!("{}: {error}", file.display()));
-        let roots = CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))?;
-        Self::with_roots(
-            roots
-                .collect::<Result<_, _>>()
-                .map_err(|error| unusable(&error))?,
-        )
+        Self::with_roots(certificates(file)?)
     }
 
     fn with_roots(roots: Vec<CertificateDer<'static>>) -> Result<Self, ClientError> {
-        let invalid = |error: rustls::Error| ClientError::Invalid(error.to_string());
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(invalid)?;
-        let tls = if roots.is_empty() {
-            builder
-                .with_platform_verifier()
-                .map_err(invalid)?
-                .with_no_client_auth()
-        } else {
-            let verifier = Verifier::new_with_extra_roots(roots, provider).map_err(invalid)?;
-            builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(verifier))
-                .with_no_client_auth()
-        };
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
+            .with_tls_config(trusting(roots)?)
             .https_or_http()
             .enable_http1()
             .enable_http2()
@@ -160,6 +136,31 @@ impl Answer {
             Err(ClientError::Status(url.to_owned(), self.status.as_u16()))
         }
     }
+}
+
+/// The PEM certificates of a file.
+pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError> {
+    let unusable = |error: &dyn std::fmt::Display| ClientError::File(format!("{}: {error}", file.display()));
+    let found = CertificateDer::pem_file_iter(file).map_err(|error| unusable(&error))?;
+    found.collect::<Result<_, _>>().map_err(|error| unusable(&error))
+}
+
+/// TLS that trusts what the platform trusts, and these as well.
+pub(crate) fn trusting(roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig, ClientError> {
+    let invalid = |error: rustls::Error| ClientError::Invalid(error.to_string());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(invalid)?;
+    if roots.is_empty() {
+        let builder = builder.with_platform_verifier().map_err(invalid)?;
+        return Ok(builder.with_no_client_auth());
+    }
+    let verifier = Verifier::new_with_extra_roots(roots, provider).map_err(invalid)?;
+    let builder = builder.dangerous();
+    Ok(builder
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth())
 }
 
 /// https anywhere, http on this machine.

@@ -11,4 +11,5 @@ pub mod http;
 pub mod introspect;
 pub mod jwks;
 pub mod key_file;
+pub mod pin;
 pub mod token;

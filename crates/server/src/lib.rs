@@ -1,7 +1,7 @@
 //! The authorization server. Every route on one screen: [`router`].
 
 pub mod app;
-mod asked;
+
 pub mod audit;
 mod auth;
 mod authorize;
@@ -42,6 +42,7 @@ mod tools;
 pub mod turns;
 mod upkeep;
 mod userinfo;
+mod wanted;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;

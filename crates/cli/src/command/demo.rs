@@ -143,6 +143,12 @@ grant_types = ["authorization_code", "refresh_token"]
 redirect_uris = ["https://app.example.com/callback", "http://127.0.0.1/callback"]
 post_logout_redirect_uris = ["https://app.example.com/"]
 scope = "openid profile email offline_access read:data read:profile"
+[[clients]]
+id = "my-cli-client-id"
+name = "My command line"
+grant_types = ["device_code", "authorization_code", "refresh_token"]
+redirect_uris = ["http://127.0.0.1/callback"]
+scope = "openid profile email offline_access read:data read:profile"
 [[resources]]
 audience = "{AUDIENCE}"
 introspection_id = "{API_ID}"

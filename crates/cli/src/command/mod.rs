@@ -19,6 +19,7 @@ mod pkce;
 mod revoke;
 mod role;
 mod serve;
+mod tls;
 mod token;
 mod user;
 
@@ -58,6 +59,9 @@ pub(crate) enum Command {
     Jwk(jwk::Jwk),
     /// Make the two values of PKCE (RFC 7636)
     Pkce(pkce::Pkce),
+    /// What a server's certificates are known by
+    #[command(subcommand)]
+    Tls(tls::Tls),
     /// Hash text, stdin or files; with a key, HMAC
     Hash(hash::Hash),
     /// Make a password that nobody can guess
@@ -88,6 +92,7 @@ impl Command {
             Self::Logout(command) => wait(logout::run(command, output)),
             Self::Jwt(command) => command.run(output),
             Self::Jwk(command) => command.run(output),
+            Self::Tls(command) => wait(tls::run(command, output)),
             Self::Hash(command) => command.run(output),
             Self::Password(command) => command.run(output),
             Self::Pkce(command) => command.run(output),

@@ -28,7 +28,7 @@ pub(crate) const SERVER: &[&[&str]] = &[
     &["app"],
     &["audit"],
     &["http"],
-    &["asked", "sender", "throttle", "token"],
+    &["sender", "throttle", "token", "wanted"],
     &["client_auth"],
     &["browser", "credentials"],
     &["interaction"],

@@ -14,7 +14,6 @@ use http::{HeaderMap, header};
 
 use super::verification;
 use crate::app::App;
-use crate::asked;
 use crate::audit::Caller;
 use crate::client_auth::authenticate_client;
 use crate::http::failure::{Because as _, Failure};
@@ -22,6 +21,7 @@ use crate::http::form::Form;
 use crate::http::origin::open_cors;
 use crate::throttle::Attempt;
 use crate::token::device_code::{DeviceRequest, LIFE};
+use crate::wanted;
 
 pub(super) const PATH: &str = "/oauth/device_authorization";
 
@@ -45,8 +45,8 @@ async fn authorize(
         // Without a scope, all but for what is about the person: as at the authorization endpoint.
         None => client.scope.without(OPENID_SCOPES),
     };
-    let scope = asked::scope(&form, &most)?;
-    let audience = asked::audience(&form, &client.audiences)?;
+    let scope = wanted::scope(&form, &most)?;
+    let audience = wanted::audience(&form, &client.audiences)?;
     // DV-09: what anybody may make a row of is counted.
     Attempt::device_request(&app, &client.id, caller.address)?
         .count(&app)

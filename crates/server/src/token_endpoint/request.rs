@@ -5,11 +5,11 @@
 use carnet_oauth::scope::ScopeSet;
 
 use crate::app::App;
-use crate::asked;
 use crate::audit::Caller;
 use crate::client::Client;
 use crate::http::failure::Failure;
 use crate::http::form::Form;
+use crate::wanted;
 
 /// A request at the token endpoint, from a client that has proven who it is.
 pub(super) struct TokenRequest<'a> {
@@ -22,11 +22,11 @@ pub(super) struct TokenRequest<'a> {
 impl TokenRequest<'_> {
     /// The scope that is asked for, as long as it is no more than `most`.
     pub(super) fn scope(&self, most: &ScopeSet) -> Result<ScopeSet, Failure> {
-        asked::scope(self.form, most)
+        wanted::scope(self.form, most)
     }
 
     /// The resource that is asked for; the first when none is.
     pub(super) fn audience<'r>(&self, allowed: &'r [String]) -> Result<&'r str, Failure> {
-        asked::audience(self.form, allowed)
+        wanted::audience(self.form, allowed)
     }
 }

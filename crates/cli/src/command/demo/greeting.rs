@@ -171,6 +171,11 @@ impl fmt::Display for Greeting {
             "# In a browser: log in and allow the app what it asks for\n{}\n",
             self.browser_url()
         )?;
+        writeln!(
+            f,
+            "# As a command line does it: type a code in a browser, then ask for tokens\ncarnet login --issuer {} --client-id my-cli-client-id\n",
+            self.issuer
+        )?;
         writeln!(f, "# What a token says:   echo \"$TOKEN\" | carnet jwt decode")?;
         write!(f, "# Stop with Ctrl-C.")
     }
