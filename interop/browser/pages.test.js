@@ -133,3 +133,48 @@ for (const width of WIDTHS) {
     }
   }
 }
+
+/** What a command line asks for, as `carnet login` does. */
+async function deviceCodes() {
+  const reply = await fetch(`${server.issuer}/oauth/device_authorization`, {
+    method: 'POST',
+    body: new URLSearchParams({ client_id: 'my-cli-client-id', scope: 'openid email offline_access read:data' }),
+  });
+  assert.equal(reply.status, 200);
+  return reply.json();
+}
+
+async function poll({ device_code }) {
+  const grant_type = 'urn:ietf:params:oauth:grant-type:device_code';
+  const body = new URLSearchParams({ grant_type, client_id: 'my-cli-client-id', device_code });
+  return (await fetch(`${server.issuer}/oauth/token`, { method: 'POST', body })).json();
+}
+
+for (const width of WIDTHS) {
+  for (const colorScheme of SCHEMES) {
+    test(`a device is connected from its link at ${width} pixels, ${colorScheme}`, async () => {
+      const { page, troubles, close } = await visit({ viewport: { width, height: 900 }, colorScheme });
+      const codes = await deviceCodes();
+      await page.goto(codes.verification_uri_complete);
+      assert.equal(await page.inputValue('#user-code'), codes.user_code);
+      await look(page, `device-${width}-${colorScheme}`);
+      await page.fill('#user-code', 'BBBB-BBBB');
+      await page.click('#device-submit');
+      assert.match(await page.title(), /^Error:/);
+      await look(page, `device-error-${width}-${colorScheme}`);
+      troubles.length = 0; // The console names the 400.
+      await page.fill('#user-code', codes.user_code.toLowerCase());
+      await page.keyboard.press('Enter');
+      await logIn(page);
+      await look(page, `device-confirm-${width}-${colorScheme}`);
+      assert.match(await page.textContent('main'), new RegExp(codes.user_code));
+      await page.click(width === WIDTHS[0] ? '#device-deny' : '#device-allow');
+      await look(page, `device-done-${width}-${colorScheme}`);
+      const answer = await poll(codes);
+      if (width === WIDTHS[0]) assert.equal(answer.error, 'access_denied');
+      else assert.ok(answer.access_token);
+      assert.deepEqual(troubles, []);
+      await close();
+    });
+  }
+}

@@ -24,6 +24,7 @@ const proof = {
   post: () => oauth.ClientSecretPost(server.secret),
   key: () => oauth.PrivateKeyJwt(server.key),
   app: () => oauth.None(),
+  television: () => oauth.None(),
 };
 
 /** A registered client, how it proves who it is, and where it is answered. */
@@ -258,4 +259,19 @@ async function introspect(token) {
 flow('replayed code', 'a code buys tokens once', async () => {
   const logged = await logIn();
   await assert.rejects(redeem(logged, logged.parameters), { error: 'invalid_grant' });
+});
+
+flow('device flow', 'a device waits, and gets tokens once its user has allowed it', async () => {
+  const { client, auth } = party('television');
+  const reply = await oauth.deviceAuthorizationRequest(as, client, auth, { scope: 'openid read:orders' }, HTTP);
+  const asked = await oauth.processDeviceAuthorizationResponse(as, client, reply);
+  const poll = async () =>
+    oauth.processDeviceCodeResponse(as, client, await oauth.deviceCodeGrantRequest(as, client, auth, asked.device_code, HTTP));
+  await assert.rejects(poll(), { error: 'authorization_pending' });
+  await assert.rejects(poll(), { error: 'slow_down' });
+  await new Browser().connect(asked.verification_uri_complete, asked.user_code);
+  const tokens = await poll();
+  assert.equal((await accept(tokens.access_token)).client_id, 'television');
+  assert.equal(oauth.getValidatedIdTokenClaims(tokens).aud, 'television');
+  await assert.rejects(poll(), { error: 'invalid_grant' });
 });

@@ -16,6 +16,7 @@ const proof = {
   post: () => client.ClientSecretPost(server.secret),
   key: () => client.PrivateKeyJwt(server.key),
   app: () => client.None(),
+  television: () => client.None(),
   odd: () => client.ClientSecretBasic(server.oddSecret),
 };
 
@@ -267,4 +268,21 @@ flow('logout', 'the end-session URL ends the login and leads back to the client'
   await assert.rejects(client.refreshTokenGrant(config, tokens.refresh_token), refused('invalid_grant'));
   const silent = await ask(config, { prompt: 'none' }, browser);
   await assert.rejects(client.authorizationCodeGrant(config, silent.at.url, silent.checks), { error: 'login_required' });
+});
+
+flow('device flow', 'a device gets tokens once its user has allowed it', async () => {
+  const config = await discover('television');
+  const asked = await client.initiateDeviceAuthorization(config, { scope: 'openid email read:orders' });
+  await new Browser().connect(asked.verification_uri_complete, asked.user_code);
+  const tokens = await client.pollDeviceAuthorizationGrant(config, asked);
+  const told = await client.fetchUserInfo(config, tokens.access_token, tokens.claims().sub);
+  assert.equal(told.email, EMAIL);
+  assert.ok((await client.refreshTokenGrant(config, tokens.refresh_token)).access_token);
+});
+
+flow('device flow', 'a device that is refused is told so', async () => {
+  const config = await discover('television');
+  const asked = await client.initiateDeviceAuthorization(config, {});
+  await new Browser().connect(asked.verification_uri, asked.user_code.toLowerCase(), 'deny');
+  await assert.rejects(client.pollDeviceAuthorizationGrant(config, asked), refused('access_denied'));
 });

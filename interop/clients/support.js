@@ -124,6 +124,14 @@ export class Browser {
     return at;
   }
 
+  /** Types the code that a device shows, logs in and decides. */
+  async connect(address, userCode, decision = 'allow') {
+    let at = await this.press(await this.open(address), { user_code: userCode });
+    if (at.html.includes('id="login-submit"')) at = await this.press(at, { username: EMAIL, password: PASSWORD, decision: 'login' });
+    assert.match(at.html, /id="device-allow"/);
+    return this.press(at, { decision });
+  }
+
   press(at, typed) {
     const { action, fields } = formOf(at.html);
     return this.open(new URL(action, at.url), new URLSearchParams({ ...fields, ...typed }));
