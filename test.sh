@@ -85,7 +85,7 @@ readme_demo() {
 interop_tests() {
     step "the mission's own programs (Node, Express, jsonwebtoken)"
     ./interop/mission/run
-    step "OAuth and OpenID clients that we did not write (Node and Python)"
+    step "OAuth and OpenID clients that we did not write (Node, Python and Rust)"
     ./interop/clients/run
     step "the pages and the web tools in Chromium (Playwright, axe-core)"
     ./interop/browser/run
