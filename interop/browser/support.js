@@ -11,8 +11,11 @@ const PAGES = ['jwt', 'hash', 'password', 'keys'];
 const CARNET = process.env.CARNET_BIN;
 const server = { issuer: '', demo: null, browser: null, process: null };
 
-async function start() {
-  server.process = spawn(CARNET, ['demo', '--json', '--port', '0', '--api-port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+const start = () => startWith([]);
+
+/** With further arguments for `carnet demo`. */
+async function startWith(more) {
+  server.process = spawn(CARNET, ['demo', '--json', '--port', '0', '--api-port', '0', ...more], { stdio: ['ignore', 'pipe', 'inherit'] });
   let out = '';
   for await (const piece of server.process.stdout) {
     out += piece;
@@ -85,4 +88,4 @@ function signer(alg, key) {
 const hmac = (alg, secret) => (bytes) => crypto.createHmac(`sha${alg.slice(2)}`, secret).update(bytes).digest();
 const spki = (key) => key.export({ type: 'spki', format: 'pem' });
 
-module.exports = { CARNET, CLAIMS, encode, hmac, now, open, pair, PAGES, SAMPLE, server, signer, spki, start, stop, token };
+module.exports = { CARNET, CLAIMS, encode, hmac, now, open, pair, PAGES, SAMPLE, server, signer, spki, start, startWith, stop, token };

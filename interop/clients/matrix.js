@@ -1,7 +1,18 @@
 // Prints which flow works with which client: ok when all of its tests passed, FAILED when one did not, – when there is none.
 import fs from 'node:fs';
 
-const CLIENTS = ['openid-client', 'oauth4webapi', 'Authlib', 'requests-oauthlib', 'openidconnect', 'oauth2', 'jose', 'jsonwebtoken', 'PyJWT'];
+const CLIENTS = [
+  'openid-client',
+  'oauth4webapi',
+  'oidc-client-ts',
+  'Authlib',
+  'requests-oauthlib',
+  'openidconnect',
+  'oauth2',
+  'jose',
+  'jsonwebtoken',
+  'PyJWT',
+];
 const cells = new Map();
 for (const line of fs.readFileSync(process.argv[2], 'utf8').split('\n').filter(Boolean)) {
   const [client, flow, outcome] = line.split('\t');

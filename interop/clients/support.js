@@ -12,13 +12,13 @@ import * as jose from 'jose';
 
 const CARNET = process.env.CARNET_BIN;
 export const EMAIL = 'alice@example.com';
-const PASSWORD = 'a long enough passphrase';
+export const PASSWORD = 'a long enough passphrase';
 export const API = 'https://api.example.com';
 export const LEGACY = 'https://legacy.example.com';
 export const CALLBACK = 'https://shop.example.com/callback';
 export const NATIVE_CALLBACK = 'http://127.0.0.1:4711/callback';
 
-export const server = { issuer: '', secret: '', oddSecret: 'a+b %41:c&d=é, and as long as it has to be', apiSecret: '', key: null, folder: '', process: null };
+export const server = { issuer: '', secret: '', oddSecret: 'a+b %41:c&d=é, and as long as it has to be', apiSecret: '', key: null, folder: '', process: null, settings: null };
 
 /** A test of one cell of the matrix, noted down in the file MATRIX when that is set. */
 export const flows = (client) => (flow, name, body) =>
@@ -38,12 +38,17 @@ export async function start() {
   const port = await freePort();
   server.issuer = `http://127.0.0.1:${port}`;
   const env = { ...process.env, CARNET__ISSUER: server.issuer, CARNET__LISTEN__ADDRESS: `127.0.0.1:${port}` };
-  const config = ['--config', path.join(server.folder, 'carnet.toml')];
-  server.process = spawn(CARNET, ['serve', ...config], { env, stdio: 'inherit' });
+  server.settings = { env, config: ['--config', path.join(server.folder, 'carnet.toml')] };
+  server.process = spawn(CARNET, ['serve', ...server.settings.config], { env, stdio: 'inherit' });
   await ready();
-  const add = ['user', 'add', EMAIL, '--password-stdin', '--name', 'Alice', '--email-verified', ...config];
-  execFileSync(CARNET, add, { env, input: PASSWORD, stdio: 'pipe' });
+  const add = ['user', 'add', EMAIL, '--password-stdin', '--name', 'Alice', '--email-verified'];
+  run(add, { input: PASSWORD });
 }
+
+/** A command of the operator beside the running server. */
+export const command = (...words) => run(words);
+const run = (words, more) =>
+  execFileSync(CARNET, [...words, ...server.settings.config], { env: server.settings.env, stdio: 'pipe', ...more });
 
 export async function stop() {
   if (server.process?.exitCode === null) {

@@ -39,6 +39,9 @@ pub(crate) struct Demo {
     /// Port of the guarded API; 0 takes a free one
     #[arg(long, default_value_t = 8081)]
     api_port: u16,
+    /// Origin of a browser app that may log people in by the login API: see examples/spa-memory
+    #[arg(long, value_name = "ORIGIN", default_value = "http://127.0.0.1:8000")]
+    app_origin: String,
 }
 
 /// The demo's only user.
@@ -96,6 +99,7 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
         service_secret,
         folder: folder.to_path_buf(),
         access_ttl: demo.access_ttl,
+        app_origin: demo.app_origin,
         kept: demo.dir.is_some(),
     };
     // The server answers first: the API's guard asks it for its keys.
@@ -116,12 +120,17 @@ fn make_private(folder: &std::path::Path) -> std::io::Result<()> {
 }
 
 fn configuration(demo: &Demo, port: u16, folder: &std::path::Path) -> Result<Config, Failure> {
+    let Demo {
+        access_ttl,
+        app_origin,
+        ..
+    } = demo;
     let text = format!(
         r#"issuer = "http://127.0.0.1:{port}"
 [listen]
 address = "127.0.0.1:{port}"
 [tokens]
-access_ttl = "{}"
+access_ttl = "{access_ttl}"
 [tokens.claims]
 email = "email"
 role = "role"
@@ -130,6 +139,7 @@ format = "text"
 level = "warn"
 [first_party]
 scope = "read:data read:profile"
+origins = [{app_origin:?}]
 [[clients]]
 id = "service-account-id"
 grant_types = ["client_credentials"]
@@ -153,8 +163,7 @@ scope = "openid profile email offline_access read:data read:profile"
 audience = "{AUDIENCE}"
 introspection_id = "{API_ID}"
 introspection_secret_file = "demo-api.secret"
-"#,
-        demo.access_ttl
+"#
     );
     let file = folder.join("carnet.toml");
     std::fs::write(&file, &text).map_err(|error| unusable(&error))?;

@@ -4,6 +4,7 @@ use axum::extract::Query;
 use axum::routing::get;
 use axum::{Json, Router};
 use carnet_guard::{Auth, Introspection, Issuer, ResourceServer};
+use carnet_server::http::origin::open_cors;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub(super) async fn serve(
         .route("/api/data", get(data))
         .route("/api/user/profile", get(profile))
         .layer(guard.layer())
+        // Around the guard: a preflight carries no token, and a browser app may read why it was refused.
+        .layer(open_cors())
         .route(
             "/callback",
             get(move |query| callback(token_endpoint.clone(), query)),

@@ -17,6 +17,7 @@ pub(super) struct Greeting {
     pub(super) service_secret: String,
     pub(super) folder: PathBuf,
     pub(super) access_ttl: Ttl,
+    pub(super) app_origin: String,
     pub(super) kept: bool,
 }
 
@@ -34,7 +35,7 @@ impl Greeting {
             .into_iter()
             .map(|step| json!({ "what": step.what, "command": step.command, "expect": step.expect }))
             .collect();
-        json!({ "issuer": self.issuer, "api": self.api, "email": self.email, "password": self.password, "folder": self.folder, "steps": steps, "browser": self.browser_url() })
+        json!({ "issuer": self.issuer, "api": self.api, "email": self.email, "password": self.password, "folder": self.folder, "steps": steps, "app_origin": self.app_origin, "browser": self.browser_url() })
     }
 
     /// Where a browser logs in for the demo's app.
@@ -175,6 +176,11 @@ impl fmt::Display for Greeting {
             f,
             "# As a command line does it: type a code in a browser, then ask for tokens\ncarnet login --issuer {} --client-id my-cli-client-id\n",
             self.issuer
+        )?;
+        writeln!(
+            f,
+            "# A browser app may use the login API from {}: examples/spa-memory",
+            self.app_origin
         )?;
         writeln!(f, "# What a token says:   echo \"$TOKEN\" | carnet jwt decode")?;
         write!(f, "# Stop with Ctrl-C.")
