@@ -4,6 +4,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -18,7 +20,7 @@ export const LEGACY = 'https://legacy.example.com';
 export const CALLBACK = 'https://shop.example.com/callback';
 export const NATIVE_CALLBACK = 'http://127.0.0.1:4711/callback';
 
-export const server = { issuer: '', secret: '', oddSecret: 'a+b %41:c&d=é, and as long as it has to be', apiSecret: '', key: null, folder: '', process: null, settings: null };
+export const server = { issuer: '', secret: '', oddSecret: 'a+b %41:c&d=é, and as long as it has to be', apiSecret: '', key: null, folder: '', process: null, settings: null, tls: null };
 
 /** A test of one cell of the matrix, noted down in the file MATRIX when that is set. */
 export const flows = (client) => (flow, name, body) =>
@@ -32,12 +34,14 @@ export const flows = (client) => (flow, name, body) =>
     }
   });
 
-export async function start() {
+/** With `tls`, under a name that only a browser knows that was told so, and with a certificate that nobody trusts. */
+export async function start({ tls } = {}) {
   server.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'carnet-clients-'));
   await configure();
   const port = await freePort();
-  server.issuer = `http://127.0.0.1:${port}`;
+  server.issuer = tls ? `https://auth.carnet.test:${port}` : `http://127.0.0.1:${port}`;
   const env = { ...process.env, CARNET__ISSUER: server.issuer, CARNET__LISTEN__ADDRESS: `127.0.0.1:${port}` };
+  if (tls) Object.assign(env, certify());
   server.settings = { env, config: ['--config', path.join(server.folder, 'carnet.toml')] };
   server.process = spawn(CARNET, ['serve', ...server.settings.config], { env, stdio: 'inherit' });
   await ready();
@@ -81,14 +85,31 @@ const freePort = () =>
     });
   });
 
+/** Key and certificate in the server's folder, and the settings that name them. */
+function certify() {
+  const [key, certificate] = ['tls.key', 'tls.pem'].map((name) => path.join(server.folder, name));
+  const make = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=carnet.test -addext subjectAltName=DNS:*.carnet.test';
+  execFileSync('openssl', [...make.split(' '), '-keyout', key, '-out', certificate], { stdio: 'pipe' });
+  server.tls = { key: fs.readFileSync(key), cert: fs.readFileSync(certificate) };
+  return { CARNET__LISTEN__TLS_KEY_FILE: key, CARNET__LISTEN__TLS_CERTIFICATE_FILE: certificate };
+}
+
 async function ready() {
   for (let i = 0; i < 300; i += 1) {
     assert.equal(server.process.exitCode, null, 'the server has stopped');
-    if (await fetch(`${server.issuer}/health/ready`).then((reply) => reply.ok, () => false)) return;
+    if (await isReady()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   assert.fail('the server is not ready after 15 s');
 }
+
+const isReady = () =>
+  new Promise((resolve) => {
+    const { protocol, port, host } = new URL(server.issuer);
+    const options = { host: '127.0.0.1', port, path: '/health/ready', headers: { host }, rejectUnauthorized: false };
+    const request = (protocol === 'https:' ? https : http).get(options, (reply) => resolve(reply.resume().statusCode === 200));
+    request.on('error', () => resolve(false));
+  });
 
 /** A browser without script: cookies, redirects, and the buttons of forms. */
 export class Browser {
