@@ -85,9 +85,9 @@ readme_demo() {
 interop_tests() {
     step "the mission's own programs (Node, Express, jsonwebtoken)"
     ./interop/mission/run
-    step "OAuth and OpenID clients that we did not write (Node, Python and Rust)"
+    step "OAuth and OpenID clients that we did not write (Node, Python, Rust, and one in Chromium)"
     ./interop/clients/run
-    step "the pages and the web tools in Chromium (Playwright, axe-core)"
+    step "the pages, the web tools, the browser examples and the quickstart in Chromium (Playwright, axe-core)"
     ./interop/browser/run
 }
 

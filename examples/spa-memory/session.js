@@ -184,7 +184,7 @@ export class Session extends EventTarget {
       this.problem = error;
       this.dispatchEvent(new Event('change'));
       clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#renewQuietly(why), Math.max(RETRY, error.retryAfter * 1000));
+      this.#timer = setTimeout(() => this.#renewQuietly(why), Math.max(RETRY, (error.retryAfter || 0) * 1000));
     }
   }
 
