@@ -212,6 +212,50 @@ flow('userinfo', 'the token of a service opens no userinfo', async () => {
   await assert.rejects(read, { code: oauth.WWW_AUTHENTICATE_CHALLENGE });
 });
 
+/** Once more with the nonce that came with a refusal: the handle has kept it. */
+const withNonce = (attempt) =>
+  attempt().catch((error) => {
+    if (!oauth.isDPoPNonceError(error)) throw error;
+    return attempt();
+  });
+
+flow('DPoP', 'code, refresh and userinfo with proofs and nonces, and an API that takes the token', async () => {
+  const asked = await ask({}, { id: 'app' });
+  const { client, auth, callback, verifier } = asked;
+  const keys = await oauth.generateKeyPair('ES256');
+  const options = { ...HTTP, DPoP: oauth.DPoP(client, keys) };
+  const parameters = oauth.validateAuthResponse(as, client, asked.at.url, asked.state);
+  let refusals = 0;
+  const tokens = await withNonce(async () => {
+    refusals += 1;
+    const reply = await oauth.authorizationCodeGrantRequest(as, client, auth, parameters, callback, verifier, options);
+    return oauth.processAuthorizationCodeResponse(as, client, reply, { expectedNonce: asked.nonce, requireIdToken: true });
+  });
+  assert.equal(refusals, 2, 'the first request is told the nonce');
+  assert.equal(tokens.token_type, 'dpop');
+  const { sub } = oauth.getValidatedIdTokenClaims(tokens);
+  // The nonce of the next request came with the last answer.
+  const next = await oauth.processRefreshTokenResponse(as, client, await oauth.refreshTokenGrantRequest(as, client, auth, tokens.refresh_token, options));
+  assert.equal(next.token_type, 'dpop');
+  const told = await withNonce(async () => {
+    const reply = await oauth.userInfoRequest(as, client, next.access_token, options);
+    return oauth.processUserInfoResponse(as, client, sub, reply);
+  });
+  assert.equal(told.email, EMAIL);
+  const bare = oauth.processUserInfoResponse(as, client, sub, await oauth.userInfoRequest(as, client, next.access_token, HTTP));
+  await assert.rejects(bare, { code: oauth.WWW_AUTHENTICATE_CHALLENGE });
+  // The token and its proof, as another resource server checks them.
+  let call;
+  const caught = async (url, init) => {
+    call = new Request(url, { method: init.method, headers: init.headers });
+    return new Response();
+  };
+  await oauth.protectedResourceRequest(next.access_token, 'GET', new URL(`${API}/orders`), undefined, null, { ...options, [oauth.customFetch]: caught });
+  assert.equal((await oauth.validateJwtAccessToken(as, call, API, HTTP)).cnf.jkt, await options.DPoP.calculateThumbprint());
+  call.headers.set('authorization', `Bearer ${next.access_token}`);
+  await assert.rejects(oauth.validateJwtAccessToken(as, call, API, HTTP));
+});
+
 for (const [id, method] of [
   ['basic', 'client_secret_basic'],
   ['post', 'client_secret_post'],

@@ -166,6 +166,39 @@ flow('userinfo', 'userinfo tells of the user whom the ID token names', async () 
   await assert.rejects(client.fetchUserInfo(config, tokens.access_token, 'somebody else'));
 });
 
+for (const [id, callback] of [
+  ['app', NATIVE_CALLBACK],
+  ['basic', CALLBACK],
+]) {
+  flow('DPoP', `tokens of client ${id} are bound to its key: code, userinfo and refresh`, async () => {
+    const config = await discover(id);
+    const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256'));
+    const jkt = await DPoP.calculateThumbprint();
+    const { checks, at } = await ask(config, { redirect_uri: callback, dpop_jkt: jkt });
+    const tokens = await client.authorizationCodeGrant(config, at.url, checks, undefined, { DPoP });
+    const bound = (body) => JSON.parse(Buffer.from(body.access_token.split('.')[1], 'base64url')).cnf?.jkt;
+    assert.equal(tokens.token_type, 'dpop');
+    assert.equal(bound(tokens), jkt);
+    const { sub } = tokens.claims();
+    assert.equal((await client.fetchUserInfo(config, tokens.access_token, sub, { DPoP })).email, EMAIL);
+    await assert.rejects(client.fetchUserInfo(config, tokens.access_token, sub), { status: 401 });
+    const other = client.getDPoPHandle(config, await client.randomDPoPKeyPair('Ed25519'));
+    await assert.rejects(client.fetchUserInfo(config, tokens.access_token, sub, { DPoP: other }), { status: 401 });
+    // A public client has nothing but its key; another proves who it is, and may change keys.
+    const taken = client.refreshTokenGrant(config, tokens.refresh_token, undefined, { DPoP: other });
+    if (id === 'app') await assert.rejects(taken, refused('invalid_grant'));
+    else assert.equal(bound(await taken), await other.calculateThumbprint());
+    if (id === 'app') assert.equal(bound(await client.refreshTokenGrant(config, tokens.refresh_token, undefined, { DPoP })), jkt);
+  });
+}
+
+flow('DPoP', 'a code for one key is not redeemed with another', async () => {
+  const config = await discover('basic');
+  const [mine, other] = await Promise.all(['ES256', 'ES256'].map(async (alg) => client.getDPoPHandle(config, await client.randomDPoPKeyPair(alg))));
+  const { checks, at } = await ask(config, { dpop_jkt: await mine.calculateThumbprint() });
+  await assert.rejects(client.authorizationCodeGrant(config, at.url, checks, undefined, { DPoP: other }), refused('invalid_grant'));
+});
+
 flow('revocation', 'a revoked refresh token takes its access token along', async () => {
   const { config, tokens } = await logIn();
   await client.tokenRevocation(config, tokens.refresh_token, { token_type_hint: 'refresh_token' });

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use carnet_jose::{Error, Verified, dangerous};
-use carnet_oauth::bearer::{self, BearerError};
+use carnet_oauth::bearer::BearerError;
 use http::header;
 use http::request::Parts;
 use serde_json::Value;
 
 use crate::auth::{Auth, Token};
-use crate::challenge::Refused;
+use crate::binding::Sent;
+use crate::challenge::{Denial, Refused};
 use crate::issuer::Source;
 use crate::resource_server::{Guard, Trusted};
 
@@ -32,7 +33,8 @@ impl Guard {
     }
 
     async fn caller_of(&self, request: &Parts) -> Result<Auth, Denial> {
-        let token = token_of(request)?;
+        let sent = token_of(request)?;
+        let token = sent.token;
         let trusted = self.issuer_of(token)?;
         if let Source::Remote(keys) = &trusted.source {
             keys.prepare().await;
@@ -46,6 +48,7 @@ impl Guard {
             other => other?,
         };
         check_claims(&verified)?;
+        self.check_binding(request, sent, &verified.claims.all)?;
         trusted.ask_about(token).await?;
         Ok(Auth::new(verified))
     }
@@ -102,21 +105,6 @@ impl Trusted {
     }
 }
 
-/// A refusal, and what the log alone says of it.
-struct Denial {
-    refused: Refused,
-    reason: &'static str,
-}
-
-impl Refused {
-    fn because(self, reason: &'static str) -> Denial {
-        Denial {
-            refused: self,
-            reason,
-        }
-    }
-}
-
 impl From<Error> for Denial {
     fn from(error: Error) -> Self {
         let refused = match error {
@@ -128,7 +116,7 @@ impl From<Error> for Denial {
     }
 }
 
-fn token_of(request: &Parts) -> Result<&str, Denial> {
+fn token_of(request: &Parts) -> Result<Sent<'_>, Denial> {
     let mut values = request.headers.get_all(header::AUTHORIZATION).iter();
     let value = values
         .next()
@@ -136,8 +124,8 @@ fn token_of(request: &Parts) -> Result<&str, Denial> {
     if values.next().is_some() {
         return Err(Refused::Malformed.because("authorization_twice"));
     }
-    let token = match value.to_str().map(bearer::token) {
-        Ok(Ok(token)) => token,
+    let sent = match value.to_str().map(Sent::read) {
+        Ok(Ok(sent)) => sent,
         Ok(Err(BearerError::OtherScheme)) => return Err(Refused::TokenMissing.because("other_scheme")),
         Ok(Err(BearerError::Malformed)) | Err(_) => {
             return Err(Refused::Malformed.because("authorization_malformed"));
@@ -148,16 +136,12 @@ fn token_of(request: &Parts) -> Result<&str, Denial> {
     if url::form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == "access_token") {
         return Err(Refused::Malformed.because("token_in_query_too"));
     }
-    Ok(token)
+    Ok(sent)
 }
 
 /// What the verifier does not know of: claims that only mean something to a resource server.
 fn check_claims(verified: &Verified<'_, Token>) -> Result<(), Denial> {
     let claims = &verified.claims.all;
-    // RFC 7800 §3.1: whoever holds such a token must prove a key as well. As a mere bearer it is worth nothing.
-    if claims.contains_key("cnf") {
-        return Err(Refused::TokenInvalid.because("token_bound_to_a_key"));
-    }
     // RFC 9068 §2.2: a claim of the wrong type is wrong, not missing.
     let wrong = |name: &&str| claims.get(*name).is_some_and(|value| !value.is_string());
     if ["client_id", "sid"].iter().any(wrong) {

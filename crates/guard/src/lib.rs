@@ -13,11 +13,14 @@
 //! ```
 
 mod auth;
+mod binding;
 mod challenge;
 mod check;
 mod extract;
 mod issuer;
 mod layer;
+mod public_url;
+mod replay;
 mod resource_server;
 mod right;
 mod rule;

@@ -1,6 +1,6 @@
 //! A resource server: who it is, whom it believes, and what it is made of once it runs.
 //!
-//! Spec: RFC 9068 §4
+//! Spec: RFC 9068 §4 · RFC 9449 §4.3, §11.1
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use tokio::task::JoinSet;
 
 use crate::auth::Token;
 use crate::issuer::{Issuer, Source};
+use crate::public_url::public_url;
+use crate::replay::SeenProofs;
 
 /// Starts the description of a resource server.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ impl ResourceServer {
         Builder {
             audience: audience.into(),
             issuers: Vec::new(),
+            public_url: None,
             leeway: Duration::from_secs(30),
             remembered: 4_096,
             http: None,
@@ -39,6 +42,7 @@ impl ResourceServer {
 pub struct Builder {
     audience: String,
     issuers: Vec<Issuer>,
+    public_url: Option<String>,
     leeway: Duration,
     remembered: usize,
     http: Option<HttpClient>,
@@ -49,6 +53,18 @@ impl Builder {
     /// Believes this issuer. Several may be named; a token's `iss` decides which one is meant.
     pub fn issuer(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
+        self
+    }
+
+    /// Where callers find this API: what a DPoP proof must name (RFC 9449 §4.3), followed by the path as this program sees it. A proxy in
+    /// front that cuts off a part of the path makes that part belong here: `https://example.com/orders`.
+    ///
+    /// When not said, it is scheme, host and port of an audience that is a URL. `Host` and `X-Forwarded-…` are never asked: a proof that was
+    /// made for another server could be made to fit. Without any of both, tokens that are bound to a key are refused.
+    ///
+    /// Each proof counts once, in this process: of several processes each would take it once within 20 seconds (RFC 9449 §11.1).
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
         self
     }
 
@@ -83,6 +99,8 @@ impl Builder {
         if self.issuers.is_empty() {
             return Err(BuildError::NoIssuer);
         }
+        let public_url =
+            public_url(self.public_url.as_deref(), &self.audience).map_err(BuildError::Policy)?;
         let http = match &self.http {
             Some(http) => http.clone(),
             None => HttpClient::new()?,
@@ -107,6 +125,8 @@ impl Builder {
             parts: Arc::new(Parts {
                 trusted,
                 clock: self.clock,
+                public_url,
+                seen: SeenProofs::default(),
             }),
         })
     }
@@ -156,6 +176,9 @@ pub struct Guard {
 pub(crate) struct Parts {
     pub(crate) trusted: Vec<Trusted>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// What stands in front of every path, without a slash at its end.
+    pub(crate) public_url: Option<String>,
+    pub(crate) seen: SeenProofs,
 }
 
 /// An issuer whose tokens are accepted.

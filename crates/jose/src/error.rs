@@ -101,6 +101,8 @@ errors! {
     KeyMismatch, "key_mismatch", "the key does not fit the algorithm";
     /// A private key where only public ones belong (RFC 7517 §9.2).
     PrivateKeyInSet, "key_set_private", "a key set holds private members: whoever publishes it has lost its keys";
+    /// A private or symmetric key in a token's header (RFC 7515 §4.1.3, RFC 9449 §4.3).
+    PrivateKeyInHeader, "header_key_private", "the token's header holds a private key: whoever sent it has lost its key";
     /// A symmetric key in a JWKS (RFC 7517 §9.2), or beside public keys.
     SymmetricKeyInSet, "key_set_symmetric", "a key set holds a symmetric key where only public keys belong";
     /// Two keys have one `kid` (RFC 7517 §4.5).

@@ -49,7 +49,8 @@ impl<'t> Segments<'t> {
     }
 }
 
-/// The members of a header that decide anything. `jwk`, `jku`, `x5u` and `x5c` are not among them: a token does not say who may sign it.
+/// The members of a header that decide anything. `jwk`, `jku`, `x5u` and `x5c` are not among them: a token does not say who may sign it. Of
+/// those that do nothing but prove a key, `jwt::possession` reads `jwk`.
 #[derive(Debug)]
 pub(crate) struct Header {
     pub(crate) algorithm: String,

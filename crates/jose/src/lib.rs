@@ -50,6 +50,7 @@ pub use jwk_set::{
 };
 pub use jws::{MAX_HEADER_BYTES, MAX_TOKEN_BYTES};
 pub use jwt::{
-    Audiences, CachedVerifier, Registered, Scratch, Signer, TokenType, Verified, Verifier, VerifierBuilder,
+    Audiences, CachedVerifier, Possession, Registered, Scratch, Signer, TokenType, Verified, Verifier,
+    VerifierBuilder,
 };
 pub use key::{AnySigningKey, AnyVerifyingKey, SigningKey, VerifyingKey};

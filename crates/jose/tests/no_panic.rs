@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use carnet_jose::{
-    Algorithm, AnySigningKey, AnyVerifyingKey, Jwk, KeySet, TokenType, Verifier, base64url, dangerous, json,
+    Algorithm, AnySigningKey, AnyVerifyingKey, Error, Jwk, KeySet, Possession, TokenType, Verifier,
+    base64url, dangerous, json,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -21,6 +22,10 @@ fn verifier() -> Verifier {
         .without_audience_check()
         .build()
         .unwrap()
+}
+
+fn proven(token: &str) -> Result<Possession<Value>, Error> {
+    Possession::verify(token, TokenType::Other("dpop+jwt"), Algorithm::ALL)
 }
 
 /// Text that is nearly JSON.
@@ -64,6 +69,7 @@ proptest! {
     #[test]
     fn tokens(text in ".{0,200}") {
         let _ = verifier().verify_owned::<Value>(&text, u64::MAX);
+        let _ = proven(&text);
         let _ = dangerous::decode(&text);
     }
 
@@ -76,7 +82,15 @@ proptest! {
 
     #[test]
     fn headers(header in json_like()) {
-        let _ = verifier().verify_owned::<Value>(&format!("{}.e30.AA", base64url::encode(header.as_bytes())), 0);
+        let token = format!("{}.e30.AA", base64url::encode(header.as_bytes()));
+        let _ = verifier().verify_owned::<Value>(&token, 0);
+        let _ = proven(&token);
+    }
+
+    #[test]
+    fn embedded_keys(jwk in odd_jwk(), algorithm in prop::sample::select(Algorithm::ALL)) {
+        let header = serde_json::json!({ "alg": algorithm, "typ": "dpop+jwt", "jwk": jwk }).to_string();
+        let _ = proven(&format!("{}.e30.AA", base64url::encode(header.as_bytes())));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The claims of an access token.
 //!
-//! Spec: RFC 9068 §2.2
+//! Spec: RFC 9068 §2.2 · RFC 7800 §3.1 (cnf) · RFC 9449 §6.1 (jkt)
 
 use std::collections::BTreeMap;
 
@@ -40,6 +40,9 @@ pub struct AccessTokenClaims {
     /// The refresh family behind the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fam: Option<String>,
+    /// The key that whoever uses the token must prove (RFC 7800 §3.1). Left out: nobody has to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
     /// The user's roles at this audience (RFC 9068 §2.2.3.1).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
@@ -49,6 +52,43 @@ pub struct AccessTokenClaims {
     /// Everything else that the issuer was configured to say.
     #[serde(flatten)]
     pub extra: BTreeMap<String, serde_json::Value>,
+}
+
+/// How whoever uses a token proves that it is theirs (RFC 7800 §3.1).
+///
+/// ```
+/// use carnet_oauth::access_token::Confirmation;
+///
+/// let by_dpop: Confirmation = serde_json::from_str(r#"{"jkt":"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}"#)?;
+/// assert!(by_dpop.thumbprint().is_some());
+/// let by_both: Confirmation = serde_json::from_str(r#"{"jkt":"0ZcO","x5t#S256":"bwcK"}"#)?;
+/// assert_eq!(by_both.thumbprint(), None);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// The RFC 7638 thumbprint of a DPoP key (RFC 9449 §6.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    jkt: Option<String>,
+    /// Other ways, which nobody here knows.
+    #[serde(flatten)]
+    other: BTreeMap<String, serde_json::Value>,
+}
+
+impl Confirmation {
+    /// The holder of this key (RFC 9449 §6.1).
+    pub fn of_key(thumbprint: &str) -> Self {
+        Self {
+            jkt: Some(thumbprint.to_owned()),
+            other: BTreeMap::new(),
+        }
+    }
+
+    /// The key that is to be proven by DPoP; `None` when another proof is asked for, instead of it or beside it: then a proof by DPoP
+    /// is not enough.
+    pub fn thumbprint(&self) -> Option<&str> {
+        self.jkt.as_deref().filter(|_| self.other.is_empty())
+    }
 }
 
 /// One audience or several (RFC 7519 §4.1.3).

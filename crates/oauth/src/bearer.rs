@@ -1,6 +1,6 @@
 //! Bearer tokens in requests, and the challenge that refuses one.
 //!
-//! Spec: RFC 6750 §2.1 (header), §3 (challenge) · RFC 9110 §11 (authentication schemes)
+//! Spec: RFC 6750 §2.1 (header), §3 (challenge) · RFC 9110 §11 (authentication schemes) · RFC 9449 §7.1 (the scheme DPoP)
 
 use std::fmt::Write as _;
 
@@ -16,10 +16,22 @@ use std::fmt::Write as _;
 /// assert_eq!(token("Bearer a,Bearer b"), Err(BearerError::Malformed));
 /// ```
 pub fn token(authorization: &str) -> Result<&str, BearerError> {
-    let (scheme, rest) = authorization.split_once(' ').unwrap_or((authorization, ""));
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        let other = !scheme.is_empty()
-            && scheme
+    token_by(authorization, "Bearer")
+}
+
+/// As [`token`], with another scheme than `Bearer`: `DPoP` has the same syntax (RFC 9449 §7.1).
+///
+/// ```
+/// use carnet_oauth::bearer::{BearerError, token_by};
+///
+/// assert_eq!(token_by("DPoP abc.def", "DPoP"), Ok("abc.def"));
+/// assert_eq!(token_by("Bearer abc.def", "DPoP"), Err(BearerError::OtherScheme));
+/// ```
+pub fn token_by<'a>(authorization: &'a str, scheme: &str) -> Result<&'a str, BearerError> {
+    let (found, rest) = authorization.split_once(' ').unwrap_or((authorization, ""));
+    if !found.eq_ignore_ascii_case(scheme) {
+        let other = !found.is_empty()
+            && found
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         return Err(if other {
@@ -46,7 +58,7 @@ pub enum BearerError {
     Malformed,
 }
 
-/// A `WWW-Authenticate: Bearer` challenge (RFC 6750 §3).
+/// A `WWW-Authenticate` challenge: `Bearer` (RFC 6750 §3) or another scheme with such parameters.
 ///
 /// ```
 /// use carnet_oauth::bearer::Challenge;
@@ -57,15 +69,24 @@ pub enum BearerError {
 ///     r#"Bearer error="insufficient_scope", error_description="the token lacks a scope", scope="read:orders""#,
 /// );
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
+    scheme: &'static str,
     parameters: String,
 }
 
 impl Challenge {
     /// A challenge without an error code: the request carried no token (RFC 6750 §3.1).
     pub fn new() -> Self {
-        Self::default()
+        Self::by("Bearer")
+    }
+
+    /// The same by another scheme, such as `DPoP` (RFC 9449 §7.1).
+    pub fn by(scheme: &'static str) -> Self {
+        Self {
+            scheme,
+            parameters: String::new(),
+        }
     }
 
     /// Names the error and says why.
@@ -94,9 +115,15 @@ impl Challenge {
     }
 }
 
+impl Default for Challenge {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl std::fmt::Display for Challenge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Bearer")?;
+        f.write_str(self.scheme)?;
         if !self.parameters.is_empty() {
             write!(f, " {}", self.parameters)?;
         }

@@ -1,7 +1,7 @@
 //! The error codes that OAuth endpoints answer with.
 //!
-//! Spec: RFC 6749 §4.1.2.1, §5.2 · RFC 6750 §3.1 · RFC 7009 §2.2.1 · RFC 8707 §2 · RFC 8628 §3.5 · OpenID Connect Core §3.1.2.6 ·
-//! OpenID Connect Core Error Code unmet_authentication_requirements
+//! Spec: RFC 6749 §4.1.2.1, §5.2 · RFC 6750 §3.1 · RFC 7009 §2.2.1 · RFC 8707 §2 · RFC 8628 §3.5 · RFC 9449 §5, §8 ·
+//! OpenID Connect Core §3.1.2.6 · OpenID Connect Core Error Code unmet_authentication_requirements
 
 /// An error code of an OAuth endpoint: its wire name and its HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +53,10 @@ pub enum ErrorCode {
     SlowDown,
     /// RFC 8628 §3.5: the device code has expired.
     ExpiredToken,
+    /// RFC 9449 §5: the DPoP proof is missing where it has to be, or is none for this request.
+    InvalidDpopProof,
+    /// RFC 9449 §8: the DPoP proof has to be made again, with the nonce in the header `DPoP-Nonce`.
+    UseDpopNonce,
     /// RFC 6749 §4.1.2.1: the server met an unexpected condition.
     ServerError,
     /// RFC 6749 §4.1.2.1: the server is overloaded for the moment.
@@ -86,6 +90,8 @@ impl ErrorCode {
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }

@@ -1,10 +1,11 @@
 //! The answer of the introspection endpoint.
 //!
-//! Spec: RFC 7662 §2.2
+//! Spec: RFC 7662 §2.2 · RFC 9449 §6.2
 
 use serde::{Deserialize, Serialize};
 
 use crate::access_token::AccessTokenClaims;
+use crate::token_response::token_type;
 
 /// What a resource server learns about a token.
 ///
@@ -19,7 +20,7 @@ use crate::access_token::AccessTokenClaims;
 pub struct IntrospectionResponse {
     /// Whether the token may be used at this moment at the resource server that asks.
     pub active: bool,
-    /// `Bearer` for an active token.
+    /// How an active token is sent: `DPoP` when it is bound to a key (RFC 9449 §6.2), else `Bearer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_type: Option<String>,
     /// The claims of an active token.
@@ -41,7 +42,7 @@ impl IntrospectionResponse {
     pub fn active(claims: AccessTokenClaims) -> Self {
         Self {
             active: true,
-            token_type: Some("Bearer".to_owned()),
+            token_type: Some(token_type(claims.cnf.as_ref()).to_owned()),
             claims: Some(claims),
         }
     }

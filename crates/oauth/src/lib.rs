@@ -8,6 +8,7 @@ pub mod bearer;
 pub mod claims_request;
 pub mod client_auth;
 pub mod device;
+pub mod dpop;
 pub mod error_code;
 pub mod extent;
 pub mod grant_type;

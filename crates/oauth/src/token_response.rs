@@ -1,9 +1,11 @@
 //! The answer that carries tokens.
 //!
-//! Spec: RFC 6749 §5.1
+//! Spec: RFC 6749 §5.1 · RFC 9449 §5 (token_type)
 
 use serde::{Deserialize, Serialize};
 
+use crate::access_token::Confirmation;
+use crate::dpop;
 use crate::scope::ScopeSet;
 
 /// The JSON body of a successful token answer.
@@ -11,7 +13,7 @@ use crate::scope::ScopeSet;
 pub struct TokenResponse {
     /// The access token.
     pub access_token: String,
-    /// Always `Bearer` for tokens that are not bound to a key.
+    /// How the access token is sent: see [`token_type`].
     pub token_type: String,
     /// Seconds until the access token expires, counted from the answer.
     pub expires_in: u64,
@@ -24,6 +26,14 @@ pub struct TokenResponse {
     /// What the client learns about the login, when it asked with the scope `openid` (OpenID Connect Core §3.1.3.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,
+}
+
+/// `DPoP` for a token that is bound to a key (RFC 9449 §5), else `Bearer` (RFC 6750).
+pub fn token_type(bound_to: Option<&Confirmation>) -> &'static str {
+    match bound_to {
+        Some(_) => dpop::SCHEME,
+        None => "Bearer",
+    }
 }
 
 impl std::fmt::Debug for TokenResponse {

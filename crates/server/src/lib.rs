@@ -32,6 +32,7 @@ pub mod password;
 pub mod resource;
 mod revocation;
 pub mod secret_file;
+mod sender;
 pub mod serve;
 mod stylesheet;
 mod throttle;

@@ -29,16 +29,19 @@ pub enum Purpose {
     DeviceCookie,
     /// The cookie of a signed-in browser.
     BrowserCookie,
+    /// The MAC of the nonces that DPoP proofs carry.
+    DpopNonce,
     /// Names of throttle counters, so that the database does not list who was attacked from where.
     ThrottleKey,
 }
 
 impl Purpose {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::SigningKey,
         Self::RefreshToken,
         Self::DeviceCookie,
         Self::BrowserCookie,
+        Self::DpopNonce,
         Self::ThrottleKey,
     ];
 
@@ -48,6 +51,7 @@ impl Purpose {
             Self::RefreshToken => "carnet refresh token v1",
             Self::DeviceCookie => "carnet device cookie v1",
             Self::BrowserCookie => "carnet browser cookie v1",
+            Self::DpopNonce => "carnet dpop nonce v1",
             Self::ThrottleKey => "carnet throttle key v1",
         }
     }

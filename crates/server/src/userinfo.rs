@@ -1,6 +1,6 @@
 //! `/userinfo`: what the client may know about the user who logged in.
 //!
-//! Spec: OpenID Connect Core §5.3, §5.4, §5.5
+//! Spec: OpenID Connect Core §5.3, §5.4, §5.5 · RFC 9449 §7.1
 
 use axum::extract::{FromRequest as _, Request, State};
 use axum::response::{IntoResponse as _, Response};
@@ -17,8 +17,10 @@ use crate::app::App;
 use crate::http::failure::{Failure, Refusal};
 use crate::http::form::Form;
 use crate::http::origin::open_cors;
+use crate::sender::{self, Place};
 use crate::token::asked;
 use crate::token::bearer::{self, Presented};
+use crate::token::bound;
 use crate::token::id_token::PASSWORD_ACR;
 use crate::token::user_claims::Telling;
 
@@ -66,7 +68,8 @@ fn claims_supported() -> Vec<String> {
 /// §5.3.1: by GET or POST, the token in the header or in a form.
 async fn userinfo(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let headers: HeaderMap = request.headers().clone();
-    let has_body = request.method() == Method::POST && headers.contains_key(header::CONTENT_TYPE);
+    let method = request.method().clone();
+    let has_body = method == Method::POST && headers.contains_key(header::CONTENT_TYPE);
     let in_body = match has_body {
         true => Form::from_request(request, &()).await?,
         false => Form::default(),
@@ -75,18 +78,26 @@ async fn userinfo(State(app): State<App>, request: Request) -> Result<Response, 
         in_body.optional("access_token"),
         headers.contains_key(header::AUTHORIZATION),
     ) {
-        (Some(token), false) => bearer::check(&app, token).await?.map_err(bearer::refusal)?,
+        (Some(token), false) => bearer::check(&app, token)
+            .await?
+            .map_err(|rejected| bound::also_by_proof(bearer::refusal(rejected).into()))?,
         // RFC 6750 §2: one way, never two.
         (Some(_), true) => {
             const REASON: &str = "send the access token in one place";
             return Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_request", REASON).into());
         }
-        (None, _) => bearer::authenticate(&app, &headers).await?,
+        (None, _) => {
+            let uri = app.config.issuer.join(PATH);
+            bound::authenticate(&app, &headers, (method.as_str(), &uri)).await?
+        }
     };
     if !presented.claims.scope.contains("openid") {
         return Err(bearer::insufficient_scope("openid").into());
     }
     let mut response = Json(told(&app, &presented).await?).into_response();
+    if presented.claims.cnf.is_some() {
+        sender::give(&app, Place::Resource, &mut response)?;
+    }
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -57,6 +57,8 @@ pub struct Family {
     pub revoked_at: Option<i64>,
     /// Why it was revoked.
     pub revoked_reason: Option<Reason>,
+    /// The key that its tokens are bound to (RFC 9449 §5), by its thumbprint; never changes once it is there.
+    pub jkt: Option<String>,
 }
 
 /// A family with the user behind it.
@@ -98,6 +100,8 @@ pub struct NewLogin {
     pub user_agent: String,
     /// The key that will MAC the family's tokens.
     pub mac_key: String,
+    /// The client's own key that they are bound to, by its thumbprint (RFC 9449 §5).
+    pub jkt: Option<String>,
     /// How long the family may rest.
     pub idle_ms: i64,
     /// How long it may live.
@@ -215,6 +219,7 @@ pub(crate) fn read(row: &mut Fields) -> Result<Family, StoreError> {
             .take::<Option<String>>()?
             .map(|word| Reason::read(&word))
             .transpose()?,
+        jkt: row.take()?,
     })
 }
 
@@ -240,6 +245,7 @@ fn planned(login: &NewLogin, now: i64) -> Result<Family, StoreError> {
         absolute_expires_at,
         revoked_at: None,
         revoked_reason: None,
+        jkt: login.jkt.clone(),
     })
 }
 
@@ -317,7 +323,8 @@ async fn insert(
         family.idle_expires_at,
         family.absolute_expires_at,
         sweep_day,
-        login.claims.as_deref()
+        login.claims.as_deref(),
+        family.jkt.as_deref()
     ];
     tx.execute(&INSERT, row).await?;
     Ok(())
@@ -335,15 +342,15 @@ static INSERT: Statement = Statement::new(
     "family.insert",
     "INSERT INTO families
        (id, fam, session_id, sid, user_id, sub, client_id, scope, audience, generation, issued_at, mac_key, salt,
-        idle_ms, idle_expires_at, absolute_expires_at, sweep_day, claims)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16, $17)",
+        idle_ms, idle_expires_at, absolute_expires_at, sweep_day, claims, jkt)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
 );
 
 static RECORD: Statement = Statement::new(
     "family.record",
     "SELECT f.id, f.fam, f.session_id, f.sid, f.user_id, f.sub, f.client_id, f.scope, f.audience, f.generation,
             f.issued_at, f.mac_key, f.salt, f.idle_ms, f.idle_expires_at, f.absolute_expires_at, f.revoked_at,
-            f.revoked_reason,
+            f.revoked_reason, f.jkt,
             u.id, u.sub, u.state, u.name, u.claims, u.attributes, u.created_at, u.updated_at, i.display, i.verified,
             s.auth_time, f.claims
      FROM families f
@@ -357,7 +364,7 @@ static LOCK: Statement = Statement::new(
     "family.lock",
     "UPDATE families SET generation = generation WHERE fam = $1
      RETURNING id, fam, session_id, sid, user_id, sub, client_id, scope, audience, generation, issued_at, mac_key,
-               salt, idle_ms, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason",
+               salt, idle_ms, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason, jkt",
 );
 
 static REVOKE: Statement = Statement::new(

@@ -110,7 +110,7 @@ fn checksum(text: &str) -> String {
     })
 }
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration {
         version: 1,
         name: "0001_start",
@@ -130,6 +130,11 @@ const MIGRATIONS: [Migration; 4] = [
         version: 4,
         name: "0004_claims",
         text: include_str!("../migrations/0004_claims.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "0005_dpop",
+        text: include_str!("../migrations/0005_dpop.sql"),
     },
 ];
 

@@ -27,17 +27,24 @@ pub enum Rotated {
 }
 
 impl Store {
-    /// Present generation `n` of a family at `theft.at`.
+    /// Present generation `n` of a family at `theft.at`. With `jkt`, a family that is bound to no key yet is bound to this one from now on;
+    /// whether the key of one that is bound was proven is for the caller to see, in the family that comes back.
     ///
     /// `theft` is what happens when the token turns out to be spent: the entry's life and the audit row, written
     /// in the transaction that revokes the family (its reason is always [`Reason::Reuse`]).
-    pub async fn rotate(&self, fam: &str, n: i64, grace_ms: i64, theft: &Cut) -> Result<Rotated, StoreError> {
-        let (name, now) = (fam.to_owned(), theft.at);
+    pub async fn rotate(
+        &self,
+        fam: &str,
+        (n, jkt): (i64, Option<&str>),
+        grace_ms: i64,
+        theft: &Cut,
+    ) -> Result<Rotated, StoreError> {
+        let (name, jkt, now) = (fam.to_owned(), jkt.map(str::to_owned), theft.at);
         // Rotations of one family queue in one lane, so that on PostgreSQL they do not wait for each other's locks.
         let first = self
             .database
             .write(Lane::of(fam), "family.rotate", async move |tx| {
-                rotate(tx, &name, n, (now, grace_ms)).await
+                rotate(tx, &name, (n, &jkt), (now, grace_ms)).await
             })
             .await?;
         match first {
@@ -74,10 +81,10 @@ impl Store {
 async fn rotate(
     tx: Tx<'_>,
     fam: &str,
-    n: i64,
+    (n, jkt): (i64, &Option<String>),
     (now, grace_ms): (i64, i64),
 ) -> Result<Option<Rotated>, StoreError> {
-    if let Some(row) = tx.optional(&ROTATE, params![fam, n, now]).await? {
+    if let Some(row) = tx.optional(&ROTATE, params![fam, n, now, jkt.as_deref()]).await? {
         return Ok(Some(Rotated::Fresh(family::read(&mut row.fields())?)));
     }
     let Some(family) = family::lock(tx, fam).await? else {
@@ -102,6 +109,7 @@ static ROTATE: Statement = Statement::new(
     "rotation.rotate",
     "UPDATE families SET
        generation = generation + 1,
+       jkt = CASE WHEN jkt IS NULL THEN $4 ELSE jkt END,
        issued_at = CASE WHEN issued_at > $3 THEN issued_at ELSE $3 END,
        idle_expires_at = CASE
          WHEN idle_expires_at >= $3 + idle_ms THEN idle_expires_at
@@ -109,7 +117,7 @@ static ROTATE: Statement = Statement::new(
          ELSE $3 + idle_ms END
      WHERE fam = $1 AND generation = $2 AND revoked_at IS NULL AND idle_expires_at > $3 AND absolute_expires_at > $3
      RETURNING id, fam, session_id, sid, user_id, sub, client_id, scope, audience, generation, issued_at, mac_key,
-               salt, idle_ms, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason",
+               salt, idle_ms, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason, jkt",
 );
 
 pub(crate) static STATEMENTS: [&Statement; 1] = [&ROTATE];

@@ -1,4 +1,4 @@
-//! Tickets: what is handed out once. Codes, interactions, pushed requests, the names of assertions that were seen.
+//! Tickets: what is handed out once. Codes, interactions, pushed requests, the names of assertions and proofs that were seen.
 //!
 //! Spec: RFC 6749 §4.1.2 (a code is used once) · RFC 8628 §3.4
 
@@ -23,6 +23,8 @@ pub enum TicketKind {
     DeviceCode,
     /// A user code, what its device asked for, and what somebody said to it.
     UserCode,
+    /// The `jti` of a DPoP proof, with the key that made it.
+    DpopProof,
 }
 
 impl TicketKind {
@@ -34,6 +36,7 @@ impl TicketKind {
             Self::PushedRequest => "pushed_request",
             Self::DeviceCode => "device_code",
             Self::UserCode => "user_code",
+            Self::DpopProof => "dpop_proof",
         }
     }
 }

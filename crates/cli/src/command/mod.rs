@@ -4,6 +4,7 @@ mod client;
 mod completions;
 mod config;
 mod demo;
+mod dpop;
 mod explain;
 mod hash;
 mod jwk;
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Jwk(jwk::Jwk),
     /// Make the two values of PKCE (RFC 7636)
     Pkce(pkce::Pkce),
+    /// Prove possession of a key to a server, for requests by hand (DPoP, RFC 9449)
+    Dpop(dpop::Dpop),
     /// What a server's certificates are known by
     #[command(subcommand)]
     Tls(tls::Tls),
@@ -96,6 +99,7 @@ impl Command {
             Self::Hash(command) => command.run(output),
             Self::Password(command) => command.run(output),
             Self::Pkce(command) => command.run(output),
+            Self::Dpop(command) => command.run(output),
             Self::Explain(command) => command.run(output),
             Self::Completions(command) => command.run(whole(), output),
             Self::Man(command) => command.run(whole(), output),

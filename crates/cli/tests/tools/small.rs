@@ -105,3 +105,69 @@ fn colour_is_for_terminals_and_for_who_asks() {
             .contains("\u{1b}[1m")
     );
 }
+
+#[test]
+fn a_proof_by_hand_is_one_that_servers_take() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), "an.access.token\n").unwrap();
+    let url = "https://api.example.com/orders?page=2";
+    let ask = [
+        "--json",
+        "dpop",
+        "get",
+        url,
+        "--key",
+        "k.jwk",
+        "--token-file",
+        "token",
+        "--nonce",
+        "n-1",
+    ];
+    let made = carnet(folder.path(), &ask, "").done();
+    assert_eq!(crate::mode(&folder.path().join("k.jwk")), 0o600);
+    let (first, second) = (made.json(), carnet(folder.path(), &ask, "").done().json());
+    assert_eq!(first["jkt"], second["jkt"], "the key is kept");
+    let proof = first["proof"].as_str().unwrap();
+    let request = carnet_oauth::dpop::Request {
+        method: "GET",
+        uri: "https://api.example.com/orders",
+        access_token: Some("an.access.token"),
+    };
+    let iat = carnet_jose::dangerous::decode(proof).unwrap().payload["iat"]
+        .as_u64()
+        .unwrap();
+    let proven = carnet_oauth::dpop::check(proof, &request, iat).unwrap();
+    assert_eq!(
+        (proven.thumbprint.as_str(), proven.nonce.as_deref()),
+        (first["jkt"].as_str().unwrap(), Some("n-1"))
+    );
+    assert_ne!(first["proof"], second["proof"]);
+    // For `curl -H "$(…)"`: nothing but the header.
+    let plain = carnet(folder.path(), &["dpop", "POST", url, "--key", "k.jwk"], "").done();
+    assert!(
+        plain.out.starts_with("DPoP: ey") && plain.out.lines().count() == 1,
+        "{}",
+        plain.out
+    );
+    let wrong = carnet(
+        folder.path(),
+        &["dpop", "GET", "api.example.com/orders", "--key", "k.jwk"],
+        "",
+    );
+    assert!(
+        wrong.exit == 2 && wrong.err.contains("proof_impossible"),
+        "{}",
+        wrong.err
+    );
+    std::fs::write(
+        folder.path().join("mac"),
+        r#"{"kty":"oct","alg":"HS256","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#,
+    )
+    .unwrap();
+    let mac = carnet(folder.path(), &["dpop", "GET", url, "--key", "mac"], "");
+    assert!(
+        mac.exit == 1 && mac.err.contains("algorithm_not_allowed"),
+        "{}",
+        mac.err
+    );
+}

@@ -43,7 +43,9 @@ pub(crate) fn routes(guard: &Guard) -> Router {
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    /// The first one.
     pub(crate) challenge: String,
+    pub(crate) challenges: Vec<String>,
     pub(crate) retry_after: String,
     pub(crate) body: Value,
 }
@@ -80,6 +82,12 @@ pub(crate) async fn call(guard: &Guard, path: &str, headers: &[(&'static str, &s
     Answer {
         status: parts.status,
         challenge: text("www-authenticate"),
+        challenges: parts
+            .headers
+            .get_all("www-authenticate")
+            .iter()
+            .map(|value| value.to_str().unwrap().to_owned())
+            .collect(),
         retry_after: text("retry-after"),
         body,
     }

@@ -3,6 +3,7 @@
 //! Spec: RFC 7515 §5.1 · RFC 7519 §7.1
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::algorithm::Algorithm;
 use crate::base64url;
@@ -42,17 +43,24 @@ impl Signer {
         if !kid.as_ref().is_none_or(right_length) {
             return Err(Error::KeyInvalid);
         }
-        let mut header = serde_json::Map::new();
-        header.insert("alg".to_owned(), key.algorithm().name().into());
-        header.insert("typ".to_owned(), token_type.name().into());
-        if let Some(kid) = &kid {
-            header.insert("kid".to_owned(), kid.as_str().into());
-        }
-        let json = serde_json::to_vec(&header).map_err(|_| Error::ClaimsUnserializable)?;
+        let named = kid.as_ref().map(|kid| ("kid", kid.as_str().into()));
+        let prefix = prefix(&key, token_type, named)?;
+        Ok(Self { key, kid, prefix })
+    }
+
+    /// Signs with this key and writes its public half into the header (`jwk`, RFC 7515 §4.1.3), as a proof of possession has it
+    /// (RFC 9449 §4.2). [`Possession`](crate::Possession) reads such tokens, and no [`Verifier`](crate::Verifier) does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyUnsupported`] for a shared secret, which has no public half.
+    pub fn with_embedded_key(key: AnySigningKey, token_type: TokenType) -> Result<Self, Error> {
+        let jwk = serde_json::to_value(key.verifying_key().to_jwk()?).map_err(|_| Error::KeyInvalid)?;
+        let prefix = prefix(&key, token_type, Some(("jwk", jwk)))?;
         Ok(Self {
             key,
-            kid,
-            prefix: format!("{}.", base64url::encode(&json)),
+            kid: None,
+            prefix,
         })
     }
 
@@ -100,6 +108,22 @@ impl Signer {
     pub fn key_id(&self) -> Option<&str> {
         self.kid.as_deref()
     }
+}
+
+/// The encoded header and its dot; `further` is what it has beside `alg` and `typ`.
+fn prefix(
+    key: &AnySigningKey,
+    token_type: TokenType,
+    further: Option<(&str, Value)>,
+) -> Result<String, Error> {
+    let mut header = serde_json::Map::new();
+    header.insert("alg".to_owned(), key.algorithm().name().into());
+    header.insert("typ".to_owned(), token_type.name().into());
+    if let Some((name, value)) = further {
+        header.insert(name.to_owned(), value);
+    }
+    let json = serde_json::to_vec(&header).map_err(|_| Error::ClaimsUnserializable)?;
+    Ok(format!("{}.", base64url::encode(&json)))
 }
 
 impl std::fmt::Debug for Signer {

@@ -108,6 +108,13 @@ pub struct Scratch {
     signature: Vec<u8>,
 }
 
+impl Scratch {
+    /// The payload that was decoded last.
+    pub(super) fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+}
+
 /// Who signed a token.
 struct Signed {
     algorithm: Algorithm,
@@ -320,7 +327,11 @@ impl<C> Verified<'_, C> {
 }
 
 /// The signature first; the payload is not decoded before it is known to be the signer's.
-fn check_with(key: &AnyVerifyingKey, segments: &Segments<'_>, scratch: &mut Scratch) -> Result<(), Error> {
+pub(super) fn check_with(
+    key: &AnyVerifyingKey,
+    segments: &Segments<'_>,
+    scratch: &mut Scratch,
+) -> Result<(), Error> {
     let signed = segments.signed.as_bytes();
     let algorithm = key.algorithm();
     if algorithm.is_ml_dsa() {

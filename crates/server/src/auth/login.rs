@@ -73,6 +73,7 @@ async fn begin(
         address: caller.address.to_string(),
         user_agent: caller.user_agent.clone(),
         mac_key: app.master.current().to_owned(),
+        jkt: None,
         idle_ms: app.config.tokens.refresh_idle.millis(),
         absolute_ms: app.config.tokens.refresh_absolute.millis(),
         throttle_keys_to_clear: attempt.personal.clone(),
@@ -94,6 +95,7 @@ async fn begin(
         family: &family,
         scope: wanted.scope,
         auth_time: app.now(),
+        jkt: None,
     };
     let body = login::mint(app, granted, None).await?;
     let mut response = answer::with_refresh_token(app, body, wanted.client, &family)?;

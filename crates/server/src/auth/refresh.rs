@@ -77,11 +77,12 @@ async fn rotate(
         family: &family,
         scope: narrowed(&family, client, request.scope.as_deref())?,
         auth_time,
+        jkt: None,
     };
     // Minted before the token is spent: what fails here costs nobody a session.
     let answer = login::mint(app, granted, None).await?;
 
-    match rotation::spend(app, caller, (&token, &family, &user), client).await? {
+    match rotation::spend(app, caller, (&token, &family, &user), (client, None)).await? {
         Rotated::Fresh(family) | Rotated::Same(family) => {
             answer::with_refresh_token(app, answer, client, &family)
         }

@@ -191,6 +191,7 @@ fn code(request: &AuthorizationRequest, session: &BrowserSession) -> Authorizati
         auth_time: session.auth_time,
         nonce: request.nonce.clone(),
         claims: request.claims.clone(),
+        jkt: request.jkt.clone(),
     }
 }
 

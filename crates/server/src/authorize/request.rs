@@ -1,10 +1,12 @@
 //! An authorization request, checked: first what decides where an answer may go, then everything that may be answered there.
 //!
-//! Spec: RFC 6749 §4.1.1, §4.1.2.1 · RFC 7636 §4.3 · RFC 8707 §2.1 · RFC 9126 §2.1, §5 · OpenID Connect Core §3.1.2.1, §3.1.2.2, §5.5
+//! Spec: RFC 6749 §4.1.1, §4.1.2.1 · RFC 7636 §4.3 · RFC 8707 §2.1 · RFC 9126 §2.1, §5 · RFC 9449 §10 ·
+//! OpenID Connect Core §3.1.2.1, §3.1.2.2, §5.5
 
 use std::sync::Arc;
 
 use carnet_oauth::claims_request::ClaimsRequest;
+use carnet_oauth::dpop;
 use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::extent::Extent;
 use carnet_oauth::grant_type::GrantType;
@@ -40,6 +42,8 @@ pub(super) struct AuthorizationRequest {
     pub(super) expected_subs: Option<Vec<String>>,
     /// The name under which it was pushed.
     pub(super) pushed: Option<String>,
+    /// The key that the client will prove at the token endpoint, by its thumbprint.
+    pub(super) jkt: Option<String>,
 }
 
 /// Why there is no answer, and who is told.
@@ -86,6 +90,7 @@ impl AuthorizationRequest {
             ))
         })?;
         let max_age = max_age(&client, parameters).map_err(refuse)?;
+        let jkt = jkt(parameters).map_err(refuse)?;
         let claims = Claims::read(&client, parameters, &scope).map_err(refuse)?;
         let expected_subs = expected(app, &client, parameters, claims.subs.clone()).map_err(refuse)?;
         Ok(Self {
@@ -99,6 +104,7 @@ impl AuthorizationRequest {
             prompt,
             max_age,
             expected_subs,
+            jkt,
             nonce: parameters.get("nonce").map(str::to_owned),
             pushed: parameters.pushed().map(str::to_owned),
             client,
@@ -241,6 +247,17 @@ fn expected(
     }
     const TWO: &str = "id_token_hint and claims name different users";
     Err((ErrorCode::InvalidRequest, TWO))
+}
+
+/// RFC 9449 §10: the key that the code is to be bound to.
+fn jkt(parameters: &Parameters) -> Result<Option<String>, Refuse> {
+    match parameters.get("dpop_jkt") {
+        Some(text) if !dpop::is_thumbprint(text) => Err((
+            ErrorCode::InvalidRequest,
+            "dpop_jkt is not the SHA-256 thumbprint of a key (RFC 7638)",
+        )),
+        other => Ok(other.map(str::to_owned)),
+    }
 }
 
 /// Whom a hint names. It is ours, and was made for the client that shows it.

@@ -1,6 +1,6 @@
 //! A client: a program that asks for tokens. What a `[[clients]]` table says, and what `carnet client add` registers.
 //!
-//! Spec: RFC 7591 §2 (most of the names)
+//! Spec: RFC 7591 §2 (most of the names) · RFC 9449 §5.2 (dpop)
 
 use std::path::PathBuf;
 
@@ -82,6 +82,9 @@ pub struct Client {
     /// Its terms of service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tos_uri: Option<String>,
+    /// Whether its access tokens are always bound to a key of its own (RFC 9449 §5.2: `dpop_bound_access_tokens`).
+    #[serde(default, skip_serializing_if = "DpopPolicy::is_optional")]
+    pub dpop: DpopPolicy,
     /// Where its refresh token travels, at the login API.
     #[serde(default)]
     pub refresh_token_in: RefreshTokenIn,
@@ -134,6 +137,24 @@ impl IdTokenClaims {
     }
 }
 
+/// Whether a client has to prove a key by DPoP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DpopPolicy {
+    /// Tokens are bound to a key when the client proves one, and are bearer tokens otherwise.
+    #[default]
+    Optional,
+    /// A token request without a proof is refused.
+    Required,
+}
+
+impl DpopPolicy {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_optional(&self) -> bool {
+        *self == Self::Optional
+    }
+}
+
 /// Where a refresh token travels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -168,6 +189,7 @@ impl Client {
             logo_uri: None,
             policy_uri: None,
             tos_uri: None,
+            dpop: DpopPolicy::default(),
             refresh_token_in: RefreshTokenIn::default(),
             scope: ScopeSet::default(),
             audiences: Vec::new(),

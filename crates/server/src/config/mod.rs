@@ -14,12 +14,12 @@ mod value;
 
 pub use authorization::Authorization;
 pub use check::Warning;
-pub use client::{ASSERTION_ALGORITHMS, Client, Consent, IdTokenClaims, RefreshTokenIn};
+pub use client::{ASSERTION_ALGORITHMS, Client, Consent, DpopPolicy, IdTokenClaims, RefreshTokenIn};
 pub use fault::Fault;
 pub use load::{ConfigError, DEFAULT, load, parse};
 pub use parties::{check_client, check_registration};
 pub use settings::{
-    Config, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Pages,
+    Config, Dpop, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Pages,
     Passwords, Registration, Resource, Storage, Tokens,
 };
 pub use value::{ClaimSource, Issuer, Network, Ttl};

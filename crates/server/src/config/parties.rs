@@ -7,7 +7,7 @@ use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::redirect_uri;
 
-use super::client::{ASSERTION_ALGORITHMS, Client};
+use super::client::{ASSERTION_ALGORITHMS, Client, DpopPolicy};
 use super::fault::{Fault, fault};
 use super::lifetimes::{check_access_ttl, check_refresh_grace};
 use super::settings::{Config, Resource};
@@ -228,6 +228,13 @@ fn check_grant_types(client: &Client, key: &dyn Fn(&str) -> String) -> Result<()
     if client.grant_types.is_empty() && !public {
         return wrong(
             "auth_method",
+            "is for the token endpoint, and no grant type leads there",
+            "add grant_types",
+        );
+    }
+    if client.grant_types.is_empty() && client.dpop == DpopPolicy::Required {
+        return wrong(
+            "dpop",
             "is for the token endpoint, and no grant type leads there",
             "add grant_types",
         );

@@ -30,6 +30,9 @@ pub struct Config {
     /// Lifetimes and contents of tokens.
     #[serde(default)]
     pub tokens: Tokens,
+    /// Tokens that are bound to a client's key.
+    #[serde(default)]
+    pub dpop: Dpop,
     /// Logging in, registering, logging out.
     #[serde(default)]
     pub login: Login,
@@ -181,6 +184,20 @@ impl Default for Tokens {
             refresh_grace: Ttl::seconds(10),
             claims: BTreeMap::new(),
         }
+    }
+}
+
+/// `[dpop]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dpop {
+    /// Whether a DPoP proof must carry a nonce of ours, so that none can be made in advance. A client's first request costs a second one.
+    pub require_nonce: bool,
+}
+
+impl Default for Dpop {
+    fn default() -> Self {
+        Self { require_nonce: true }
     }
 }
 

@@ -1,13 +1,13 @@
 //! Access tokens: the only place that mints them.
 //!
-//! Spec: RFC 9068 §2.2
+//! Spec: RFC 9068 §2.2 · RFC 9449 §6.1 (cnf)
 
 use std::collections::BTreeMap;
 
 use carnet_jose::{base64url, primitive};
-use carnet_oauth::access_token::{AccessTokenClaims, Audience, RESERVED_CLAIMS};
+use carnet_oauth::access_token::{AccessTokenClaims, Audience, Confirmation, RESERVED_CLAIMS};
 use carnet_oauth::scope::ScopeSet;
-use carnet_oauth::token_response::TokenResponse;
+use carnet_oauth::token_response::{TokenResponse, token_type};
 use carnet_store::{Access, Family, User};
 use serde_json::Value;
 
@@ -26,6 +26,8 @@ pub struct Approved<'a> {
     pub audience: &'a str,
     /// What it may be used for.
     pub scope: ScopeSet,
+    /// The key that it is bound to, by its thumbprint.
+    pub jkt: Option<&'a str>,
 }
 
 /// Whom an access token is about.
@@ -54,6 +56,8 @@ pub struct Minted {
     pub token: String,
     /// `exp` less `iat`.
     pub expires_in: u64,
+    /// How it is sent.
+    pub token_type: &'static str,
 }
 
 impl Minted {
@@ -61,7 +65,7 @@ impl Minted {
     pub fn answer(self, scope: ScopeSet) -> TokenResponse {
         TokenResponse {
             access_token: self.token,
-            token_type: "Bearer".to_owned(),
+            token_type: self.token_type.to_owned(),
             expires_in: self.expires_in,
             scope,
             refresh_token: None,
@@ -105,7 +109,11 @@ pub fn mint(app: &App, approved: Approved<'_>) -> Result<Minted, Failure> {
     if bytes > WARN_BYTES {
         tracing::warn!(bytes, %audience, "an access token is larger than 2 KiB: fewer roles or claims would serve every request");
     }
-    Ok(Minted { token, expires_in })
+    Ok(Minted {
+        token,
+        expires_in,
+        token_type: token_type(claims.cnf.as_ref()),
+    })
 }
 
 fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTokenClaims, Failure> {
@@ -126,6 +134,7 @@ fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTo
         auth_time: None,
         sid: None,
         fam: None,
+        cnf: approved.jkt.map(Confirmation::of_key),
         roles: Vec::new(),
         permissions: Vec::new(),
         extra: BTreeMap::new(),

@@ -1,6 +1,6 @@
 //! Access tokens that come back to us: signature, claims, revocation, and whether the user still exists.
 //!
-//! Spec: RFC 6750 §2.1, §3.1 · RFC 9068 §4
+//! Spec: RFC 6750 §2.1, §3.1 · RFC 9068 §4 · RFC 9449 §7.2
 
 use carnet_jose::{Error, Verified};
 use carnet_oauth::access_token::AccessTokenClaims;
@@ -54,13 +54,22 @@ pub async fn check(app: &App, token: &str) -> Result<Result<Presented, Rejected>
     let verified = app
         .verifier
         .verify_owned::<AccessTokenClaims>(token, app.now_seconds());
+    let claims = judge(app, verified).await?.and_then(unbound);
+    with_user(app, claims).await
+}
+
+/// As [`check`], for a token that is bound to a key, or may be: whoever asks looks for the proof of that key.
+pub async fn check_bound(app: &App, token: &str) -> Result<Result<Presented, Rejected>, Failure> {
+    let verified = app
+        .verifier
+        .verify_owned::<AccessTokenClaims>(token, app.now_seconds());
     let claims = judge(app, verified).await?;
     with_user(app, claims).await
 }
 
 /// As [`check`], but a token that was made with a shared secret counts as well.
 pub async fn check_any(app: &App, token: &str) -> Result<Result<Presented, Rejected>, Failure> {
-    let claims = judge(app, verify(app, token)).await?;
+    let claims = judge(app, verify(app, token)).await?.and_then(unbound);
     with_user(app, claims).await
 }
 
@@ -69,6 +78,17 @@ pub async fn inspect(app: &App, token: &str) -> Result<Result<AccessTokenClaims,
     match judge(app, verify(app, token)).await? {
         Ok(claims) if is_of_client(&claims) => Ok(Ok(claims)),
         other => Ok(with_user(app, other).await?.map(|presented| presented.claims)),
+    }
+}
+
+/// RFC 9449 §7.2: a token that is bound to a key is worth nothing by itself.
+fn unbound(claims: AccessTokenClaims) -> Result<AccessTokenClaims, Rejected> {
+    match claims.cnf {
+        None => Ok(claims),
+        Some(_) => {
+            tracing::info!("an access token that is bound to a key came as a bearer token");
+            Err(Rejected::Invalid)
+        }
     }
 }
 
@@ -127,16 +147,21 @@ async fn judge(
 
 /// The token of the `Authorization` header; `None` without one, refused when it is malformed or there are two.
 pub fn token_of(headers: &HeaderMap) -> Result<Option<&str>, Failure> {
+    token_by(headers, "Bearer")
+}
+
+/// As [`token_of`], with another scheme than `Bearer`.
+pub fn token_by<'h>(headers: &'h HeaderMap, scheme: &str) -> Result<Option<&'h str>, Failure> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };
     let text = value.to_str().ok().filter(|_| values.next().is_none());
-    match text.map(bearer::token) {
+    match text.map(|text| bearer::token_by(text, scheme)) {
         Some(Ok(token)) => Ok(Some(token)),
         Some(Err(BearerError::OtherScheme)) => Ok(None),
         Some(Err(BearerError::Malformed)) | None => {
-            const REASON: &str = "send one Authorization header: Bearer, a space, the token";
+            const REASON: &str = "send one Authorization header: the scheme, a space, the token";
             let challenge = Challenge::new().error("invalid_request", REASON);
             Err(Refusal::new(StatusCode::BAD_REQUEST, "invalid_request", REASON)
                 .header(header::WWW_AUTHENTICATE, value_of(&challenge))
@@ -186,7 +211,8 @@ fn challenge(code: &'static str, challenge: Challenge) -> Refusal {
         .header(header::WWW_AUTHENTICATE, value_of(&challenge))
 }
 
-fn reason(code: &str) -> &'static str {
+/// What a caller is told of a token that does not count.
+pub(super) fn reason(code: &str) -> &'static str {
     match code {
         "token_missing" => "send an access token: Authorization: Bearer",
         "token_expired" => "the access token has expired; refresh it",

@@ -1,6 +1,6 @@
 //! Authorization codes: what is kept under one until it is redeemed.
 //!
-//! Spec: RFC 6749 §4.1.2
+//! Spec: RFC 6749 §4.1.2 · RFC 9449 §10 (dpop_jkt)
 
 use carnet_jose::{base64url, primitive};
 use carnet_oauth::claims_request::ClaimsRequest;
@@ -43,6 +43,9 @@ pub struct AuthorizationCode {
     /// The single claims that the request asked for, and that the client may know.
     #[serde(default)]
     pub claims: ClaimsRequest,
+    /// The key that the client must prove to redeem it (RFC 9449 §10).
+    #[serde(default)]
+    pub jkt: Option<String>,
 }
 
 impl AuthorizationCode {

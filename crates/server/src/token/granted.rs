@@ -17,4 +17,6 @@ pub struct Granted<'a> {
     pub scope: ScopeSet,
     /// When the user proved who they are, in milliseconds.
     pub auth_time: i64,
+    /// The key that the client has proven, by its thumbprint: its access token is bound to it.
+    pub jkt: Option<&'a str>,
 }

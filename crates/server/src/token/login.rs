@@ -33,6 +33,7 @@ pub async fn mint(
             client: granted.client,
             audience: &granted.family.audience,
             scope: granted.scope.clone(),
+            jkt: granted.jkt,
         },
     )?;
     // The login API has no ID tokens: its clients are ours.

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod asked;
 pub mod bearer;
+pub mod bound;
 pub mod code;
 pub mod device_code;
 pub mod granted;

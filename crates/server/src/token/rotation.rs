@@ -29,12 +29,12 @@ pub fn granted(family: &Family, client: &Client) -> Result<ScopeSet, Failure> {
     Ok(granted.intersection(&client.scope))
 }
 
-/// Spends the token. One that was spent before takes its family down.
+/// Spends the token. One that was spent before takes its family down. With a key, a family that is bound to none is bound to it.
 pub async fn spend(
     app: &App,
     caller: &Caller,
     (token, family, user): (&RefreshToken<'_>, &Family, &User),
-    client: &Client,
+    (client, jkt): (&Client, Option<&str>),
 ) -> Result<Rotated, Failure> {
     let audit = caller.was_refused(
         &user.sub,
@@ -46,7 +46,7 @@ pub async fn spend(
     let grace = client.refresh_grace.millis();
     let rotated = app
         .store
-        .rotate(token.fam, token.generation, grace, &theft)
+        .rotate(token.fam, (token.generation, jkt), grace, &theft)
         .await?;
     if let Rotated::Reused(family) = &rotated {
         tracing::warn!(fam = %family.fam, presented = token.generation, newest = family.generation, "a spent refresh token came back: its family is revoked");

@@ -1,6 +1,6 @@
 //! Authorization code: what the browser brought back, for tokens. A code is spent by the first attempt, right or wrong.
 //!
-//! Spec: RFC 6749 §4.1.3 · RFC 7636 §4.6 · OAuth 2.1 §4.1.3 · OpenID Connect Core §3.1.3
+//! Spec: RFC 6749 §4.1.3 · RFC 7636 §4.6 · OAuth 2.1 §4.1.3 · OpenID Connect Core §3.1.3 · RFC 9449 §5, §10
 
 use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::grant_type::GrantType;
@@ -29,6 +29,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
     }
     check_redirect_uri(request, &code)?;
     check_verifier(request, &code)?;
+    check_key(request, &code)?;
     // RFC 8707 §2.2: no more than the code was made for.
     let audience = request.audience(std::slice::from_ref(&code.audience))?;
     if !client.audiences.iter().any(|known| known == audience) {
@@ -44,6 +45,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
         family: &family,
         scope: code.scope.intersection(&client.scope),
         auth_time: code.auth_time,
+        jkt: request.jkt,
     };
     let asked = Asked {
         nonce: code.nonce.as_deref(),
@@ -102,6 +104,16 @@ fn check_verifier(request: &TokenRequest<'_>, code: &AuthorizationCode) -> Resul
     }
 }
 
+/// RFC 9449 §10: a code that was asked for with `dpop_jkt` is redeemed with a proof of that key.
+fn check_key(request: &TokenRequest<'_>, code: &AuthorizationCode) -> Result<(), Failure> {
+    match &code.jkt {
+        Some(jkt) if request.jkt != Some(jkt.as_str()) => Err(refuse(
+            "the code is bound to another key than the DPoP proof has (dpop_jkt)",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Session and family, in one transaction that also sees whether the code came twice and whether the browser has logged out.
 async fn begin(
     request: &TokenRequest<'_>,
@@ -127,6 +139,7 @@ async fn begin(
         address: caller.address.to_string(),
         user_agent: caller.user_agent.clone(),
         mac_key: app.master.current().to_owned(),
+        jkt: request.key_of_refresh_tokens().map(str::to_owned),
         idle_ms: app.config.tokens.refresh_idle.millis(),
         absolute_ms: app.config.tokens.refresh_absolute.millis(),
         throttle_keys_to_clear: Vec::new(),

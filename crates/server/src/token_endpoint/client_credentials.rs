@@ -21,6 +21,7 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<TokenResponse, Failure
             client: request.client,
             audience,
             scope: scope.clone(),
+            jkt: request.jkt,
         },
     )?;
     Ok(minted.answer(scope))

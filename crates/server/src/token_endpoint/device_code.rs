@@ -1,6 +1,6 @@
 //! Device code: what a device has shown its user, for tokens, once the user has allowed it elsewhere.
 //!
-//! Spec: RFC 8628 §3.4, §3.5
+//! Spec: RFC 8628 §3.4, §3.5 · RFC 9449 §5
 
 use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::grant_type::GrantType;
@@ -50,6 +50,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
         family: &family,
         scope: asked.scope.intersection(&client.scope),
         auth_time: *auth_time,
+        jkt: request.jkt,
     };
     let mut answer = login::mint(app, granted, None).await?;
     if client.may(GrantType::RefreshToken) {
@@ -78,6 +79,8 @@ async fn begin(
         address: caller.address.to_string(),
         user_agent: caller.user_agent.clone(),
         mac_key: app.master.current().to_owned(),
+        jkt: request.key_of_refresh_tokens().map(str::to_owned),
+        claims: None,
         idle_ms: app.config.tokens.refresh_idle.millis(),
         absolute_ms: app.config.tokens.refresh_absolute.millis(),
         throttle_keys_to_clear: Vec::new(),

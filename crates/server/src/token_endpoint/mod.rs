@@ -1,6 +1,6 @@
 //! `POST /oauth/token`: the token endpoint.
 //!
-//! Spec: RFC 6749 §3.2 (endpoint), §5.1 (answer), §5.2 (refusals)
+//! Spec: RFC 6749 §3.2 (endpoint), §5.1 (answer), §5.2 (refusals) · RFC 9449 §5, §8 (DPoP)
 
 mod authorization_code;
 mod client_credentials;
@@ -23,6 +23,7 @@ use crate::client_auth::{self, authenticate_client};
 use crate::http::failure::{Because as _, Failure};
 use crate::http::form::Form;
 use crate::http::origin::open_cors;
+use crate::sender::{self, Place};
 use request::TokenRequest;
 
 const PATH: &str = "/oauth/token";
@@ -39,6 +40,7 @@ pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
         .map(|grant_type| grant_type.name().to_owned())
         .to_vec();
     metadata.token_endpoint_auth_methods_supported = client_auth::methods();
+    metadata.dpop_signing_alg_values_supported = sender::algorithms();
     metadata.token_endpoint_auth_signing_alg_values_supported = client_auth::algorithms();
 }
 
@@ -56,11 +58,15 @@ async fn token(
         const REASON: &str = "the client is not registered for this grant_type";
         return Err(ErrorCode::UnauthorizedClient.because(REASON).into());
     }
+    // Before anything is spent: a proof that has to be made again costs nobody a code or a refresh token.
+    let uri = app.config.issuer.join(PATH);
+    let jkt = sender::key_at_token_endpoint(&app, &headers, (&client, &uri)).await?;
     let request = TokenRequest {
         app: &app,
         caller: &caller,
         client: &client,
         form: &form,
+        jkt: jkt.as_deref(),
     };
     let answer = match grant_type {
         GrantType::AuthorizationCode => authorization_code::exchange(&request).await?,
@@ -69,6 +75,9 @@ async fn token(
         GrantType::DeviceCode => device_code::exchange(&request).await?,
     };
     let mut response = Json(answer).into_response();
+    if jkt.is_some() {
+        sender::give(&app, Place::TokenEndpoint, &mut response)?;
+    }
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));

@@ -1,10 +1,10 @@
 //! Refresh token: the newest one of a family for the next, and a fresh access token.
 //!
-//! Spec: RFC 6749 §6 · RFC 9700 §4.14.2 · OpenID Connect Core §12
+//! Spec: RFC 6749 §6 · RFC 9700 §4.14.2 · OpenID Connect Core §12 · RFC 9449 §5
 
 use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::token_response::TokenResponse;
-use carnet_store::{FamilyRecord, Rotated};
+use carnet_store::{Family, FamilyRecord, Rotated};
 
 use super::request::TokenRequest;
 use crate::http::failure::{Because as _, Failure};
@@ -30,6 +30,10 @@ pub(super) async fn rotate(request: &TokenRequest<'_>) -> Result<TokenResponse, 
     if family.client_id != client.id {
         return Err(unknown());
     }
+    // RT-01, RT-11: the live token stays good for who has the key. Of a spent one it is looked at whether it is theft, whoever brings it.
+    if token.generation == family.generation {
+        check_key(request, &family)?;
+    }
     let audience = request.audience(std::slice::from_ref(&family.audience))?;
     if !client.audiences.iter().any(|known| known == audience) {
         return Err(unknown());
@@ -40,6 +44,7 @@ pub(super) async fn rotate(request: &TokenRequest<'_>) -> Result<TokenResponse, 
         family: &family,
         scope: request.scope(&rotation::granted(&family, client)?)?,
         auth_time,
+        jkt: request.jkt,
     };
     // OpenID Connect Core §12.2: what the login was asked for is told again, but for its nonce.
     let claims = asked::read(claims.as_deref())?;
@@ -48,14 +53,27 @@ pub(super) async fn rotate(request: &TokenRequest<'_>) -> Result<TokenResponse, 
         claims: Some(&claims),
     };
     let mut answer = login::mint(app, granted, Some(asked)).await?;
-    match rotation::spend(app, caller, (&token, &family, &user), client).await? {
+    let proven = (*client, request.key_of_refresh_tokens());
+    match rotation::spend(app, caller, (&token, &family, &user), proven).await? {
         Rotated::Fresh(family) | Rotated::Same(family) => {
+            // An honest retry proves the key that the family has by now.
+            check_key(request, &family)?;
             answer.refresh_token = Some(refresh::write(app, &family)?);
             Ok(answer)
         }
         Rotated::Reused(_) => Err(refuse("the refresh token was used before: its family is revoked")),
         Rotated::Expired => Err(refuse("the refresh token has expired")),
         Rotated::Revoked | Rotated::Unknown => Err(unknown()),
+    }
+}
+
+/// RFC 9449 §5: a refresh token that is bound to a key is good with a proof of that key alone.
+fn check_key(request: &TokenRequest<'_>, family: &Family) -> Result<(), Failure> {
+    match &family.jkt {
+        Some(jkt) if request.jkt != Some(jkt.as_str()) => Err(refuse(
+            "the refresh token is bound to another key than the DPoP proof has",
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a grant type may look at.
 //!
-//! Spec: RFC 6749 §3.2
+//! Spec: RFC 6749 §3.2 · RFC 9449 §5 (DPoP)
 
+use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::scope::ScopeSet;
 
 use crate::app::App;
@@ -17,9 +18,16 @@ pub(super) struct TokenRequest<'a> {
     pub(super) caller: &'a Caller,
     pub(super) client: &'a Client,
     pub(super) form: &'a Form,
+    /// The key that the request proves, by its thumbprint (RFC 9449 §5).
+    pub(super) jkt: Option<&'a str>,
 }
 
 impl TokenRequest<'_> {
+    /// What refresh tokens are bound to: the key of a public client. Others prove who they are (RFC 9449 §5).
+    pub(super) fn key_of_refresh_tokens(&self) -> Option<&str> {
+        self.jkt.filter(|_| self.client.auth_method == AuthMethod::None)
+    }
+
     /// The scope that is asked for, as long as it is no more than `most`.
     pub(super) fn scope(&self, most: &ScopeSet) -> Result<ScopeSet, Failure> {
         wanted::scope(self.form, most)

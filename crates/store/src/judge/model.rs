@@ -204,6 +204,7 @@ fn fresh_family() -> Family {
         absolute_expires_at: START + ABSOLUTE,
         revoked_at: None,
         revoked_reason: None,
+        jkt: None,
     }
 }
 

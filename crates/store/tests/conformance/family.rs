@@ -11,6 +11,7 @@ on_every_engine!(
     a_good_login_forgets_the_counters_that_it_names,
     a_revoked_family_takes_its_session_only_when_nothing_else_holds_it,
     an_idle_window_longer_than_the_life_ends_with_it,
+    a_family_is_bound_to_a_key_once,
 );
 
 async fn a_login_begins_session_family_and_audit_in_one(f: &Fixture) {
@@ -86,7 +87,10 @@ async fn a_revoked_family_takes_its_session_only_when_nothing_else_holds_it(f: &
         (Some(NOW + 1), Some(Reason::Revoked))
     );
     assert_eq!(
-        f.store.rotate(&family.fam, 0, 0, &theft(NOW + 2)).await.unwrap(),
+        f.store
+            .rotate(&family.fam, (0, None), 0, &theft(NOW + 2))
+            .await
+            .unwrap(),
         Rotated::Revoked
     );
     let entries = f.store.revocations_since(0, 10).await.unwrap();
@@ -113,7 +117,7 @@ async fn an_idle_window_longer_than_the_life_ends_with_it(f: &Fixture) {
     assert_eq!(family.idle_expires_at, NOW + 1_000);
     let Rotated::Fresh(next) = f
         .store
-        .rotate(&family.fam, 0, 0, &theft(NOW + 999))
+        .rotate(&family.fam, (0, None), 0, &theft(NOW + 999))
         .await
         .unwrap()
     else {
@@ -125,9 +129,33 @@ async fn an_idle_window_longer_than_the_life_ends_with_it(f: &Fixture) {
     );
     assert_eq!(
         f.store
-            .rotate(&family.fam, 1, 0, &theft(NOW + 1_000))
+            .rotate(&family.fam, (1, None), 0, &theft(NOW + 1_000))
             .await
             .unwrap(),
         Rotated::Expired
     );
+}
+
+async fn a_family_is_bound_to_a_key_once(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let bound = NewLogin {
+        jkt: Some("key-1".to_owned()),
+        ..new_login(&alice)
+    };
+    let bound = f.store.begin_session(&bound, NOW).await.unwrap().unwrap();
+    let free = login(&f.store, &alice).await;
+    for (family, later) in [(bound, "key-1"), (free, "key-2")] {
+        let rotate = async |n, jkt| {
+            let rotated = f.store.rotate(&family.fam, (n, jkt), 0, &theft(NOW + n)).await;
+            match rotated.unwrap() {
+                Rotated::Fresh(family) => family.jkt,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(rotate(0, None).await, family.jkt, "nothing is bound by itself");
+        assert_eq!(rotate(1, Some("key-2")).await.as_deref(), Some(later));
+        assert_eq!(rotate(2, Some("key-3")).await.as_deref(), Some(later));
+        let record = f.store.family(&family.fam).await.unwrap().unwrap();
+        assert_eq!(record.family.jkt.as_deref(), Some(later));
+    }
 }

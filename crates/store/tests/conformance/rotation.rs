@@ -24,11 +24,19 @@ async fn rt_01_a_spent_token_kills_its_family_and_no_other(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let (family, other) = (login(&f.store, &alice).await, login(&f.store, &alice).await);
     assert!(matches!(
-        f.store.rotate(&family.fam, 0, GRACE, &theft(NOW)).await.unwrap(),
+        f.store
+            .rotate(&family.fam, (0, None), GRACE, &theft(NOW))
+            .await
+            .unwrap(),
         Rotated::Fresh(_)
     ));
     let late = theft(NOW + GRACE);
-    let Rotated::Reused(dead) = f.store.rotate(&family.fam, 0, GRACE, &late).await.unwrap() else {
+    let Rotated::Reused(dead) = f
+        .store
+        .rotate(&family.fam, (0, None), GRACE, &late)
+        .await
+        .unwrap()
+    else {
         panic!("a spent token outside the grace is theft")
     };
     assert_eq!(
@@ -37,7 +45,10 @@ async fn rt_01_a_spent_token_kills_its_family_and_no_other(f: &Fixture) {
     );
     for n in [0, 1, 2, -1] {
         assert_eq!(
-            f.store.rotate(&family.fam, n, GRACE, &late).await.unwrap(),
+            f.store
+                .rotate(&family.fam, (n, None), GRACE, &late)
+                .await
+                .unwrap(),
             Rotated::Revoked
         );
     }
@@ -48,7 +59,7 @@ async fn rt_01_a_spent_token_kills_its_family_and_no_other(f: &Fixture) {
     assert!(f.store.is_revoked(&token(&family)).await.unwrap());
     assert!(!f.store.is_revoked(&token(&other)).await.unwrap());
     assert!(matches!(
-        f.store.rotate(&other.fam, 0, GRACE, &late).await.unwrap(),
+        f.store.rotate(&other.fam, (0, None), GRACE, &late).await.unwrap(),
         Rotated::Fresh(_)
     ));
     let entries = f.store.revocations_since(0, 9).await.unwrap();
@@ -76,7 +87,7 @@ async fn rt_02_a_lost_answer_is_given_again(f: &Fixture) {
     let family = login(&f.store, &alice).await;
     let Rotated::Fresh(first) = f
         .store
-        .rotate(&family.fam, 0, GRACE, &theft(NOW + 5))
+        .rotate(&family.fam, (0, None), GRACE, &theft(NOW + 5))
         .await
         .unwrap()
     else {
@@ -85,32 +96,35 @@ async fn rt_02_a_lost_answer_is_given_again(f: &Fixture) {
     for wait in [5, 100, GRACE + 4] {
         let again = f
             .store
-            .rotate(&family.fam, 0, GRACE, &theft(NOW + wait))
+            .rotate(&family.fam, (0, None), GRACE, &theft(NOW + wait))
             .await
             .unwrap();
         assert_eq!(again, Rotated::Same(first.clone()), "nothing changes");
     }
     assert_eq!(
         f.store
-            .rotate(&family.fam, 2, GRACE, &theft(NOW + 6))
+            .rotate(&family.fam, (2, None), GRACE, &theft(NOW + 6))
             .await
             .unwrap(),
         Rotated::Unknown
     );
     assert_eq!(
         f.store
-            .rotate(&family.fam, i64::MAX, GRACE, &theft(NOW + 6))
+            .rotate(&family.fam, (i64::MAX, None), GRACE, &theft(NOW + 6))
             .await
             .unwrap(),
         Rotated::Unknown
     );
     assert_eq!(
-        f.store.rotate("none", 0, GRACE, &theft(NOW + 6)).await.unwrap(),
+        f.store
+            .rotate("none", (0, None), GRACE, &theft(NOW + 6))
+            .await
+            .unwrap(),
         Rotated::Unknown
     );
     assert!(matches!(
         f.store
-            .rotate(&family.fam, 1, GRACE, &theft(NOW + 6))
+            .rotate(&family.fam, (1, None), GRACE, &theft(NOW + 6))
             .await
             .unwrap(),
         Rotated::Fresh(_)
@@ -118,7 +132,7 @@ async fn rt_02_a_lost_answer_is_given_again(f: &Fixture) {
     // Its successor is spent now, so the first token is no retry any more, however early.
     assert!(matches!(
         f.store
-            .rotate(&family.fam, 0, GRACE, &theft(NOW + 6))
+            .rotate(&family.fam, (0, None), GRACE, &theft(NOW + 6))
             .await
             .unwrap(),
         Rotated::Reused(_)
@@ -135,7 +149,11 @@ async fn rt_09_rotation_never_moves_the_absolute_end(f: &Fixture) {
     let family = f.store.begin_session(&short, NOW).await.unwrap().unwrap();
     for (n, at) in [50, 140, 230, 320, 410].into_iter().enumerate() {
         let n = i64::try_from(n).unwrap();
-        let rotated = f.store.rotate(&family.fam, n, 0, &theft(NOW + at)).await.unwrap();
+        let rotated = f
+            .store
+            .rotate(&family.fam, (n, None), 0, &theft(NOW + at))
+            .await
+            .unwrap();
         let Rotated::Fresh(next) = rotated else {
             panic!("{at}: {rotated:?}")
         };
@@ -144,14 +162,17 @@ async fn rt_09_rotation_never_moves_the_absolute_end(f: &Fixture) {
     }
     assert_eq!(
         f.store
-            .rotate(&family.fam, 5, 0, &theft(NOW + 450))
+            .rotate(&family.fam, (5, None), 0, &theft(NOW + 450))
             .await
             .unwrap(),
         Rotated::Expired
     );
     let idle = f.store.begin_session(&short, NOW).await.unwrap().unwrap();
     assert_eq!(
-        f.store.rotate(&idle.fam, 0, 0, &theft(NOW + 100)).await.unwrap(),
+        f.store
+            .rotate(&idle.fam, (0, None), 0, &theft(NOW + 100))
+            .await
+            .unwrap(),
         Rotated::Expired
     );
 }
@@ -160,12 +181,12 @@ async fn the_clock_steps_back_and_nothing_else_does(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let family = login(&f.store, &alice).await;
     f.store
-        .rotate(&family.fam, 0, GRACE, &theft(NOW + 60_000))
+        .rotate(&family.fam, (0, None), GRACE, &theft(NOW + 60_000))
         .await
         .unwrap();
     let Rotated::Fresh(next) = f
         .store
-        .rotate(&family.fam, 1, GRACE, &theft(NOW - 60_000))
+        .rotate(&family.fam, (1, None), GRACE, &theft(NOW - 60_000))
         .await
         .unwrap()
     else {
@@ -175,7 +196,7 @@ async fn the_clock_steps_back_and_nothing_else_does(f: &Fixture) {
     assert_eq!(next.idle_expires_at, NOW + 60_000 + family.idle_ms);
     let retry = f
         .store
-        .rotate(&family.fam, 1, GRACE, &theft(NOW - 60_000))
+        .rotate(&family.fam, (1, None), GRACE, &theft(NOW - 60_000))
         .await
         .unwrap();
     assert_eq!(
@@ -203,7 +224,11 @@ async fn random_histories_agree_with_the_judgement(f: &Fixture) {
             let n = row.generation + [0, 0, 0, 0, -1, -1, -2, 1][dice.below(8)];
             let verdict = judge(&row, n, now, grace);
             seen.insert(verdict);
-            let rotated = f.store.rotate(&row.fam, n, grace, &theft(now)).await.unwrap();
+            let rotated = f
+                .store
+                .rotate(&row.fam, (n, None), grace, &theft(now))
+                .await
+                .unwrap();
             let expected = expected(&row, verdict, now);
             assert_eq!(
                 rotated, expected,
@@ -246,7 +271,12 @@ async fn sixty_four(f: &Fixture, grace: i64) -> (Family, Vec<Rotated>) {
     let family = login(&f.store, &alice).await;
     let tasks = (0..64).map(|_| {
         let (store, fam) = (f.store.clone(), family.fam.clone());
-        tokio::spawn(async move { store.rotate(&fam, 0, grace, &theft(NOW + 1)).await.unwrap() })
+        tokio::spawn(async move {
+            store
+                .rotate(&fam, (0, None), grace, &theft(NOW + 1))
+                .await
+                .unwrap()
+        })
     });
     let answers = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
     (
@@ -296,7 +326,7 @@ async fn many_families_rotate_at_once(f: &Fixture) {
         let store = f.store.clone();
         tokio::spawn(async move {
             for n in 0..25 {
-                let rotated = store.rotate(&fam, n, 0, &theft(NOW + n)).await.unwrap();
+                let rotated = store.rotate(&fam, (n, None), 0, &theft(NOW + n)).await.unwrap();
                 assert!(matches!(rotated, Rotated::Fresh(family) if family.generation == n + 1));
             }
         })

@@ -41,6 +41,7 @@ pub(crate) fn new_login(user: &User) -> NewLogin {
         address: "192.0.2.7".to_owned(),
         user_agent: "a browser".to_owned(),
         mac_key: "k1".to_owned(),
+        jkt: None,
         idle_ms: IDLE,
         absolute_ms: ABSOLUTE,
         throttle_keys_to_clear: Vec::new(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::scope::ScopeSet;
-use carnet_server::config::{self, Consent, IdTokenClaims};
+use carnet_server::config::{self, Consent, DpopPolicy, IdTokenClaims};
 use carnet_store::{AuditAction, StoreError};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
@@ -48,6 +48,9 @@ pub(super) struct Add {
     /// When users are asked whether it may
     #[arg(long, value_name = "WHEN", default_value = "remembered", value_parser = PossibleValuesParser::new(["remembered", "explicit", "none"]))]
     consent: String,
+    /// Whether its tokens are always bound to a key of its own (DPoP)
+    #[arg(long, value_name = "WHEN", default_value = "optional", value_parser = PossibleValuesParser::new(["optional", "required"]))]
+    dpop: String,
     /// It may do without PKCE, if it uses nonce
     #[arg(long)]
     without_pkce: bool,
@@ -137,6 +140,10 @@ fn registration(add: Add) -> Result<config::Client, Failure> {
     client.id_token_claims = match add.id_token_claims.as_str() {
         "full" => IdTokenClaims::Full,
         _ => IdTokenClaims::Asked,
+    };
+    client.dpop = match add.dpop.as_str() {
+        "required" => DpopPolicy::Required,
+        _ => DpopPolicy::Optional,
     };
     Ok(config::Client {
         name: add.name,

@@ -1,0 +1,101 @@
+//! Tokens that are bound to a key: whoever sends one proves that key, always. As a mere bearer token it is worth nothing.
+//!
+//! Spec: RFC 9449 §7.1, §7.2, §11.1 · RFC 7800 §3.1 (cnf)
+
+use axum::extract::OriginalUri;
+use carnet_jose::primitive;
+use carnet_oauth::access_token::Confirmation;
+use carnet_oauth::bearer::{self, BearerError};
+use carnet_oauth::dpop::{self, Request, SCHEME};
+use http::HeaderValue;
+use http::request::Parts;
+use serde_json::{Map, Value};
+
+use crate::challenge::{Denial, Refused};
+use crate::resource_server::Guard;
+
+/// A token as it was sent.
+#[derive(Clone, Copy)]
+pub(crate) struct Sent<'a> {
+    pub(crate) token: &'a str,
+    with_proof: bool,
+}
+
+impl<'a> Sent<'a> {
+    /// From the value of an `Authorization` header: by the scheme `Bearer` or by `DPoP`.
+    pub(crate) fn read(authorization: &'a str) -> Result<Self, BearerError> {
+        let sent = |with_proof| move |token| Self { token, with_proof };
+        match bearer::token(authorization) {
+            Err(BearerError::OtherScheme) => bearer::token_by(authorization, SCHEME).map(sent(true)),
+            other => other.map(sent(false)),
+        }
+    }
+}
+
+impl Guard {
+    /// Whether what a token says of its holder (`cnf`) goes with the way it was sent. What is not understood refuses.
+    pub(crate) fn check_binding(
+        &self,
+        request: &Parts,
+        sent: Sent<'_>,
+        claims: &Map<String, Value>,
+    ) -> Result<(), Denial> {
+        let deny = |reason| Err(Refused::TokenInvalid.because(reason));
+        let Some(cnf) = claims.get("cnf") else {
+            return if sent.with_proof {
+                deny("token_not_bound_to_a_key")
+            } else {
+                Ok(())
+            };
+        };
+        let confirmation = serde_json::from_value::<Confirmation>(cnf.clone()).ok();
+        let Some(bound_to) = confirmation.as_ref().and_then(Confirmation::thumbprint) else {
+            return deny("confirmation_unknown");
+        };
+        if !sent.with_proof {
+            return deny("token_bound_to_a_key");
+        }
+        let Some(uri) = self.url_of(request) else {
+            tracing::error!(
+                "a token that is bound to a key came, but the guard does not know the URL by which callers know this API: name it by public_url"
+            );
+            return deny("public_url_missing");
+        };
+        let asked = Request {
+            method: request.method.as_str(),
+            uri: &uri,
+            access_token: Some(sent.token),
+        };
+        if self.proven_key(request, &asked)? == bound_to {
+            Ok(())
+        } else {
+            deny("proof_of_another_key")
+        }
+    }
+
+    /// The key that the proof of this request shows, by its thumbprint.
+    fn proven_key(&self, request: &Parts, asked: &Request<'_>) -> Result<String, Denial> {
+        let deny = |reason| Refused::ProofInvalid.because(reason);
+        let now = self.parts.clock.since_epoch().as_secs();
+        let values = request.headers.get_all(dpop::HEADER).iter();
+        let text = dpop::single(values.map(HeaderValue::as_bytes)).map_err(|error| deny(error.code()))?;
+        let text = text.ok_or_else(|| deny("proof_missing"))?;
+        let proof = dpop::check(text, asked, now).map_err(|error| deny(error.code()))?;
+        let name = primitive::sha256(format!("{}\0{}", proof.thumbprint, proof.jti).as_bytes());
+        match self.parts.seen.is_new(name, now) {
+            Some(true) => Ok(proof.thumbprint),
+            Some(false) => Err(deny("proof_seen_before")),
+            None => Err(Refused::Unavailable.because("proofs_too_many")),
+        }
+    }
+
+    /// The URL of a request, as its sender knows it. What the request says of its host is its sender's word, and is not asked: a proof
+    /// for another server could be made to fit.
+    fn url_of(&self, request: &Parts) -> Option<String> {
+        let base = self.parts.public_url.as_deref()?;
+        // A nested router has cut off what leads to it.
+        let original = request.extensions.get::<OriginalUri>();
+        let path = original.map_or(&request.uri, |original| &original.0).path();
+        Some(format!("{base}{path}"))
+    }
+}

@@ -1,0 +1,97 @@
+//! The proofs that were seen a moment ago, so that each counts once in this process.
+//!
+//! Spec: RFC 9449 §11.1
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use carnet_oauth::dpop::WINDOW_SECONDS;
+
+/// Two generations, each as long as a proof may be used: what is older than the older one cannot come back.
+#[derive(Default)]
+pub(crate) struct SeenProofs(Mutex<Generations>);
+
+#[derive(Default)]
+struct Generations {
+    /// When the newer one began, in seconds.
+    began: u64,
+    newer: HashSet<[u8; 32]>,
+    older: HashSet<[u8; 32]>,
+}
+
+/// How long a proof may be used, counted from its arrival: one that was made ahead of our time is good for that much longer.
+const PROOF_LIFE_SECONDS: u64 = 2 * WINDOW_SECONDS + 1;
+/// About five megabytes. Only proofs that hold, with tokens that hold, get here: 6,000 a second for one process.
+const MOST: usize = 131_072;
+
+impl SeenProofs {
+    /// Whether a proof of this name has not been seen; `None` when no more can be remembered for the moment: then none counts.
+    pub(crate) fn is_new(&self, name: [u8; 32], now: u64) -> Option<bool> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let age = now.saturating_sub(seen.began);
+        if age >= PROOF_LIFE_SECONDS {
+            let last = std::mem::take(&mut seen.newer);
+            // After a longer rest neither of them can hold anything that counts.
+            seen.older = if age < 2 * PROOF_LIFE_SECONDS {
+                last
+            } else {
+                HashSet::new()
+            };
+            seen.began = now;
+        }
+        if seen.older.contains(&name) || seen.newer.contains(&name) {
+            return Some(false);
+        }
+        if seen.newer.len() >= MOST {
+            return None;
+        }
+        Some(seen.newer.insert(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn name(number: u64) -> [u8; 32] {
+        let mut name = [0; 32];
+        name[..8].copy_from_slice(&number.to_be_bytes());
+        name
+    }
+
+    #[test]
+    fn a_proof_is_remembered_for_as_long_as_it_could_come_back() {
+        for first in 0..PROOF_LIFE_SECONDS {
+            let seen = SeenProofs::default();
+            seen.is_new(name(0), NOW);
+            assert_eq!(seen.is_new(name(1), NOW + first), Some(true));
+            for later in 0..PROOF_LIFE_SECONDS {
+                assert_eq!(
+                    seen.is_new(name(1), NOW + first + later),
+                    Some(false),
+                    "{first} {later}"
+                );
+            }
+            // A clock that steps back makes nobody forget.
+            assert_eq!(seen.is_new(name(1), NOW - 60), Some(false));
+            assert_eq!(
+                seen.is_new(name(1), NOW + 3 * PROOF_LIFE_SECONDS),
+                Some(true),
+                "forgotten in the end"
+            );
+        }
+    }
+
+    #[test]
+    fn the_memory_is_bounded_and_full_lets_nobody_in() {
+        let seen = SeenProofs::default();
+        for number in 0..MOST as u64 {
+            seen.is_new(name(number), NOW);
+        }
+        assert_eq!(seen.is_new(name(u64::MAX), NOW), None);
+        assert_eq!(seen.is_new(name(7), NOW), Some(false));
+        assert_eq!(seen.is_new(name(u64::MAX), NOW + PROOF_LIFE_SECONDS), Some(true));
+    }
+}

@@ -1,0 +1,9 @@
+//! Is a token bound to a key, and does the sender of a request hold that key?
+//!
+//! Spec: RFC 9449
+
+mod dpop;
+mod nonce;
+
+pub(crate) use dpop::{algorithms, challenge, key_at_resource, key_at_token_endpoint};
+pub(crate) use nonce::{Place, give};
