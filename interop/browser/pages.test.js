@@ -75,6 +75,32 @@ test('everything works without script and by keyboard alone', async () => {
   await close();
 });
 
+test('a person ends a session in another browser, and takes access back from an app, without script', async () => {
+  const { page, close } = await visit({ javaScriptEnabled: false });
+  const elsewhere = await visit({ javaScriptEnabled: false });
+  await logIn(elsewhere.page);
+  await elsewhere.page.waitForSelector('#consent-allow');
+  await page.goto(`${server.issuer}/account/sessions`);
+  await logIn(page);
+  await page.waitForURL(/\/account\/sessions/);
+  await page.click('#end-others');
+  await page.click('#account-confirm');
+  await page.waitForURL(/\/account\/sessions/);
+  assert.equal(await page.locator('.end').count(), 0);
+  await elsewhere.page.goto(`${server.issuer}/account/sessions`);
+  await elsewhere.page.waitForSelector('#login-submit');
+  await page.goto(server.demo.browser);
+  await page.click('#consent-allow');
+  await page.waitForURL(/\/callback\?code=/);
+  await page.goto(`${server.issuer}/account/apps`);
+  await page.click('.end');
+  await page.click('#account-confirm');
+  await page.waitForURL(/\/account\/apps/);
+  assert.equal(await page.locator('.end').count(), 0);
+  await elsewhere.close();
+  await close();
+});
+
 test('whoever refuses goes back without a code, from the login and from the consent page', async () => {
   const { page, close } = await visit();
   await page.click('#login-cancel');
@@ -117,6 +143,23 @@ for (const width of WIDTHS) {
         await look(page, name('consent'));
         await page.goto(`${server.demo.browser}&prompt=select_account`);
         await look(page, name('account'));
+        await page.click('#account-continue');
+        await page.click('#consent-allow');
+        await page.waitForURL(/\/callback\?/);
+        const elsewhere = await visit({ locale });
+        await logIn(elsewhere.page);
+        await elsewhere.page.waitForSelector('#consent-allow');
+        await page.goto(`${server.issuer}/account/sessions`);
+        await look(page, name('sessions'));
+        await page.click('.end >> nth=0');
+        await look(page, name('session-end'));
+        await page.click('#account-confirm');
+        await page.waitForURL(/\/account\/sessions/);
+        await page.goto(`${server.issuer}/account/apps`);
+        await look(page, name('apps'));
+        await page.click('.end >> nth=0');
+        await look(page, name('app-withdraw'));
+        await elsewhere.close();
         await page.goto(`${server.issuer}/logout`);
         await look(page, name('logout'));
         await page.click('#logout-confirm');

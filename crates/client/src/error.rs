@@ -8,6 +8,8 @@ use std::fmt;
 pub enum ClientError {
     /// The address is no https URL, and no http URL of this machine.
     Address(String),
+    /// The address is none that may be asked: it is not public, and not allowed.
+    Forbidden(String),
     /// Nobody answered in time, or the connection broke.
     Unreachable(String),
     /// The answer has another status than 200.
@@ -26,6 +28,7 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(url) => write!(f, "{url} is not https, and not http on this machine"),
+            Self::Forbidden(url) => write!(f, "{url} leads to an address that may not be asked"),
             Self::Unreachable(what) => write!(f, "no answer: {what}"),
             Self::Status(url, status) => write!(f, "{url} answered {status}"),
             Self::Refused(error, description) if description.is_empty() => write!(f, "refused: {error}"),

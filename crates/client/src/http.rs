@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 9110 · RFC 8446
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::GaiResolver;
 use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
@@ -19,6 +21,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls_platform_verifier::{BuilderVerifierExt as _, Verifier};
 
 use crate::error::ClientError;
+use crate::reach::{Reach, Resolver};
 
 /// The most bytes of an answer that are read.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
@@ -28,7 +31,8 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 /// Asks authorization servers. Cheap to clone; clones share connections.
 #[derive(Clone)]
 pub struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
+    reach: Reach,
 }
 
 /// An answer that was read to its end.
@@ -45,22 +49,36 @@ pub struct Answer {
 impl HttpClient {
     /// Trusts what the platform trusts.
     pub fn new() -> Result<Self, ClientError> {
-        Self::with_roots(Vec::new())
+        Self::with_roots(Vec::new(), Reach::anywhere())
+    }
+
+    /// For addresses that others have registered: asks only what `reach` includes, and trusts the PEM certificates of `root_file` beside
+    /// what the platform trusts.
+    pub fn reaching(reach: Reach, root_file: Option<&Path>) -> Result<Self, ClientError> {
+        let roots = root_file.map(certificates).transpose()?;
+        Self::with_roots(roots.unwrap_or_default(), reach)
     }
 
     /// Trusts the PEM certificates of a file as well.
     pub fn with_root_file(file: &Path) -> Result<Self, ClientError> {
-        Self::with_roots(certificates(file)?)
+        Self::with_roots(certificates(file)?, Reach::anywhere())
     }
 
-    fn with_roots(roots: Vec<CertificateDer<'static>>) -> Result<Self, ClientError> {
+    fn with_roots(roots: Vec<CertificateDer<'static>>, reach: Reach) -> Result<Self, ClientError> {
+        let system = GaiResolver::new();
+        let mut http = HttpConnector::new_with_resolver(Resolver {
+            reach: reach.clone(),
+            system,
+        });
+        http.enforce_http(false);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(trusting(roots)?)
             .https_or_http()
             .enable_http1()
             .enable_http2()
-            .build();
+            .wrap_connector(http);
         Ok(Self {
+            reach,
             client: Client::builder(TokioExecutor::new())
                 .pool_idle_timeout(Duration::from_secs(30))
                 .build(connector),
@@ -94,6 +112,10 @@ impl HttpClient {
         body: Bytes,
     ) -> Result<Answer, ClientError> {
         let uri = address(url)?;
+        // An address that is written out is never looked up.
+        if literal(&uri).is_some_and(|address| !self.reach.includes(address)) {
+            return Err(ClientError::Forbidden(url.to_owned()));
+        }
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
@@ -179,6 +201,12 @@ pub(crate) fn address(url: &str) -> Result<Uri, ClientError> {
         _ => return Err(refuse()),
     }
     parsed.as_str().parse().map_err(|_| refuse())
+}
+
+fn literal(uri: &Uri) -> Option<IpAddr> {
+    let host = uri.host()?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    bare.unwrap_or(host).parse().ok()
 }
 
 fn unreachable(url: &str, error: &dyn std::error::Error) -> ClientError {

@@ -12,4 +12,5 @@ pub mod introspect;
 pub mod jwks;
 pub mod key_file;
 pub mod pin;
+pub mod reach;
 pub mod token;

@@ -14,6 +14,7 @@ pub mod extent;
 pub mod grant_type;
 pub mod id_token;
 pub mod introspection;
+pub mod logout_token;
 pub mod metadata;
 pub mod pkce;
 pub mod problem;

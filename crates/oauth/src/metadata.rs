@@ -100,6 +100,18 @@ pub struct OpenIdMetadata {
     /// OpenID Connect RP-Initiated Logout §2.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_session_endpoint: Option<String>,
+    /// OpenID Connect Back-Channel Logout §2.1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backchannel_logout_supported: bool,
+    /// Logout tokens have a `sid`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backchannel_logout_session_supported: bool,
+    /// OpenID Connect Front-Channel Logout §3.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frontchannel_logout_supported: bool,
+    /// The addresses of clients are given `iss` and `sid`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frontchannel_logout_session_supported: bool,
 }
 
 /// The path of the metadata document for an issuer whose path is `issuer_path` (RFC 8414 §3.1).

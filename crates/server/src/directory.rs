@@ -53,6 +53,15 @@ impl Directory {
         self.login_clients().find(|client| client.id == id)
     }
 
+    /// The client that is ours.
+    pub fn first_party(&self) -> Option<Arc<Client>> {
+        let configured = self.configured.iter();
+        configured
+            .into_iter()
+            .find(|client| client.id == FIRST_PARTY)
+            .cloned()
+    }
+
     /// Every client of the login API. They stand in the configuration file.
     pub fn login_clients(&self) -> impl Iterator<Item = &Client> {
         let configured = self.configured.iter().map(AsRef::as_ref);

@@ -1,5 +1,6 @@
 //! The authorization server. Every route on one screen: [`router`].
 
+mod account;
 pub mod app;
 
 pub mod audit;
@@ -24,7 +25,7 @@ pub mod keys;
 pub mod listen;
 pub mod log;
 mod login;
-mod logout;
+pub mod logout;
 pub mod master_key;
 pub mod open_error;
 pub mod pages;
@@ -74,6 +75,7 @@ pub fn router(app: App) -> Router {
         .merge(login::routes(&app))
         .merge(consent::routes(&app))
         .merge(logout::routes())
+        .merge(account::routes(&app))
         .merge(stylesheet::routes(&app))
         .merge(discovery::routes(&app, metadata))
         .merge(health::routes())

@@ -53,6 +53,26 @@ pub const LANGUAGES: [Language; 2] = [
 ];
 
 const FILES: &[(&str, &str)] = &[
+    (
+        "account_apps.html",
+        include_str!("../templates/account_apps.html"),
+    ),
+    (
+        "account_confirm.html",
+        include_str!("../templates/account_confirm.html"),
+    ),
+    (
+        "account_device.html",
+        include_str!("../templates/account_device.html"),
+    ),
+    (
+        "account_facts.html",
+        include_str!("../templates/account_facts.html"),
+    ),
+    (
+        "account_sessions.html",
+        include_str!("../templates/account_sessions.html"),
+    ),
     ("base.html", include_str!("../templates/base.html")),
     (
         "choose_account.html",

@@ -8,12 +8,14 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::config::Listen;
 use crate::listen::{ListenConfig, Listener, redirect};
+use crate::logout::back_channel::BackChannel;
 use crate::tls_pair::TlsFiles;
 use crate::{router, upkeep};
 
 /// A server that is bound and about to answer.
 pub struct Server {
     app: App,
+    back_channel: BackChannel,
     listener: Listener,
     redirect: Option<Listener>,
 }
@@ -21,6 +23,7 @@ pub struct Server {
 impl Server {
     /// Takes the ports; from here on connections queue.
     pub async fn bind(app: App) -> std::io::Result<Self> {
+        let back_channel = BackChannel::new(app.clone()).map_err(std::io::Error::other)?;
         let listen = &app.config.listen;
         let listener = Listener::bind(listen_config(listen)).await?;
         let redirect = match listen.redirect_address {
@@ -36,6 +39,7 @@ impl Server {
         };
         Ok(Self {
             app,
+            back_channel,
             listener,
             redirect,
         })
@@ -50,12 +54,14 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) {
         let Self {
             app,
+            back_channel,
             listener,
             redirect,
         } = self;
         let mut beside = JoinSet::new();
         beside.spawn(upkeep::keep_keys(app.clone()));
         beside.spawn(upkeep::sweep(app.clone()));
+        beside.spawn(back_channel.run());
         if let Some(listener) = redirect {
             let router = redirect::router(app.config.issuer.as_str().to_owned());
             beside.spawn(async move { listener.serve(router, std::future::pending()).await });

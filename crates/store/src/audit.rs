@@ -69,6 +69,10 @@ closed_enum! {
         ClientAuthentication = "client_authentication",
         /// A user let a client do something, or did not.
         Consent = "consent",
+        /// A user took back what they had let a client do.
+        ConsentWithdraw = "consent_withdraw",
+        /// A client was told that a session has ended, or could not be told.
+        LogoutNotice = "logout_notice",
         /// A code came a second time: what it had led to was revoked.
         CodeReuse = "code_reuse",
         /// A resource server was refused at introspection.

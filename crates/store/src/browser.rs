@@ -68,6 +68,7 @@ impl Store {
                 tx.execute(&INSERT, row).await?;
                 if let Some(old) = &new.replaces {
                     tx.execute(&ADOPT, params![id, old, new.user]).await?;
+                    tx.execute(&ADOPT_GUESTS, params![id, old, new.user]).await?;
                     tx.execute(&REPLACE, params![old, now]).await?;
                 }
                 throttle::clear(tx, &new.throttle_keys_to_clear).await?;
@@ -155,6 +156,12 @@ static ADOPT: Statement = Statement::new(
     "UPDATE sessions SET parent_id = $1 WHERE parent_id = (SELECT id FROM sessions WHERE sid = $2 AND user_id = $3 AND client_id = '')",
 );
 
+/// Also what outlives it is told of its end.
+static ADOPT_GUESTS: Statement = Statement::new(
+    "browser.adopt_guests",
+    "UPDATE sessions SET began_in = $1 WHERE began_in = (SELECT id FROM sessions WHERE sid = $2 AND user_id = $3 AND client_id = '')",
+);
+
 static REPLACE: Statement = Statement::new(
     "browser.replace",
     "UPDATE sessions SET ended_at = $2 WHERE sid = $1 AND client_id = '' AND ended_at IS NULL",
@@ -175,11 +182,12 @@ static TOUCH: Statement = Statement::new(
     "UPDATE sessions SET last_seen_at = $2 WHERE sid = $1 AND last_seen_at < $2",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 7] = [
+pub(crate) static STATEMENTS: [&Statement; 8] = [
     &LOCK_ACTIVE_USER,
     &LOCK_LIVE,
     &INSERT,
     &ADOPT,
+    &ADOPT_GUESTS,
     &REPLACE,
     &BY_SID,
     &TOUCH,

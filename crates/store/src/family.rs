@@ -17,6 +17,7 @@ use crate::store::Store;
 use crate::throttle;
 use crate::ticket;
 use crate::user::{self, User};
+use crate::withdrawal;
 
 /// All refresh tokens that one login leads to. Only the one of `generation` is live.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,6 +120,8 @@ pub struct BrowserLogin {
     pub sid: String,
     /// When the user proved who they are.
     pub auth_time: i64,
+    /// When the user let the client: what was withdrawn since lets nothing begin.
+    pub allowed_at: i64,
     /// Whether the client's session ends with the browser's; not so with `offline_access`.
     pub ends_with_it: bool,
 }
@@ -260,12 +263,15 @@ async fn begin(
         return Ok(None);
     };
     family.sub = sub;
-    let mut parent = None;
+    let (mut began_in, mut parent) = (None, None);
     if let Some(browser) = &login.browser {
         let Some(session) = browser::lock_live(tx, login.user, &browser.sid).await? else {
             return Ok(None);
         };
-        parent = browser.ends_with_it.then_some(session);
+        if withdrawal::is_withdrawn(tx, login.user, &login.client_id, browser.allowed_at).await? {
+            return Ok(None);
+        }
+        (began_in, parent) = (Some(session), browser.ends_with_it.then_some(session));
     }
     if !client::lock_active(tx, &login.client_id).await? {
         return Ok(None);
@@ -275,7 +281,7 @@ async fn begin(
     {
         return Ok(None);
     }
-    insert(tx, login, &family, (parent, now)).await?;
+    insert(tx, login, &family, (began_in, parent, now)).await?;
     throttle::clear(tx, &login.throttle_keys_to_clear).await?;
     let audit = NewAudit {
         session: family.sid.clone(),
@@ -289,7 +295,7 @@ async fn insert(
     tx: Tx<'_>,
     login: &NewLogin,
     family: &Family,
-    (parent, now): (Option<Id>, i64),
+    (began_in, parent, now): (Option<Id>, Option<Id>, i64),
 ) -> Result<(), StoreError> {
     let auth_time = login.browser.as_ref().map_or(now, |browser| browser.auth_time);
     let sweep_day = family.absolute_expires_at.div_euclid(DAY_MS);
@@ -303,7 +309,8 @@ async fn insert(
         &login.user_agent,
         auth_time,
         sweep_day,
-        parent
+        parent,
+        began_in
     ];
     tx.execute(&INSERT_SESSION, session).await?;
     let row = params![
@@ -334,8 +341,8 @@ static INSERT_SESSION: Statement = Statement::new(
     "family.insert_session",
     "INSERT INTO sessions
        (id, sid, user_id, client_id, created_at, last_seen_at, address, user_agent, auth_time, sweep_day,
-        parent_id)
-     VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10)",
+        parent_id, began_in)
+     VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8, $9, $10, $11)",
 );
 
 static INSERT: Statement = Statement::new(

@@ -21,7 +21,36 @@ pub struct GrantKey<'a> {
     pub audience: &'a str,
 }
 
+/// A grant as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The client.
+    pub client_id: String,
+    /// The resource.
+    pub audience: String,
+    /// What it may do there.
+    pub scope: String,
+    /// When the user first said so, in milliseconds.
+    pub created_at: i64,
+}
+
 impl Store {
+    /// What a user lets clients do, by client and resource.
+    pub async fn grants_of(&self, user: Id) -> Result<Vec<Grant>, StoreError> {
+        let rows = self.database.read(&OF_USER, params![user]).await?;
+        rows.into_iter()
+            .map(|row| {
+                let mut row = row.fields();
+                Ok(Grant {
+                    client_id: row.take()?,
+                    audience: row.take()?,
+                    scope: row.take()?,
+                    created_at: row.take()?,
+                })
+            })
+            .collect()
+    }
+
     /// What a user has let a client do at a resource; `None` when there is no grant, or it was withdrawn.
     pub async fn granted(&self, key: GrantKey<'_>) -> Result<Option<Extent>, StoreError> {
         let row = params![key.user, key.client_id, key.audience];
@@ -70,6 +99,11 @@ static EXTENT: Statement = Statement::new(
     "SELECT scope, claims FROM grants WHERE user_id = $1 AND client_id = $2 AND audience = $3 AND revoked_at IS NULL",
 );
 
+static OF_USER: Statement = Statement::new(
+    "grant.of_user",
+    "SELECT client_id, audience, scope, created_at FROM grants WHERE user_id = $1 AND revoked_at IS NULL ORDER BY client_id, audience",
+);
+
 static REMEMBER: Statement = Statement::new(
     "grant.remember",
     "INSERT INTO grants (id, user_id, client_id, audience, scope, claims, created_at, updated_at)
@@ -77,4 +111,4 @@ static REMEMBER: Statement = Statement::new(
      ON CONFLICT (user_id, client_id, audience) DO UPDATE SET scope = $5, claims = $6, updated_at = $7, revoked_at = NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 2] = [&EXTENT, &REMEMBER];
+pub(crate) static STATEMENTS: [&Statement; 3] = [&EXTENT, &OF_USER, &REMEMBER];

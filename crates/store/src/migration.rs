@@ -110,7 +110,7 @@ fn checksum(text: &str) -> String {
     })
 }
 
-const MIGRATIONS: [Migration; 5] = [
+const MIGRATIONS: [Migration; 6] = [
     Migration {
         version: 1,
         name: "0001_start",
@@ -135,6 +135,11 @@ const MIGRATIONS: [Migration; 5] = [
         version: 5,
         name: "0005_dpop",
         text: include_str!("../migrations/0005_dpop.sql"),
+    },
+    Migration {
+        version: 6,
+        name: "0006_logout",
+        text: include_str!("../migrations/0006_logout.sql"),
     },
 ];
 

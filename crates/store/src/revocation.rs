@@ -229,7 +229,7 @@ pub(crate) async fn cut_client(tx: Tx<'_>, client_id: &str, cut: &Cut) -> Result
 }
 
 /// The value of a `sub_client` entry. Neither part holds a space: a `sub` is base64url or a UUID.
-fn at_client(sub: &str, client_id: &str) -> String {
+pub(crate) fn at_client(sub: &str, client_id: &str) -> String {
     format!("{sub} {client_id}")
 }
 

@@ -7,6 +7,7 @@ use crate::cut::Cut;
 use crate::database::{Fields, Lane, Statement, Tx, params};
 use crate::error::StoreError;
 use crate::id::Id;
+use crate::logout_notice;
 use crate::revocation::{self, NewEntry};
 use crate::store::Store;
 
@@ -117,17 +118,42 @@ pub(crate) async fn end_all(
     strength: Strength,
     cut: &Cut,
 ) -> Result<u64, StoreError> {
-    // The user's row is the gate that a beginning session takes too: none slips in between.
-    tx.execute(&LOCK_USER, params![user]).await?;
-    let mut ended = 0;
+    lock_user(tx, user).await?;
+    let mut all = Vec::new();
     for row in tx.all(&LOCK_OF_USER, params![user]).await? {
         let mut row = row.fields();
-        let (session, sid): (Id, String) = (row.take()?, row.take()?);
-        if except != Some(sid.as_str()) && end_one(tx, (session, &sid), strength, cut).await? {
+        let (session, sid, parent): (Id, String, Option<Id>) = (row.take()?, row.take()?, row.take()?);
+        all.push((session, sid, parent));
+    }
+    let kept = all.iter().find(|(_, sid, _)| Some(sid.as_str()) == except);
+    let kept = kept.map(|(session, ..)| *session);
+    let mut ended = 0;
+    for (session, sid, parent) in &all {
+        // What began in a browser lives and ends with it.
+        let stays = kept.is_some_and(|kept| kept == *session || Some(kept) == *parent);
+        if !stays && end_one(tx, (*session, sid), strength, cut).await? {
             ended += 1;
         }
     }
     Ok(ended)
+}
+
+/// End every session of a client with this user, who is locked.
+pub(crate) async fn end_all_at(tx: Tx<'_>, user: Id, client_id: &str, cut: &Cut) -> Result<u64, StoreError> {
+    let mut ended = 0;
+    for row in tx.all(&LOCK_AT_CLIENT, params![user, client_id]).await? {
+        let mut row = row.fields();
+        let (session, sid): (Id, String) = (row.take()?, row.take()?);
+        if end_one(tx, (session, &sid), Strength::DenyList, cut).await? {
+            ended += 1;
+        }
+    }
+    Ok(ended)
+}
+
+/// The user's row is the gate that a beginning session takes too: none slips in between.
+pub(crate) async fn lock_user(tx: Tx<'_>, user: Id) -> Result<(), StoreError> {
+    tx.execute(&LOCK_USER, params![user]).await.map(|_| ())
 }
 
 /// End a session with its families; whether it was still going on.
@@ -138,6 +164,9 @@ async fn end_one(
     cut: &Cut,
 ) -> Result<bool, StoreError> {
     let ended = tx.execute(&END, params![session, cut.at]).await? == 1;
+    if ended {
+        logout_notice::note(tx, session, cut.at).await?;
+    }
     // What began in a browser session ends with it.
     for row in tx.all(&CHILDREN, params![session]).await? {
         let mut row = row.fields();
@@ -208,7 +237,14 @@ static LOCK_USER: Statement = Statement::new(
 
 static LOCK_OF_USER: Statement = Statement::new(
     "session.lock_of_user",
-    "UPDATE sessions SET last_seen_at = last_seen_at WHERE user_id = $1 AND ended_at IS NULL RETURNING id, sid",
+    "UPDATE sessions SET last_seen_at = last_seen_at WHERE user_id = $1 AND ended_at IS NULL
+     RETURNING id, sid, parent_id",
+);
+
+static LOCK_AT_CLIENT: Statement = Statement::new(
+    "session.lock_at_client",
+    "UPDATE sessions SET last_seen_at = last_seen_at WHERE user_id = $1 AND client_id = $2 AND ended_at IS NULL
+     RETURNING id, sid",
 );
 
 static CHILDREN: Statement = Statement::new(
@@ -237,13 +273,14 @@ static FAMILIES: Statement = Statement::new(
     "SELECT fam FROM families WHERE session_id = $1 ORDER BY id",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 10] = [
+pub(crate) static STATEMENTS: [&Statement; 11] = [
     &CHILDREN,
     &BY_SID,
     &OF_USER,
     &LOCK,
     &LOCK_USER,
     &LOCK_OF_USER,
+    &LOCK_AT_CLIENT,
     &END,
     &END_WITHOUT_FAMILIES,
     &REVOKE_FAMILIES,

@@ -2,19 +2,21 @@
 
 use crate::database::Statement;
 use crate::{
-    audit, browser, client, credential, family, grant, migration, revocation, role, rotation, session,
-    settings, signing_key, store, sweep, throttle, ticket, user,
+    audit, browser, client, credential, family, grant, live_session, logout_notice, migration, revocation,
+    role, rotation, session, settings, signing_key, store, sweep, throttle, ticket, user, withdrawal,
 };
 
 /// Every statement that a method of the store sends.
 pub fn statements() -> Vec<&'static Statement> {
-    let lists: [&[&'static Statement]; 18] = [
+    let lists: [&[&'static Statement]; 21] = [
         &audit::STATEMENTS,
         &browser::STATEMENTS,
         &client::STATEMENTS,
         &credential::STATEMENTS,
         &family::STATEMENTS,
         &grant::STATEMENTS,
+        &live_session::STATEMENTS,
+        &logout_notice::STATEMENTS,
         &migration::STATEMENTS,
         &revocation::STATEMENTS,
         &role::STATEMENTS,
@@ -27,6 +29,7 @@ pub fn statements() -> Vec<&'static Statement> {
         &throttle::STATEMENTS,
         &ticket::STATEMENTS,
         &user::STATEMENTS,
+        &withdrawal::STATEMENTS,
     ];
     lists.concat()
 }

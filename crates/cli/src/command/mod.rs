@@ -20,6 +20,7 @@ mod pkce;
 mod revoke;
 mod role;
 mod serve;
+mod session;
 mod tls;
 mod token;
 mod user;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Role(role::RoleCommand),
     /// Take back all tokens of a user, a session, or one token
     Revoke(revoke::Revoke),
+    /// List and end the sessions of a user
+    Session(session::SessionCommand),
     /// List, rotate, revoke and export signing keys
     Key(key::KeyCommand),
     Login(login::LogIn),
@@ -89,6 +92,7 @@ impl Command {
             Self::Client(command) => wait(client::run(command, output)),
             Self::Role(command) => wait(role::run(command, output)),
             Self::Revoke(command) => wait(revoke::run(command, output)),
+            Self::Session(command) => wait(session::run(command, output)),
             Self::Key(command) => wait(key::run(command, output)),
             Self::Login(command) => wait(login::run(command, output)),
             Self::Token(command) => wait(token::run(command, output)),

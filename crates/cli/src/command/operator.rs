@@ -7,7 +7,7 @@ use carnet_server::clock::{Clock as _, SystemClock};
 use carnet_server::config::{self, Config};
 use carnet_server::email::Email;
 use carnet_server::master_key::MasterKeys;
-use carnet_store::{AuditAction, Cut, NewAudit, Reason, Store, User};
+use carnet_store::{AuditAction, Cut, NewAudit, Reason, Store, Strength, User};
 
 use carnet_jose::{base64url, primitive};
 use zeroize::Zeroizing;
@@ -82,6 +82,40 @@ impl Operator {
                 .because("neither an e-mail address nor a sub of an account")
                 .todo("list them: carnet user list")
         })
+    }
+
+    /// Ends one session, with its tokens; says so.
+    pub(crate) async fn end_session(&self, sid: &str, out: &Output) -> Result<(), Failure> {
+        let cut = self.cut(Reason::Revoked, AuditAction::Revoke, sid);
+        let ended = self.store.end_session(sid, Strength::DenyList, None, &cut).await;
+        if !ended.map_err(broken)? {
+            return Err(
+                Failure::refused("session_unknown", format!("no live session {sid}"))
+                    .because("it has ended, or never was")
+                    .todo("list sessions: carnet session list --user EMAIL"),
+            );
+        }
+        show(out, &serde_json::json!({ "sessions": 1 }), || {
+            format!("Ended the session {sid}; its tokens are revoked.")
+        });
+        Ok(())
+    }
+
+    /// Ends every session of a user, with their tokens; says so.
+    pub(crate) async fn end_sessions_of(&self, user: &User, out: &Output) -> Result<(), Failure> {
+        let cut = self.cut(Reason::Revoked, AuditAction::Revoke, &user.sub);
+        let ended = self
+            .store
+            .end_sessions_of(user.id, Strength::DenyList, None, &cut)
+            .await;
+        let ended = ended.map_err(broken)?;
+        show(out, &serde_json::json!({ "sessions": ended }), || {
+            format!(
+                "Ended {ended} sessions of {}; their tokens are revoked.",
+                user.email
+            )
+        });
+        Ok(())
     }
 
     /// The keys that seal.

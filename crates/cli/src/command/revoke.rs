@@ -1,7 +1,7 @@
 //! `carnet revoke`: takes back a user's tokens, a session, or one token.
 
 use carnet_server::token::refresh::RefreshToken;
-use carnet_store::{AuditAction, Reason, Strength};
+use carnet_store::{AuditAction, Reason};
 
 use super::operator::{ConfigFile, Operator, broken, show as tell};
 use crate::failure::Failure;
@@ -39,49 +39,17 @@ pub(crate) async fn run(revoke: Revoke, out: &Output) -> Result<(), Failure> {
     match revoke.what {
         What { user: Some(name), .. } => {
             let user = operator.user(&name).await?;
-            let cut = operator.cut(Reason::Revoked, AuditAction::Revoke, &user.sub);
-            let ended = operator
-                .store
-                .end_sessions_of(user.id, Strength::DenyList, None, &cut)
-                .await
-                .map_err(broken)?;
-            tell(out, &serde_json::json!({ "sessions": ended }), || {
-                format!(
-                    "Ended {ended} sessions of {}; their tokens are revoked.",
-                    user.email
-                )
-            });
+            operator.end_sessions_of(&user, out).await?;
         }
         What {
             session: Some(sid), ..
-        } => end_session(&operator, &sid, out).await?,
+        } => operator.end_session(&sid, out).await?,
         What { jti: Some(jti), .. } => revoke_jti(&operator, &jti, out).await?,
         _ => {
             let text = std::io::read_to_string(std::io::stdin()).unwrap_or_default();
             revoke_token(&operator, text.trim(), out).await?;
         }
     }
-    Ok(())
-}
-
-async fn end_session(operator: &Operator, sid: &str, out: &Output) -> Result<(), Failure> {
-    let cut = operator.cut(Reason::Revoked, AuditAction::Revoke, sid);
-    if !operator
-        .store
-        .end_session(sid, Strength::DenyList, None, &cut)
-        .await
-        .map_err(broken)?
-    {
-        let todo = "list sessions: carnet user show EMAIL";
-        return Err(
-            Failure::refused("session_unknown", format!("no live session {sid}"))
-                .because("it has ended, or never was")
-                .todo(todo),
-        );
-    }
-    tell(out, &serde_json::json!({ "sessions": 1 }), || {
-        format!("Ended the session {sid}; its tokens are revoked.")
-    });
     Ok(())
 }
 
@@ -106,7 +74,7 @@ async fn revoke_token(operator: &Operator, token: &str, out: &Output) -> Result<
         let master = operator.master()?;
         let genuine = record.filter(|record| refresh.is_genuine(&master, &record.family));
         let record = genuine.ok_or_else(|| not_ours("no family of this server"))?;
-        return end_session(operator, &record.family.sid, out).await;
+        return operator.end_session(&record.family.sid, out).await;
     }
     // Unverified on purpose: an operator may revoke what any of our keys has signed, also after the key has left.
     let claims = carnet_jose::dangerous::decode(token)

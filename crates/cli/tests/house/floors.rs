@@ -35,6 +35,7 @@ pub(crate) const SERVER: &[&[&str]] = &[
     &["interaction"],
     // The features. What two of them need moves up this table.
     &[
+        "account",
         "auth",
         "authorize",
         "consent",

@@ -29,6 +29,8 @@ pub(super) struct Visit<'a> {
     pub(super) caller: &'a Caller,
     pub(super) browser: &'a Browser,
     pub(super) request: &'a AuthorizationRequest,
+    /// When it was looked at what is known, in milliseconds.
+    pub(super) at: i64,
 }
 
 /// Sends the browser to a page, or with the answer to the client.
@@ -170,14 +172,15 @@ async fn finish(
     match outcome {
         Ok(session) => {
             app.store.touch_browser_session(&session.sid, app.now()).await?;
-            let code = code(request, session).issue(app).await?;
+            let code = code(visit, session).issue(app).await?;
             request.to.answer(app, &[("code", &code)])
         }
         Err((code, reason)) => refuse(app, &request.to, code, reason),
     }
 }
 
-fn code(request: &AuthorizationRequest, session: &BrowserSession) -> AuthorizationCode {
+fn code(visit: &Visit<'_>, session: &BrowserSession) -> AuthorizationCode {
+    let request = visit.request;
     AuthorizationCode {
         client_id: request.client.id.clone(),
         client_changed_at: request.client.changed_at,
@@ -188,6 +191,7 @@ fn code(request: &AuthorizationRequest, session: &BrowserSession) -> Authorizati
         audience: request.audience.clone(),
         sub: session.user.sub.clone(),
         browser_sid: session.sid.clone(),
+        allowed_at: visit.at,
         auth_time: session.auth_time,
         nonce: request.nonce.clone(),
         claims: request.claims.clone(),

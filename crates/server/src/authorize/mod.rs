@@ -80,6 +80,7 @@ async fn authorize(visitor: &Visitor) -> Result<Response, Failure> {
         caller: &visitor.caller,
         browser: &browser,
         request: &request,
+        at: app.now(),
     };
     let mut response = proceed(&visit, parameters, kept).await?;
     browser.remember(app, &mut response)?;

@@ -119,9 +119,9 @@ impl ReturnAddress {
         let source = self.source();
         let hash = BASE64.encode(&primitive::sha256(SUBMIT.as_bytes()));
         let view = View {
-            language,
             sends_to: Some(&source),
             script_hash: Some(format!("'sha256-{hash}'")),
+            ..View::in_language(language)
         };
         let content = json!({ "action": self.text, "fields": fields, "script": SUBMIT });
         page(app, "form_post.html", &view, &content)

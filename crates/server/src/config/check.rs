@@ -192,6 +192,9 @@ fn check_storage(config: &Config) -> Result<(), Fault> {
     if let Some(file) = &config.storage.postgres_root_certificates_file {
         readable("storage.postgres_root_certificates_file", file)?;
     }
+    if let Some(file) = &config.outbound.root_certificates_file {
+        readable("outbound.root_certificates_file", file)?;
+    }
     if let Some(file) = &config.passwords.breached_list_file {
         readable("passwords.breached_list_file", file)?;
     }

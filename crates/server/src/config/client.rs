@@ -52,6 +52,18 @@ pub struct Client {
     /// Where a browser may be sent after a logout.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<String>,
+    /// Where it is told, server to server, that a session has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it must be told which session. It always is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backchannel_logout_session_required: bool,
+    /// What is loaded in the browser when a session has ended; of the same origin as one of its `redirect_uris`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontchannel_logout_uri: Option<String>,
+    /// Whether it must be told which session. It always is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub frontchannel_logout_session_required: bool,
     /// Whether a code needs PKCE. Only a confidential client may do without, by `nonce` (OAuth 2.1 §7.5.1).
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub require_pkce: bool,
@@ -179,6 +191,10 @@ impl Client {
             jwks: None,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
+            frontchannel_logout_uri: None,
+            frontchannel_logout_session_required: false,
             require_pkce: true,
             consent: Consent::default(),
             require_pushed_authorization_requests: false,

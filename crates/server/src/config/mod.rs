@@ -8,6 +8,7 @@ mod client;
 mod fault;
 mod lifetimes;
 mod load;
+mod logout;
 mod parties;
 mod settings;
 mod value;
@@ -19,7 +20,7 @@ pub use fault::Fault;
 pub use load::{ConfigError, DEFAULT, load, parse};
 pub use parties::{check_client, check_registration};
 pub use settings::{
-    Config, Dpop, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Pages,
-    Passwords, Registration, Resource, Storage, Tokens,
+    Config, Dpop, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Outbound,
+    Pages, Passwords, Registration, Resource, Storage, Tokens,
 };
 pub use value::{ClaimSource, Issuer, Network, Ttl};

@@ -10,6 +10,7 @@ use carnet_oauth::redirect_uri;
 use super::client::{ASSERTION_ALGORITHMS, Client, DpopPolicy};
 use super::fault::{Fault, fault};
 use super::lifetimes::{check_access_ttl, check_refresh_grace};
+use super::logout::check_logout;
 use super::settings::{Config, Resource};
 use crate::secret_file;
 
@@ -169,6 +170,7 @@ pub fn check_client(config: &Config, client: &Client, key: &dyn Fn(&str) -> Stri
         .refresh_grace
         .map_or(Ok(()), |grace| check_refresh_grace(&key("refresh_grace"), grace))?;
     check_grant_types(client, key)?;
+    check_logout(config, client, key)?;
     let bad = client
         .redirect_uris
         .iter()

@@ -48,6 +48,9 @@ pub struct Config {
     /// The pages for people.
     #[serde(default)]
     pub pages: Pages,
+    /// Where this server goes by itself: to the addresses that clients have registered.
+    #[serde(default)]
+    pub outbound: Outbound,
     /// The built-in public client `first-party`.
     #[serde(default)]
     pub first_party: FirstParty,
@@ -337,6 +340,16 @@ impl Default for Pages {
             theme_folder: None,
         }
     }
+}
+
+/// `[outbound]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outbound {
+    /// Networks that are not public and may be asked all the same.
+    pub allowed_networks: Vec<Network>,
+    /// PEM certificates that are trusted beside the system's.
+    pub root_certificates_file: Option<PathBuf>,
 }
 
 /// `[first_party]`

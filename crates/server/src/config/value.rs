@@ -110,6 +110,11 @@ impl Issuer {
         self.url.scheme() == "https"
     }
 
+    /// Whether it is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.url)
+    }
+
     /// Scheme, host and port, as browsers write it in `Origin`.
     pub fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
@@ -132,12 +137,7 @@ impl FromStr for Issuer {
     fn from_str(text: &str) -> Result<Self, String> {
         let url = url::Url::parse(text)
             .map_err(|_| format!("{text:?} is no URL; write one such as \"https://auth.example.com\""))?;
-        let loopback = match url.host() {
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
+        let loopback = is_loopback(&url);
         match url.scheme() {
             "https" => {}
             "http" if loopback => {}
@@ -173,6 +173,16 @@ impl FromStr for Issuer {
             text: text.to_owned(),
             url,
         })
+    }
+}
+
+/// Whether a URL leads to this machine.
+pub(super) fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 

@@ -17,6 +17,8 @@ pub struct View<'a> {
     pub language: Language,
     /// Where else a form may lead: the origin to which the browser is sent afterwards. Browsers hold redirects to it as well.
     pub sends_to: Option<&'a str>,
+    /// Origins of clients whose pages are loaded in frames, unseen.
+    pub frames: Vec<String>,
     /// A script that stands in the page, by its hash.
     pub script_hash: Option<String>,
 }
@@ -27,6 +29,7 @@ impl View<'_> {
         Self {
             language,
             sends_to: None,
+            frames: Vec::new(),
             script_hash: None,
         }
     }
@@ -61,10 +64,13 @@ pub fn page(
         .map_err(Failure::broken)?;
     let mut response = ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response();
     let script = view.script_hash.as_ref();
+    let frames = view.frames.join(" ");
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self' https: data:; script-src {}; form-action 'self'{}{}; base-uri 'none'; \
+        "default-src 'none'; style-src 'self'; img-src 'self' https: data:; script-src {};{}{frames}{} form-action 'self'{}{}; base-uri 'none'; \
          frame-ancestors 'none'",
         script.map_or("'none'", String::as_str),
+        if frames.is_empty() { "" } else { " frame-src " },
+        if frames.is_empty() { "" } else { ";" },
         if view.sends_to.is_some() { " " } else { "" },
         view.sends_to.unwrap_or_default(),
     );

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::kept::Kept;
+use super::kept::{Door, Kept};
 use crate::app::App;
 use crate::browser::Browser;
 use crate::client::Client;
@@ -36,7 +36,11 @@ impl Asking {
             kept.interaction.language = chosen;
             kept.save(app).await?;
         }
-        let client = app.client(&kept.interaction.about.client_id).await?;
+        let client = match kept.interaction.door {
+            // Our own pages ask: they are no client's.
+            Door::Account => app.directory.first_party(),
+            Door::Authorize => app.client(&kept.interaction.about.client_id).await?,
+        };
         let chosen = kept.interaction.language.as_deref();
         let wanted = chosen.or_else(|| kept.parameter("ui_locales"));
         Ok(Self {
@@ -100,6 +104,9 @@ impl Asking {
     }
 
     fn client_shown(&self) -> Value {
+        if self.kept.interaction.door == Door::Account {
+            return Value::Null;
+        }
         let client = &self.client;
         let host = client.uri.as_deref().and_then(|uri| Url::parse(uri).ok());
         json!({

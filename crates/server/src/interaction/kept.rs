@@ -25,7 +25,7 @@ pub(crate) struct Interaction {
     pub(crate) about: About,
     /// Where it came in, and where pages lead back to.
     #[serde(default)]
-    door: Door,
+    pub(crate) door: Door,
     /// The browser that it belongs to. None as long as another site's form has only just brought it.
     browser: Option<String>,
     /// The language that was chosen on a page.
@@ -59,6 +59,8 @@ pub(crate) enum Door {
     Authorize,
     /// The page for user codes (RFC 8628 §3.3).
     Device,
+    /// A person's own pages: no client asks.
+    Account,
 }
 
 /// What a request is about, as it was checked.
@@ -175,6 +177,7 @@ impl Kept {
         let path = match self.interaction.door {
             Door::Authorize => "/oauth/authorize",
             Door::Device => "/device",
+            Door::Account => "/account/sessions",
         };
         format!("{path}?interaction={}", self.id)
     }

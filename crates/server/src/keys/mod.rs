@@ -13,6 +13,7 @@ use carnet_jose::{
     Algorithm, AnySigningKey, AnyVerifyingKey, Jwk, KeySet, KeySource, RotatingKeys, Signer, TokenType,
     base64url, primitive,
 };
+use carnet_oauth::logout_token;
 use carnet_store::{AuditAction, KeyState, NewAudit, SigningKeyRow, Store, StoreError};
 
 use crate::config::Config;
@@ -45,6 +46,7 @@ pub struct Snapshot {
 struct Signers {
     access_token: Arc<Signer>,
     id_token: Arc<Signer>,
+    logout_token: Arc<Signer>,
 }
 
 impl Keys {
@@ -95,6 +97,15 @@ impl Keys {
             .signers
             .get(&algorithm)
             .map(|signers| signers.id_token.clone())
+    }
+
+    /// What signs logout tokens of this algorithm now.
+    pub fn logout_token_signer(&self, algorithm: Algorithm) -> Option<Arc<Signer>> {
+        let current = self.current.load();
+        current
+            .signers
+            .get(&algorithm)
+            .map(|signers| signers.logout_token.clone())
     }
 
     /// The published set, for our own verifier.
@@ -295,6 +306,7 @@ fn signers_of(row: &SigningKeyRow, master: &MasterKeys) -> Result<(Algorithm, Si
     let signers = Signers {
         access_token: signer(TokenType::AccessToken)?,
         id_token: signer(TokenType::IdToken)?,
+        logout_token: signer(TokenType::Other(logout_token::TYPE))?,
     };
     Ok((signers.access_token.algorithm(), signers))
 }

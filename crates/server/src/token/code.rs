@@ -36,6 +36,9 @@ pub struct AuthorizationCode {
     pub sub: String,
     /// The session of the browser.
     pub browser_sid: String,
+    /// When the user let the client, in milliseconds: what is withdrawn later takes the code along.
+    #[serde(default)]
+    pub allowed_at: i64,
     /// When the user proved who they are, in milliseconds.
     pub auth_time: i64,
     /// For the ID token.

@@ -132,6 +132,7 @@ async fn begin(
         browser: Some(BrowserLogin {
             sid: code.browser_sid.clone(),
             auth_time: code.auth_time,
+            allowed_at: code.allowed_at,
             ends_with_it: !code.scope.contains("offline_access"),
         }),
         claims: asked::write(&code.claims)?,

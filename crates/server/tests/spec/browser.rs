@@ -68,7 +68,7 @@ impl<'a> Browser<'a> {
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let call = self.server.call(Method::POST, path).form(fields);
         self.send(
-            call.header("origin", "https://auth.example.com")
+            call.header("origin", &self.server.app.config.issuer.origin())
                 .header("sec-fetch-site", "same-origin"),
         )
         .await

@@ -43,23 +43,28 @@ impl Server {
 
     /// With further sections in the configuration, such as `[login]\nregistration = "open"`.
     pub(crate) async fn with(further: &str) -> Self {
-        Self::build(further, Store::open(&StoreConfig::memory()).await.unwrap()).await
+        Self::replacing(&[("[first_party]", &format!("{further}\n[first_party]"))]).await
+    }
+
+    /// With texts of the configuration replaced by others.
+    pub(crate) async fn replacing(changes: &[(&str, &str)]) -> Self {
+        let store = Store::open(&StoreConfig::memory()).await.unwrap();
+        Self::first(&changed(changes), store).await
     }
 
     /// Over a store that the test has opened.
     pub(crate) async fn over_store(store: Store) -> Self {
-        Self::build("", store).await
+        Self::first(CONFIG, store).await
     }
 
-    async fn build(further: &str, store: Store) -> Self {
+    async fn first(text: &str, store: Store) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         for name in SECRETS {
             let secret = secret_of(name);
             carnet_server::secret_file::create(&folder.path().join(name), secret.as_bytes()).unwrap();
         }
         std::fs::write(folder.path().join("jwtc.jwks.json"), crate::client_auth::jwks()).unwrap();
-        let text = CONFIG.replacen("[first_party]", &format!("{further}\n[first_party]"), 1);
-        let server = Self::over(&text, store, Arc::new(FrozenClock::at(START)), folder).await;
+        let server = Self::over(text, store, Arc::new(FrozenClock::at(START)), folder).await;
         server.add_user(ALICE, Some(PASSWORD)).await;
         server
     }
@@ -75,11 +80,15 @@ impl Server {
         }
     }
 
-    /// The same server, started anew with the configuration of [`Server::start`] in which one text is replaced by another.
-    pub(crate) async fn restarted_with(&self, from: &str, to: &str) -> Self {
-        assert!(CONFIG.contains(from), "{from}");
+    /// The same server, started anew or once more over its database, with these texts of [`Server::start`]'s configuration replaced.
+    pub(crate) async fn another(&self, changes: &[(&str, &str)]) -> Self {
         let (store, clock, folder) = (self.app.store.clone(), self.clock.clone(), self.folder.clone());
-        Self::over(&CONFIG.replacen(from, to, 1), store, clock, folder).await
+        Self::over(&changed(changes), store, clock, folder).await
+    }
+
+    /// As [`Server::another`], with one of them.
+    pub(crate) async fn restarted_with(&self, from: &str, to: &str) -> Self {
+        self.another(&[(from, to)]).await
     }
 
     /// Time passes; keys are kept as they are beside a running server.
@@ -353,6 +362,13 @@ impl std::fmt::Debug for Reply {
             String::from_utf8_lossy(&self.body)
         )
     }
+}
+
+fn changed(changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(CONFIG.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "{from}");
+        text.replacen(from, to, 1)
+    })
 }
 
 /// The files with secrets that the configuration names.

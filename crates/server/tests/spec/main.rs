@@ -6,7 +6,9 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod account;
 mod authorize;
+mod back_channel;
 mod bad_input;
 mod browser;
 mod claims;
@@ -20,9 +22,11 @@ mod dpop;
 mod dpop_refresh;
 mod dpop_resource;
 mod end_session;
+mod front_channel;
 mod harness;
 mod introspection;
 mod keys;
+mod listener;
 mod login;
 mod logout;
 mod me;

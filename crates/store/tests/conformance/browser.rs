@@ -37,6 +37,7 @@ async fn begun(f: &Fixture, user: &User, sid: &str, ends_with_it: bool) -> Optio
         browser: Some(BrowserLogin {
             sid: sid.to_owned(),
             auth_time: NOW,
+            allowed_at: NOW,
             ends_with_it,
         }),
         claims: Some("{}".to_owned()),

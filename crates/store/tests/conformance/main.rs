@@ -14,6 +14,7 @@ mod browser;
 mod client;
 mod credential;
 mod family;
+mod logout_notice;
 mod migration;
 mod revocation;
 mod role;

@@ -28,7 +28,8 @@ async fn opening_without_migrating_is_refused(kind: Kind) {
                 "0002_authorization",
                 "0003_grants_by_audience",
                 "0004_claims",
-                "0005_dpop"
+                "0005_dpop",
+                "0006_logout"
             ]
             .map(str::to_owned)
             .as_slice(),
@@ -106,7 +107,7 @@ async fn migrating_again_changes_nothing(f: &Fixture) {
     let report = Store::migrate(&f.config).await.unwrap();
     assert_eq!(
         (report.applied.len(), report.new.len(), report.pending.len()),
-        (5, 0, 0)
+        (6, 0, 0)
     );
     assert_eq!(Store::migration_status(&f.config).await.unwrap(), report);
     assert_eq!(f.store.revocation_clock().await.unwrap(), clock);

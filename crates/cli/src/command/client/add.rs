@@ -39,6 +39,18 @@ pub(super) struct Add {
     /// Where a browser may be sent after a logout
     #[arg(long = "post-logout-redirect-uri", value_name = "URI")]
     post_logout_redirect_uris: Vec<String>,
+    /// Where it is told, server to server, that a session has ended
+    #[arg(long, value_name = "URI")]
+    backchannel_logout_uri: Option<String>,
+    /// It must be told which session; it always is
+    #[arg(long)]
+    backchannel_logout_session_required: bool,
+    /// What browsers load when a session has ended
+    #[arg(long, value_name = "URI")]
+    frontchannel_logout_uri: Option<String>,
+    /// It must be told which session; it always is
+    #[arg(long)]
+    frontchannel_logout_session_required: bool,
     /// The scopes that it may ask for, between spaces
     #[arg(long, default_value = "")]
     scope: String,
@@ -149,6 +161,10 @@ fn registration(add: Add) -> Result<config::Client, Failure> {
         name: add.name,
         redirect_uris: add.redirect_uris,
         post_logout_redirect_uris: add.post_logout_redirect_uris,
+        backchannel_logout_uri: add.backchannel_logout_uri,
+        backchannel_logout_session_required: add.backchannel_logout_session_required,
+        frontchannel_logout_uri: add.frontchannel_logout_uri,
+        frontchannel_logout_session_required: add.frontchannel_logout_session_required,
         audiences: add.audiences,
         require_pkce: !add.without_pkce,
         require_pushed_authorization_requests: add.require_pushed_authorization_requests,

@@ -2,6 +2,7 @@
 //!
 //! Spec: OpenID Connect RP-Initiated Logout §2, §3
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,8 +11,10 @@ use axum::routing::get;
 use carnet_oauth::id_token::IdTokenClaims;
 use carnet_oauth::metadata::Metadata;
 use carnet_store::{AuditAction, BrowserSession, NewAudit, Reason, Strength};
+use http::{HeaderValue, header};
 use serde_json::json;
 
+use super::front_channel::{self, Frame};
 use crate::app::App;
 use crate::browser::{Browser, sign_out};
 use crate::client::Client;
@@ -34,6 +37,10 @@ pub(crate) fn routes() -> Router<App> {
 pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
     let openid = metadata.openid.get_or_insert_default();
     openid.end_session_endpoint = Some(app.config.issuer.join(PATH));
+    openid.backchannel_logout_supported = true;
+    openid.backchannel_logout_session_supported = true;
+    openid.frontchannel_logout_supported = true;
+    openid.frontchannel_logout_session_supported = true;
 }
 
 /// What a client may send along (§2). The form of the confirmation brings it back.
@@ -120,16 +127,20 @@ async fn begin(visitor: &Visitor, request: &LogoutRequest) -> Result<Response, F
     let hint = request.hint(app);
     match (&browser.session, &hint) {
         (Some(session), Some(hint)) if session.user.sub == hint.sub => {
-            if let Some(sid) = &hint.sid {
-                // What this client began, also in a login of the same user before the one that stands now.
-                end(visitor, &hint.sub, sid).await?;
-            }
-            end(visitor, &session.user.sub, &session.sid).await?;
+            // What this client began, also in a login of the same user before the one that stands now.
+            let sids: Vec<&str> = hint
+                .sid
+                .as_deref()
+                .into_iter()
+                .chain([session.sid.as_str()])
+                .collect();
+            let frames = end(visitor, &session.user.sub, &sids).await?;
+            return done(visitor, request, Outcome::Left(frames)).await;
         }
         (Some(session), _) => return confirmation(visitor, request, (&browser, session)),
         (None, _) => {}
     }
-    done(visitor, request, false).await
+    done(visitor, request, Outcome::Left(Vec::new())).await
 }
 
 async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
@@ -146,10 +157,12 @@ async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
     let browser = Browser::read(app, &visitor.headers).await?;
     browser.require_form_token(app, SUBJECT, Some(token))?;
     let leaves = form.optional("decision") == Some("logout");
-    if let Some(session) = browser.session.as_ref().filter(|_| leaves) {
-        end(visitor, &session.user.sub, &session.sid).await?;
-    }
-    done(visitor, &request, !leaves).await
+    let outcome = match &browser.session {
+        _ if !leaves => Outcome::Stayed,
+        Some(session) => Outcome::Left(end(visitor, &session.user.sub, &[&session.sid]).await?),
+        None => Outcome::Left(Vec::new()),
+    };
+    done(visitor, &request, outcome).await
 }
 
 fn confirmation(
@@ -176,40 +189,73 @@ fn confirmation(
     Ok(response)
 }
 
-/// A session ends, with every client's session that began in it and is not to outlive it.
-async fn end(visitor: &Visitor, sub: &str, sid: &str) -> Result<(), Failure> {
+/// Sessions end, each with every client's session that began in it and is not to outlive it. The clients that are to be told in frames.
+async fn end(visitor: &Visitor, sub: &str, sids: &[&str]) -> Result<Vec<Frame>, Failure> {
     let Visitor { app, caller, .. } = visitor;
+    let frames = front_channel::frames(app, sids).await?;
     let strength = match app.config.login.logout_strength {
         LogoutStrength::Denylist => Strength::DenyList,
         LogoutStrength::Refresh | LogoutStrength::Cookie => Strength::RefreshOnly,
     };
-    let audit = NewAudit {
-        session: sid.to_owned(),
-        ..caller.did(sub, AuditAction::Logout, sid)
-    };
-    let cut = app.cut(Reason::Logout, audit);
-    app.store.end_session(sid, strength, None, &cut).await?;
-    Ok(())
+    for sid in sids {
+        let audit = NewAudit {
+            session: (*sid).to_owned(),
+            ..caller.did(sub, AuditAction::Logout, sid)
+        };
+        let cut = app.cut(Reason::Logout, audit);
+        app.store.end_session(sid, strength, None, &cut).await?;
+    }
+    Ok(frames)
 }
 
-/// Back to the client, when its hint says who asks and where to is registered; else a page that says what is.
-async fn done(visitor: &Visitor, request: &LogoutRequest, stayed: bool) -> Result<Response, Failure> {
+/// What became of the request.
+enum Outcome {
+    /// The user did not want to.
+    Stayed,
+    /// They are signed out; these clients are told by the page.
+    Left(Vec<Frame>),
+}
+
+/// Back to the client, when its hint says who asks and where to is registered; else a page that says what is. A page goes before when
+/// clients are told in it (Front-Channel Logout §3).
+async fn done(visitor: &Visitor, request: &LogoutRequest, outcome: Outcome) -> Result<Response, Failure> {
     let app = &visitor.app;
     let hint = request.hint(app);
     let client = request.client(app, hint.as_ref()).await?;
     let back = request.back(client.as_deref());
-    let mut response = match &back {
-        Some(uri) if hint.is_some() && !stayed => see_other(uri)?,
+    let (stayed, frames) = match outcome {
+        Outcome::Stayed => (true, Vec::new()),
+        Outcome::Left(frames) => (false, frames),
+    };
+    let goes_on = back.as_ref().filter(|_| hint.is_some() && !stayed);
+    let mut response = match goes_on {
+        Some(uri) if frames.is_empty() => see_other(uri)?,
         _ => {
-            let back = back.as_ref().zip(client.as_ref());
-            let back = back.map(|(uri, client)| json!({ "url": uri, "name": client.shown_name() }));
-            let content = json!({ "stayed": stayed, "back": back, "client": null, "language_links": [] });
-            let view = View::in_language(language(request.ui_locales.as_deref(), &visitor.headers));
+            let link = back.as_ref().zip(client.as_ref());
+            let link = link.map(|(uri, client)| json!({ "url": uri, "name": client.shown_name() }));
+            let content = json!({
+                "stayed": stayed, "back": link, "goes_on": goes_on.is_some(), "frames": frames,
+                "client": null, "language_links": [],
+            });
+            let mut view = View::in_language(language(request.ui_locales.as_deref(), &visitor.headers));
+            let origins: BTreeSet<String> = frames.into_iter().map(|frame| frame.origin).collect();
+            view.frames = origins.into_iter().collect();
             page(app, "logged_out.html", &view, &content)?
         }
     };
+    if let Some(uri) = goes_on
+        && response.status().is_success()
+    {
+        let refresh = HeaderValue::from_str(&format!("{FRAME_SECONDS}; url={uri}"));
+        response
+            .headers_mut()
+            .insert(header::REFRESH, refresh.map_err(Failure::broken)?);
+    }
     if !stayed {
         sign_out(app, &mut response)?;
     }
     Ok(response)
 }
+
+/// What clients' frames have before the browser goes on.
+const FRAME_SECONDS: u32 = 3;

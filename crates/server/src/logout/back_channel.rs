@@ -1,0 +1,204 @@
+//! Back-channel logout: tells clients, server to server, that a session has ended. What is still to be told lies in the store.
+//!
+//! Spec: OpenID Connect Back-Channel Logout 1.0 §2.4, §2.5, §2.7, §2.8
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carnet_client::error::ClientError;
+use carnet_client::http::HttpClient;
+use carnet_client::reach::Reach;
+use carnet_jose::{base64url, primitive};
+use carnet_oauth::logout_token::{LogoutEvents, LogoutTokenClaims};
+use carnet_store::{AuditAction, LogoutNotice, NewAudit, Outcome, StoreError};
+use http::HeaderMap;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::client::Client;
+use crate::token::id_token;
+
+/// How soon a notice is looked for. With what the client takes to answer, it knows within two seconds.
+const ROUND: Duration = Duration::from_millis(500);
+/// Clients that are told at the same time.
+const AT_ONCE: usize = 64;
+/// Whoever has taken a notice has this long for it: longer than any answer may take.
+const LEASE_MS: i64 = 30_000;
+/// When a notice is tried again after each failure; after the last of these it is given up: seven attempts in about seven hours.
+const WAITS_MS: [i64; 6] = [5_000, 30_000, 120_000, 600_000, 3_600_000, 21_600_000];
+/// §2.4 recommends two minutes at most.
+const TOKEN_SECONDS: u64 = 120;
+
+/// Tells clients what has ended. Any number of processes may do so beside each other.
+#[derive(Clone)]
+pub struct BackChannel {
+    app: App,
+    http: HttpClient,
+}
+
+/// A notice, and the client that wants it.
+struct Due {
+    notice: LogoutNotice,
+    client: Arc<Client>,
+    uri: String,
+}
+
+impl BackChannel {
+    /// Asks public addresses and those that the configuration allows; on a loopback issuer this machine's as well.
+    pub fn new(app: App) -> Result<Self, ClientError> {
+        let (allowed, loopback) = (
+            app.config.outbound.allowed_networks.clone(),
+            app.config.issuer.is_loopback(),
+        );
+        let reach = Reach::public_and(move |address: IpAddr| {
+            loopback && address.is_loopback() || allowed.iter().any(|network| network.contains(address))
+        });
+        let roots = app.config.outbound.root_certificates_file.as_deref();
+        let http = HttpClient::reaching(reach, roots)?;
+        Ok(Self { app, http })
+    }
+
+    /// Tells clients until the future is dropped. A client that is slow holds up no other.
+    pub(crate) async fn run(self) {
+        let mut rounds = tokio::time::interval(ROUND);
+        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut under_way = JoinSet::new();
+        loop {
+            rounds.tick().await;
+            while under_way.try_join_next().is_some() {}
+            match self.due(AT_ONCE.saturating_sub(under_way.len())).await {
+                Ok(due) => {
+                    for due in due {
+                        let channel = self.clone();
+                        under_way.spawn(async move { channel.tell(due).await });
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "logout notices could not be read; tried again"),
+            }
+        }
+    }
+
+    /// Everything that is due at this moment, once; how many clients were asked.
+    pub async fn round(&self) -> Result<usize, StoreError> {
+        let mut under_way = JoinSet::new();
+        for due in self.due(AT_ONCE).await? {
+            let channel = self.clone();
+            under_way.spawn(async move { channel.tell(due).await });
+        }
+        Ok(under_way.join_all().await.len())
+    }
+
+    /// So many notices that somebody wants, ours for the lease. Those that nobody wants are dropped on the way.
+    async fn due(&self, most: usize) -> Result<Vec<Due>, StoreError> {
+        let app = &self.app;
+        let batch = i64::try_from(most).unwrap_or(i64::MAX);
+        loop {
+            let claimed = match most {
+                0 => Vec::new(),
+                _ => {
+                    app.store
+                        .claim_logout_notices((app.now(), LEASE_MS), batch)
+                        .await?
+                }
+            };
+            let all = claimed.len();
+            let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
+            for notice in claimed {
+                let client = app.client(&notice.client_id).await?;
+                let uri = client
+                    .as_ref()
+                    .and_then(|client| client.backchannel_logout_uri.clone());
+                match client.zip(uri) {
+                    Some((client, uri)) => wanted.push(Due { notice, client, uri }),
+                    None => unwanted.push(notice.sid),
+                }
+            }
+            if !unwanted.is_empty() {
+                app.store.drop_logout_notices(&unwanted).await?;
+            }
+            if !wanted.is_empty() || all < most || most == 0 {
+                return Ok(wanted);
+            }
+        }
+    }
+
+    async fn tell(&self, due: Due) {
+        let told = self.post(&due).await;
+        if let Err(why) = &told {
+            tracing::info!(client_id = %due.client.id, attempts = due.notice.attempts, %why, "a client could not be told of a logout");
+        }
+        if let Err(error) = self.note(&due.notice, told).await {
+            // It comes back when its lease has ended.
+            tracing::warn!(%error, client_id = %due.client.id, "what came of a logout notice could not be written down");
+        }
+    }
+
+    /// §2.5: the token in a form. §2.8: 200 means that it is done; 204 is what some frameworks make of it.
+    async fn post(&self, due: &Due) -> Result<(), String> {
+        let token = self.token(due)?;
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("logout_token", &token)
+            .finish();
+        let answer = self.http.post_form(&due.uri, HeaderMap::new(), form).await;
+        match answer.map_err(|error| error.to_string())?.status.as_u16() {
+            200 | 204 => Ok(()),
+            status => Err(format!("{} answered {status}", due.uri)),
+        }
+    }
+
+    /// A new one for each attempt: it lives two minutes and counts once.
+    fn token(&self, due: &Due) -> Result<String, String> {
+        let (app, client) = (&self.app, &due.client);
+        let algorithm = id_token::algorithm(app, client).ok_or("no key is kept that could sign")?;
+        let signer = app.keys.logout_token_signer(algorithm);
+        let signer = signer.ok_or("there is no active signing key")?;
+        let mut jti = [0; 16];
+        primitive::fill_random(&mut jti).map_err(|error| error.to_string())?;
+        let now = app.now_seconds();
+        let claims = LogoutTokenClaims {
+            iss: app.config.issuer.as_str().to_owned(),
+            aud: client.id.clone(),
+            sub: due.notice.sub.clone(),
+            sid: due.notice.sid.clone(),
+            iat: now,
+            exp: now.saturating_add(TOKEN_SECONDS),
+            jti: base64url::encode(&jti),
+            events: LogoutEvents::default(),
+        };
+        signer.sign(&claims).map_err(|error| error.to_string())
+    }
+
+    async fn note(&self, notice: &LogoutNotice, told: Result<(), String>) -> Result<(), StoreError> {
+        let (store, now) = (&self.app.store, self.app.now());
+        let wait = usize::try_from(notice.attempts - 1)
+            .ok()
+            .and_then(|n| WAITS_MS.get(n));
+        let outcome = match (&told, wait) {
+            (Ok(()), _) => Outcome::Success,
+            (Err(_), Some(wait)) => {
+                return store
+                    .postpone_logout_notice(notice, now.saturating_add(*wait))
+                    .await;
+            }
+            (Err(_), None) => Outcome::Failed,
+        };
+        if let Err(why) = told {
+            tracing::warn!(client_id = %notice.client_id, attempts = notice.attempts, %why, "a client was never told of a logout: given up");
+        }
+        let audit = NewAudit {
+            outcome,
+            code: if outcome == Outcome::Success {
+                ""
+            } else {
+                "logout_not_delivered"
+            }
+            .to_owned(),
+            session: notice.sid.clone(),
+            details: json!({ "attempts": notice.attempts }).to_string(),
+            ..NewAudit::success("system", AuditAction::LogoutNotice, notice.client_id.as_str())
+        };
+        store.finish_logout_notice(notice, (now, &audit)).await
+    }
+}
