@@ -224,6 +224,7 @@ async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
             sub: session.user.sub.clone(),
             browser_sid: session.sid.clone(),
             auth_time: session.auth_time,
+            allowed_at: app.now(),
         },
         false => Decision::Denied,
     };

@@ -39,7 +39,7 @@ impl Asking {
         let client = match kept.interaction.door {
             // Our own pages ask: they are no client's.
             Door::Account => app.directory.first_party(),
-            Door::Authorize => app.client(&kept.interaction.about.client_id).await?,
+            Door::Authorize | Door::Device => app.client(&kept.interaction.about.client_id).await?,
         };
         let chosen = kept.interaction.language.as_deref();
         let wanted = chosen.or_else(|| kept.parameter("ui_locales"));

@@ -56,6 +56,8 @@ pub enum Decision {
         browser_sid: String,
         /// When the user proved who they are, in milliseconds.
         auth_time: i64,
+        /// When it was said, in milliseconds: what is taken back later counts.
+        allowed_at: i64,
     },
 }
 

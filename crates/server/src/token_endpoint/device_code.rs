@@ -30,6 +30,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
         sub,
         browser_sid,
         auth_time,
+        allowed_at,
     }) = &asked.decision
     else {
         return Err(refuse("nobody has allowed it"));
@@ -40,6 +41,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
     let browser = BrowserLogin {
         sid: browser_sid.clone(),
         auth_time: *auth_time,
+        allowed_at: *allowed_at,
         // The device is another one than the browser: it stays when the browser is signed out.
         ends_with_it: false,
     };
