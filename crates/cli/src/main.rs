@@ -59,7 +59,7 @@ fn main() -> ExitCode {
     let output = Output::new(json, color);
     let done = command.run(&output, <Carnet as clap::CommandFactory>::command);
     match done.and_then(|()| output.finish()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(output.conclusion()),
         Err(failure) => {
             output.failure(&failure);
             ExitCode::from(failure.exit as u8)

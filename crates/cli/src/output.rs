@@ -1,6 +1,6 @@
 //! What a person or a program reads: results on stdout, everything else on stderr.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::{Value, json};
@@ -26,6 +26,8 @@ pub(crate) enum Colour {
 pub(crate) struct Output {
     /// Why something could not be written to stdout.
     unwritten: RefCell<Option<std::io::Error>>,
+    /// What the process ends with when nothing fails.
+    conclusion: Cell<u8>,
     json: bool,
     stdout: Style,
     colour_on_stderr: bool,
@@ -61,6 +63,7 @@ impl Output {
         };
         Self {
             unwritten: RefCell::new(None),
+            conclusion: Cell::new(0),
             json,
             stdout,
             colour_on_stderr: paints(std::io::stderr().is_terminal()),
@@ -93,6 +96,16 @@ impl Output {
             }
             _ => {}
         }
+    }
+
+    /// Lets the process end with this code although nothing fails: the result is an answer other than yes.
+    pub(crate) fn conclude(&self, code: u8) {
+        self.conclusion.set(code);
+    }
+
+    /// What the process ends with when nothing fails.
+    pub(crate) fn conclusion(&self) -> u8 {
+        self.conclusion.get()
     }
 
     /// Whether everything could be written. A key that went nowhere is no success.
@@ -167,6 +180,15 @@ impl Output {
         }
         let word = paint(self.colour_on_stderr, Ink::Careful, "Warning:");
         eprint_line(&format!("{word} {}", plain(text)));
+    }
+
+    /// Asks a person, on stderr; no answer is a no.
+    pub(crate) fn ask(&self, question: &str) -> bool {
+        let word = paint(self.colour_on_stderr, Ink::Strong, &plain(question));
+        let _gone = write!(std::io::stderr().lock(), "{word} [y/N] ");
+        let mut answer = String::new();
+        let read = std::io::stdin().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
     }
 
     /// The next likely command, after success.

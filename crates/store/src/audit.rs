@@ -25,6 +25,8 @@ closed_enum! {
         Revoke = "revoke",
         /// A user was made.
         UserCreate = "user_create",
+        /// A user's name, address, claims or attributes were changed.
+        UserChange = "user_change",
         /// A user was disabled.
         UserDisable = "user_disable",
         /// A user was enabled.

@@ -61,18 +61,11 @@ impl Store {
         secret: Option<[u8; 32]>,
         (now, audit): (i64, &NewAudit),
     ) -> Result<(), StoreError> {
-        let (id, client_id, settings, audit) = (
-            Id::new(now)?,
-            client_id.to_owned(),
-            settings.to_owned(),
-            audit.clone(),
-        );
+        let (client_id, settings, audit) = (client_id.to_owned(), settings.to_owned(), audit.clone());
         self.database
             .write(Lane::Main, "client.add", async move |tx| {
-                let row = params![id, &client_id, &settings, now];
-                if tx.optional(&INSERT, row).await?.is_none() {
-                    return Err(StoreError::Conflict("client_taken"));
-                }
+                let added = insert(tx, (&client_id, &settings), now).await?;
+                let id = added.ok_or(StoreError::Conflict("client_taken"))?;
                 if let Some(digest) = secret {
                     add_secret(tx, id, digest, now).await?;
                 }
@@ -117,32 +110,11 @@ impl Store {
         let (client_id, cut) = (client_id.to_owned(), cut.clone());
         self.database
             .write(Lane::Main, "client.set_state", async move |tx| {
-                let Some(row) = tx.optional(&LOCK_STATE, params![&client_id]).await? else {
-                    return Ok(false);
-                };
-                match ClientState::read(&row.fields().take::<String>()?)? {
-                    ClientState::Deleted => return Ok(false),
+                match change_state(tx, &client_id, state, &cut).await? {
+                    None => return Ok(false),
                     // Nothing changes, so nothing ends either.
-                    same if same == state => return Ok(true),
-                    ClientState::Active | ClientState::Disabled => {}
-                }
-                let row = params![&client_id, state.as_str(), cut.at];
-                let Some(row) = tx.optional(&SET_STATE, row).await? else {
-                    return Ok(false);
-                };
-                let id: Id = row.fields().take()?;
-                if state != ClientState::Active {
-                    // Families before the clock, as everywhere: whoever takes them the other way round waits for the other.
-                    tx.execute(&REVOKE_FAMILIES, params![&client_id, cut.at, cut.reason.as_str()])
-                        .await?;
-                    let begun_meanwhile = Cut {
-                        at: cut.at.saturating_add(ON_ITS_WAY_MS),
-                        ..cut.clone()
-                    };
-                    revocation::cut_client(tx, &client_id, &begun_meanwhile).await?;
-                }
-                if state == ClientState::Deleted {
-                    tx.execute(&DROP_SECRETS, params![id]).await?;
+                    Some(false) => return Ok(true),
+                    Some(true) => {}
                 }
                 settings::bump(tx).await?;
                 audit::append(tx, &cut.audit, cut.at).await?;
@@ -176,6 +148,76 @@ pub(crate) async fn lock_active(tx: Tx<'_>, client_id: &str) -> Result<bool, Sto
     };
     let state = ClientState::read(&row.fields().take::<String>()?)?;
     Ok(state == ClientState::Active)
+}
+
+/// Enable, disable or delete a client with all that follows, but for the settings epoch and the audit row. Whether it changed; `None`
+/// when there is no such client.
+pub(crate) async fn change_state(
+    tx: Tx<'_>,
+    client_id: &str,
+    state: ClientState,
+    cut: &Cut,
+) -> Result<Option<bool>, StoreError> {
+    let Some(row) = tx.optional(&LOCK_STATE, params![client_id]).await? else {
+        return Ok(None);
+    };
+    match ClientState::read(&row.fields().take::<String>()?)? {
+        ClientState::Deleted => return Ok(None),
+        same if same == state => return Ok(Some(false)),
+        ClientState::Active | ClientState::Disabled => {}
+    }
+    let row = params![client_id, state.as_str(), cut.at];
+    let Some(row) = tx.optional(&SET_STATE, row).await? else {
+        return Ok(None);
+    };
+    let id: Id = row.fields().take()?;
+    if state != ClientState::Active {
+        // Families before the clock, as everywhere: whoever takes them the other way round waits for the other.
+        tx.execute(&REVOKE_FAMILIES, params![client_id, cut.at, cut.reason.as_str()])
+            .await?;
+        let begun_meanwhile = Cut {
+            at: cut.at.saturating_add(ON_ITS_WAY_MS),
+            ..cut.clone()
+        };
+        revocation::cut_client(tx, client_id, &begun_meanwhile).await?;
+    }
+    if state == ClientState::Deleted {
+        tx.execute(&DROP_SECRETS, params![id]).await?;
+    }
+    Ok(Some(true))
+}
+
+/// Register a client of a name that nobody has or had; `None` when somebody has or had it.
+pub(crate) async fn insert(
+    tx: Tx<'_>,
+    (client_id, settings): (&str, &str),
+    now: i64,
+) -> Result<Option<Id>, StoreError> {
+    let row = params![Id::new(now)?, client_id, settings, now];
+    let row = tx.optional(&INSERT, row).await?;
+    row.map(|row| row.fields().take()).transpose()
+}
+
+/// Let these secrets count, and no other that counts without an end: what was to run out does so.
+pub(crate) async fn keep_secrets(
+    tx: Tx<'_>,
+    client: Id,
+    digests: &[[u8; 32]],
+    now: i64,
+) -> Result<(), StoreError> {
+    let mut missing = digests.to_vec();
+    for row in tx.all(&LASTING_SECRETS, params![client]).await? {
+        let digest: Vec<u8> = row.fields().take()?;
+        let known = missing.len();
+        missing.retain(|wanted| wanted[..] != digest);
+        if missing.len() == known {
+            tx.execute(&DROP_SECRET, params![client, digest]).await?;
+        }
+    }
+    for digest in missing {
+        add_secret(tx, client, digest, now).await?;
+    }
+    Ok(())
 }
 
 async fn add_secret(tx: Tx<'_>, client: Id, digest: [u8; 32], now: i64) -> Result<(), StoreError> {
@@ -255,12 +297,22 @@ static DROP_SECRETS: Statement = Statement::new(
     "DELETE FROM client_secrets WHERE client = $1",
 );
 
+static LASTING_SECRETS: Statement = Statement::new(
+    "client.lasting_secrets",
+    "SELECT digest FROM client_secrets WHERE client = $1 AND expires_at IS NULL",
+);
+
+static DROP_SECRET: Statement = Statement::new(
+    "client.drop_secret",
+    "DELETE FROM client_secrets WHERE client = $1 AND digest = $2 AND expires_at IS NULL",
+);
+
 static REVOKE_FAMILIES: Statement = Statement::new(
     "client.revoke_families",
     "UPDATE families SET revoked_at = $2, revoked_reason = $3 WHERE client_id = $1 AND revoked_at IS NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 11] = [
+pub(crate) static STATEMENTS: [&Statement; 13] = [
     &INSERT,
     &LOCK,
     &LOCK_STATE,
@@ -271,5 +323,7 @@ pub(crate) static STATEMENTS: [&Statement; 11] = [
     &END_SECRETS,
     &FORGET_SECRETS,
     &DROP_SECRETS,
+    &LASTING_SECRETS,
+    &DROP_SECRET,
     &REVOKE_FAMILIES,
 ];

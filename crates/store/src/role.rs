@@ -31,14 +31,10 @@ pub struct Access {
 impl Store {
     /// Make a role. [`StoreError::Conflict`]: `role_taken`.
     pub async fn add_role(&self, name: &str, description: &str, now: i64) -> Result<(), StoreError> {
-        let (id, name, description) = (Id::new(now)?, name.to_owned(), description.to_owned());
+        let (name, description) = (name.to_owned(), description.to_owned());
         self.database
             .write(Lane::Main, "role.add", async move |tx| {
-                if tx
-                    .optional(&INSERT, params![id, &name, &description, now])
-                    .await?
-                    .is_none()
-                {
+                if !insert(tx, (&name, &description), now).await? {
                     return Err(StoreError::Conflict("role_taken"));
                 }
                 settings::bump(tx).await
@@ -76,11 +72,8 @@ impl Store {
         let name = name.to_owned();
         self.database
             .write(Lane::Main, "role.remove", async move |tx| {
-                let Some(role) = find(tx, &name).await? else {
+                if !remove(tx, &name).await? {
                     return Ok(false);
-                };
-                for statement in [&REMOVE_PERMISSIONS, &REMOVE_HOLDERS, &REMOVE] {
-                    tx.execute(statement, params![role]).await?;
                 }
                 settings::bump(tx).await?;
                 Ok(true)
@@ -156,7 +149,7 @@ impl Store {
                 let role = find(tx, &name)
                     .await?
                     .ok_or(StoreError::Conflict("role_unknown"))?;
-                let taken = tx.execute(&TAKE, params![user, role]).await? == 1;
+                let taken = take(tx, user, role).await?;
                 settings::bump(tx).await?;
                 Ok(taken)
             })
@@ -197,6 +190,70 @@ pub(crate) async fn give(tx: Tx<'_>, user: Id, name: &str) -> Result<bool, Store
         .await?
         .ok_or(StoreError::Conflict("role_unknown"))?;
     Ok(tx.execute(&GIVE, params![user, role]).await? == 1)
+}
+
+/// Take a role; `false` when the user had it not.
+async fn take(tx: Tx<'_>, user: Id, role: Id) -> Result<bool, StoreError> {
+    Ok(tx.execute(&TAKE, params![user, role]).await? == 1)
+}
+
+/// Give the user these roles and no other: how many were given, and how many taken.
+pub(crate) async fn hold_exactly(
+    tx: Tx<'_>,
+    user: Id,
+    names: &[String],
+) -> Result<(usize, usize), StoreError> {
+    let (mut given, mut taken) = (0, 0);
+    for row in tx.all(&OF_USER, params![user]).await? {
+        let name: String = row.fields().take()?;
+        if !names.contains(&name)
+            && let Some(role) = find(tx, &name).await?
+            && take(tx, user, role).await?
+        {
+            taken += 1;
+        }
+    }
+    for name in names {
+        if give(tx, user, name).await? {
+            given += 1;
+        }
+    }
+    Ok((given, taken))
+}
+
+/// Make a role; `false` when there is one of this name.
+async fn insert(tx: Tx<'_>, (name, description): (&str, &str), now: i64) -> Result<bool, StoreError> {
+    let row = params![Id::new(now)?, name, description, now];
+    Ok(tx.optional(&INSERT, row).await?.is_some())
+}
+
+/// Make a role, or make the one of this name exactly so; whether it is new.
+pub(crate) async fn put(tx: Tx<'_>, role: &Role, now: i64) -> Result<bool, StoreError> {
+    let is_new = insert(tx, (&role.name, &role.description), now).await?;
+    let id = find(tx, &role.name)
+        .await?
+        .ok_or(StoreError::Conflict("role_unknown"))?;
+    tx.execute(
+        &DESCRIBE,
+        params![id, role.audience.as_deref(), &role.description],
+    )
+    .await?;
+    tx.execute(&REMOVE_PERMISSIONS, params![id]).await?;
+    for permission in &role.permissions {
+        tx.execute(&PERMIT, params![id, permission]).await?;
+    }
+    Ok(is_new)
+}
+
+/// Remove a role and take it from everybody; `false` when there is none.
+pub(crate) async fn remove(tx: Tx<'_>, name: &str) -> Result<bool, StoreError> {
+    let Some(role) = find(tx, name).await? else {
+        return Ok(false);
+    };
+    for statement in [&REMOVE_PERMISSIONS, &REMOVE_HOLDERS, &REMOVE] {
+        tx.execute(statement, params![role]).await?;
+    }
+    Ok(true)
 }
 
 /// The role's handle. The row is locked, so that nobody removes the role meanwhile.
@@ -260,6 +317,11 @@ static BIND: Statement = Statement::new(
        (SELECT p.role_id FROM role_permissions p WHERE p.role_id = roles.id)))",
 );
 
+static DESCRIBE: Statement = Statement::new(
+    "role.describe",
+    "UPDATE roles SET audience = $2, description = $3 WHERE id = $1",
+);
+
 static PERMIT: Statement = Statement::new(
     "role.permit",
     "INSERT INTO role_permissions (role_id, permission) VALUES ($1, $2)
@@ -295,7 +357,7 @@ static ACCESS: Statement = Statement::new(
      WHERE h.user_id = $1 AND (r.audience IS NULL OR r.audience = $2)",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 14] = [
+pub(crate) static STATEMENTS: [&Statement; 15] = [
     &INSERT,
     &LIST,
     &LOCK,
@@ -304,6 +366,7 @@ pub(crate) static STATEMENTS: [&Statement; 14] = [
     &REMOVE_HOLDERS,
     &REMOVE,
     &BIND,
+    &DESCRIBE,
     &PERMIT,
     &FORBID,
     &GIVE,

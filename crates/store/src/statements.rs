@@ -2,13 +2,14 @@
 
 use crate::database::Statement;
 use crate::{
-    audit, browser, client, credential, family, grant, live_session, logout_notice, migration, revocation,
-    role, rotation, session, settings, signing_key, store, sweep, throttle, ticket, user, withdrawal,
+    audit, browser, client, credential, family, grant, live_session, logout_notice, migration, registry,
+    registry_change, revocation, role, rotation, session, settings, signing_key, store, sweep, throttle, ticket,
+    user, withdrawal,
 };
 
 /// Every statement that a method of the store sends.
 pub fn statements() -> Vec<&'static Statement> {
-    let lists: [&[&'static Statement]; 21] = [
+    let lists: [&[&'static Statement]; 23] = [
         &audit::STATEMENTS,
         &browser::STATEMENTS,
         &client::STATEMENTS,
@@ -18,6 +19,8 @@ pub fn statements() -> Vec<&'static Statement> {
         &live_session::STATEMENTS,
         &logout_notice::STATEMENTS,
         &migration::STATEMENTS,
+        &registry::STATEMENTS,
+        &registry_change::STATEMENTS,
         &revocation::STATEMENTS,
         &role::STATEMENTS,
         &rotation::STATEMENTS,

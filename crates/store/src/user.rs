@@ -141,23 +141,8 @@ impl Store {
         let (sub, cut) = (sub.to_owned(), cut.clone());
         self.database
             .write(Lane::Main, "user.set_state", async move |tx| {
-                let Some(user) = tx
-                    .optional(&SET_STATE, params![&sub, state.as_str(), cut.at])
-                    .await?
-                else {
-                    let known = tx.optional(&BY_SUB, params![&sub]).await?.is_some();
-                    return if known {
-                        Err(StoreError::Conflict("user_deleted"))
-                    } else {
-                        Ok(false)
-                    };
-                };
-                let user: Id = user.fields().take()?;
-                if state != UserState::Active {
-                    take_down(tx, user, &sub, &cut).await?;
-                }
-                if state == UserState::Deleted {
-                    forget(tx, user).await?;
+                if !change_state(tx, &sub, state, &cut).await? {
+                    return Ok(false);
                 }
                 audit::append(tx, &cut.audit, cut.at).await?;
                 Ok(true)
@@ -166,7 +151,36 @@ impl Store {
     }
 }
 
-async fn create(tx: Tx<'_>, id: Id, new: &NewUser, now: i64) -> Result<User, StoreError> {
+/// Enable, disable or delete a user with all that follows, but for the audit row; `false` when there is no such user.
+pub(crate) async fn change_state(
+    tx: Tx<'_>,
+    sub: &str,
+    state: UserState,
+    cut: &Cut,
+) -> Result<bool, StoreError> {
+    let changed = tx
+        .optional(&SET_STATE, params![sub, state.as_str(), cut.at])
+        .await?;
+    let Some(user) = changed else {
+        let known = tx.optional(&BY_SUB, params![sub]).await?.is_some();
+        return if known {
+            Err(StoreError::Conflict("user_deleted"))
+        } else {
+            Ok(false)
+        };
+    };
+    let user: Id = user.fields().take()?;
+    if state != UserState::Active {
+        take_down(tx, user, sub, cut).await?;
+    }
+    if state == UserState::Deleted {
+        forget(tx, user).await?;
+    }
+    Ok(true)
+}
+
+/// Make a user in the transaction of something larger.
+pub(crate) async fn create(tx: Tx<'_>, id: Id, new: &NewUser, now: i64) -> Result<User, StoreError> {
     let row = tx
         .optional(
             &INSERT,

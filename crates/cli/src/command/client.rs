@@ -2,14 +2,14 @@
 
 mod add;
 
-use carnet_server::clock::{Clock as _, SystemClock};
 use carnet_server::config;
-use carnet_store::{AuditAction, ClientRow, ClientState, ON_ITS_WAY_MS, Reason};
+use carnet_store::{AuditAction, ClientRow, ClientState, Reason};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::operator::{ConfigFile, Operator, broken, made_password};
+use super::operator::{ConfigFile, Operator, broken, made_password, wait_for_what_was_on_its_way};
 use super::operator::{list as listing, show as tell, when};
+use super::registry::rules;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -62,13 +62,8 @@ pub(crate) async fn run(command: ClientCommand, out: &Output) -> Result<(), Fail
 }
 
 async fn find(operator: &Operator, id: &str) -> Result<ClientRow, Failure> {
-    if operator.config.clients.iter().any(|client| client.id == id) {
-        return Err(Failure::conflict(
-            "client_configured",
-            format!("{id} stands in the configuration file"),
-        )
-        .because("this command changes the clients of the database")
-        .todo("change its [[clients]] table and restart the server"));
+    if rules::is_configured(&operator.config, id) {
+        return Err(rules::configured(id));
     }
     let rows = operator.store.clients().await.map_err(broken)?;
     rows.into_iter().find(|row| row.client_id == id).ok_or_else(|| {
@@ -201,21 +196,10 @@ async fn rotate(operator: &Operator, id: &str, overlap: config::Ttl, out: &Outpu
     Ok(())
 }
 
-/// Tokens that were made while the client was being disabled are refused by their time: new ones must be younger.
-async fn wait_for_what_was_on_its_way(row: &ClientRow, out: &Output) {
-    let until = row.updated_at.saturating_add(ON_ITS_WAY_MS + 1_000);
-    let left = u64::try_from(until.saturating_sub(SystemClock.now())).unwrap_or_default();
-    if (1..=10_000).contains(&left) {
-        out.progress("waiting until what was on its way when the client was disabled has come to nothing");
-        tokio::time::sleep(std::time::Duration::from_millis(left)).await;
-        out.progress("");
-    }
-}
-
 async fn set_state(operator: &Operator, id: &str, state: ClientState, out: &Output) -> Result<(), Failure> {
     let row = find(operator, id).await?;
     if state == ClientState::Active && row.state == ClientState::Disabled {
-        wait_for_what_was_on_its_way(&row, out).await;
+        wait_for_what_was_on_its_way(row.updated_at, out).await;
     }
     let (action, said) = match state {
         ClientState::Active => (AuditAction::ClientEnable, "may ask for tokens again"),

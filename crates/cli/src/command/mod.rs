@@ -1,11 +1,13 @@
 //! The subcommands: a variant here, a file beside it.
 
+mod apply;
 mod client;
 mod completions;
 mod config;
 mod demo;
 mod dpop;
 mod explain;
+mod export;
 mod hash;
 mod jwk;
 mod jwt;
@@ -17,6 +19,7 @@ mod migrate;
 mod operator;
 mod password;
 mod pkce;
+mod registry;
 mod revoke;
 mod role;
 mod serve;
@@ -46,6 +49,10 @@ pub(crate) enum Command {
     Client(client::ClientCommand),
     /// Add, list and remove roles
     Role(role::RoleCommand),
+    /// Make roles, clients and users as a file says; shows the plan first
+    Apply(apply::Apply),
+    /// Write roles, clients and users as a file that `carnet apply` reads
+    Export(export::Export),
     /// Take back all tokens of a user, a session, or one token
     Revoke(revoke::Revoke),
     /// List and end the sessions of a user
@@ -91,6 +98,8 @@ impl Command {
             Self::User(command) => wait(user::run(command, output)),
             Self::Client(command) => wait(client::run(command, output)),
             Self::Role(command) => wait(role::run(command, output)),
+            Self::Apply(command) => wait(apply::run(command, output)),
+            Self::Export(command) => wait(export::run(command, output)),
             Self::Revoke(command) => wait(revoke::run(command, output)),
             Self::Session(command) => wait(session::run(command, output)),
             Self::Key(command) => wait(key::run(command, output)),

@@ -7,7 +7,7 @@ use carnet_server::clock::{Clock as _, SystemClock};
 use carnet_server::config::{self, Config};
 use carnet_server::email::Email;
 use carnet_server::master_key::MasterKeys;
-use carnet_store::{AuditAction, Cut, NewAudit, Reason, Store, Strength, User};
+use carnet_store::{AuditAction, Cut, NewAudit, ON_ITS_WAY_MS, Reason, Store, Strength, User};
 
 use carnet_jose::{base64url, primitive};
 use zeroize::Zeroizing;
@@ -186,6 +186,17 @@ pub(crate) fn list(
 /// A moment of the store (milliseconds) in words.
 pub(crate) fn when(millis: i64, now: i64) -> String {
     moment::said(millis.div_euclid(1000), now.div_euclid(1000))
+}
+
+/// Tokens that were made while the client was being disabled are refused by their time: new ones must be younger.
+pub(crate) async fn wait_for_what_was_on_its_way(disabled_at: i64, out: &Output) {
+    let until = disabled_at.saturating_add(ON_ITS_WAY_MS + 1_000);
+    let left = u64::try_from(until.saturating_sub(SystemClock.now())).unwrap_or_default();
+    if (1..=10_000).contains(&left) {
+        out.progress("waiting until what was on its way when the client was disabled has come to nothing");
+        tokio::time::sleep(std::time::Duration::from_millis(left)).await;
+        out.progress("");
+    }
 }
 
 /// A password that is shown once: 192 random bits in characters that no shell and no JSON quotes.

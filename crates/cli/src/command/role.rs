@@ -5,6 +5,7 @@ use clap::Subcommand;
 
 use super::operator::{ConfigFile, Operator, broken};
 use super::operator::{list as listing, show as tell};
+use super::registry::rules;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -84,7 +85,12 @@ async fn add(
     permissions: &[String],
     (audience, description): (Option<&str>, &str),
 ) -> Result<(), Failure> {
-    check(operator, name, permissions, audience)?;
+    if let Some(flaw) = rules::role(&operator.config, name, permissions, audience)
+        .into_iter()
+        .next()
+    {
+        return Err(flaw.failure);
+    }
     let known = operator
         .store
         .list_roles()
@@ -112,43 +118,6 @@ async fn add(
             .map_err(broken)?;
     }
     operator.record(action, name).await
-}
-
-/// Names that fit into a claim, and an audience that some token has.
-fn check(
-    operator: &Operator,
-    name: &str,
-    permissions: &[String],
-    audience: Option<&str>,
-) -> Result<(), Failure> {
-    let word = |text: &str| {
-        let visible = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-        !text.is_empty() && text.len() <= 128 && text.bytes().all(visible)
-    };
-    let mut names = std::iter::once(name).chain(permissions.iter().map(String::as_str));
-    if let Some(odd) = names.find(|text| !word(text)) {
-        return Err(Failure::usage(
-            "invalid_name",
-            format!("{odd:?} is no name of a role or permission"),
-        )
-        .because("names are visible ASCII without space, quote and backslash, 128 characters at most")
-        .todo("choose one such as editor or articles:write"));
-    }
-    if let Some(audience) = audience
-        && !operator
-            .config
-            .resources
-            .iter()
-            .any(|resource| resource.audience == audience)
-    {
-        return Err(Failure::usage(
-            "unknown_audience",
-            format!("no resource has the audience {audience}"),
-        )
-        .because("the role would be in no token")
-        .todo("add [[resources]] to the configuration first"));
-    }
-    Ok(())
 }
 
 async fn list(operator: &Operator, out: &Output) -> Result<(), Failure> {

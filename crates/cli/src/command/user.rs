@@ -2,14 +2,14 @@
 
 use std::io::Read as _;
 
-use carnet_server::email::Email;
-use carnet_server::password::{Password, Policy, check_importable};
+use carnet_server::password::{Password, Policy};
 use carnet_store::{AuditAction, NewPassword, NewUser, Reason, User, UserState};
 use clap::Subcommand;
 use zeroize::Zeroizing;
 
 use super::operator::{ConfigFile, Operator, broken};
 use super::operator::{list as listing, show as tell, when};
+use super::registry::rules;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -104,11 +104,7 @@ pub(crate) async fn run(command: UserCommand, out: &Output) -> Result<(), Failur
 }
 
 async fn add_user(operator: &Operator, add: Add, out: &Output) -> Result<(), Failure> {
-    let email = Email::parse(&add.email).ok_or_else(|| {
-        Failure::usage("invalid_email", format!("{:?} is no e-mail address", add.email))
-            .because("an account is named by one")
-            .todo("such as alice@example.com")
-    })?;
+    let email = rules::email(&add.email)?;
     let (hash, made) = password_hash(operator, &add.password, &email.display).await?;
     let mut roles = add.roles;
     if add.admin {
@@ -118,15 +114,15 @@ async fn add_user(operator: &Operator, add: Add, out: &Output) -> Result<(), Fai
             .await
             .map_err(broken)?
             .into_iter()
-            .any(|role| role.name == "admin");
+            .any(|role| role.name == rules::ADMINISTRATORS);
         if !known {
             operator
                 .store
-                .add_role("admin", "may administer this server", operator.now)
+                .add_role(rules::ADMINISTRATORS, "may administer this server", operator.now)
                 .await
                 .map_err(broken)?;
         }
-        roles.push("admin".to_owned());
+        roles.push(rules::ADMINISTRATORS.to_owned());
     }
     let new = NewUser {
         sub: String::new(),
@@ -342,12 +338,7 @@ async fn password_hash(
 ) -> Result<(String, Option<Zeroizing<String>>), Failure> {
     if source.password_hash_stdin {
         let hash = read_stdin()?;
-        let importable = check_importable(&hash);
-        importable.map_err(|why| {
-            Failure::usage("hash_unusable", "this hash cannot be used")
-                .because(why)
-                .todo("give an argon2, bcrypt, scrypt or PBKDF2 hash")
-        })?;
+        rules::password_hash(&hash)?;
         return Ok((hash.to_string(), None));
     }
     let config = &operator.config.passwords;

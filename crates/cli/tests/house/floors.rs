@@ -63,8 +63,9 @@ pub(crate) const CLI: &[&[&str]] = &[
     &["output"],
     &["input"],
     &["key_file", "login"],
-    // What the commands of an operator share, and the command that `demo` runs in front of its own.
+    // What the commands of an operator share, the file of those that take one, and the command that `demo` runs in front of its own.
     &["command::operator"],
+    &["command::registry"],
     &["command::serve"],
     &["command::*"],
     &["command"],

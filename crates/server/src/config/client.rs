@@ -22,6 +22,9 @@ pub const ASSERTION_ALGORITHMS: &[Algorithm] = &[
     Algorithm::Rs256,
 ];
 
+/// The fewest bytes of a client's secret.
+pub const LEAST_SECRET_BYTES: usize = 32;
+
 /// `[[clients]]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -10,15 +10,19 @@ mod lifetimes;
 mod load;
 mod logout;
 mod parties;
+mod registration;
 mod settings;
 mod value;
 
 pub use authorization::Authorization;
 pub use check::Warning;
-pub use client::{ASSERTION_ALGORITHMS, Client, Consent, DpopPolicy, IdTokenClaims, RefreshTokenIn};
+pub use client::{
+    ASSERTION_ALGORITHMS, Client, Consent, DpopPolicy, IdTokenClaims, LEAST_SECRET_BYTES, RefreshTokenIn,
+};
 pub use fault::Fault;
 pub use load::{ConfigError, DEFAULT, load, parse};
-pub use parties::{check_client, check_registration};
+pub use parties::{check_client, client_faults};
+pub use registration::registration_faults;
 pub use settings::{
     Config, Dpop, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Outbound,
     Pages, Passwords, Registration, Resource, Storage, Tokens,

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use carnet_jose::{Algorithm, AnyVerifyingKey, KeySet};
+use carnet_jose::{Algorithm, AnyVerifyingKey};
 use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::redirect_uri;
 
-use super::client::{ASSERTION_ALGORITHMS, Client, DpopPolicy};
+use super::client::{Client, DpopPolicy, LEAST_SECRET_BYTES};
 use super::fault::{Fault, fault};
 use super::lifetimes::{check_access_ttl, check_refresh_grace};
 use super::logout::check_logout;
@@ -138,6 +138,36 @@ pub(super) fn check_clients(config: &Config) -> Result<(), Fault> {
 
 /// Whether a client fits: its settings to each other, and to the resources. Files are not looked at.
 pub fn check_client(config: &Config, client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
+    client_faults(config, client, key)
+        .into_iter()
+        .next()
+        .map_or(Ok(()), Err)
+}
+
+/// As [`check_client`], with everything that is wrong.
+pub fn client_faults(config: &Config, client: &Client, key: &dyn Fn(&str) -> String) -> Vec<Fault> {
+    let access_ttl = client.access_ttl;
+    let refresh_grace = client.refresh_grace;
+    let checks = [
+        check_id(client, key),
+        check_shown(client, key),
+        check_audiences(config, client, key),
+        check_origins(&key("origins"), &client.origins),
+        access_ttl.map_or(Ok(()), |ttl| check_access_ttl(&key("access_ttl"), ttl)),
+        refresh_grace.map_or(Ok(()), |grace| check_refresh_grace(&key("refresh_grace"), grace)),
+        check_grant_types(client, key),
+        check_logout(config, client, key),
+        check_addresses(&key("redirect_uris"), &client.redirect_uris),
+        check_addresses(
+            &key("post_logout_redirect_uris"),
+            &client.post_logout_redirect_uris,
+        ),
+        check_id_token_signing(config, client, key),
+    ];
+    checks.into_iter().filter_map(Result::err).collect()
+}
+
+fn check_id(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
     if client.id.is_empty() || client.id == "first-party" {
         let what = "is empty, or \"first-party\", which is built in";
         return Err(fault(&key("id"), what, "choose another"));
@@ -151,7 +181,10 @@ pub fn check_client(config: &Config, client: &Client, key: &dyn Fn(&str) -> Stri
         let what = "has the form of a user's name in tokens";
         return Err(fault(&key("id"), what, "choose another, shorter or longer"));
     }
-    check_shown(client, key)?;
+    Ok(())
+}
+
+fn check_audiences(config: &Config, client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
     let known = |audience: &String| {
         config
             .resources
@@ -162,23 +195,21 @@ pub fn check_client(config: &Config, client: &Client, key: &dyn Fn(&str) -> Stri
         let what = "names an audience that no [[resources]] has";
         return Err(fault(&key("audiences"), what, "add the resource"));
     }
-    check_origins(&key("origins"), &client.origins)?;
-    client
-        .access_ttl
-        .map_or(Ok(()), |ttl| check_access_ttl(&key("access_ttl"), ttl))?;
-    client
-        .refresh_grace
-        .map_or(Ok(()), |grace| check_refresh_grace(&key("refresh_grace"), grace))?;
-    check_grant_types(client, key)?;
-    check_logout(config, client, key)?;
-    let bad = client
-        .redirect_uris
-        .iter()
-        .chain(&client.post_logout_redirect_uris);
-    for uri in bad {
-        redirect_uri::check(uri)
-            .map_err(|todo| fault(&key("redirect_uris"), format!("{uri:?} cannot be one"), todo))?;
+    Ok(())
+}
+
+fn check_addresses(key: &str, uris: &[String]) -> Result<(), Fault> {
+    for uri in uris {
+        redirect_uri::check(uri).map_err(|todo| fault(key, format!("{uri:?} cannot be one"), todo))?;
     }
+    Ok(())
+}
+
+fn check_id_token_signing(
+    config: &Config,
+    client: &Client,
+    key: &dyn Fn(&str) -> String,
+) -> Result<(), Fault> {
     match client.id_token_signing {
         Some(algorithm) if algorithm.is_mac() || !config.keys.algorithms.contains(&algorithm) => {
             let what = format!("no published key is kept for {}", algorithm.name());
@@ -274,46 +305,9 @@ fn check_grant_types(client: &Client, key: &dyn Fn(&str) -> String) -> Result<()
     Ok(())
 }
 
-/// What is asked of a client beyond [`check_client`] when it is registered beside the running server.
-pub fn check_registration(
-    config: &Config,
-    client: &Client,
-    key: &dyn Fn(&str) -> String,
-) -> Result<(), Fault> {
-    check_keys(client, key)?;
-    let configured = config.clients.iter().filter_map(|client| client.access_ttl);
-    let longest = configured.chain([config.tokens.access_ttl]).max();
-    match (client.access_ttl, longest) {
-        // Revocations are kept for as long as configured tokens live.
-        (Some(own), Some(longest)) if own > longest => Err(fault(
-            &key("access_ttl"),
-            format!("is longer than any in the configuration: {longest}"),
-            "shorten it, or lengthen tokens.access_ttl first",
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Whether a client that proves itself by keys has some that can be used, and another has none.
-fn check_keys(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
-    const JWKS: &str = "give a JWKS of public keys";
-    let wrong = |what: String, todo: &str| Err(fault(&key("jwks"), what, todo));
-    match (client.auth_method == AuthMethod::PrivateKeyJwt, &client.jwks) {
-        (false, None) => Ok(()),
-        (true, None) => wrong("private_key_jwt needs public keys".to_owned(), JWKS),
-        (false, Some(_)) => wrong("the auth_method takes no keys".to_owned(), "take it out"),
-        (true, Some(jwks)) => match KeySet::from_jwks_json(jwks.to_string().as_bytes(), ASSERTION_ALGORITHMS)
-        {
-            Ok(parsed) if !parsed.set.is_empty() => Ok(()),
-            Ok(_) => wrong("has no key that can be used".to_owned(), JWKS),
-            Err(error) => wrong(error.to_string(), JWKS),
-        },
-    }
-}
-
 fn check_client_files(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
     match (&client.secret_file, client.auth_method.has_secret()) {
-        (Some(file), true) => secret_of(&key("secret_file"), file, 32).map(|_| ())?,
+        (Some(file), true) => secret_of(&key("secret_file"), file, LEAST_SECRET_BYTES).map(|_| ())?,
         (None, true) => {
             let todo = "give secret_file; make one with: carnet password --length 64 --no-symbols > client.secret && chmod 600 client.secret";
             return Err(fault(&key("auth_method"), "needs a secret", todo));

@@ -16,6 +16,7 @@ mod credential;
 mod family;
 mod logout_notice;
 mod migration;
+mod registry;
 mod revocation;
 mod role;
 mod rotation;

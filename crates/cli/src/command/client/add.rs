@@ -11,6 +11,7 @@ use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
 use crate::command::operator::{Operator, broken, made_password, show as tell};
+use crate::command::registry::rules;
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -94,7 +95,10 @@ pub(super) struct Add {
 
 pub(super) async fn run(operator: &Operator, add: Add, out: &Output) -> Result<(), Failure> {
     let client = registration(add)?;
-    check(operator, &client)?;
+    let flaws = rules::client(&operator.config, &client, &|name| name.replace('_', "-"));
+    if let Some((_, failure)) = flaws.into_iter().next() {
+        return Err(failure);
+    }
     let secret = match client.auth_method.has_secret() {
         true => Some(made_password()?),
         false => None,
@@ -109,7 +113,7 @@ pub(super) async fn run(operator: &Operator, add: Add, out: &Output) -> Result<(
         .add_client((&client.id, &text), digest, (operator.now, &audit))
         .await;
     added.map_err(|error| match error {
-        StoreError::Conflict("client_taken") => taken(&client.id),
+        StoreError::Conflict("client_taken") => rules::client_taken(&client.id),
         other => broken(other),
     })?;
     let json = json!({ "client_id": client.id, "client_secret": secret.as_deref(), "settings": client });
@@ -186,25 +190,4 @@ fn read_jwks(file: PathBuf) -> Result<serde_json::Value, Failure> {
     };
     let text = std::fs::read(&file).map_err(|error| unusable(error.to_string()))?;
     serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))
-}
-
-/// What the server would refuse to use is not registered.
-fn check(operator: &Operator, client: &config::Client) -> Result<(), Failure> {
-    if operator.config.clients.iter().any(|known| known.id == client.id) {
-        return Err(taken(&client.id));
-    }
-    let checked = config::check_client(&operator.config, client, &|name| name.replace('_', "-"));
-    let checked = checked
-        .and_then(|()| config::check_registration(&operator.config, client, &|name| name.replace('_', "-")));
-    checked.map_err(|fault| {
-        Failure::usage("client_invalid", format!("{}: {}", fault.key, fault.what))
-            .because("the server would not use such a client")
-            .todo(fault.todo)
-    })
-}
-
-fn taken(id: &str) -> Failure {
-    Failure::conflict("client_taken", format!("there is, or was, a client {id}"))
-        .because("the name of a client never belongs to another")
-        .todo("choose another")
 }

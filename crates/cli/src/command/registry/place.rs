@@ -1,0 +1,58 @@
+//! Where in a file something stands.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+/// Line and column, both counted from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+impl Place {
+    /// The place of a byte of the text.
+    pub(crate) fn of(text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: line.chars().count() + 1,
+        }
+    }
+}
+
+/// Something of a file, with its place and those of its members.
+pub(crate) struct Placed<T> {
+    pub(crate) entry: T,
+    pub(crate) at: Place,
+    pub(crate) members: BTreeMap<String, Place>,
+}
+
+impl<T> Placed<T> {
+    /// The place of a member; of the whole when it is not written.
+    pub(crate) fn place_of(&self, member: &str) -> Place {
+        self.members.get(member).copied().unwrap_or(self.at)
+    }
+}
+
+impl<T> Deref for Placed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.entry
+    }
+}
+
+#[test]
+fn a_place_counts_lines_and_characters_from_one() {
+    let text = "a = 1\nü = 2\n";
+    let place = |offset| {
+        let place = Place::of(text, offset);
+        (place.line, place.column)
+    };
+    assert_eq!(place(0), (1, 1));
+    assert_eq!(place(6), (2, 1));
+    assert_eq!(place(9), (2, 3));
+    assert_eq!(place(99), (3, 1));
+}
