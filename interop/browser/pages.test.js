@@ -29,6 +29,13 @@ async function logIn(page, password = server.demo.password) {
   await page.click('#login-submit');
 }
 
+/** The app's part: the code that came back, for tokens. */
+function redeem(back) {
+  const verifier = { client_id: 'my-app-client-id', code_verifier: 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk' };
+  const body = new URLSearchParams({ grant_type: 'authorization_code', code: new URL(back).searchParams.get('code'), ...verifier });
+  return fetch(`${server.issuer}/oauth/token`, { method: 'POST', body });
+}
+
 /** What a reader of the page would stumble over; and a picture of it. */
 async function look(page, name) {
   const { violations } = await new AxeBuilder({ page }).analyze();
@@ -46,15 +53,7 @@ test('a person logs in, allows, and comes back with a code that buys tokens', as
   const back = new URL(page.url());
   assert.equal(back.searchParams.get('iss'), server.issuer);
   assert.equal(back.searchParams.get('state'), 'xyz');
-  const answer = await fetch(`${server.issuer}/oauth/token`, {
-    method: 'POST',
-    body: new URLSearchParams({
-      grant_type: 'authorization_code',
-      code: back.searchParams.get('code'),
-      client_id: 'my-app-client-id',
-      code_verifier: 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
-    }),
-  });
+  const answer = await redeem(page.url());
   assert.equal(answer.status, 200);
   assert.ok((await answer.json()).id_token);
   assert.deepEqual(troubles, []);
@@ -92,6 +91,7 @@ test('a person ends a session in another browser, and takes access back from an 
   await page.goto(server.demo.browser);
   await page.click('#consent-allow');
   await page.waitForURL(/\/callback\?code=/);
+  await redeem(page.url());
   await page.goto(`${server.issuer}/account/apps`);
   await page.click('.end');
   await page.click('#account-confirm');
@@ -146,6 +146,7 @@ for (const width of WIDTHS) {
         await page.click('#account-continue');
         await page.click('#consent-allow');
         await page.waitForURL(/\/callback\?/);
+        await redeem(page.url());
         const elsewhere = await visit({ locale });
         await logIn(elsewhere.page);
         await elsewhere.page.waitForSelector('#consent-allow');

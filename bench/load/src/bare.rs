@@ -112,6 +112,7 @@ fn claims(fam: &str) -> Option<AccessTokenClaims> {
         scope: "read:orders".parse().ok()?,
         auth_time: Some(now),
         sid: Some(fam.to_owned()),
+        cnf: None,
         fam: Some(fam.to_owned()),
         roles: Vec::new(),
         permissions: Vec::new(),

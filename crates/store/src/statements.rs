@@ -3,8 +3,8 @@
 use crate::database::Statement;
 use crate::{
     audit, browser, client, credential, family, grant, live_session, logout_notice, migration, registry,
-    registry_change, revocation, role, rotation, session, settings, signing_key, store, sweep, throttle, ticket,
-    user, withdrawal,
+    registry_change, revocation, role, rotation, session, settings, signing_key, store, sweep, throttle,
+    ticket, user, withdrawal,
 };
 
 /// Every statement that a method of the store sends.

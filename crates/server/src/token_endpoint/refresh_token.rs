@@ -31,7 +31,7 @@ pub(super) async fn rotate(request: &TokenRequest<'_>) -> Result<TokenResponse, 
         return Err(unknown());
     }
     // RT-01, RT-11: the live token stays good for who has the key. Of a spent one it is looked at whether it is theft, whoever brings it.
-    if token.generation == family.generation {
+    if token.generation >= family.generation {
         check_key(request, &family)?;
     }
     let audience = request.audience(std::slice::from_ref(&family.audience))?;

@@ -1,6 +1,6 @@
 //! Logout notices: whom the end of a session concerns, and that each is told once.
 
-use carnet_oauth::scope::ScopeSet;
+use carnet_oauth::extent::Extent;
 use carnet_store::{
     AuditAction, BrowserLogin, Family, GrantKey, LogoutNotice, NewAudit, NewBrowserSession, NewLogin, Reason,
     Strength, User,
@@ -183,7 +183,10 @@ async fn cn_06_what_is_withdrawn_takes_sessions_and_codes_along(f: &Fixture) {
     let sid = signed_in(f, &alice).await;
     let gone = begin(f, &alice, "web", (&sid, true)).await.unwrap();
     let stays = begin(f, &alice, "web2", (&sid, true)).await.unwrap();
-    let scope: ScopeSet = "openid".parse().unwrap();
+    let extent = Extent {
+        scope: "openid".parse().unwrap(),
+        ..Extent::default()
+    };
     let audit = NewAudit::success("a", AuditAction::Consent, "web");
     for client_id in ["web", "web2"] {
         let key = GrantKey {
@@ -191,7 +194,7 @@ async fn cn_06_what_is_withdrawn_takes_sessions_and_codes_along(f: &Fixture) {
             client_id,
             audience: "https://api.example",
         };
-        f.store.remember_grant(key, &scope, (NOW, &audit)).await.unwrap();
+        f.store.remember_grant(key, &extent, (NOW, &audit)).await.unwrap();
     }
     assert_eq!(f.store.grants_of(alice.id).await.unwrap().len(), 2);
     let cut = cut(NOW + 5, Reason::Revoked);
