@@ -47,7 +47,8 @@ impl Connection {
         self.send(request, Bytes::from(json)).await
     }
 
-    async fn send(&mut self, request: http::request::Builder, body: Bytes) -> Outcome<Answer> {
+    /// Sends whatever it is; `Host` is added.
+    pub(crate) async fn send(&mut self, request: http::request::Builder, body: Bytes) -> Outcome<Answer> {
         let request = request
             .header(header::HOST, &self.address)
             .body(Full::new(body))?;

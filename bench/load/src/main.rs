@@ -1,9 +1,10 @@
-//! Measures Carnet beside its own limits, in one run, and prints a table. `bench/run` builds and starts it.
+//! Measures Carnet beside its own limits, or beside another authorization server, in one run, and prints a table. `bench/run` builds and starts it.
 
 mod bare;
 mod client;
 mod drive;
 mod guarded;
+mod oauth;
 mod process;
 mod raw_argon;
 mod report;
@@ -26,7 +27,16 @@ fn main() -> Outcome<()> {
         // The other processes of a run, so that the CPU of each is counted apart.
         ["serve-bare-refresh"] => runtime.block_on(bare::serve()),
         ["serve-api", kind] => runtime.block_on(guarded::serve(kind)),
+        ["oauth", binary, peer] => runtime.block_on(oauth::run(binary, peer, oauth::Effort::full(""))),
+        ["oauth", "--only", what, binary, peer] => {
+            runtime.block_on(oauth::run(binary, peer, oauth::Effort::full(what)))
+        }
+        ["oauth", "--smoke", binary, peer] => {
+            runtime.block_on(oauth::run(binary, peer, oauth::Effort::smoke()))
+        }
         [binary] => runtime.block_on(report::run(binary)),
-        _ => Err("usage: carnet-bench PATH-OF-CARNET".into()),
+        _ => Err(
+            "usage: carnet-bench [oauth [--smoke | --only WHAT]] PATH-OF-CARNET [FOLDER-OF-THE-PEER]".into(),
+        ),
     }
 }

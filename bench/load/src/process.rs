@@ -34,29 +34,57 @@ impl Process {
         })
     }
 
-    /// User and system time so far, in microseconds.
+    /// User and system time so far of the process, its threads and everything that it started, in microseconds.
     pub(crate) fn cpu_micros(&self) -> Outcome<u64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let (_, fields) = stat.rsplit_once(") ").ok_or("an odd /proc/PID/stat")?;
-        let ticks: u64 = fields
-            .split(' ')
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<u64>().ok())
-            .sum();
+        let mut ticks = 0;
+        for pid in self.tree() {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+            let (_, fields) = stat.rsplit_once(") ").ok_or("an odd /proc/PID/stat")?;
+            // utime, stime, and both of the children that have ended.
+            let fields = fields.split(' ').skip(11).take(4);
+            ticks += fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
+        }
         // USER_HZ is 100 on every Linux.
         Ok(ticks * 10_000)
     }
 
-    /// Resident memory, in KiB.
+    /// Resident memory of the process and everything that it started, in KiB.
     pub(crate) fn resident_kib(&self) -> Outcome<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .ok_or("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
+        let mut kib = 0;
+        for pid in self.tree() {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmRSS:"))
+                .ok_or("no VmRSS")?;
+            kib += line.trim().trim_end_matches(" kB").parse::<u64>()?;
+        }
+        Ok(kib)
     }
+
+    fn tree(&self) -> Vec<u32> {
+        let mut found = vec![self.child.id()];
+        let mut next = 0;
+        while let Some(pid) = found.get(next).copied() {
+            found.extend(children(pid));
+            next += 1;
+        }
+        found
+    }
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten();
+    let lists = threads
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+    let all: Vec<String> = lists.collect();
+    all.iter()
+        .flat_map(|list| list.split_whitespace())
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
 }
 
 impl Drop for Process {

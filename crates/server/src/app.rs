@@ -4,7 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use carnet_jose::{Algorithm, TokenType, Verifier};
+use carnet_jose::{Algorithm, CachedVerifier, TokenType, Verifier};
+use carnet_oauth::access_token::AccessTokenClaims;
 use carnet_store::{Cut, Engine, MigrationReport, NewAudit, Reason, Store, StoreConfig, StoreError};
 use tokio::sync::Semaphore;
 
@@ -37,8 +38,9 @@ pub struct Parts {
     pub master: MasterKeys,
     /// Clients and resources.
     pub directory: Directory,
-    /// Checks tokens of ours that are signed with our published keys.
-    pub verifier: Verifier,
+    /// Checks tokens of ours that are signed with our published keys. A signature is checked once; whether the token was taken back,
+    /// the store is asked every time.
+    pub verifier: CachedVerifier<AccessTokenClaims>,
     /// Checks ID tokens of ours that come back as a hint, expired ones too.
     pub id_token_verifier: Verifier,
     /// The pages for people.
@@ -98,6 +100,7 @@ impl App {
         let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
         let verifier = own_verifier(&config, &keys, directory.longest_access_ttl())
             .map_err(|error| OpenError::Config(error.to_string()))?;
+        let verifier = CachedVerifier::new(verifier, REMEMBERED_TOKENS);
         let id_token_verifier =
             id_token_verifier(&config, &keys).map_err(|error| OpenError::Config(error.to_string()))?;
         let pages = Pages::new(&config.pages).map_err(OpenError::Config)?;
@@ -163,7 +166,10 @@ impl App {
 
     /// The client of the OAuth endpoints with this name, as it is registered at this moment.
     pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
-        self.directory.keep(&self.config, &self.store).await?;
+        // The configuration file goes before the store and does not change: no need to look.
+        if !self.directory.is_configured(id) {
+            self.directory.keep(&self.config, &self.store).await?;
+        }
         Ok(self.directory.client(id))
     }
 }
@@ -206,6 +212,9 @@ pub fn hasher(config: &Config, threads: usize, queue: usize) -> Result<Hasher, O
 
 /// How the hashes begin that we make ourselves. Older parameters of ours are nearly as costly.
 const ARGON2ID: &str = "$argon2id$";
+
+/// Access tokens whose signature is not checked again: about a kilobyte each.
+const REMEMBERED_TOKENS: usize = 10_000;
 
 fn cores() -> usize {
     available_parallelism().map_or(1, usize::from)

@@ -77,6 +77,11 @@ impl Directory {
         client.filter(|client| !client.uses_login_api())
     }
 
+    /// Whether the configuration file has a client of this name; what the store says of the name does not count then.
+    pub fn is_configured(&self, id: &str) -> bool {
+        self.configured.iter().any(|client| client.id == id)
+    }
+
     /// The resource with this audience.
     pub fn resource(&self, audience: &str) -> Option<&Resource> {
         self.resources

@@ -2,6 +2,8 @@
 //!
 //! Spec: RFC 6750 §2.1, §3.1 · RFC 9068 §4 · RFC 9449 §7.2
 
+use std::sync::Arc;
+
 use carnet_jose::{Error, Verified};
 use carnet_oauth::access_token::AccessTokenClaims;
 use carnet_oauth::bearer::{self, BearerError, Challenge};
@@ -51,18 +53,14 @@ pub enum Rejected {
 ///
 /// Tokens of a resource with a shared secret do not count here: whoever shares the secret could make them.
 pub async fn check(app: &App, token: &str) -> Result<Result<Presented, Rejected>, Failure> {
-    let verified = app
-        .verifier
-        .verify_owned::<AccessTokenClaims>(token, app.now_seconds());
+    let verified = app.verifier.verify(token, app.now_seconds());
     let claims = judge(app, verified).await?.and_then(unbound);
     with_user(app, claims).await
 }
 
 /// As [`check`], for a token that is bound to a key, or may be: whoever asks looks for the proof of that key.
 pub async fn check_bound(app: &App, token: &str) -> Result<Result<Presented, Rejected>, Failure> {
-    let verified = app
-        .verifier
-        .verify_owned::<AccessTokenClaims>(token, app.now_seconds());
+    let verified = app.verifier.verify(token, app.now_seconds());
     let claims = judge(app, verified).await?;
     with_user(app, claims).await
 }
@@ -116,9 +114,9 @@ fn is_of_client(claims: &AccessTokenClaims) -> bool {
 /// Signature, claims, and whether it was taken back.
 async fn judge(
     app: &App,
-    verified: Result<Verified<'static, AccessTokenClaims>, Error>,
+    verified: Result<Known, Error>,
 ) -> Result<Result<AccessTokenClaims, Rejected>, Failure> {
-    let Verified { claims, key_id, .. } = match verified {
+    let verified = match verified {
         Ok(verified) => verified,
         Err(Error::Expired | Error::TokenTooOld) => return Ok(Err(Rejected::Expired)),
         Err(error) => {
@@ -126,6 +124,7 @@ async fn judge(
             return Ok(Err(Rejected::Invalid));
         }
     };
+    let Verified { claims, key_id, .. } = verified.as_ref();
     let facts = TokenFacts {
         jti: claims.jti.clone(),
         sid: claims.sid.clone(),
@@ -142,7 +141,7 @@ async fn judge(
     let client_id = &claims.client_id;
     let known =
         app.directory.login_client(Some(client_id)).is_some() || app.client(client_id).await?.is_some();
-    Ok(known.then_some(claims).ok_or(Rejected::Invalid))
+    Ok(known.then(|| claims.clone()).ok_or(Rejected::Invalid))
 }
 
 /// The token of the `Authorization` header; `None` without one, refused when it is malformed or there are two.
@@ -170,9 +169,12 @@ pub fn token_by<'h>(headers: &'h HeaderMap, scheme: &str) -> Result<Option<&'h s
     }
 }
 
-fn verify(app: &App, token: &str) -> Result<Verified<'static, AccessTokenClaims>, Error> {
+/// What a token says whose signature is right.
+type Known = Arc<Verified<'static, AccessTokenClaims>>;
+
+fn verify(app: &App, token: &str) -> Result<Known, Error> {
     let now = app.now_seconds();
-    let published = app.verifier.verify_owned::<AccessTokenClaims>(token, now);
+    let published = app.verifier.verify(token, now);
     if !matches!(published, Err(Error::AlgorithmNotAllowed)) {
         return published;
     }
@@ -185,7 +187,7 @@ fn verify(app: &App, token: &str) -> Result<Verified<'static, AccessTokenClaims>
     let mut last = Error::AlgorithmNotAllowed;
     for secret in shared {
         match secret.verifier.verify_owned::<AccessTokenClaims>(token, now) {
-            Ok(verified) => return Ok(verified),
+            Ok(verified) => return Ok(Arc::new(verified)),
             Err(error @ (Error::Expired | Error::TokenTooOld)) => last = error,
             Err(_) => {}
         }

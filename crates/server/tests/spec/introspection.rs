@@ -1,5 +1,6 @@
 //! Spec tests of `POST /oauth/introspect`.
 
+use carnet_store::{Reason, UserState};
 use http::{Method, StatusCode};
 use serde_json::json;
 
@@ -124,6 +125,40 @@ async fn ir_03_every_inactive_token_gets_the_same_answer() {
         );
         assert_eq!(reply.header("cache-control"), "no-store");
     }
+}
+
+/// The signature of a token that was seen before is not checked again. Everything else is.
+#[tokio::test]
+async fn a_token_that_was_active_a_moment_ago_is_inactive_as_soon_as_it_should_be() {
+    let server = Server::start().await;
+    let seen = async || {
+        let session = server.log_in(ALICE, PASSWORD).await;
+        assert!(server.is_active(&session.access).await);
+        assert!(server.is_active(&session.access).await);
+        session
+    };
+    let given_back = seen().await;
+    server
+        .post("/auth/logout")
+        .cookie(&given_back.refresh)
+        .send()
+        .await;
+    assert!(!server.is_active(&given_back.access).await);
+
+    let old = seen().await;
+    server.wait(minutes(16)).await;
+    assert!(!server.is_active(&old.access).await);
+
+    let leaked = seen().await;
+    let key = crate::keys::kid(&leaked.access);
+    let cut = server.cut(Reason::Revoked);
+    server.app.store.revoke_key(&key, &cut).await.unwrap();
+    assert!(!server.is_active(&leaked.access).await);
+    server.wait(std::time::Duration::ZERO).await;
+
+    let disabled = seen().await;
+    server.set_state(ALICE, UserState::Disabled).await;
+    assert!(!server.is_active(&disabled.access).await);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ async fn published(server: &Server) -> Vec<String> {
         .collect()
 }
 
-fn kid(token: &str) -> String {
+pub(crate) fn kid(token: &str) -> String {
     carnet_jose::dangerous::decode(token).unwrap().header["kid"]
         .as_str()
         .unwrap()
