@@ -149,6 +149,12 @@ fn a_proof_by_hand_is_one_that_servers_take() {
         "{}",
         plain.out
     );
+}
+
+#[test]
+fn a_proof_that_no_server_takes_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = "https://api.example.com/orders";
     let wrong = carnet(
         folder.path(),
         &["dpop", "GET", "api.example.com/orders", "--key", "k.jwk"],

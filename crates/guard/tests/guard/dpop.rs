@@ -165,6 +165,12 @@ async fn pp_01_pp_03_the_proof_is_one_of_this_key_for_this_request_and_this_toke
         );
         assert!(answer.challenge.contains("algs="));
     }
+}
+
+#[tokio::test]
+async fn pp_01_there_is_one_proof_and_one_token() {
+    let api = Api::start().await;
+    let token = api.bound_token();
     let authorization = format!("DPoP {token}");
     let (one, two) = (prove(&api.key, ME, &token), prove(&api.key, ME, &token));
     let headers = [

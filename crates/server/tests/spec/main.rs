@@ -17,6 +17,7 @@ mod client_credentials;
 mod code_flow;
 mod cookies;
 mod device;
+mod device_attacks;
 mod discovery;
 mod dpop;
 mod dpop_refresh;

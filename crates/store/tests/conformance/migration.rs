@@ -51,7 +51,7 @@ async fn of_many_that_migrate_at_once_one_does_it(kind: Kind) {
         .into_iter()
         .map(|report| report.unwrap().unwrap().new.len())
         .sum();
-    assert_eq!(did, 4);
+    assert_eq!(did, 6);
     let store = Store::open(&config).await.unwrap();
     assert!(!store.revocation_clock().await.unwrap().epoch.is_empty());
     store.close().await;
