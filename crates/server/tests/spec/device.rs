@@ -1,13 +1,11 @@
 //! The device flow: a device asks, a person decides in a browser, the device gets its tokens.
 
-use std::time::Duration;
-
-use carnet_store::{AuditAction, Reason, UserState};
-use http::{Method, StatusCode};
+use carnet_store::AuditAction;
+use http::StatusCode;
 use serde_json::Value;
 
 use crate::browser::{Browser, form_of};
-use crate::harness::{ALICE, Reply, Server, claims, minutes};
+use crate::harness::{ALICE, Reply, Server, claims};
 use crate::web::{TOKEN, assert_refused, text};
 
 pub(crate) const ENDPOINT: &str = "/oauth/device_authorization";
