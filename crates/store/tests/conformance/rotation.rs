@@ -63,18 +63,13 @@ async fn rt_01_a_spent_token_kills_its_family_and_no_other(f: &Fixture) {
         Rotated::Fresh(_)
     ));
     let entries = f.store.revocations_since(0, 9).await.unwrap();
-    assert_eq!(
-        entries.iter().map(|entry| entry.kind).collect::<Vec<_>>(),
-        [RevocationKind::Fam]
-    );
+    let kinds: Vec<_> = entries.iter().map(|entry| entry.kind).collect();
+    assert_eq!(kinds, [RevocationKind::Fam]);
     let audit = f.store.list_audit(99).await.unwrap();
-    assert_eq!(
-        audit
-            .iter()
-            .filter(|row| row.event.action == AuditAction::RefreshReuse)
-            .count(),
-        1
-    );
+    let noted = audit
+        .iter()
+        .filter(|row| row.event.action == AuditAction::RefreshReuse);
+    assert_eq!(noted.count(), 1);
     assert_eq!(
         f.store.sessions_of(alice.id).await.unwrap().len(),
         1,
