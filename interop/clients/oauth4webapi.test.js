@@ -25,6 +25,7 @@ const proof = {
   key: () => oauth.PrivateKeyJwt(server.key),
   app: () => oauth.None(),
   television: () => oauth.None(),
+  orders: () => oauth.ClientSecretBasic(server.secret),
 };
 
 /** A registered client, how it proves who it is, and where it is answered. */
@@ -318,4 +319,20 @@ flow('device flow', 'a device waits, and gets tokens once its user has allowed i
   assert.equal((await accept(tokens.access_token)).client_id, 'television');
   assert.equal(oauth.getValidatedIdTokenClaims(tokens).aud, 'television');
   await assert.rejects(poll(), { error: 'invalid_grant' });
+});
+
+flow('token exchange', 'an API gets a token for the next one, for the same user', async () => {
+  const { tokens } = await logIn();
+  const { client, auth } = party('orders');
+  const reply = await oauth.genericTokenEndpointRequest(
+    as,
+    client,
+    auth,
+    'urn:ietf:params:oauth:grant-type:token-exchange',
+    { subject_token: tokens.access_token, subject_token_type: 'urn:ietf:params:oauth:token-type:access_token', resource: LEGACY },
+    HTTP,
+  );
+  const exchanged = await oauth.processGenericTokenEndpointResponse(as, client, reply);
+  const accepted = await accept(exchanged.access_token, LEGACY);
+  assert.deepEqual([accepted.sub, accepted.client_id, accepted.act], [oauth.getValidatedIdTokenClaims(tokens).sub, 'orders', { sub: 'orders' }]);
 });

@@ -17,6 +17,7 @@ const proof = {
   key: () => client.PrivateKeyJwt(server.key),
   app: () => client.None(),
   television: () => client.None(),
+  orders: () => client.ClientSecretBasic(server.secret),
   odd: () => client.ClientSecretBasic(server.oddSecret),
 };
 
@@ -318,4 +319,18 @@ flow('device flow', 'a device that is refused is told so', async () => {
   const asked = await client.initiateDeviceAuthorization(config, {});
   await new Browser().connect(asked.verification_uri, asked.user_code.toLowerCase(), 'deny');
   await assert.rejects(client.pollDeviceAuthorizationGrant(config, asked), refused('access_denied'));
+});
+
+flow('token exchange', 'an API gets a token for the next one, for the same user', async () => {
+  const { tokens } = await logIn();
+  const config = await discover('orders');
+  const type = 'urn:ietf:params:oauth:token-type:access_token';
+  const exchanged = await client.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:token-exchange', {
+    subject_token: tokens.access_token,
+    subject_token_type: type,
+    audience: LEGACY,
+  });
+  assert.equal(exchanged.issued_token_type, type);
+  const claims = JSON.parse(Buffer.from(exchanged.access_token.split('.')[1], 'base64url'));
+  assert.deepEqual([claims.sub, claims.aud, claims.act], [tokens.claims().sub, LEGACY, { sub: 'orders' }]);
 });

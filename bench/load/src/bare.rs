@@ -113,6 +113,7 @@ fn claims(fam: &str) -> Option<AccessTokenClaims> {
         auth_time: Some(now),
         sid: Some(fam.to_owned()),
         cnf: None,
+        act: None,
         fam: Some(fam.to_owned()),
         roles: Vec::new(),
         permissions: Vec::new(),

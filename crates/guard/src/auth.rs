@@ -1,6 +1,6 @@
 //! The caller of a request, as axum handlers take it.
 //!
-//! Spec: RFC 9068 §2.2
+//! Spec: RFC 9068 §2.2 · RFC 8693 §4.1 (act)
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -65,6 +65,14 @@ impl<S> Auth<S> {
     /// The client that asked for the token; empty for issuers that do not say.
     pub fn client_id(&self) -> &str {
         self.text("client_id")
+    }
+
+    /// Who acts for the user, the present one first: clients that have exchanged the user's token (RFC 8693 §4.1). Only the first is of
+    /// weight for what is allowed.
+    pub fn actors(&self) -> impl Iterator<Item = &str> {
+        let first = self.token.claims.all.get("act");
+        let actors = std::iter::successors(first, |actor| actor.get("act"));
+        actors.filter_map(|actor| actor.get("sub").and_then(Value::as_str))
     }
 
     /// The token's own name; empty for issuers that do not say.

@@ -1,6 +1,6 @@
 //! The claims of an access token.
 //!
-//! Spec: RFC 9068 §2.2 · RFC 7800 §3.1 (cnf) · RFC 9449 §6.1 (jkt)
+//! Spec: RFC 9068 §2.2 · RFC 8693 §4.1 (act) · RFC 7800 §3.1 (cnf) · RFC 9449 §6.1 (jkt)
 
 use std::collections::BTreeMap;
 
@@ -43,6 +43,9 @@ pub struct AccessTokenClaims {
     /// The key that whoever uses the token must prove (RFC 7800 §3.1). Left out: nobody has to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
+    /// Who acts for the user, when it is not the user's own client (RFC 8693 §4.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Actor>,
     /// The user's roles at this audience (RFC 9068 §2.2.3.1).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
@@ -52,6 +55,43 @@ pub struct AccessTokenClaims {
     /// Everything else that the issuer was configured to say.
     #[serde(flatten)]
     pub extra: BTreeMap<String, serde_json::Value>,
+}
+
+/// Who acts for the user, and for whom that one acts in turn (RFC 8693 §4.1). Only the outermost decides about access; the others tell how it
+/// came about.
+///
+/// ```
+/// use carnet_oauth::access_token::Actor;
+///
+/// let first = Actor::named("orders", None);
+/// let second = Actor::named("billing", Some(first));
+/// assert_eq!(serde_json::to_string(&second)?, r#"{"sub":"billing","act":{"sub":"orders"}}"#);
+/// assert_eq!(second.chain().collect::<Vec<_>>(), ["billing", "orders"]);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The client that acts.
+    pub sub: String,
+    /// Who acted before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Box<Actor>>,
+}
+
+impl Actor {
+    /// A client that acts after `before`.
+    pub fn named(sub: &str, before: Option<Self>) -> Self {
+        Self {
+            sub: sub.to_owned(),
+            act: before.map(Box::new),
+        }
+    }
+
+    /// Everybody who acts, the present one first.
+    pub fn chain(&self) -> impl Iterator<Item = &str> {
+        let actors = std::iter::successors(Some(self), |actor| actor.act.as_deref());
+        actors.map(|actor| actor.sub.as_str())
+    }
 }
 
 /// How whoever uses a token proves that it is theirs (RFC 7800 §3.1).

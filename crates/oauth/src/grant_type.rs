@@ -1,6 +1,6 @@
 //! Grant types: how a token is asked for.
 //!
-//! Spec: RFC 6749 §1.3, §4.5 · OAuth 2.1 §4 · RFC 8628 §3.4
+//! Spec: RFC 6749 §1.3, §4.5 · OAuth 2.1 §4 · RFC 8628 §3.4 · RFC 8693 §2.1
 
 use serde::{Deserialize, Serialize};
 
@@ -17,15 +17,19 @@ pub enum GrantType {
     /// A device without a keyboard, whose user decides elsewhere (RFC 8628 §3.4).
     #[serde(alias = "urn:ietf:params:oauth:grant-type:device_code")]
     DeviceCode,
+    /// A user's token for another that names who acts (RFC 8693 §2.1).
+    #[serde(alias = "urn:ietf:params:oauth:grant-type:token-exchange")]
+    TokenExchange,
 }
 
 impl GrantType {
     /// Every grant type.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
         Self::DeviceCode,
+        Self::TokenExchange,
     ];
 
     /// Its name in requests and metadata.
@@ -35,13 +39,17 @@ impl GrantType {
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
     }
 
-    /// Its name for people: the last part of [`GrantType::name`].
+    /// Its name for people and in configurations: without the prefix that an extension has (RFC 6749 §4.5).
     pub fn short_name(self) -> &'static str {
-        let name = self.name();
-        name.rsplit(':').next().unwrap_or(name)
+        match self {
+            Self::DeviceCode => "device_code",
+            Self::TokenExchange => "token_exchange",
+            other => other.name(),
+        }
     }
 
     /// The grant type of this name, as requests write it.

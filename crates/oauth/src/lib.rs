@@ -22,4 +22,5 @@ pub mod redirect_uri;
 pub mod revocation;
 pub mod scope;
 pub mod standard_claims;
+pub mod token_exchange;
 pub mod token_response;

@@ -23,6 +23,9 @@ pub struct TokenResponse {
     /// The refresh token, for clients that cannot keep a cookie.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
+    /// What kind of token this is, after a token exchange (RFC 8693 §2.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_token_type: Option<String>,
     /// What the client learns about the login, when it asked with the scope `openid` (OpenID Connect Core §3.1.3.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_token: Option<String>,

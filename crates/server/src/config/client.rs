@@ -109,6 +109,9 @@ pub struct Client {
     /// The audiences it may ask for; the first is its default. Every resource when empty.
     #[serde(default)]
     pub audiences: Vec<String>,
+    /// The APIs that it is: whose tokens it may exchange (RFC 8693) for one that it calls the next API with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exchange_audiences: Vec<String>,
     /// Origins of its browser app.
     #[serde(default)]
     pub origins: Vec<String>,
@@ -212,6 +215,7 @@ impl Client {
             refresh_token_in: RefreshTokenIn::default(),
             scope: ScopeSet::default(),
             audiences: Vec::new(),
+            exchange_audiences: Vec::new(),
             origins: Vec::new(),
             access_ttl: None,
             refresh_grace: None,

@@ -191,9 +191,14 @@ fn check_audiences(config: &Config, client: &Client, key: &dyn Fn(&str) -> Strin
             .iter()
             .any(|resource| resource.audience == *audience)
     };
-    if !client.audiences.iter().all(known) {
-        let what = "names an audience that no [[resources]] has";
-        return Err(fault(&key("audiences"), what, "add the resource"));
+    for (name, audiences) in [
+        ("audiences", &client.audiences),
+        ("exchange_audiences", &client.exchange_audiences),
+    ] {
+        if !audiences.iter().all(known) {
+            let what = "names an audience that no [[resources]] has";
+            return Err(fault(&key(name), what, "add the resource"));
+        }
     }
     Ok(())
 }
@@ -272,12 +277,27 @@ fn check_grant_types(client: &Client, key: &dyn Fn(&str) -> String) -> Result<()
             "add grant_types",
         );
     }
-    if may(GrantType::ClientCredentials) && public {
-        let todo = "write auth_method = \"client_secret_basic\" and give a secret_file";
-        return wrong(
-            "grant_types",
+    for (grant_type, what) in [
+        (
+            GrantType::ClientCredentials,
             "client_credentials needs a client that can prove who it is",
-            todo,
+        ),
+        (
+            GrantType::TokenExchange,
+            "token_exchange needs a client that can prove who it is",
+        ),
+    ] {
+        if may(grant_type) && public {
+            let todo = "write auth_method = \"client_secret_basic\" and give a secret_file";
+            return wrong("grant_types", what, todo);
+        }
+    }
+    if !client.exchange_audiences.is_empty() && !may(GrantType::TokenExchange) {
+        let what = "is about token_exchange, which the client may not";
+        return wrong(
+            "exchange_audiences",
+            what,
+            "add \"token_exchange\" to grant_types",
         );
     }
     if may(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {

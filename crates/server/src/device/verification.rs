@@ -177,7 +177,9 @@ async fn confirmation(visitor: &Visitor, query: &Form) -> Result<Response, Failu
         Some(session) if !asking.kept.interaction.wants_login => session,
         _ => return see_other(&format!("/login?interaction={}", asking.kept.id)),
     };
-    let scopes: Vec<&str> = request.scope.iter().collect();
+    let mut scopes: Vec<&str> = request.scope.iter().collect();
+    // What openid means comes before what goes beyond it.
+    scopes.sort_by_key(|name| *name != "openid");
     let user = &session.user;
     let own = json!({
         "user": { "email": user.email, "sub": user.sub },

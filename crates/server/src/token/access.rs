@@ -1,11 +1,11 @@
 //! Access tokens: the only place that mints them.
 //!
-//! Spec: RFC 9068 §2.2 · RFC 9449 §6.1 (cnf)
+//! Spec: RFC 9068 §2.2 · RFC 8693 §4.1 (act) · RFC 9449 §6.1 (cnf)
 
 use std::collections::BTreeMap;
 
 use carnet_jose::{base64url, primitive};
-use carnet_oauth::access_token::{AccessTokenClaims, Audience, Confirmation, RESERVED_CLAIMS};
+use carnet_oauth::access_token::{AccessTokenClaims, Actor, Audience, Confirmation, RESERVED_CLAIMS};
 use carnet_oauth::scope::ScopeSet;
 use carnet_oauth::token_response::{TokenResponse, token_type};
 use carnet_store::{Access, Family, User};
@@ -28,6 +28,16 @@ pub struct Approved<'a> {
     pub scope: ScopeSet,
     /// The key that it is bound to, by its thumbprint.
     pub jkt: Option<&'a str>,
+    /// Who acts for the user, when it is not the user's own client.
+    pub delegation: Option<Delegation>,
+}
+
+/// A client acts for a user who has logged in at another (RFC 8693 §1.1).
+pub struct Delegation {
+    /// The client, and who acted before it.
+    pub act: Actor,
+    /// When the token expires by which the user is known, in seconds since 1970: no other outlives it.
+    pub exp: u64,
 }
 
 /// Whom an access token is about.
@@ -70,6 +80,7 @@ impl Minted {
             scope,
             refresh_token: None,
             id_token: None,
+            issued_token_type: None,
         }
     }
 }
@@ -82,7 +93,7 @@ pub fn mint(app: &App, approved: Approved<'_>) -> Result<Minted, Failure> {
     let audience = approved.audience;
     let resource = app.directory.resource(audience);
     let resource = resource.ok_or_else(|| Failure::broken("the token's audience is no longer configured"))?;
-    let expires_in = approved.client.access_ttl.as_seconds();
+    let expires_in = life(app, &approved);
     let claims = claims(app, approved, expires_in)?;
     let token = match &resource.shared {
         Some(shared) => shared.signer.sign(&claims),
@@ -116,6 +127,15 @@ pub fn mint(app: &App, approved: Approved<'_>) -> Result<Minted, Failure> {
     })
 }
 
+/// Seconds.
+fn life(app: &App, approved: &Approved<'_>) -> u64 {
+    let own = approved.client.access_ttl.as_seconds();
+    let delegation = approved.delegation.as_ref();
+    delegation.map_or(own, |delegation| {
+        own.min(delegation.exp.saturating_sub(app.now_seconds()))
+    })
+}
+
 fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTokenClaims, Failure> {
     let now = app.now_seconds();
     let mut jti = [0; 16];
@@ -135,6 +155,7 @@ fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTo
         sid: None,
         fam: None,
         cnf: approved.jkt.map(Confirmation::of_key),
+        act: approved.delegation.map(|delegation| delegation.act),
         roles: Vec::new(),
         permissions: Vec::new(),
         extra: BTreeMap::new(),

@@ -34,6 +34,7 @@ pub async fn mint(
             audience: &granted.family.audience,
             scope: granted.scope.clone(),
             jkt: granted.jkt,
+            delegation: None,
         },
     )?;
     // The login API has no ID tokens: its clients are ours.

@@ -22,6 +22,7 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<TokenResponse, Failure
             audience,
             scope: scope.clone(),
             jkt: request.jkt,
+            delegation: None,
         },
     )?;
     Ok(minted.answer(scope))

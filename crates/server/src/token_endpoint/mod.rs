@@ -7,6 +7,7 @@ mod client_credentials;
 mod device_code;
 mod refresh_token;
 mod request;
+mod token_exchange;
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -73,6 +74,7 @@ async fn token(
         GrantType::RefreshToken => refresh_token::rotate(&request).await?,
         GrantType::ClientCredentials => client_credentials::grant(&request)?,
         GrantType::DeviceCode => device_code::exchange(&request).await?,
+        GrantType::TokenExchange => token_exchange::exchange(&request).await?,
     };
     let mut response = Json(answer).into_response();
     if jkt.is_some() {

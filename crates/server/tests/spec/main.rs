@@ -40,5 +40,6 @@ mod refresh;
 mod refresh_grant;
 mod register;
 mod throttle;
+mod token_exchange;
 mod userinfo;
 mod web;

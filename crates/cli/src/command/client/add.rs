@@ -58,6 +58,9 @@ pub(super) struct Add {
     /// The audiences that it may ask for, its default first; all when left out
     #[arg(long = "audience", value_name = "URL")]
     audiences: Vec<String>,
+    /// The APIs that it is, whose tokens it may exchange (RFC 8693); may be given several times
+    #[arg(long = "exchange-audience", value_name = "URL")]
+    exchange_audiences: Vec<String>,
     /// When users are asked whether it may
     #[arg(long, value_name = "WHEN", default_value = "remembered", value_parser = PossibleValuesParser::new(["remembered", "explicit", "none"]))]
     consent: String,
@@ -170,6 +173,7 @@ fn registration(add: Add) -> Result<config::Client, Failure> {
         frontchannel_logout_uri: add.frontchannel_logout_uri,
         frontchannel_logout_session_required: add.frontchannel_logout_session_required,
         audiences: add.audiences,
+        exchange_audiences: add.exchange_audiences,
         require_pkce: !add.without_pkce,
         require_pushed_authorization_requests: add.require_pushed_authorization_requests,
         default_max_age: add.default_max_age,
