@@ -78,6 +78,7 @@ fn answer(signer: &Signer, headers: &HeaderMap) -> Option<Response> {
         scope: "read:orders".parse().ok()?,
         refresh_token: None,
         id_token: None,
+        issued_token_type: None,
     };
     let cookie = format!(
         "refresh_token=carnet_rt.{}.{next}.{}; Path=/auth; Max-Age=604800; HttpOnly; SameSite=Strict",

@@ -104,6 +104,25 @@ impl HttpClient {
         self.send(Method::POST, url, headers, Bytes::from(form)).await
     }
 
+    /// POST of a form of which the status alone counts: whatever else comes is not read.
+    pub async fn status_of_form(
+        &self,
+        url: &str,
+        mut headers: HeaderMap,
+        form: String,
+    ) -> Result<StatusCode, ClientError> {
+        headers.insert(
+            header::CONTENT_TYPE,
+            header::HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        let request = self.request((Method::POST, url), headers, Bytes::from(form))?;
+        let asked = async {
+            let response = self.client.request(request).await;
+            Ok(response.map_err(|error| unreachable(url, &error))?.status())
+        };
+        in_time(url, asked).await
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -111,15 +130,7 @@ impl HttpClient {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, ClientError> {
-        let uri = address(url)?;
-        // An address that is written out is never looked up.
-        if literal(&uri).is_some_and(|address| !self.reach.includes(address)) {
-            return Err(ClientError::Forbidden(url.to_owned()));
-        }
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
+        let request = self.request((method, url), headers, body)?;
         let whole = async {
             let response = self
                 .client
@@ -143,10 +154,32 @@ impl HttpClient {
                 body: body.to_bytes(),
             })
         };
-        tokio::time::timeout(TIMEOUT, whole)
-            .await
-            .unwrap_or_else(|_| Err(ClientError::Unreachable(format!("{url}: more than five seconds"))))
+        in_time(url, whole).await
     }
+
+    fn request(
+        &self,
+        (method, url): (Method, &str),
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
+        let uri = address(url)?;
+        // An address that is written out is never looked up.
+        if literal(&uri).is_some_and(|address| !self.reach.includes(address)) {
+            return Err(ClientError::Forbidden(url.to_owned()));
+        }
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        Ok(request)
+    }
+}
+
+async fn in_time<T>(url: &str, work: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+    tokio::time::timeout(TIMEOUT, work)
+        .await
+        .unwrap_or_else(|_| Err(ClientError::Unreachable(format!("{url}: more than five seconds"))))
 }
 
 impl Answer {

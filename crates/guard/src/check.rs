@@ -48,8 +48,9 @@ impl Guard {
             other => other?,
         };
         check_claims(&verified)?;
-        self.check_binding(request, sent, &verified.claims.all)?;
+        // Before a proof is spent, and remembered, for a token that was taken back.
         trusted.ask_about(token).await?;
+        self.check_binding(request, sent, &verified.claims.all)?;
         Ok(Auth::new(verified))
     }
 

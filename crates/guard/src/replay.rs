@@ -21,13 +21,17 @@ struct Generations {
 
 /// How long a proof may be used, counted from its arrival: one that was made ahead of our time is good for that much longer.
 const PROOF_LIFE_SECONDS: u64 = 2 * WINDOW_SECONDS + 1;
-/// About five megabytes. Only proofs that hold, with tokens that hold, get here: 6,000 a second for one process.
+/// Under twenty megabytes in both generations. Only proofs that hold, with tokens that hold, get here: 6,000 a second for one process.
 const MOST: usize = 131_072;
 
 impl SeenProofs {
     /// Whether a proof of this name has not been seen; `None` when no more can be remembered for the moment: then none counts.
     pub(crate) fn is_new(&self, name: [u8; 32], now: u64) -> Option<bool> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.began > now.saturating_add(PROOF_LIFE_SECONDS) {
+            // The clock was ahead and came back.
+            seen.began = now;
+        }
         let age = now.saturating_sub(seen.began);
         if age >= PROOF_LIFE_SECONDS {
             let last = std::mem::take(&mut seen.newer);

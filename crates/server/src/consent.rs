@@ -19,7 +19,7 @@ use crate::http::form::Form;
 use crate::http::origin::{Origins, require_same_site};
 use crate::http::page::{page, see_other};
 use crate::http::visitor::{Filled, Visitor};
-use crate::interaction::{Asking, with};
+use crate::interaction::{Asking, Door, with};
 
 const PATH: &str = "/consent";
 
@@ -37,7 +37,7 @@ async fn show(visitor: Visitor) -> Response {
 
 async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
     let app = &visitor.app;
-    let asking = Asking::of(visitor, &visitor.query()?).await?;
+    let asking = Asking::of(visitor, &visitor.query()?, Some(Door::Authorize)).await?;
     let Some(session) = &asking.browser.session else {
         return see_other(&asking.kept.resume());
     };
@@ -110,7 +110,7 @@ async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
 
 async fn decide(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Response, Failure> {
     let (form, app, caller) = (form?, &visitor.app, &visitor.caller);
-    let mut asking = Asking::answered(visitor, &form).await?;
+    let mut asking = Asking::answered(visitor, &form, Some(Door::Authorize)).await?;
     let Some(session) = asking.shown_account(&form) else {
         // Signed out meanwhile, or somebody else is signed in: who would it be that allows?
         return see_other(&asking.kept.resume());
@@ -137,7 +137,6 @@ async fn decide(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
     see_other(&asking.kept.resume())
 }
 
-/// What was granted before stays granted.
 async fn remember(
     app: &App,
     caller: &Caller,
@@ -145,11 +144,8 @@ async fn remember(
     session: &BrowserSession,
 ) -> Result<(), Failure> {
     let key = asking.grant_key(session);
-    let before = app.store.granted(key).await?.unwrap_or_default();
-    let extent = before.union(&asking.kept.interaction.about.extent);
+    let extent = &asking.kept.interaction.about.extent;
     let audit = caller.did(&session.user.sub, AuditAction::Consent, key.client_id);
-    app.store
-        .remember_grant(key, &extent, (app.now(), &audit))
-        .await?;
+    app.store.remember_grant(key, extent, (app.now(), &audit)).await?;
     Ok(())
 }

@@ -21,7 +21,7 @@ use crate::http::form::Form;
 use crate::http::origin::{Origins, require_same_site};
 use crate::http::page::{page, see_other};
 use crate::http::visitor::{Filled, Visitor};
-use crate::interaction::{Asking, with};
+use crate::interaction::{Asking, Door, with};
 
 const PATH: &str = "/login";
 const CHOOSE_PATH: &str = "/login/choose";
@@ -37,7 +37,7 @@ pub(crate) fn routes(app: &App) -> Router<App> {
 
 async fn show(visitor: Visitor) -> Response {
     let page = async {
-        let asking = Asking::of(&visitor, &visitor.query()?).await?;
+        let asking = Asking::of(&visitor, &visitor.query()?, None).await?;
         login_page(&visitor.app, &asking, (None, asking.kept.parameter("login_hint")))
     };
     visitor.told(page.await)
@@ -67,7 +67,7 @@ async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
 
 async fn log_in(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Response, Failure> {
     let (form, app, caller) = (form?, &visitor.app, &visitor.caller);
-    let mut asking = Asking::answered(visitor, &form).await?;
+    let mut asking = Asking::answered(visitor, &form, None).await?;
     if form.optional("decision") == Some("cancel") {
         asking.kept.interaction.refused = true;
         asking.kept.save(app).await?;
@@ -188,7 +188,7 @@ async fn show_account(visitor: Visitor) -> Response {
 }
 
 async fn account_page(visitor: &Visitor) -> Result<Response, Failure> {
-    let asking = Asking::of(visitor, &visitor.query()?).await?;
+    let asking = Asking::of(visitor, &visitor.query()?, Some(Door::Authorize)).await?;
     let Some(session) = &asking.browser.session else {
         return see_other(&asking.kept.resume());
     };
@@ -201,7 +201,7 @@ async fn account_page(visitor: &Visitor) -> Result<Response, Failure> {
 async fn choose(visitor: Visitor, Filled(form): Filled) -> Response {
     let chosen = async {
         let form = form?;
-        let mut asking = Asking::answered(&visitor, &form).await?;
+        let mut asking = Asking::answered(&visitor, &form, Some(Door::Authorize)).await?;
         let shown = asking.shown_account(&form).map(|session| session.sid.clone());
         let interaction = &mut asking.kept.interaction;
         match form.optional("decision") {

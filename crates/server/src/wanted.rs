@@ -24,7 +24,7 @@ pub(crate) fn scope(form: &Form, most: &ScopeSet) -> Result<ScopeSet, Failure> {
 
 /// The resource that is asked for; the first of `allowed` when none is. One token is for one resource.
 pub(crate) fn audience<'r>(form: &Form, allowed: &'r [String]) -> Result<&'r str, Failure> {
-    let found = match form.optional("resource") {
+    let found = match form.resource()? {
         Some(asked) => allowed.iter().find(|audience| *audience == asked),
         None => allowed.first(),
     };

@@ -122,8 +122,19 @@ pub struct BrowserLogin {
     pub auth_time: i64,
     /// When the user let the client: what was withdrawn since lets nothing begin.
     pub allowed_at: i64,
-    /// Whether the client's session ends with the browser's; not so with `offline_access`.
-    pub ends_with_it: bool,
+    /// What the end of the browser's session is to the client's.
+    pub tie: Tie,
+}
+
+/// What the end of a browser's session is to a client's session that began in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tie {
+    /// It ends as well.
+    EndsWithIt,
+    /// It goes on, and the client is told (`offline_access`).
+    HearsOfIt,
+    /// It is nothing to it: the client runs elsewhere, on a device of its own.
+    Apart,
 }
 
 impl Store {
@@ -187,7 +198,7 @@ pub(crate) async fn lock(tx: Tx<'_>, fam: &str) -> Result<Option<Family>, StoreE
 pub(crate) async fn revoke(tx: Tx<'_>, family: &Family, cut: &Cut) -> Result<Family, StoreError> {
     tx.execute(&REVOKE, params![family.id, cut.at, cut.reason.as_str()])
         .await?;
-    session::end_without_families(tx, family.session, cut.at).await?;
+    session::end_without_families(tx, family.session, cut).await?;
     let entry = NewEntry::of(RevocationKind::Fam, family.fam.clone(), cut);
     revocation::add(tx, vec![entry]).await?;
     audit::append(tx, &cut.audit, cut.at).await?;
@@ -271,7 +282,11 @@ async fn begin(
         if withdrawal::is_withdrawn(tx, login.user, &login.client_id, browser.allowed_at).await? {
             return Ok(None);
         }
-        (began_in, parent) = (Some(session), browser.ends_with_it.then_some(session));
+        (began_in, parent) = match browser.tie {
+            Tie::EndsWithIt => (Some(session), Some(session)),
+            Tie::HearsOfIt => (Some(session), None),
+            Tie::Apart => (None, None),
+        };
     }
     if !client::lock_active(tx, &login.client_id).await? {
         return Ok(None);

@@ -5,7 +5,7 @@
 use carnet_oauth::extent::Extent;
 
 use crate::audit::{self, NewAudit};
-use crate::database::{Lane, Statement, params};
+use crate::database::{Fields, Lane, Statement, params};
 use crate::error::StoreError;
 use crate::id::Id;
 use crate::store::Store;
@@ -55,48 +55,60 @@ impl Store {
     pub async fn granted(&self, key: GrantKey<'_>) -> Result<Option<Extent>, StoreError> {
         let row = params![key.user, key.client_id, key.audience];
         let row = self.database.read_one(&EXTENT, row).await?;
-        row.map(|row| {
-            let mut row = row.fields();
-            let (scope, claims): (String, String) = (row.take()?, row.take()?);
-            let broken = |_| StoreError::Broken("a grant holds a scope that is none".to_owned());
-            Ok(Extent {
-                scope: scope.parse().map_err(broken)?,
-                claims: claims.split_whitespace().map(str::to_owned).collect(),
-            })
-        })
-        .transpose()
+        row.map(|row| read_extent(&mut row.fields())).transpose()
     }
 
-    /// Remember what a user lets a client do at a resource. `extent` is all of it.
+    /// Remember what a user lets a client do at a resource, beside what they let it do before.
     pub async fn remember_grant(
         &self,
         key: GrantKey<'_>,
         extent: &Extent,
         (now, audit): (i64, &NewAudit),
     ) -> Result<(), StoreError> {
-        let claims: Vec<&str> = extent.claims.iter().map(String::as_str).collect();
-        let row = params![
-            Id::new(now)?,
-            key.user,
-            key.client_id,
-            key.audience,
-            extent.scope.to_string(),
-            claims.join(" "),
-            now
-        ];
-        let audit = audit.clone();
+        let (id, user) = (Id::new(now)?, key.user);
+        let (client_id, audience) = (key.client_id.to_owned(), key.audience.to_owned());
+        let (extent, audit) = (extent.clone(), audit.clone());
         self.database
             .write(Lane::Main, "grant.remember", async move |tx| {
-                tx.execute(&REMEMBER, row.clone()).await?;
+                // Locked: neither a yes in another tab nor a withdrawal is lost between reading and writing.
+                let before = tx.optional(&LOCK, params![user, &client_id, &audience]).await?;
+                let before = before.map(|row| read_extent(&mut row.fields())).transpose()?;
+                let all = before.unwrap_or_default().union(&extent);
+                let claims: Vec<&str> = all.claims.iter().map(String::as_str).collect();
+                let row = params![
+                    id,
+                    user,
+                    &client_id,
+                    &audience,
+                    all.scope.to_string(),
+                    claims.join(" "),
+                    now
+                ];
+                tx.execute(&REMEMBER, row).await?;
                 audit::append(tx, &audit, now).await
             })
             .await
     }
 }
 
+fn read_extent(row: &mut Fields) -> Result<Extent, StoreError> {
+    let (scope, claims): (String, String) = (row.take()?, row.take()?);
+    let broken = |_| StoreError::Broken("a grant holds a scope that is none".to_owned());
+    Ok(Extent {
+        scope: scope.parse().map_err(broken)?,
+        claims: claims.split_whitespace().map(str::to_owned).collect(),
+    })
+}
+
 static EXTENT: Statement = Statement::new(
     "grant.extent",
     "SELECT scope, claims FROM grants WHERE user_id = $1 AND client_id = $2 AND audience = $3 AND revoked_at IS NULL",
+);
+
+static LOCK: Statement = Statement::new(
+    "grant.lock",
+    "UPDATE grants SET updated_at = updated_at
+     WHERE user_id = $1 AND client_id = $2 AND audience = $3 AND revoked_at IS NULL RETURNING scope, claims",
 );
 
 static OF_USER: Statement = Statement::new(
@@ -111,4 +123,4 @@ static REMEMBER: Statement = Statement::new(
      ON CONFLICT (user_id, client_id, audience) DO UPDATE SET scope = $5, claims = $6, updated_at = $7, revoked_at = NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 3] = [&EXTENT, &OF_USER, &REMEMBER];
+pub(crate) static STATEMENTS: [&Statement; 4] = [&EXTENT, &LOCK, &OF_USER, &REMEMBER];

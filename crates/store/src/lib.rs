@@ -43,7 +43,7 @@ pub use credential::NewPassword;
 pub use cut::{Cut, Reason};
 pub use database::Statement;
 pub use error::StoreError;
-pub use family::{BrowserLogin, Family, FamilyRecord, NewLogin};
+pub use family::{BrowserLogin, Family, FamilyRecord, NewLogin, Tie};
 pub use grant::{Grant, GrantKey};
 pub use id::Id;
 pub use judge::{Verdict, judge};

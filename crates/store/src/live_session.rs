@@ -12,7 +12,7 @@ pub struct LiveSession {
     pub sid: String,
     /// The client that began it; empty for a browser's own.
     pub client_id: String,
-    /// The browser session with which it ends.
+    /// The browser session with which it ends, as long as that lives.
     pub ends_with: Option<String>,
     /// When it began.
     pub created_at: i64,
@@ -80,7 +80,8 @@ static LIVE: Statement = Statement::new(
     "SELECT s.sid, s.client_id, p.sid, s.created_at,
             COALESCE((SELECT MAX(f.issued_at) FROM families f WHERE f.session_id = s.id), s.last_seen_at) AS last_seen_at,
             s.address, s.user_agent
-     FROM sessions s LEFT JOIN sessions p ON p.id = s.parent_id
+     FROM sessions s LEFT JOIN sessions p
+       ON p.id = s.parent_id AND p.ended_at IS NULL AND p.last_seen_at > $3 AND p.created_at > $4
      WHERE s.user_id = $1 AND s.ended_at IS NULL
        AND ((s.client_id = '' AND s.last_seen_at > $3 AND s.created_at > $4)
          OR EXISTS (SELECT f.id FROM families f WHERE f.session_id = s.id AND f.revoked_at IS NULL

@@ -24,8 +24,8 @@ pub struct LogoutNotice {
 }
 
 impl Store {
-    /// Take `batch` of the notices that are due, for `lease_ms`: until then nobody else takes them. Those that were tried least go
-    /// first, so that a client that does not answer holds up no other.
+    /// Take `batch` of the notices that are due, for `lease_ms`: until then nobody else takes them. Each
+    /// client's take turns, eight at most at once, so that one that does not answer holds up no other.
     pub async fn claim_logout_notices(
         &self,
         (now, lease_ms): (i64, i64),
@@ -119,7 +119,11 @@ static CLAIM: Statement = Statement::new(
     "logout_notice.claim",
     "UPDATE logout_notices SET due_at = $2, attempts = attempts + 1
      WHERE due_at <= $1 AND sid IN
-       (SELECT n.sid FROM logout_notices n WHERE n.due_at <= $1 ORDER BY n.attempts, n.due_at LIMIT $3)
+       (SELECT n.sid FROM
+          (SELECT l.sid, l.attempts, l.due_at,
+                  ROW_NUMBER() OVER (PARTITION BY l.client_id ORDER BY l.attempts, l.due_at) AS turn
+           FROM logout_notices l WHERE l.due_at <= $1) n
+        WHERE n.turn <= 8 ORDER BY n.turn, n.attempts, n.due_at LIMIT $3)
      RETURNING sid, client_id, sub, attempts, created_at",
 );
 

@@ -93,8 +93,7 @@ impl Store {
     /// made from; `last_administrator` when nobody would be left; and those of the steps, such as `email_taken`.
     pub async fn change_registry(&self, change: &RegistryChange) -> Result<(), StoreError> {
         let change = change.clone();
-        // A thousand users take longer than a request may. Alone: it locks rows of every kind, and a database that sees a circle
-        // lets it begin again.
+        // A thousand users take longer than a request may. Alone: it locks rows of every kind.
         self.database
             .write_at_leisure(Lane::Alone, "registry.change", async move |tx| {
                 run(tx, &change).await
@@ -105,7 +104,9 @@ impl Store {
 
 async fn run(tx: Tx<'_>, change: &RegistryChange) -> Result<(), StoreError> {
     let administered = is_administered(tx, &change.administrators).await?;
-    for step in &change.steps {
+    let mut steps: Vec<&RegistryStep> = change.steps.iter().collect();
+    steps.sort_by_key(|step| turn(step));
+    for step in steps {
         let work = Step { tx, cut: &change.cut };
         match step {
             RegistryStep::PutRole(role) => work.put_role(role).await,
@@ -123,6 +124,24 @@ async fn run(tx: Tx<'_>, change: &RegistryChange) -> Result<(), StoreError> {
     match tx.execute(&ADVANCE, params![change.epoch]).await? {
         1 => Ok(()),
         _ => Err(CHANGED),
+    }
+}
+
+/// Users before clients, as a login locks them; of each, those last who lose tokens: logouts everywhere wait for whoever holds the
+/// revocation clock.
+fn turn(step: &RegistryStep) -> u8 {
+    match step {
+        RegistryStep::PutRole(_) => 0,
+        RegistryStep::AddUser(_, UserState::Active) => 1,
+        RegistryStep::ChangeUser(change) if change.state.is_none_or(|state| state == UserState::Active) => 1,
+        RegistryStep::AddUser(..) | RegistryStep::ChangeUser(_) => 2,
+        RegistryStep::AddClient(change) | RegistryStep::ChangeClient(change) => {
+            match change.state.is_none_or(|state| state == ClientState::Active) {
+                true => 3,
+                false => 4,
+            }
+        }
+        RegistryStep::RemoveRole(_) => 5,
     }
 }
 

@@ -3,7 +3,7 @@
 use carnet_oauth::revocation::RevocationKind;
 
 use crate::audit;
-use crate::cut::Cut;
+use crate::cut::{Cut, Reason};
 use crate::database::{Fields, Lane, Statement, Tx, params};
 use crate::error::StoreError;
 use crate::id::Id;
@@ -76,7 +76,7 @@ impl Store {
                     return Ok(false);
                 };
                 let session: Id = row.fields().take()?;
-                let ended = end_one(tx, (session, &sid), strength, &cut).await?;
+                let ended = end(tx, vec![(session, sid.clone())], strength, &cut).await? == 1;
                 if strength == Strength::DenyList
                     && let Some(jti) = jti.clone()
                 {
@@ -127,28 +127,22 @@ pub(crate) async fn end_all(
     }
     let kept = all.iter().find(|(_, sid, _)| Some(sid.as_str()) == except);
     let kept = kept.map(|(session, ..)| *session);
-    let mut ended = 0;
-    for (session, sid, parent) in &all {
+    let goes = all.into_iter().filter(|(session, _, parent)| {
         // What began in a browser lives and ends with it.
-        let stays = kept.is_some_and(|kept| kept == *session || Some(kept) == *parent);
-        if !stays && end_one(tx, (*session, sid), strength, cut).await? {
-            ended += 1;
-        }
-    }
-    Ok(ended)
+        !kept.is_some_and(|kept| kept == *session || Some(kept) == *parent)
+    });
+    let goes = goes.map(|(session, sid, _)| (session, sid)).collect();
+    end(tx, goes, strength, cut).await
 }
 
 /// End every session of a client with this user, who is locked.
 pub(crate) async fn end_all_at(tx: Tx<'_>, user: Id, client_id: &str, cut: &Cut) -> Result<u64, StoreError> {
-    let mut ended = 0;
+    let mut all = Vec::new();
     for row in tx.all(&LOCK_AT_CLIENT, params![user, client_id]).await? {
         let mut row = row.fields();
-        let (session, sid): (Id, String) = (row.take()?, row.take()?);
-        if end_one(tx, (session, &sid), Strength::DenyList, cut).await? {
-            ended += 1;
-        }
+        all.push((row.take()?, row.take()?));
     }
-    Ok(ended)
+    end(tx, all, Strength::DenyList, cut).await
 }
 
 /// The user's row is the gate that a beginning session takes too: none slips in between.
@@ -156,38 +150,67 @@ pub(crate) async fn lock_user(tx: Tx<'_>, user: Id) -> Result<(), StoreError> {
     tx.execute(&LOCK_USER, params![user]).await.map(|_| ())
 }
 
-/// End a session with its families; whether it was still going on.
-async fn end_one(
+/// End sessions with their families; how many were still going on, what began in them not counted.
+///
+/// Rows are taken in one order by everybody: sessions, then notices, then families, then the revocation clock.
+async fn end(
     tx: Tx<'_>,
-    (session, sid): (Id, &str),
+    sessions: Vec<(Id, String)>,
     strength: Strength,
     cut: &Cut,
-) -> Result<bool, StoreError> {
-    let ended = tx.execute(&END, params![session, cut.at]).await? == 1;
-    if ended {
-        logout_notice::note(tx, session, cut.at).await?;
+) -> Result<u64, StoreError> {
+    let mut all = Vec::new();
+    let mut ended = Vec::new();
+    let mut own = 0;
+    for (session, sid) in sessions {
+        if tx.execute(&END, params![session, cut.at]).await? == 1 {
+            own += 1;
+            ended.push(session);
+        }
+        all.push((session, sid));
     }
     // What began in a browser session ends with it.
-    for row in tx.all(&CHILDREN, params![session]).await? {
-        let mut row = row.fields();
-        let (child, sid): (Id, String) = (row.take()?, row.take()?);
-        Box::pin(end_one(tx, (child, &sid), strength, cut)).await?;
+    let mut next = 0;
+    while let Some((session, _)) = all.get(next) {
+        for row in tx.all(&CHILDREN, params![*session]).await? {
+            let mut row = row.fields();
+            let (child, sid): (Id, String) = (row.take()?, row.take()?);
+            if tx.execute(&END, params![child, cut.at]).await? == 1 {
+                ended.push(child);
+            }
+            all.push((child, sid));
+        }
+        next += 1;
     }
-    tx.execute(&REVOKE_FAMILIES, params![session, cut.at, cut.reason.as_str()])
-        .await?;
+    for session in ended {
+        logout_notice::note(tx, session, cut.at).await?;
+    }
+    for (session, _) in &all {
+        tx.execute(&REVOKE_FAMILIES, params![*session, cut.at, cut.reason.as_str()])
+            .await?;
+    }
     if strength == Strength::DenyList {
-        let mut entries = vec![NewEntry::of(RevocationKind::Sid, sid.to_owned(), cut)];
-        for row in tx.all(&FAMILIES, params![session]).await? {
-            entries.push(NewEntry::of(RevocationKind::Fam, row.fields().take()?, cut));
+        let mut entries = Vec::new();
+        for (session, sid) in all {
+            entries.push(NewEntry::of(RevocationKind::Sid, sid, cut));
+            for row in tx.all(&FAMILIES, params![session]).await? {
+                entries.push(NewEntry::of(RevocationKind::Fam, row.fields().take()?, cut));
+            }
         }
         revocation::add(tx, entries).await?;
     }
-    Ok(ended)
+    Ok(own)
 }
 
-/// End the session unless one of its families still lives.
-pub(crate) async fn end_without_families(tx: Tx<'_>, session: Id, now: i64) -> Result<(), StoreError> {
-    tx.execute(&END_WITHOUT_FAMILIES, params![session, now]).await?;
+/// End the session unless one of its families still lives. The client hears of it when it was not the client that ended it.
+pub(crate) async fn end_without_families(tx: Tx<'_>, session: Id, cut: &Cut) -> Result<(), StoreError> {
+    let ended = tx
+        .execute(&END_WITHOUT_FAMILIES, params![session, cut.at])
+        .await?
+        == 1;
+    if ended && cut.reason == Reason::Reuse {
+        logout_notice::note(tx, session, cut.at).await?;
+    }
     Ok(())
 }
 

@@ -9,6 +9,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let issuer = std::env::var("ISSUER").unwrap_or("http://127.0.0.1:8080".to_owned());
     let guard = ResourceServer::new("https://api.example.com")
         .issuer(Issuer::discover(issuer))
+        .public_url("http://127.0.0.1:8082") // where callers find it; without it, the origin of the audience
         .build()
         .await?;
 

@@ -38,6 +38,7 @@ enum Action {
     /// In an emergency: remove a key at once, with every token that it signed
     Revoke {
         /// The key's kid
+        #[arg(allow_hyphen_values = true)]
         kid: String,
     },
     /// Print the public key that signs now, as PEM

@@ -62,7 +62,15 @@ pub(crate) async fn run(login: LogIn, out: &Output) -> Result<(), Failure> {
         true => loopback::log_in(&client, &fields, out).await?,
         false => (on_another_device(&client, &fields, out).await?, None),
     };
-    let user = whose(&client, &tokens, nonce.as_deref()).await?;
+    let user = match whose(&client, &tokens, nonce.as_deref()).await {
+        Ok(user) => user,
+        Err(failure) => {
+            // A login that is not kept is not left open either.
+            let token = tokens.refresh_token.as_ref().unwrap_or(&tokens.access_token);
+            let _told = client.revoke(token).await;
+            return Err(failure);
+        }
+    };
     let kept = Login::of(&login.issuer, &login.client_id, tokens);
     Logins::open()?.keep(&kept)?;
     let until = moment::said(kept.expires_at, moment::now());

@@ -24,10 +24,10 @@ struct What {
     #[arg(long, value_name = "USER")]
     user: Option<String>,
     /// One session, its refresh family and its access tokens
-    #[arg(long, value_name = "SID")]
+    #[arg(long, value_name = "SID", allow_hyphen_values = true)]
     session: Option<String>,
     /// One access token, by its jti
-    #[arg(long, value_name = "JTI")]
+    #[arg(long, value_name = "JTI", allow_hyphen_values = true)]
     jti: Option<String>,
     /// The token itself, read from standard input: an access token, or a refresh token with its session
     #[arg(long)]

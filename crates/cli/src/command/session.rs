@@ -35,7 +35,7 @@ enum Action {
 #[group(required = true, multiple = false)]
 struct End {
     /// The session, as `carnet session list` names it
-    #[arg(value_name = "SID")]
+    #[arg(value_name = "SID", allow_hyphen_values = true)]
     session: Option<String>,
     /// Every session of this user (e-mail or sub)
     #[arg(long, value_name = "USER")]

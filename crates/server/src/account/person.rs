@@ -13,6 +13,7 @@ use crate::http::page::{View, language, page, see_other};
 use crate::http::visitor::Visitor;
 use crate::interaction::{Door, Interaction, with};
 use crate::pages::{LANGUAGES, Language};
+use crate::throttle::Attempt;
 
 /// Somebody at their own pages.
 pub(super) struct Person {
@@ -124,6 +125,9 @@ impl Person {
 pub(super) async fn sign_in(visitor: &Visitor) -> Result<Response, Failure> {
     let app = &visitor.app;
     let browser = Browser::read(app, &visitor.headers).await?;
+    Attempt::authorization(app, visitor.caller.address)?
+        .count(app)
+        .await?;
     let interaction = Interaction::default().through(Door::Account);
     let kept = interaction.keep(app, Some(&browser)).await?;
     let mut response = see_other(&format!("/login?interaction={}", kept.id))?;

@@ -25,7 +25,7 @@ use crate::http::failure::{Failure, Refusal};
 use crate::http::form::FormBytes;
 use crate::http::page::see_other;
 use crate::http::visitor::Visitor;
-use crate::interaction::{Interaction, Kept};
+use crate::interaction::{Door, Interaction, Kept};
 use crate::pages::LANGUAGES;
 use crate::throttle::Attempt;
 use answer::{Visit, about, object, proceed};
@@ -38,7 +38,13 @@ const PATH: &str = "/oauth/authorize";
 /// The routes.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route(PATH, get(by_link).post(by_form))
+        // RFC 9110 §9.2.1: HEAD would spend what GET is answered with.
+        .route(
+            PATH,
+            get(by_link)
+                .post(by_form)
+                .head(|| async { StatusCode::METHOD_NOT_ALLOWED }),
+        )
         .merge(implicit::routes())
         .merge(par::routes())
 }
@@ -64,7 +70,7 @@ async fn authorize(visitor: &Visitor) -> Result<Response, Failure> {
     let parameters = Parameters::parse(query).ok_or_else(too_long)?;
     let browser = Browser::read(app, headers).await?;
     let kept = match parameters.get("interaction") {
-        Some(id) => Some(Kept::find(app, &browser, Some(id)).await?),
+        Some(id) => Some(Kept::find(app, &browser, (Some(id), Some(Door::Authorize))).await?),
         None => None,
     };
     let parameters = match &kept {

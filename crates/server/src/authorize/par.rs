@@ -1,6 +1,6 @@
 //! `POST /oauth/par`: a client hands in its request itself, and the browser carries only a reference to it.
 //!
-//! Spec: RFC 9126
+//! Spec: RFC 9126 · RFC 9449 §10.1 (DPoP)
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::parameters::Parameters;
+use super::parameters::{MAX_BYTES, Parameters};
 use super::request::{AuthorizationRequest, Objection};
 use crate::app::App;
 use crate::audit::Caller;
@@ -25,6 +25,7 @@ use crate::http::failure::{Because as _, Failure, Refusal};
 use crate::http::form::Form;
 use crate::http::origin::open_cors;
 use crate::interaction::LIFE as INTERACTION_LIFE;
+use crate::sender::{self, Place};
 use crate::throttle::Attempt;
 use crate::token::code::random_secret;
 
@@ -73,7 +74,17 @@ async fn push(
     }
     let reference = random_secret()?;
     let name = name(&client.id, &reference);
-    let parameters = Parameters::of(own(form, &client.id), Some(name.clone()));
+    // RFC 9449 §10.1: a proof here stands for dpop_jkt, and may not contradict it.
+    let jkt = sender::key_if_proven(&app, &headers, &app.config.issuer.join(PATH)).await?;
+    let pairs = bound(own(form, &client.id), jkt.as_deref())?;
+    let bytes: usize = pairs
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 2)
+        .sum();
+    if bytes > MAX_BYTES {
+        return Err(invalid("an authorization request has 8 KiB at most"));
+    }
+    let parameters = Parameters::of(pairs, Some(name.clone()));
     AuthorizationRequest::read(&app, &parameters)
         .await
         .map_err(to_client)?;
@@ -91,6 +102,9 @@ async fn push(
     let mut response = (StatusCode::CREATED, Json(body)).into_response();
     let no_store = HeaderValue::from_static("no-cache, no-store");
     response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+    if jkt.is_some() {
+        sender::give(&app, Place::TokenEndpoint, &mut response)?;
+    }
     Ok(response)
 }
 
@@ -100,6 +114,21 @@ fn own(form: Form, client_id: &str) -> Vec<(String, String)> {
     pairs.retain(|(name, _)| !PROOF.contains(&name.as_str()) && name != "client_id");
     pairs.push(("client_id".to_owned(), client_id.to_owned()));
     pairs
+}
+
+/// The request with the key that was proven for it.
+fn bound(mut pairs: Vec<(String, String)>, jkt: Option<&str>) -> Result<Vec<(String, String)>, Failure> {
+    const NAME: &str = "dpop_jkt";
+    match (jkt, pairs.iter().find(|(name, _)| name == NAME)) {
+        (Some(jkt), Some((_, named))) if named != jkt => {
+            Err(invalid("dpop_jkt names another key than the DPoP proof has"))
+        }
+        (Some(jkt), None) => {
+            pairs.push((NAME.to_owned(), jkt.to_owned()));
+            Ok(pairs)
+        }
+        _ => Ok(pairs),
+    }
 }
 
 /// §2.3: there is nobody here but the client, so it is told whatever is wrong.

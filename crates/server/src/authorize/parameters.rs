@@ -8,7 +8,7 @@ use crate::interaction::Request;
 pub(super) struct Parameters(Request);
 
 /// More is no request of an app; it is kept while somebody logs in.
-const MAX_BYTES: usize = 8 * 1024;
+pub(super) const MAX_BYTES: usize = 8 * 1024;
 
 impl Parameters {
     /// Reads a query or a form that a browser brought; `None` when it is too long.
@@ -54,9 +54,10 @@ impl Parameters {
         }
     }
 
-    /// Whether any parameter stands twice (§3.1).
+    /// Whether any parameter stands twice (§3.1); `resource` may (RFC 8707 §2).
     pub(super) fn repeats_any(&self) -> bool {
         let names = self.0.parameters.iter().map(|(name, _)| name);
+        let names = names.filter(|name| *name != "resource");
         let mut seen = std::collections::HashSet::new();
         !names.into_iter().all(|name| seen.insert(name))
     }

@@ -212,7 +212,10 @@ fn scope(client: &Client, parameters: &Parameters) -> Result<ScopeSet, Refuse> {
 }
 
 fn audience(client: &Client, parameters: &Parameters) -> Result<String, Refuse> {
-    let found = match parameters.get("resource") {
+    let asked = parameters
+        .once("resource")
+        .map_err(|()| (ErrorCode::InvalidTarget, "one token is for one resource"))?;
+    let found = match asked {
         Some(asked) => client.audiences.iter().find(|audience| *audience == asked),
         None => client.audiences.first(),
     };

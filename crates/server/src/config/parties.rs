@@ -156,6 +156,7 @@ pub fn client_faults(config: &Config, client: &Client, key: &dyn Fn(&str) -> Str
         access_ttl.map_or(Ok(()), |ttl| check_access_ttl(&key("access_ttl"), ttl)),
         refresh_grace.map_or(Ok(()), |grace| check_refresh_grace(&key("refresh_grace"), grace)),
         check_grant_types(client, key),
+        check_own_name(client, key),
         check_logout(config, client, key),
         check_addresses(&key("redirect_uris"), &client.redirect_uris),
         check_addresses(
@@ -258,6 +259,27 @@ fn check_shown(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Faul
     Ok(())
 }
 
+/// Who asks in its own name must be able to prove it.
+fn check_own_name(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
+    let may = |grant_type| client.grant_types.contains(&grant_type);
+    for grant_type in [GrantType::ClientCredentials, GrantType::TokenExchange] {
+        if may(grant_type) && client.auth_method == AuthMethod::None {
+            let what = format!(
+                "{} needs a client that can prove who it is",
+                grant_type.short_name()
+            );
+            let todo = "write auth_method = \"client_secret_basic\" and give a secret_file";
+            return Err(fault(&key("grant_types"), what, todo));
+        }
+    }
+    if !client.exchange_audiences.is_empty() && !may(GrantType::TokenExchange) {
+        let what = "is about token_exchange, which the client may not";
+        let todo = "add \"token_exchange\" to grant_types";
+        return Err(fault(&key("exchange_audiences"), what, todo));
+    }
+    Ok(())
+}
+
 /// What a client asks with, and how it proves who it is, belong together.
 fn check_grant_types(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
     let may = |grant_type| client.grant_types.contains(&grant_type);
@@ -275,29 +297,6 @@ fn check_grant_types(client: &Client, key: &dyn Fn(&str) -> String) -> Result<()
             "dpop",
             "is for the token endpoint, and no grant type leads there",
             "add grant_types",
-        );
-    }
-    for (grant_type, what) in [
-        (
-            GrantType::ClientCredentials,
-            "client_credentials needs a client that can prove who it is",
-        ),
-        (
-            GrantType::TokenExchange,
-            "token_exchange needs a client that can prove who it is",
-        ),
-    ] {
-        if may(grant_type) && public {
-            let todo = "write auth_method = \"client_secret_basic\" and give a secret_file";
-            return wrong("grant_types", what, todo);
-        }
-    }
-    if !client.exchange_audiences.is_empty() && !may(GrantType::TokenExchange) {
-        let what = "is about token_exchange, which the client may not";
-        return wrong(
-            "exchange_audiences",
-            what,
-            "add \"token_exchange\" to grant_types",
         );
     }
     if may(GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {

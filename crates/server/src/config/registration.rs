@@ -9,7 +9,7 @@ use super::client::{ASSERTION_ALGORITHMS, Client};
 use super::fault::{Fault, fault};
 use super::settings::Config;
 
-/// What is asked of a client beyond [`client_faults`] when it is registered beside the running server.
+/// What is asked of a client beyond [`client_faults`](super::client_faults) when it is registered beside the running server.
 pub fn registration_faults(config: &Config, client: &Client, key: &dyn Fn(&str) -> String) -> Vec<Fault> {
     let login_api = client.grant_types.is_empty() && client.auth_method == AuthMethod::None;
     let wrong = |is_wrong: bool, name: &str, what: &str, todo: &str| match is_wrong {

@@ -22,7 +22,7 @@ use crate::http::visitor::{Filled, Visitor};
 use crate::interaction::{About, Asking, Door, Interaction, Request, with};
 use crate::pages::{LANGUAGES, Language};
 use crate::throttle::Attempt;
-use crate::token::device_code::{Decision, DeviceRequest};
+use crate::token::device_code::{Asked, Decision, DeviceRequest};
 
 pub(super) const PATH: &str = "/device";
 const DECIDE_PATH: &str = "/device/decide";
@@ -110,14 +110,18 @@ async fn look_up(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respo
         return too_many(failure, again);
     }
     let code = read_user_code(typed);
-    let request = match &code {
+    let found = match &code {
         Some(code) => DeviceRequest::find(app, code).await?,
         None => None,
     };
-    let (Some(code), Some(request)) = (code, request) else {
+    let (Some(code), Some(Asked { request, .. })) = (code, found) else {
         return again(StatusCode::BAD_REQUEST, "unknown");
     };
     attempt.give_back(app);
+    // A right code makes a row with each submit.
+    Attempt::authorization(app, visitor.caller.address)?
+        .count(app)
+        .await?;
     if !request.lives(app) {
         return again(StatusCode::BAD_REQUEST, "expired");
     }
@@ -167,8 +171,8 @@ fn too_many(
 /// Who asks for what, from where and since when. Nothing is decided by looking at it (DV-04).
 async fn confirmation(visitor: &Visitor, query: &Form) -> Result<Response, Failure> {
     let app = &visitor.app;
-    let asking = Asking::of(visitor, query).await?;
-    let (code, request) = pending(app, &asking).await?;
+    let asking = Asking::of(visitor, query, Some(Door::Device)).await?;
+    let (code, Asked { request, .. }) = pending(app, &asking).await?;
     if asking.kept.interaction.refused {
         asking.kept.finish(app).await?;
         return see_other(PATH);
@@ -198,11 +202,14 @@ async fn confirmation(visitor: &Visitor, query: &Form) -> Result<Response, Failu
 }
 
 /// What the interaction is about, as long as nobody has decided.
-async fn pending(app: &App, asking: &Asking) -> Result<(String, DeviceRequest), Failure> {
+async fn pending(app: &App, asking: &Asking) -> Result<(String, Asked), Failure> {
     let code = asking.kept.parameter(CODE).ok_or_else(gone)?;
-    let request = DeviceRequest::find(app, code).await?;
-    let request = request.filter(|request| request.lives(app) && request.decision.is_none());
-    Ok((code.to_owned(), request.ok_or_else(gone)?))
+    let asked = DeviceRequest::find(app, code).await?;
+    let asked = asked.filter(|Asked { request, .. }| {
+        let shown = request.client_id == asking.client.id;
+        shown && request.lives(app) && request.decision.is_none()
+    });
+    Ok((code.to_owned(), asked.ok_or_else(gone)?))
 }
 
 async fn decide(visitor: Visitor, Filled(form): Filled) -> Response {
@@ -211,8 +218,8 @@ async fn decide(visitor: Visitor, Filled(form): Filled) -> Response {
 
 async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Response, Failure> {
     let (form, app) = (form?, &visitor.app);
-    let mut asking = Asking::answered(visitor, &form).await?;
-    let (code, request) = pending(app, &asking).await?;
+    let mut asking = Asking::answered(visitor, &form, Some(Door::Device)).await?;
+    let (code, asked) = pending(app, &asking).await?;
     let decision = form.optional("decision");
     let Some(session) = asking.shown_account(&form).filter(|_| decision != Some("other")) else {
         // Another account is wanted, or somebody else has signed in meanwhile: asked again.
@@ -231,10 +238,10 @@ async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
         false => Decision::Denied,
     };
     // Of two browsers that decide at once, one is heard.
-    if !request.decide(app, &code, said).await? {
+    if !asked.decide(app, &code, said).await? {
         return Err(gone().into());
     }
-    note(visitor, session, &request.client_id, allows).await?;
+    note(visitor, session, &asked.request.client_id, allows).await?;
     asking.kept.finish(app).await?;
     let content = with(
         asking.common(app, PATH)?,

@@ -10,17 +10,29 @@ use super::failure::{Because as _, Failure};
 use super::json::{read_body, require_media_type};
 
 const MAX_PARAMETERS: usize = 100;
+/// The one parameter that may stand several times.
+const RESOURCE: &str = "resource";
+/// What must never stand in an address: it would be in every log on the way (RFC 6749 §2.3.1, RFC 6750 §5.3).
+const SECRETS: [&str; 7] = [
+    "access_token",
+    "client_assertion",
+    "client_secret",
+    "code",
+    "password",
+    "refresh_token",
+    "token",
+];
 
 /// The parameters of a form.
 #[derive(Debug, Default)]
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
-    /// Reads a form, or a query as one: no parameter twice, a hundred at most.
+    /// Reads a form, or a query as one: no parameter twice but `resource` (RFC 8707 §2), a hundred at most.
     pub fn parse(text: &[u8]) -> Result<Self, Failure> {
         let mut parameters: Vec<(String, String)> = Vec::new();
         for (name, value) in url::form_urlencoded::parse(text) {
-            if parameters.iter().any(|(known, _)| *known == name) {
+            if name != RESOURCE && parameters.iter().any(|(known, _)| *known == name) {
                 return Err(ErrorCode::InvalidRequest
                     .because("a parameter is repeated")
                     .into());
@@ -48,6 +60,21 @@ impl Form {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The one resource that is named; the outer error for several.
+    pub fn resource(&self) -> Result<Option<&str>, Failure> {
+        let mut named = self
+            .0
+            .iter()
+            .filter(|(key, value)| key == RESOURCE && !value.is_empty());
+        let first = named.next().map(|(_, value)| value.as_str());
+        match named.all(|(_, value)| Some(value.as_str()) == first) {
+            true => Ok(first),
+            false => Err(ErrorCode::InvalidTarget
+                .because("one token is for one resource")
+                .into()),
+        }
+    }
+
     /// The parameter's value, or the refusal that it is missing.
     pub fn required(&self, name: &str) -> Result<&str, Failure> {
         self.optional(name).ok_or_else(|| {
@@ -73,7 +100,17 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        let query = request.uri().query().unwrap_or_default().to_owned();
         let FormBytes(body) = FormBytes::read(request).await?;
-        Self::parse(&body)
+        let form = Self::parse(&body)?;
+        // D9: a parameter has one place.
+        let misplaced = url::form_urlencoded::parse(query.as_bytes())
+            .any(|(name, _)| SECRETS.contains(&name.as_ref()) || form.0.iter().any(|(key, _)| *key == name));
+        match misplaced {
+            true => Err(ErrorCode::InvalidRequest
+                .because("parameters stand in the body, not in the address")
+                .into()),
+            false => Ok(form),
+        }
     }
 }

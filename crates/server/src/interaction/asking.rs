@@ -26,11 +26,11 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
-    /// The page that an address or a form is about.
-    pub(crate) async fn of(visitor: &Visitor, form: &Form) -> Result<Self, Failure> {
+    /// The page that an address or a form is about. `door`: a page that is there for what began at one door alone.
+    pub(crate) async fn of(visitor: &Visitor, form: &Form, door: Option<Door>) -> Result<Self, Failure> {
         let (app, headers) = (&visitor.app, &visitor.headers);
         let browser = Browser::read(app, headers).await?;
-        let mut kept = Kept::find(app, &browser, form.optional("interaction")).await?;
+        let mut kept = Kept::find(app, &browser, (form.optional("interaction"), door)).await?;
         let chosen = form.optional("lang").map(str::to_owned);
         if chosen.is_some() && chosen != kept.interaction.language {
             kept.interaction.language = chosen;
@@ -52,8 +52,12 @@ impl Asking {
     }
 
     /// The form of such a page, as it was filled in. It must be one of ours.
-    pub(crate) async fn answered(visitor: &Visitor, form: &Form) -> Result<Self, Failure> {
-        let asking = Self::of(visitor, form).await?;
+    pub(crate) async fn answered(
+        visitor: &Visitor,
+        form: &Form,
+        door: Option<Door>,
+    ) -> Result<Self, Failure> {
+        let asking = Self::of(visitor, form, door).await?;
         let presented = form.optional("csrf");
         asking
             .browser

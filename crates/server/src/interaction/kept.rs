@@ -122,13 +122,21 @@ impl Interaction {
 }
 
 impl Kept {
-    /// The interaction of this name, if it is this browser's.
-    pub(crate) async fn find(app: &App, browser: &Browser, id: Option<&str>) -> Result<Self, Failure> {
+    /// The interaction of this name, if it is this browser's and began at this door; at any, when none is named.
+    pub(crate) async fn find(
+        app: &App,
+        browser: &Browser,
+        (id, door): (Option<&str>, Option<Door>),
+    ) -> Result<Self, Failure> {
         let id = id.ok_or_else(gone)?;
         let payload = app.store.ticket(TicketKind::Interaction, id, app.now()).await?;
         let payload = payload.ok_or_else(gone)?;
         // Kept by another version of this program: begun anew is soon done.
         let interaction: Interaction = serde_json::from_str(&payload).map_err(|_| gone())?;
+        // AZ-07, DV-01: what stands in a request of one door is not believed at another.
+        if door.is_some_and(|door| door != interaction.door) {
+            return Err(gone().into());
+        }
         let mut kept = Self {
             id: id.to_owned(),
             interaction,

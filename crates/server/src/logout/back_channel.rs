@@ -118,7 +118,7 @@ impl BackChannel {
             if !unwanted.is_empty() {
                 app.store.drop_logout_notices(&unwanted).await?;
             }
-            if !wanted.is_empty() || all < most || most == 0 {
+            if !wanted.is_empty() || all == 0 {
                 return Ok(wanted);
             }
         }
@@ -141,8 +141,8 @@ impl BackChannel {
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("logout_token", &token)
             .finish();
-        let answer = self.http.post_form(&due.uri, HeaderMap::new(), form).await;
-        match answer.map_err(|error| error.to_string())?.status.as_u16() {
+        let status = self.http.status_of_form(&due.uri, HeaderMap::new(), form).await;
+        match status.map_err(|error| error.to_string())?.as_u16() {
             200 | 204 => Ok(()),
             status => Err(format!("{} answered {status}", due.uri)),
         }

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
+use carnet_jose::primitive;
 use carnet_oauth::id_token::IdTokenClaims;
 use carnet_oauth::metadata::Metadata;
 use carnet_store::{AuditAction, BrowserSession, NewAudit, Reason, Strength};
+use data_encoding::BASE64;
 use http::{HeaderValue, header};
 use serde_json::json;
 
@@ -87,7 +89,9 @@ impl LogoutRequest {
         let verified = app
             .id_token_verifier
             .verify_owned::<IdTokenClaims>(hint, app.now_seconds());
-        verified.ok().map(|verified| verified.claims)
+        let claims = verified.ok().map(|verified| verified.claims);
+        // §2: of two names neither is believed.
+        claims.filter(|claims| self.client_id.as_ref().is_none_or(|id| *id == claims.aud))
     }
 
     /// Who sends the browser here: the client that the hint was made for, or the one that is named. Not two.
@@ -137,8 +141,18 @@ async fn begin(visitor: &Visitor, request: &LogoutRequest) -> Result<Response, F
             let frames = end(visitor, &session.user.sub, &sids).await?;
             return done(visitor, request, Outcome::Left(frames)).await;
         }
-        (Some(session), _) => return confirmation(visitor, request, (&browser, session)),
-        (None, _) => {}
+        (Some(session), _) => {
+            let client = request.client(app, hint.as_ref()).await?;
+            let back = request.back(client.as_deref()).filter(|_| hint.is_some());
+            return confirmation(visitor, request, (&browser, session), back.as_deref());
+        }
+        // Nobody is signed in here any more; what the client itself began may still go on.
+        (None, Some(hint)) => {
+            let sids: Vec<&str> = hint.sid.as_deref().into_iter().collect();
+            let frames = end(visitor, &hint.sub, &sids).await?;
+            return done(visitor, request, Outcome::Left(frames)).await;
+        }
+        (None, None) => {}
     }
     done(visitor, request, Outcome::Left(Vec::new())).await
 }
@@ -169,6 +183,7 @@ fn confirmation(
     visitor: &Visitor,
     request: &LogoutRequest,
     (browser, session): (&Browser, &BrowserSession),
+    back: Option<&str>,
 ) -> Result<Response, Failure> {
     let app = &visitor.app;
     let fields: Vec<_> = request
@@ -183,7 +198,11 @@ fn confirmation(
         "client": null,
         "language_links": [],
     });
-    let view = View::in_language(language(request.ui_locales.as_deref(), &visitor.headers));
+    let mut view = View::in_language(language(request.ui_locales.as_deref(), &visitor.headers));
+    // CN-05: browsers hold the redirect that follows a form to its policy as well.
+    let origin = back.and_then(|uri| url::Url::parse(uri).ok());
+    let origin = origin.map(|uri| uri.origin().ascii_serialization());
+    view.sends_to = origin.as_deref();
     let mut response = page(app, "logout.html", &view, &content)?;
     browser.remember(app, &mut response)?;
     Ok(response)
@@ -235,11 +254,15 @@ async fn done(visitor: &Visitor, request: &LogoutRequest, outcome: Outcome) -> R
             let link = link.map(|(uri, client)| json!({ "url": uri, "name": client.shown_name() }));
             let content = json!({
                 "stayed": stayed, "back": link, "goes_on": goes_on.is_some(), "frames": frames,
-                "client": null, "language_links": [],
+                "client": null, "language_links": [], "script": GO_ON,
             });
             let mut view = View::in_language(language(request.ui_locales.as_deref(), &visitor.headers));
             let origins: BTreeSet<String> = frames.into_iter().map(|frame| frame.origin).collect();
             view.frames = origins.into_iter().collect();
+            if goes_on.is_some() {
+                let hash = BASE64.encode(&primitive::sha256(GO_ON.as_bytes()));
+                view.script_hash = Some(format!("'sha256-{hash}'"));
+            }
             page(app, "logged_out.html", &view, &content)?
         }
     };
@@ -257,5 +280,7 @@ async fn done(visitor: &Visitor, request: &LogoutRequest, outcome: Outcome) -> R
     Ok(response)
 }
 
+/// Browsers begin to count a refresh when every frame has answered: one that never does would hold the browser here.
+const GO_ON: &str = "setTimeout(()=>document.getElementById('logged-out-back').click(),3000)";
 /// What clients' frames have before the browser goes on.
 const FRAME_SECONDS: u32 = 3;

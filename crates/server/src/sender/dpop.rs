@@ -25,25 +25,33 @@ pub(crate) async fn key_at_token_endpoint(
     headers: &HeaderMap,
     (client, uri): (&Client, &str),
 ) -> Result<Option<String>, Failure> {
+    let key = key_if_proven(app, headers, uri).await?;
+    // §5.2: the client is registered to have no other tokens.
+    if key.is_none() && client.dpop == DpopPolicy::Required {
+        const REASON: &str = "the client is registered with dpop = required: send a DPoP proof";
+        return Err(ErrorCode::InvalidDpopProof.because(REASON).into());
+    }
+    Ok(key)
+}
+
+/// The key that a client's own POST proves, when it has a proof.
+pub(crate) async fn key_if_proven(
+    app: &App,
+    headers: &HeaderMap,
+    uri: &str,
+) -> Result<Option<String>, Failure> {
     let request = Request {
         method: "POST",
         uri,
         access_token: None,
     };
-    let found = look(app, headers, (Place::TokenEndpoint, &request)).await?;
-    let proof = match found {
+    match look(app, headers, (Place::TokenEndpoint, &request)).await? {
+        Ok(proof) => Ok(proof.map(|proof| proof.thumbprint)),
         Err(Objection { code, reason }) => {
             let refusal = code.because(reason);
-            return Err(with_nonce(app, Place::TokenEndpoint, code, refusal)?.into());
+            Err(with_nonce(app, Place::TokenEndpoint, code, refusal)?.into())
         }
-        // §5.2: the client is registered to have no other tokens.
-        Ok(None) if client.dpop == DpopPolicy::Required => {
-            const REASON: &str = "the client is registered with dpop = required: send a DPoP proof";
-            return Err(ErrorCode::InvalidDpopProof.because(REASON).into());
-        }
-        Ok(proof) => proof,
-    };
-    Ok(proof.map(|proof| proof.thumbprint))
+    }
 }
 
 /// The key that a request proves which carries a bound token.
@@ -133,7 +141,7 @@ async fn look(
 /// §11.1: a `jti` counts once for each key, for as long as its proof could come back: to another node with another clock as well.
 async fn is_new(app: &App, proof: &Proof) -> Result<bool, Failure> {
     let name = format!("{}\0{}", proof.thumbprint, proof.jti);
-    let until = i64::try_from(proof.iat.saturating_add(WINDOW_SECONDS)).unwrap_or(i64::MAX);
+    let until = i64::try_from(proof.iat.saturating_add(WINDOW_SECONDS + 1)).unwrap_or(i64::MAX);
     let until = until
         .saturating_mul(1000)
         .saturating_add(app.config.keys.clock_skew.millis());

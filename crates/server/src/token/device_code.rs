@@ -114,31 +114,43 @@ impl DeviceRequest {
     }
 
     /// What was asked for under this code, expired or decided though it may be.
-    pub async fn find(app: &App, user_code: &str) -> Result<Option<Self>, Failure> {
+    pub async fn find(app: &App, user_code: &str) -> Result<Option<Asked>, Failure> {
         let payload = app
             .store
             .ticket(TicketKind::UserCode, user_code, app.now())
             .await?;
-        let payload = payload.map(|payload| serde_json::from_str(&payload));
-        payload.transpose().map_err(Failure::broken)
+        let asked = payload.map(|payload| {
+            let request = serde_json::from_str(&payload).map_err(Failure::broken)?;
+            Ok(Asked { request, payload })
+        });
+        asked.transpose()
     }
 
     /// Whether the codes still count.
     pub fn lives(&self, app: &App) -> bool {
         app.now() < self.expires_at
     }
+}
 
+/// A request as it is kept.
+pub struct Asked {
+    /// What it says.
+    pub request: DeviceRequest,
+    payload: String,
+}
+
+impl Asked {
     /// Decides; `false` when somebody else was first.
     pub async fn decide(&self, app: &App, user_code: &str, decision: Decision) -> Result<bool, Failure> {
-        let decided = Self {
+        let decided = DeviceRequest {
             decision: Some(decision),
-            ..self.clone()
+            ..self.request.clone()
         };
-        let (before, after) = (json(self)?, json(&decided)?);
+        let after = json(&decided)?;
         let which = (TicketKind::UserCode, user_code);
         Ok(app
             .store
-            .replace_ticket(which, (&before, &after), app.now())
+            .replace_ticket(which, (&self.payload, &after), app.now())
             .await?)
     }
 }
@@ -152,8 +164,10 @@ pub async fn redeem(app: &App, client_id: &str, device_code: &str) -> Result<Dev
         .await?
         .ok_or_else(unknown)?;
     let waiting: Waiting = serde_json::from_str(&payload).map_err(Failure::broken)?;
-    let request = DeviceRequest::find(app, &waiting.user_code).await?;
-    let request = request.filter(|_| app.now() < waiting.expires_at);
+    let asked = DeviceRequest::find(app, &waiting.user_code).await?;
+    let request = asked
+        .map(|asked| asked.request)
+        .filter(|_| app.now() < waiting.expires_at);
     let request = request.ok_or_else(|| ErrorCode::ExpiredToken.because("the device code has expired"))?;
     if request.decision.is_none() {
         return Err(pace(app, (&name, &payload), waiting).await?);

@@ -7,7 +7,7 @@ use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::pkce::Challenge;
 use carnet_oauth::token_response::TokenResponse;
 use carnet_store::{
-    AuditAction, BrowserLogin, Family, NewLogin, Reason, Redeemed, TicketKind, User, UserState,
+    AuditAction, BrowserLogin, Family, NewLogin, Reason, Redeemed, TicketKind, Tie, User, UserState,
 };
 
 use super::request::TokenRequest;
@@ -133,7 +133,10 @@ async fn begin(
             sid: code.browser_sid.clone(),
             auth_time: code.auth_time,
             allowed_at: code.allowed_at,
-            ends_with_it: !code.scope.contains("offline_access"),
+            tie: match code.scope.contains("offline_access") {
+                true => Tie::HearsOfIt,
+                false => Tie::EndsWithIt,
+            },
         }),
         claims: asked::write(&code.claims)?,
         code: Some(name.to_owned()),

@@ -5,7 +5,7 @@
 use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::token_response::TokenResponse;
-use carnet_store::{AuditAction, BrowserLogin, Family, NewLogin, User, UserState};
+use carnet_store::{AuditAction, BrowserLogin, Family, NewLogin, Tie, User, UserState};
 
 use super::request::TokenRequest;
 use crate::http::failure::{Because as _, Failure};
@@ -43,7 +43,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
         auth_time: *auth_time,
         allowed_at: *allowed_at,
         // The device is another one than the browser: it stays when the browser is signed out.
-        ends_with_it: false,
+        tie: Tie::Apart,
     };
     let family = begin(request, &asked, (&user, browser)).await?;
     let granted = Granted {

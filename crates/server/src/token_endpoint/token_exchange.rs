@@ -4,7 +4,7 @@
 
 use carnet_oauth::access_token::{AccessTokenClaims, Actor};
 use carnet_oauth::error_code::ErrorCode;
-use carnet_oauth::scope::{OPENID_SCOPES, ScopeSet};
+use carnet_oauth::scope::OPENID_SCOPES;
 use carnet_oauth::token_exchange::{ACCESS_TOKEN, JWT};
 use carnet_oauth::token_response::TokenResponse;
 
@@ -117,10 +117,7 @@ fn is_proven(claims: &AccessTokenClaims, jkt: Option<&str>) -> bool {
 /// §2.1: `audience` names an API as `resource` does (RFC 8707). One token is for one.
 fn audience<'r>(request: &'r TokenRequest<'_>) -> Result<&'r str, Failure> {
     let allowed = &request.client.audiences;
-    match (
-        request.form.optional("audience"),
-        request.form.optional("resource"),
-    ) {
+    match (request.form.optional("audience"), request.form.resource()?) {
         (Some(audience), Some(resource)) if audience != resource => Err(ErrorCode::InvalidTarget
             .because("audience and resource differ: one token is for one")
             .into()),

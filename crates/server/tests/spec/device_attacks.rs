@@ -290,3 +290,25 @@ async fn dv_09_a_flood_from_one_address_is_stopped_and_others_are_not() {
         .await;
     assert_eq!(elsewhere.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn dv_01_dv_04_a_code_in_an_authorization_request_is_no_way_to_the_page_that_asks() {
+    let server = Server::start().await;
+    let (device_code, user_code) = codes(&server).await;
+    let kept = user_code.replace('-', "");
+    let browser = Browser::of(&server);
+    let url = crate::browser::web_url("openid", &[("prompt", "login"), ("user_code", &kept)]);
+    let login = browser.follow(&url).await;
+    let (_, hidden) = form_of(&login);
+    let interaction = &hidden.iter().find(|(key, _)| key == "interaction").unwrap().1;
+    let reply = browser.get(&format!("/device?interaction={interaction}")).await;
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{reply:?}");
+    let fields: Vec<_> = hidden
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let decided = [&fields[..], &[("decision", "allow")]].concat();
+    let reply = browser.post("/device/decide", &decided).await;
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{reply:?}");
+    assert_refused(&poll(&server, &device_code).await, "authorization_pending");
+}

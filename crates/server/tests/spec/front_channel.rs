@@ -77,7 +77,7 @@ async fn a_logout_loads_each_client_in_a_frame_with_iss_and_sid_and_goes_on() {
     );
     assert!(
         page.text()
-            .contains("class=\"button wide\" href=\"https:&#x2f;&#x2f;web.example.com&#x2f;bye?state=s-9\"")
+            .contains("class=\"button wide\" id=\"logged-out-back\" href=\"https:&#x2f;&#x2f;web.example.com&#x2f;bye?state=s-9\"")
     );
     assert!(browser.cookie("__Host-session").is_none());
 }

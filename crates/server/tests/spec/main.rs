@@ -34,6 +34,7 @@ mod me;
 mod page_security;
 mod pages;
 mod par;
+mod par_dpop;
 mod password;
 mod proofs;
 mod refresh;

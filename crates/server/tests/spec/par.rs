@@ -9,7 +9,7 @@ use crate::client_auth::{assert_refused, assertion};
 use crate::harness::{Call, Reply, Server, minutes};
 use crate::web::{exchange, text};
 
-const PAR: &str = "/oauth/par";
+pub(crate) const PAR: &str = "/oauth/par";
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 
 /// The parameters of a request of the client `web`, as they would stand in a URL.
@@ -30,7 +30,7 @@ pub(crate) async fn pushed(server: &Server, url: &str) -> String {
     text(&reply.json(), "request_uri").to_owned()
 }
 
-fn by_reference(client: &str, uri: &str) -> String {
+pub(crate) fn by_reference(client: &str, uri: &str) -> String {
     let query = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs([("client_id", client), ("request_uri", uri)])
         .finish();
@@ -201,8 +201,10 @@ async fn pp_10_the_endpoint_refuses_what_it_must() {
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
     let json = server.post(PAR).json(&serde_json::json!({})).send().await;
     assert_eq!(json.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    // What is too long for a URL is not for a form.
-    let state = "s".repeat(10_000);
+    let much = push(&server, &web_url("openid", &[("x", &"x".repeat(8_200))]));
+    let much = much.basic("web", "web.secret").send().await;
+    assert_refused(&much, StatusCode::BAD_REQUEST, "invalid_request");
+    let state = "s".repeat(6_000);
     let uri = pushed(&server, &url.replace("state=s-1", &format!("state={state}"))).await;
     let browser = Browser::of(&server);
     browser.code(&url).await;

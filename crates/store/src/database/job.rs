@@ -15,6 +15,9 @@ pub(super) trait Job: Send {
     /// Whoever waited has been told that it was too late: it must not be done any more.
     fn is_overdue(&self) -> bool;
 
+    /// Whether nobody waits for it within the time of a request: others may be in its way more than once.
+    fn is_at_leisure(&self) -> bool;
+
     /// Do the work inside a transaction and keep its result until the COMMIT.
     fn run<'a>(&'a mut self, tx: Tx<'a>) -> LocalBoxFuture<'a, Result<(), StoreError>>;
 
@@ -63,6 +66,10 @@ where
 
     fn is_overdue(&self) -> bool {
         self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    fn is_at_leisure(&self) -> bool {
+        self.until.is_none()
     }
 
     fn run<'a>(&'a mut self, tx: Tx<'a>) -> LocalBoxFuture<'a, Result<(), StoreError>> {

@@ -1,7 +1,7 @@
 //! Browser sessions, and the sessions of clients that stand on them.
 
 use carnet_store::{
-    AuditAction, BrowserLogin, Family, NewAudit, NewBrowserSession, NewLogin, Reason, Strength, User,
+    AuditAction, BrowserLogin, Family, NewAudit, NewBrowserSession, NewLogin, Reason, Strength, Tie, User,
 };
 
 use crate::support::engine::{Fixture, on_every_engine};
@@ -38,7 +38,10 @@ async fn begun(f: &Fixture, user: &User, sid: &str, ends_with_it: bool) -> Optio
             sid: sid.to_owned(),
             auth_time: NOW,
             allowed_at: NOW,
-            ends_with_it,
+            tie: match ends_with_it {
+                true => Tie::EndsWithIt,
+                false => Tie::HearsOfIt,
+            },
         }),
         claims: Some("{}".to_owned()),
         ..new_login(user)

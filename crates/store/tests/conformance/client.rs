@@ -10,7 +10,7 @@ on_every_engine!(
     a_client_is_registered_once_and_its_name_never_comes_back,
     ca_09_two_secrets_overlap_while_a_client_changes_over,
     a_disabled_client_loses_tokens_and_families_at_once,
-    a_grant_is_remembered_until_another_takes_its_place,
+    a_grant_is_remembered_and_grows,
 );
 
 fn audit() -> NewAudit {
@@ -123,7 +123,7 @@ async fn a_disabled_client_loses_tokens_and_families_at_once(f: &Fixture) {
     assert_eq!(family.revoked_reason, Some(Reason::Revoked));
 }
 
-async fn a_grant_is_remembered_until_another_takes_its_place(f: &Fixture) {
+async fn a_grant_is_remembered_and_grows(f: &Fixture) {
     let store = &f.store;
     let alice = user(store, "a@x.example").await;
     let extent = |scope: &str, claims: &[&str]| Extent {
@@ -136,12 +136,13 @@ async fn a_grant_is_remembered_until_another_takes_its_place(f: &Fixture) {
         audience,
     };
     assert_eq!(store.granted(key("c", "api")).await.unwrap(), None);
-    for all in [
-        extent("openid", &["email", "phone_number"]),
-        extent("openid profile", &[]),
+    let contact = ["email", "phone_number"];
+    for (more, all) in [
+        (extent("openid", &contact), extent("openid", &contact)),
+        (extent("profile", &[]), extent("openid profile", &contact)),
     ] {
         let row = audit();
-        let remembered = store.remember_grant(key("c", "api"), &all, (NOW, &row));
+        let remembered = store.remember_grant(key("c", "api"), &more, (NOW, &row));
         remembered.await.unwrap();
         assert_eq!(store.granted(key("c", "api")).await.unwrap(), Some(all));
     }

@@ -3,7 +3,7 @@
 use carnet_oauth::extent::Extent;
 use carnet_store::{
     AuditAction, BrowserLogin, Family, GrantKey, LogoutNotice, NewAudit, NewBrowserSession, NewLogin, Reason,
-    Strength, User,
+    Strength, Tie, User,
 };
 use futures_util::future::join_all;
 
@@ -43,7 +43,10 @@ async fn begin(f: &Fixture, user: &User, client: &str, (sid, ends_with_it): (&st
             sid: sid.to_owned(),
             auth_time: NOW,
             allowed_at: NOW,
-            ends_with_it,
+            tie: match ends_with_it {
+                true => Tie::EndsWithIt,
+                false => Tie::HearsOfIt,
+            },
         }),
         ..new_login(user)
     };
@@ -218,7 +221,7 @@ async fn cn_06_what_is_withdrawn_takes_sessions_and_codes_along(f: &Fixture) {
             sid: sid.clone(),
             auth_time: NOW,
             allowed_at,
-            ends_with_it: true,
+            tie: Tie::EndsWithIt,
         }),
         ..new_login(&alice)
     };

@@ -28,7 +28,11 @@ pub(super) async fn serve(
 ) -> Result<JoinHandle<()>, Failure> {
     let introspection =
         Introspection::at(format!("{issuer}/oauth/introspect"), id, secret).cache(Duration::ZERO);
+    let address = listener.local_addr();
+    let address = address.map_err(|error| Failure::broken(error.to_string()))?;
     let guard = ResourceServer::new(audience)
+        // The demo's audience is a name: this is where it is found.
+        .public_url(format!("http://{address}"))
         .issuer(Issuer::discover(issuer).introspect(introspection))
         .leeway(Duration::ZERO)
         .build()

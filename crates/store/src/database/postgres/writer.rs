@@ -176,8 +176,9 @@ impl Writer {
             let fate = connection.take_fate();
             if fate != Fate::Whole || outcome.is_err() {
                 self.roll_back(fate).await;
+                let again = fate == Fate::Held && (round == 0 || job.is_at_leisure());
                 match outcome {
-                    _ if fate >= Fate::Again || fate == Fate::Held && round == 0 => continue,
+                    _ if fate >= Fate::Again || again => continue,
                     Ok(()) => {
                         return job.answer(Err(StoreError::Broken(
                             "a failed statement was ignored".to_owned(),
