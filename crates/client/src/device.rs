@@ -9,6 +9,7 @@ use carnet_oauth::token_response::TokenResponse;
 use tokio::time::Instant;
 
 use crate::error::ClientError;
+use crate::http::address;
 use crate::token::{PublicClient, read};
 
 /// Asks for a pair of codes (§3.1). `fields` may hold `scope` and `resource`.
@@ -18,8 +19,24 @@ pub async fn begin(
 ) -> Result<DeviceAuthorizationResponse, ClientError> {
     let url = client.metadata().device_authorization_endpoint.as_ref();
     let url = client.endpoint(url, "device_authorization_endpoint")?;
-    read(&client.ask(url, fields).await?, url)
+    let codes: DeviceAuthorizationResponse = read(&client.ask(url, fields).await?, url)?;
+    let addresses = [
+        Some(&codes.verification_uri),
+        codes.verification_uri_complete.as_ref(),
+    ];
+    for shown in addresses.into_iter().flatten() {
+        address(shown)?;
+    }
+    if codes.user_code.chars().count() > LONGEST_CODE {
+        return Err(ClientError::Invalid(format!(
+            "{url} answered with a code that nobody can type"
+        )));
+    }
+    Ok(codes)
 }
+
+/// What somebody reads from one screen and types at another.
+const LONGEST_CODE: usize = 64;
 
 /// Asks for the tokens until somebody has decided, or the codes have expired (§3.5).
 ///
@@ -36,8 +53,12 @@ pub async fn wait(
     loop {
         tokio::time::sleep(pace.interval()).await;
         let outcome = client.tokens(&fields).await;
-        if !pace.goes_on(&outcome) || Instant::now() >= ends {
+        if !pace.goes_on(&outcome) {
             return outcome;
+        }
+        if Instant::now() >= ends {
+            let why = "nobody decided in time".to_owned();
+            return Err(ClientError::Refused("expired_token".to_owned(), why));
         }
     }
 }

@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use crate::error::ClientError;
-use crate::http::{Answer, HttpClient};
+use crate::http::{Answer, HttpClient, address};
 
 /// The endpoints of an authorization server at which one public client asks.
 ///
@@ -88,7 +88,19 @@ impl PublicClient {
     pub(crate) async fn tokens(&self, fields: &[(&str, &str)]) -> Result<TokenResponse, ClientError> {
         let url = self.endpoint(self.metadata.token_endpoint.as_ref(), "token_endpoint")?;
         let body = self.ask(url, fields).await?;
-        read(&body, url)
+        let tokens: TokenResponse = read(&body, url)?;
+        // RFC 6749 §7.1: a token of another type is not for us; A.12: one that is no visible ASCII is none.
+        let visible = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let refresh_token = tokens.refresh_token.as_deref();
+        if tokens.token_type.eq_ignore_ascii_case("Bearer")
+            && visible(&tokens.access_token)
+            && refresh_token.is_none_or(visible)
+        {
+            return Ok(tokens);
+        }
+        Err(ClientError::Invalid(format!(
+            "{url} answered with no bearer token"
+        )))
     }
 
     /// Asks an endpoint by name.
@@ -105,6 +117,7 @@ impl PublicClient {
     pub(crate) fn endpoint<'a>(&self, url: Option<&'a String>, name: &str) -> Result<&'a str, ClientError> {
         let issuer = &self.metadata.issuer;
         let url = url.ok_or_else(|| ClientError::Invalid(format!("{issuer} has no {name}")))?;
+        address(url)?;
         // What is sent there opens an account: never in the clear when the issuer is not.
         if issuer.starts_with("https:") && !url.starts_with("https:") {
             return Err(ClientError::Invalid(format!(

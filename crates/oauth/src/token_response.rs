@@ -15,7 +15,8 @@ pub struct TokenResponse {
     pub access_token: String,
     /// How the access token is sent: see [`token_type`].
     pub token_type: String,
-    /// Seconds until the access token expires, counted from the answer.
+    /// Seconds until the access token expires, counted from the answer; 0 from a server that does not say (§5.1 only recommends it).
+    #[serde(default)]
     pub expires_in: u64,
     /// What the token may be used for.
     #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]

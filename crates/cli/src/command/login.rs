@@ -53,6 +53,8 @@ pub(crate) struct LogIn {
 }
 
 pub(crate) async fn run(login: LogIn, out: &Output) -> Result<(), Failure> {
+    // A folder that cannot be used is found before anybody has logged in.
+    drop(Logins::open()?);
     let client = connect(&login.issuer, &login.client_id).await?;
     let fields: Vec<(&str, &str)> = [("scope", &login.scope), ("resource", &login.resource)]
         .into_iter()
@@ -72,7 +74,7 @@ pub(crate) async fn run(login: LogIn, out: &Output) -> Result<(), Failure> {
         }
     };
     let kept = Login::of(&login.issuer, &login.client_id, tokens);
-    Logins::open()?.keep(&kept)?;
+    replace(&client, &kept).await?;
     let until = moment::said(kept.expires_at, moment::now());
     let expires_at = moment::exact(kept.expires_at);
     let json = json!({ "issuer": kept.issuer, "client_id": kept.client_id, "user": user, "scope": kept.scope, "expires_at": expires_at });
@@ -84,6 +86,17 @@ pub(crate) async fn run(login: LogIn, out: &Output) -> Result<(), Failure> {
         }
     });
     out.next("curl -H \"Authorization: Bearer $(carnet token)\" https://api.example.com/");
+    Ok(())
+}
+
+/// Keeps the login. One that it takes the place of is given back: nobody would know it any more.
+async fn replace(client: &PublicClient, kept: &Login) -> Result<(), Failure> {
+    let logins = Logins::open()?;
+    let before = logins.one(Some(&kept.issuer), Some(&kept.client_id)).ok();
+    logins.keep(kept)?;
+    if let Some(token) = before.and_then(|before| before.refresh_token) {
+        let _told = client.revoke(&token).await;
+    }
     Ok(())
 }
 

@@ -28,7 +28,10 @@ pub(crate) struct Login {
 
 impl Login {
     pub(crate) fn of(issuer: &str, client_id: &str, tokens: TokenResponse) -> Self {
-        let life = i64::try_from(tokens.expires_in).unwrap_or(i64::MAX);
+        let life = match tokens.expires_in {
+            0 => UNSAID_SECONDS,
+            said => i64::try_from(said).unwrap_or(i64::MAX),
+        };
         Self {
             issuer: issuer.to_owned(),
             client_id: client_id.to_owned(),
@@ -58,6 +61,8 @@ impl Login {
     }
 }
 
+/// How long an access token is believed whose server does not say.
+const UNSAID_SECONDS: i64 = 300;
 /// An access token that is handed out lives this much longer at least.
 const SPARE_SECONDS: i64 = 30;
 
@@ -118,7 +123,7 @@ impl Logins {
         let entries = std::fs::read_dir(&self.folder).map_err(|error| unusable(&self.folder, &error))?;
         let files = entries.flatten().map(|entry| entry.path());
         let texts = files
-            .filter(|path| path.extension().is_some_and(|end| end == "json"))
+            .filter(|path| path.extension().is_some_and(|end| end == "json") && path.is_file())
             .filter_map(|path| std::fs::read(path).ok());
         Ok(texts
             .filter_map(|text| serde_json::from_slice(&text).ok())

@@ -10,14 +10,34 @@ pub(crate) struct Place {
     pub(crate) column: usize,
 }
 
-impl Place {
-    /// The place of a byte of the text.
-    pub(crate) fn of(text: &str, offset: usize) -> Self {
-        let before = text.get(..offset).unwrap_or(text);
-        let line = before.rsplit('\n').next().unwrap_or_default();
+/// A text, and where its lines begin.
+pub(crate) struct Lines<'t> {
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    pub(crate) fn of(text: &'t str) -> Self {
+        let ends = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
-            line: before.matches('\n').count() + 1,
-            column: line.chars().count() + 1,
+            text,
+            starts: std::iter::once(0).chain(ends).collect(),
+        }
+    }
+
+    /// The place of a byte of the text.
+    pub(crate) fn place(&self, offset: usize) -> Place {
+        let offset = offset.min(self.text.len());
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = self
+            .starts
+            .get(line.saturating_sub(1))
+            .copied()
+            .unwrap_or_default();
+        let before = self.text.get(start..offset).unwrap_or_default();
+        Place {
+            line,
+            column: before.chars().count() + 1,
         }
     }
 }
@@ -48,7 +68,7 @@ impl<T> Deref for Placed<T> {
 fn a_place_counts_lines_and_characters_from_one() {
     let text = "a = 1\nü = 2\n";
     let place = |offset| {
-        let place = Place::of(text, offset);
+        let place = Lines::of(text).place(offset);
         (place.line, place.column)
     };
     assert_eq!(place(0), (1, 1));

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::entry::{ClientEntry, Entry, RegistryFile, RoleEntry, UserEntry};
 use super::nearest::nearest;
-use super::place::{Place, Placed};
+use super::place::{Lines, Place, Placed};
 use crate::failure::Failure;
 
 /// Reads the text of the file that is called `name` in errors.
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 /// Everything that is wrong, in the order of the file.
 pub(crate) fn read(text: &str, name: &str) -> Result<RegistryFile, Vec<Failure>> {
     let mut reader = Reader {
-        text,
+        lines: Lines::of(text),
         name,
         faults: Vec::new(),
     };
@@ -29,6 +29,7 @@ pub(crate) fn read(text: &str, name: &str) -> Result<RegistryFile, Vec<Failure>>
         // What follows a break would be guesses.
         _ => return Err(reader.sorted()),
     };
+    reader.refuse_nul(document.get_ref());
     let file = reader.document(document.get_ref(), table);
     if reader.faults.is_empty() {
         Ok(file)
@@ -48,16 +49,39 @@ pub(crate) fn fault(file: &str, at: Place, failure: Failure) -> Failure {
 }
 
 struct Reader<'t> {
-    text: &'t str,
+    lines: Lines<'t>,
     name: &'t str,
     faults: Vec<(Place, Failure)>,
 }
 
 impl Reader<'_> {
     fn fault(&mut self, offset: usize, what: &str, why: &str, todo: &str) {
-        let at = Place::of(self.text, offset);
+        let at = self.lines.place(offset);
         let failure = Failure::refused("registry_invalid", what).because(why).todo(todo);
         self.faults.push((at, fault(self.name, at, failure)));
+    }
+
+    /// A character that no database agrees with another about, and nobody means.
+    fn refuse_nul(&mut self, table: &DeTable<'_>) {
+        for (_, value) in table.iter() {
+            self.refuse_nul_in(value.span().start, value.get_ref());
+        }
+    }
+
+    fn refuse_nul_in(&mut self, at: usize, value: &DeValue<'_>) {
+        match value {
+            DeValue::String(text) if text.contains('\0') => {
+                let why = "PostgreSQL keeps no such text";
+                self.fault(at, "a text holds the character NUL", why, "take \\u0000 out");
+            }
+            DeValue::Array(items) => {
+                for item in items.iter() {
+                    self.refuse_nul_in(item.span().start, item.get_ref());
+                }
+            }
+            DeValue::Table(table) => self.refuse_nul(table),
+            _ => {}
+        }
     }
 
     fn sorted(mut self) -> Vec<Failure> {
@@ -131,7 +155,7 @@ impl Reader<'_> {
         let (known, mut places) = (self.faults.len(), BTreeMap::new());
         for (key, _) in members.iter() {
             let (name, at): (&str, usize) = (key.get_ref(), key.span().start);
-            places.insert(name.to_owned(), Place::of(self.text, at));
+            places.insert(name.to_owned(), self.lines.place(at));
             let Some(value) = table.get(name) else {
                 continue;
             };
@@ -163,7 +187,7 @@ impl Reader<'_> {
         match T::from_table(table) {
             Ok(entry) => Some(Placed {
                 entry,
-                at: Place::of(self.text, at),
+                at: self.lines.place(at),
                 members: places,
             }),
             Err(error) => {
@@ -222,5 +246,18 @@ fn not_json(value: &toml::Value) -> Option<String> {
         toml::Value::Array(items) => items.iter().find_map(not_json),
         toml::Value::Table(table) => table.values().find_map(not_json),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_with_nul_is_refused_where_it_stands() {
+        let text = "[[users]]\nemail = \"a@x.example\"\nname = \"a\\u0000b\"\n";
+        let faults = read(text, "f.toml").err().unwrap();
+        assert_eq!(faults.len(), 1);
+        assert!(faults[0].what.starts_with("f.toml:3:8: "), "{}", faults[0].what);
     }
 }
