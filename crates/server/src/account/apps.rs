@@ -77,7 +77,7 @@ async fn show(visitor: Visitor) -> Response {
 async fn list(visitor: &Visitor) -> Result<Response, Failure> {
     let app = &visitor.app;
     let Some(person) = Person::of(visitor, &visitor.query()?).await? else {
-        return sign_in(visitor).await;
+        return sign_in(visitor, PATH).await;
     };
     let mut apps: Vec<Value> = Vec::new();
     for (client_id, access) in accesses(app, &person).await? {
@@ -97,7 +97,7 @@ async fn ask(visitor: Visitor) -> Response {
     let asked = async {
         let (app, form) = (&visitor.app, visitor.query()?);
         let Some(person) = Person::of(&visitor, &form).await? else {
-            return sign_in(&visitor).await;
+            return sign_in(&visitor, PATH).await;
         };
         let accesses = accesses(app, &person).await?;
         let found = form.optional("app").and_then(|id| accesses.get_key_value(id));
@@ -119,7 +119,7 @@ async fn withdraw(visitor: Visitor, Filled(form): Filled) -> Response {
     let withdrawn = async {
         let (app, form) = (&visitor.app, form?);
         let Some(person) = Person::decided(&visitor, &form).await? else {
-            return sign_in(&visitor).await;
+            return sign_in(&visitor, PATH).await;
         };
         let client_id = form.required("app")?;
         let user = &person.session.user;

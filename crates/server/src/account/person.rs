@@ -11,7 +11,7 @@ use crate::http::failure::Failure;
 use crate::http::form::Form;
 use crate::http::page::{View, language, page, see_other};
 use crate::http::visitor::Visitor;
-use crate::interaction::{Door, Interaction, with};
+use crate::interaction::{About, Door, Interaction, Request, with};
 use crate::pages::{LANGUAGES, Language};
 use crate::throttle::Attempt;
 
@@ -121,14 +121,18 @@ impl Person {
     }
 }
 
-/// Nobody is signed in: the login page, which leads back to the account.
-pub(super) async fn sign_in(visitor: &Visitor) -> Result<Response, Failure> {
+/// Nobody is signed in: the login page, which leads back to this page of the account.
+pub(super) async fn sign_in(visitor: &Visitor, path: &str) -> Result<Response, Failure> {
     let app = &visitor.app;
     let browser = Browser::read(app, &visitor.headers).await?;
     Attempt::authorization(app, visitor.caller.address)?
         .count(app)
         .await?;
-    let interaction = Interaction::default().through(Door::Account);
+    let asked = Request {
+        parameters: vec![("path".to_owned(), path.to_owned())],
+        pushed: None,
+    };
+    let interaction = Interaction::of(asked, About::default()).through(Door::Account);
     let kept = interaction.keep(app, Some(&browser)).await?;
     let mut response = see_other(&format!("/login?interaction={}", kept.id))?;
     browser.remember(app, &mut response)?;

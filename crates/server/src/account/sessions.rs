@@ -35,7 +35,7 @@ async fn show(visitor: Visitor) -> Response {
 async fn list(visitor: &Visitor) -> Result<Response, Failure> {
     let app = &visitor.app;
     let Some(person) = Person::of(visitor, &visitor.query()?).await? else {
-        return sign_in(visitor).await;
+        return sign_in(visitor, PATH).await;
     };
     let live = live(app, &person).await?;
     let (mut browsers, mut others) = (Vec::new(), Vec::new());
@@ -111,7 +111,7 @@ async fn ask_one(visitor: Visitor) -> Response {
     let asked = async {
         let (app, form) = (&visitor.app, visitor.query()?);
         let Some(person) = Person::of(&visitor, &form).await? else {
-            return sign_in(&visitor).await;
+            return sign_in(&visitor, PATH).await;
         };
         let live = live(app, &person).await?;
         let Some(session) = own(&live, &form) else {
@@ -139,7 +139,7 @@ async fn end_one(visitor: Visitor, Filled(form): Filled) -> Response {
     let ended = async {
         let (app, form) = (&visitor.app, form?);
         let Some(person) = Person::decided(&visitor, &form).await? else {
-            return sign_in(&visitor).await;
+            return sign_in(&visitor, PATH).await;
         };
         let mut response = see_other(&person.link(PATH, &[]))?;
         if let Some(session) = own(&live(app, &person).await?, &form) {
@@ -160,7 +160,7 @@ async fn ask_others(visitor: Visitor) -> Response {
     let asked = async {
         let app = &visitor.app;
         let Some(person) = Person::of(&visitor, &visitor.query()?).await? else {
-            return sign_in(&visitor).await;
+            return sign_in(&visitor, PATH).await;
         };
         let live = live(app, &person).await?;
         let here = Some(&person.session.sid);
@@ -191,7 +191,7 @@ async fn end_others(visitor: Visitor, Filled(form): Filled) -> Response {
     let ended = async {
         let (app, form) = (&visitor.app, form?);
         let Some(person) = Person::decided(&visitor, &form).await? else {
-            return sign_in(&visitor).await;
+            return sign_in(&visitor, PATH).await;
         };
         let (user, here) = (&person.session.user, person.session.sid.as_str());
         let cut = person.cut(&visitor, (Reason::Logout, AuditAction::Logout), &user.sub);

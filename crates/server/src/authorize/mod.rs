@@ -13,11 +13,11 @@ mod return_address;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use carnet_oauth::metadata::Metadata;
 use carnet_oauth::pkce::S256;
-use http::StatusCode;
+use http::{StatusCode, header};
 
 use crate::app::App;
 use crate::browser::Browser;
@@ -38,13 +38,7 @@ const PATH: &str = "/oauth/authorize";
 /// The routes.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        // RFC 9110 §9.2.1: HEAD would spend what GET is answered with.
-        .route(
-            PATH,
-            get(by_link)
-                .post(by_form)
-                .head(|| async { StatusCode::METHOD_NOT_ALLOWED }),
-        )
+        .route(PATH, get(by_link).post(by_form).head(not_by_head))
         .merge(implicit::routes())
         .merge(par::routes())
 }
@@ -58,6 +52,11 @@ pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
     metadata.authorization_response_iss_parameter_supported = true;
     par::advertise(app, metadata);
     metadata.ui_locales_supported = LANGUAGES.map(|language| language.tag.to_owned()).to_vec();
+}
+
+/// RFC 9110 §9.2.1: HEAD would spend what GET is answered with.
+async fn not_by_head() -> Response {
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, POST")]).into_response()
 }
 
 async fn by_link(visitor: Visitor) -> Response {

@@ -185,7 +185,10 @@ impl Kept {
         let path = match self.interaction.door {
             Door::Authorize => "/oauth/authorize",
             Door::Device => "/device",
-            Door::Account => "/account/sessions",
+            Door::Account => match self.parameter("path") {
+                Some("/account/apps") => "/account/apps",
+                _ => "/account/sessions",
+            },
         };
         format!("{path}?interaction={}", self.id)
     }

@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 
-use crate::harness::{Reply, Server};
+use crate::harness::{API, Reply, SHARED_API, Server};
 
 const JSON_ENDPOINTS: [&str; 5] = [
     "/auth/login",
@@ -243,4 +243,61 @@ async fn ds_04_depth_and_width_are_bounded() {
             .code(),
         "unknown_member"
     );
+}
+
+#[tokio::test]
+async fn tk_07_what_belongs_into_the_body_is_refused_in_the_address() {
+    let server = Server::start().await;
+    let fields = [("grant_type", "authorization_code"), ("code", "c")];
+    for query in [
+        "client_secret=s",
+        "code=c",
+        "grant_type=authorization_code",
+        "access_token=t",
+    ] {
+        let call = server
+            .post(&format!("/oauth/token?{query}"))
+            .basic("web", "web.secret");
+        let reply = call.form(&fields).send().await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{query}");
+        assert_eq!(reply.json()["error"], "invalid_request", "{query}");
+    }
+    let harmless = server.post("/oauth/token?trace=1").basic("web", "web.secret");
+    assert_eq!(
+        harmless.form(&fields).send().await.json()["error"],
+        "invalid_grant"
+    );
+}
+
+#[tokio::test]
+async fn tk_12_one_token_is_for_one_resource() {
+    let server = Server::start().await;
+    let secret = crate::harness::secret_of("svc.secret");
+    let ask = async |resources: &[&str]| {
+        let mut fields = vec![
+            ("grant_type", "client_credentials"),
+            ("client_id", "svc"),
+            ("client_secret", secret.as_str()),
+        ];
+        fields.extend(resources.iter().map(|resource| ("resource", *resource)));
+        server.post("/oauth/token").form(&fields).send().await
+    };
+    assert_eq!(ask(&[API, API]).await.status, StatusCode::OK);
+    let two = ask(&[API, SHARED_API]).await;
+    assert_eq!(two.json()["error"], "invalid_target", "{two:?}");
+    let url = crate::browser::web_url("openid", &[("resource", API), ("resource", API)]);
+    let reply = crate::browser::Browser::of(&server).get(&url).await;
+    assert!(
+        reply.header("location").contains("error=invalid_target"),
+        "{reply:?}"
+    );
+}
+
+#[tokio::test]
+async fn head_spends_nothing_at_the_front_door() {
+    let server = Server::start().await;
+    let url = crate::browser::web_url("openid", &[]);
+    let reply = server.call(Method::HEAD, &url).send().await;
+    assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(reply.header("allow"), "GET, POST");
 }
