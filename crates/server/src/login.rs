@@ -16,10 +16,10 @@ use crate::browser::sign_in;
 use crate::credentials::{self, Known, Typed, invalid_credentials};
 use crate::email::Email;
 use crate::http::cookie;
-use crate::http::failure::{Failure, Noted};
+use crate::http::failure::Failure;
 use crate::http::form::Form;
 use crate::http::origin::{Origins, require_same_site};
-use crate::http::page::{page, see_other};
+use crate::http::page::{page, see_other, take_over};
 use crate::http::visitor::{Filled, Visitor};
 use crate::interaction::{Asking, Door, with};
 
@@ -160,15 +160,8 @@ fn say(app: &App, asking: &Asking, email: &str, failure: Failure) -> Result<Resp
         _ => return Err(refusal.into()),
     };
     let refused = refusal.into_response();
-    let mut response = again(app, asking, refused.status(), (error, Some(email)))?;
-    if let Some(seconds) = refused.headers().get(http::header::RETRY_AFTER) {
-        response
-            .headers_mut()
-            .insert(http::header::RETRY_AFTER, seconds.clone());
-    }
-    if let Some(noted) = refused.extensions().get::<Noted>() {
-        response.extensions_mut().insert(noted.clone());
-    }
+    let mut response = login_page(app, asking, (Some(error), Some(email)))?;
+    take_over(&refused, &mut response);
     Ok(response)
 }
 

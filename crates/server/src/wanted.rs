@@ -1,36 +1,47 @@
-//! What a client asks for in a form, within what it may have.
+//! What a client asks for, within what it may have: at every endpoint the same.
 //!
 //! Spec: RFC 6749 §3.3 (scope) · RFC 8707 §2 (resource)
 
 use carnet_oauth::error_code::ErrorCode;
-use carnet_oauth::scope::ScopeSet;
+use carnet_oauth::scope::{OPENID_SCOPES, ScopeSet};
 
-use crate::http::failure::{Because as _, Failure};
-use crate::http::form::Form;
+use crate::client::Client;
+
+/// Why not, for whoever is told.
+pub(crate) type Refuse = (ErrorCode, &'static str);
+
+/// Several resources are named, where one token is for one.
+pub(crate) const SEVERAL: Refuse = (ErrorCode::InvalidTarget, "one token is for one resource");
+
+/// The scope of a login; without one, all that the client may but for what is about the person.
+pub(crate) fn scope_of_login(client: &Client, asked: Option<&str>) -> Result<ScopeSet, Refuse> {
+    match asked {
+        Some(_) => scope(asked, &client.scope),
+        None => Ok(client.scope.without(OPENID_SCOPES)),
+    }
+}
 
 /// The scope that is asked for, as long as it is no more than `most`; `most` itself when none is named.
-pub(crate) fn scope(form: &Form, most: &ScopeSet) -> Result<ScopeSet, Failure> {
-    let Some(asked) = form.optional("scope") else {
+pub(crate) fn scope(asked: Option<&str>, most: &ScopeSet) -> Result<ScopeSet, Refuse> {
+    let Some(asked) = asked else {
         return Ok(most.clone());
     };
     let asked = asked.parse::<ScopeSet>().ok();
     let asked = asked.filter(|asked| asked.is_subset(most));
-    asked.ok_or_else(|| {
-        ErrorCode::InvalidScope
-            .because("the scope is more than the client may ask for")
-            .into()
-    })
+    asked.ok_or((
+        ErrorCode::InvalidScope,
+        "the scope is more than the client may ask for",
+    ))
 }
 
-/// The resource that is asked for; the first of `allowed` when none is. One token is for one resource.
-pub(crate) fn audience<'r>(form: &Form, allowed: &'r [String]) -> Result<&'r str, Failure> {
-    let found = match form.resource()? {
+/// The resource that is asked for; the first of `allowed` when none is.
+pub(crate) fn audience<'r>(asked: Option<&str>, allowed: &'r [String]) -> Result<&'r str, Refuse> {
+    let found = match asked {
         Some(asked) => allowed.iter().find(|audience| *audience == asked),
         None => allowed.first(),
     };
-    found.map(String::as_str).ok_or_else(|| {
-        ErrorCode::InvalidTarget
-            .because("the client may not ask for this resource")
-            .into()
-    })
+    found.map(String::as_str).ok_or((
+        ErrorCode::InvalidTarget,
+        "the client may not ask for this resource",
+    ))
 }

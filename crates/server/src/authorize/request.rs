@@ -11,7 +11,6 @@ use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::extent::Extent;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::pkce::{Challenge, S256};
-use carnet_oauth::scope::{OPENID_SCOPES, ScopeSet};
 use http::StatusCode;
 
 use super::claims::Claims;
@@ -23,6 +22,7 @@ use crate::client::Client;
 use crate::config::Ttl;
 use crate::http::failure::{Failure, Refusal};
 use crate::interaction::unknown_client;
+use crate::wanted::{self, Refuse};
 
 /// A request that may be answered.
 pub(super) struct AuthorizationRequest {
@@ -81,8 +81,11 @@ impl AuthorizationRequest {
         check_way(app, &client, parameters).map_err(refuse)?;
         check_kind(&client, parameters).map_err(refuse)?;
         let challenge = challenge(&client, parameters).map_err(refuse)?;
-        let scope = scope(&client, parameters).map_err(refuse)?;
-        let audience = audience(&client, parameters).map_err(refuse)?;
+        let scope = wanted::scope_of_login(&client, parameters.get("scope")).map_err(refuse)?;
+        let resource = parameters
+            .once("resource")
+            .map_err(|()| refuse(wanted::SEVERAL))?;
+        let audience = wanted::audience(resource, &client.audiences).map_err(refuse)?;
         let prompt = Prompt::parse(parameters.get("prompt")).ok_or_else(|| {
             refuse((
                 ErrorCode::InvalidRequest,
@@ -99,7 +102,7 @@ impl AuthorizationRequest {
                 scope,
             },
             claims: claims.told,
-            audience,
+            audience: audience.to_owned(),
             challenge,
             prompt,
             max_age,
@@ -121,8 +124,6 @@ async fn client(app: &App, parameters: &Parameters) -> Result<Arc<Client>, Failu
     };
     Ok(client.ok_or_else(unknown_client)?)
 }
-
-type Refuse = (ErrorCode, &'static str);
 
 fn response_mode(parameters: &Parameters) -> Option<ResponseMode> {
     match parameters.get("response_mode") {
@@ -197,32 +198,6 @@ fn challenge(client: &Client, parameters: &Parameters) -> Result<Option<String>,
             "code_challenge is not the base64url of a SHA-256",
         )),
     }
-}
-
-/// What is asked for; without `scope`, all that the client may but for what is about the person.
-fn scope(client: &Client, parameters: &Parameters) -> Result<ScopeSet, Refuse> {
-    let Some(asked) = parameters.get("scope") else {
-        return Ok(client.scope.without(OPENID_SCOPES));
-    };
-    let asked = asked.parse::<ScopeSet>().ok();
-    asked.filter(|asked| asked.is_subset(&client.scope)).ok_or((
-        ErrorCode::InvalidScope,
-        "the scope is more than the client may ask for",
-    ))
-}
-
-fn audience(client: &Client, parameters: &Parameters) -> Result<String, Refuse> {
-    let asked = parameters
-        .once("resource")
-        .map_err(|()| (ErrorCode::InvalidTarget, "one token is for one resource"))?;
-    let found = match asked {
-        Some(asked) => client.audiences.iter().find(|audience| *audience == asked),
-        None => client.audiences.first(),
-    };
-    found.cloned().ok_or((
-        ErrorCode::InvalidTarget,
-        "the client may not ask for this resource",
-    ))
 }
 
 fn max_age(client: &Client, parameters: &Parameters) -> Result<Option<u64>, Refuse> {

@@ -9,7 +9,6 @@ use axum::{Json, Router};
 use carnet_oauth::device::{DEFAULT_INTERVAL, DeviceAuthorizationResponse, show_user_code};
 use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::grant_type::GrantType;
-use carnet_oauth::scope::OPENID_SCOPES;
 use http::{HeaderMap, header};
 
 use super::verification;
@@ -40,13 +39,8 @@ async fn authorize(
         const REASON: &str = "the client is not registered for device_code";
         return Err(ErrorCode::UnauthorizedClient.because(REASON).into());
     }
-    let most = match form.optional("scope") {
-        Some(_) => client.scope.clone(),
-        // Without a scope, all but for what is about the person: as at the authorization endpoint.
-        None => client.scope.without(OPENID_SCOPES),
-    };
-    let scope = wanted::scope(&form, &most)?;
-    let audience = wanted::audience(&form, &client.audiences)?;
+    let scope = wanted::scope_of_login(&client, form.optional("scope"))?;
+    let audience = wanted::audience(form.resource()?, &client.audiences)?;
     // DV-09: what anybody may make a row of is counted.
     Attempt::device_request(&app, &client.id, caller.address)?
         .count(&app)

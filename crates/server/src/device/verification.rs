@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::browser::Browser;
-use crate::http::failure::{Failure, Noted, Refusal};
+use crate::http::failure::{Failure, Refusal};
 use crate::http::form::Form;
 use crate::http::origin::{Origins, require_same_site};
-use crate::http::page::{View, language, page, see_other};
+use crate::http::page::{View, language, page, see_other, take_over};
 use crate::http::visitor::{Filled, Visitor};
 use crate::interaction::{About, Asking, Door, Interaction, Request, with};
 use crate::pages::{LANGUAGES, Language};
@@ -107,7 +107,12 @@ async fn look_up(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respo
     let sub = browser.session.as_ref().map(|session| session.user.sub.as_str());
     let attempt = Attempt::user_code(app, visitor.caller.address, sub)?;
     if let Err(failure) = attempt.count(app).await {
-        return too_many(failure, again);
+        let Failure::Refused(refusal) = failure else {
+            return Err(failure);
+        };
+        let mut response = code_page(visitor, &browser, &form, Some("too_many"))?;
+        take_over(&refusal.into_response(), &mut response);
+        return Ok(response);
     }
     let code = read_user_code(typed);
     let found = match &code {
@@ -145,27 +150,6 @@ async fn look_up(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respo
     interaction.language = form.optional("lang").map(str::to_owned);
     let kept = interaction.keep(app, Some(&browser)).await?;
     see_other(&kept.resume())
-}
-
-/// 429 as the page, with the time to wait.
-fn too_many(
-    failure: Failure,
-    again: impl Fn(StatusCode, &'static str) -> Result<Response, Failure>,
-) -> Result<Response, Failure> {
-    let Failure::Refused(refusal) = failure else {
-        return Err(failure);
-    };
-    let refused = refusal.into_response();
-    let mut response = again(refused.status(), "too_many")?;
-    if let Some(seconds) = refused.headers().get(http::header::RETRY_AFTER) {
-        response
-            .headers_mut()
-            .insert(http::header::RETRY_AFTER, seconds.clone());
-    }
-    if let Some(noted) = refused.extensions().get::<Noted>() {
-        response.extensions_mut().insert(noted.clone());
-    }
-    Ok(response)
 }
 
 /// Who asks for what, from where and since when. Nothing is decided by looking at it (DV-04).

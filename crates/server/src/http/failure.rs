@@ -89,6 +89,12 @@ impl Because for ErrorCode {
     }
 }
 
+impl From<(ErrorCode, &'static str)> for Failure {
+    fn from((code, reason): (ErrorCode, &'static str)) -> Self {
+        code.because(reason).into()
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)

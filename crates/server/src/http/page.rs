@@ -112,16 +112,21 @@ pub fn refused(app: &App, language: Language, request_id: &str, failure: Failure
     let Ok(mut response) = page(app, "error.html", &View::in_language(language), &content) else {
         return refusal;
     };
-    *response.status_mut() = status;
+    take_over(&refusal, &mut response);
+    response
+}
+
+/// What a page that tells of a refusal takes over from it: its status, what the caller is to heed, and what the log says.
+pub fn take_over(refused: &Response, page: &mut Response) {
+    *page.status_mut() = refused.status();
     for name in [header::RETRY_AFTER, header::ALLOW] {
-        if let Some(value) = refusal.headers().get(&name) {
-            response.headers_mut().insert(name, value.clone());
+        if let Some(value) = refused.headers().get(&name) {
+            page.headers_mut().insert(name, value.clone());
         }
     }
-    if let Some(noted) = noted {
-        response.extensions_mut().insert(noted);
+    if let Some(noted) = refused.extensions().get::<Noted>() {
+        page.extensions_mut().insert(noted.clone());
     }
-    response
 }
 
 /// What the page says in large letters.

@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 6749 §3.2 (endpoint), §5.1 (answer), §5.2 (refusals) · RFC 9449 §5, §8 (DPoP)
 
+mod allowed;
 mod authorization_code;
 mod client_credentials;
 mod device_code;

@@ -30,11 +30,11 @@ impl TokenRequest<'_> {
 
     /// The scope that is asked for, as long as it is no more than `most`.
     pub(super) fn scope(&self, most: &ScopeSet) -> Result<ScopeSet, Failure> {
-        wanted::scope(self.form, most)
+        Ok(wanted::scope(self.form.optional("scope"), most)?)
     }
 
     /// The resource that is asked for; the first when none is.
     pub(super) fn audience<'r>(&self, allowed: &'r [String]) -> Result<&'r str, Failure> {
-        wanted::audience(self.form, allowed)
+        Ok(wanted::audience(self.form.resource()?, allowed)?)
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Add {
     /// A client that cannot keep a secret, such as a browser or native app: the same as --auth-method none
     #[arg(long, conflicts_with = "auth_method")]
     public: bool,
-    /// Its public keys, a JWKS, for private_key_jwt
+    /// Its public keys, a JWKS or one JWK, for private_key_jwt
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
     /// Where codes may be sent; may be given several times
@@ -190,8 +190,32 @@ fn read_jwks(file: PathBuf) -> Result<serde_json::Value, Failure> {
     let unusable = |what: String| {
         Failure::usage("key_invalid", format!("{}: {what}", file.display()))
             .because("the client's public keys are read from there")
-            .todo("make one: carnet jwk generate ES256 > key.json && carnet jwk public key.json")
+            .todo("make one: carnet jwk generate --algorithm ES256 --out key.jwk --public-out public.jwk")
     };
     let text = std::fs::read(&file).map_err(|error| unusable(error.to_string()))?;
-    serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))
+    let keys: serde_json::Value =
+        serde_json::from_slice(&text).map_err(|error| unusable(error.to_string()))?;
+    // One key, as `carnet jwk generate --public-out` writes it, is a set of one.
+    match keys.get("kty") {
+        Some(_) => Ok(json!({ "keys": [keys] })),
+        None => Ok(keys),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_key_is_a_set_of_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |text: &str| {
+            let file = folder.path().join("keys");
+            std::fs::write(&file, text).unwrap();
+            read_jwks(file).unwrap()
+        };
+        let set = json!({ "keys": [{ "kty": "EC" }] });
+        assert_eq!(read(r#"{"kty":"EC"}"#), set);
+        assert_eq!(read(r#"{"keys":[{"kty":"EC"}]}"#), set);
+    }
 }
