@@ -59,6 +59,8 @@ rust_tests() {
     cargo clippy --workspace --all-targets --locked -- -D warnings
     step "tests in Rust, on SQLite and PostgreSQL"
     cargo test --workspace --locked
+    step "the spec tests once more, on PostgreSQL"
+    CARNET_SPEC_ENGINE=postgres cargo test --locked -p carnet-server --test spec
     step "documentation"
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked -q
 }

@@ -11,13 +11,13 @@ use carnet_server::app::App;
 use carnet_server::clock::FrozenClock;
 use carnet_server::config;
 use carnet_server::listen::PeerAddr;
-use carnet_store::{
-    AuditAction, AuditRow, Cut, NewAudit, NewUser, Reason, Store, StoreConfig, User, UserState,
-};
+use carnet_store::{AuditAction, AuditRow, Cut, NewAudit, NewUser, Reason, Store, User, UserState};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
+
+use crate::engine::fresh_store;
 
 pub(crate) const API: &str = "https://api.example.com";
 pub(crate) const SHARED_API: &str = "https://legacy.example.com";
@@ -48,8 +48,7 @@ impl Server {
 
     /// With texts of the configuration replaced by others.
     pub(crate) async fn replacing(changes: &[(&str, &str)]) -> Self {
-        let store = Store::open(&StoreConfig::memory()).await.unwrap();
-        Self::first(&changed(changes), store).await
+        Self::first(&changed(changes), fresh_store().await).await
     }
 
     /// Over a store that the test has opened.

@@ -23,6 +23,7 @@ mod dpop;
 mod dpop_refresh;
 mod dpop_resource;
 mod end_session;
+mod engine;
 mod front_channel;
 mod harness;
 mod introspection;
