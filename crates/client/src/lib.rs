@@ -4,6 +4,7 @@ pub mod authorize;
 pub mod clock;
 pub mod device;
 pub mod discovery;
+pub mod dpop;
 pub mod error;
 mod flight;
 mod freshness;

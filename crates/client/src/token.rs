@@ -1,13 +1,17 @@
 //! Tokens for a public client: a program on a user's own machine, which has no secret to keep.
 //!
-//! Spec: RFC 6749 §4.1.3, §5, §6 · RFC 7009 · RFC 8252 §8.4
+//! Spec: RFC 6749 §4.1.3, §5, §6 · RFC 7009 · RFC 8252 §8.4 · RFC 9449 §5
+
+use std::sync::Arc;
 
 use bytes::Bytes;
+use carnet_oauth::dpop::{Request, SCHEME};
 use carnet_oauth::metadata::Metadata;
 use carnet_oauth::token_response::TokenResponse;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
+use crate::dpop::DpopKey;
 use crate::error::ClientError;
 use crate::http::{Answer, HttpClient, address};
 
@@ -32,13 +36,27 @@ pub struct PublicClient {
     http: HttpClient,
     metadata: Metadata,
     id: String,
+    key: Option<Arc<DpopKey>>,
 }
 
 impl PublicClient {
     /// Asks as `id` what `metadata` describes.
     pub fn new(http: HttpClient, metadata: Metadata, id: &str) -> Self {
         let id = id.to_owned();
-        Self { http, metadata, id }
+        Self {
+            http,
+            metadata,
+            id,
+            key: None,
+        }
+    }
+
+    /// Its tokens are bound to this key from now on, and any other is refused (RFC 9449 §5).
+    pub fn with_key(self, key: Arc<DpopKey>) -> Self {
+        Self {
+            key: Some(key),
+            ..self
+        }
     }
 
     /// Its `client_id`.
@@ -87,31 +105,69 @@ impl PublicClient {
     /// [`ClientError::Refused`] when the server says no, with the code of RFC 6749 §5.2.
     pub(crate) async fn tokens(&self, fields: &[(&str, &str)]) -> Result<TokenResponse, ClientError> {
         let url = self.endpoint(self.metadata.token_endpoint.as_ref(), "token_endpoint")?;
-        let body = self.ask(url, fields).await?;
+        let answer = match &self.key {
+            None => self.post(url, fields, HeaderMap::new()).await?,
+            Some(key) => {
+                let request = Request {
+                    method: "POST",
+                    uri: url,
+                    access_token: None,
+                };
+                let post = async |headers| self.post(url, fields, headers).await;
+                key.send(&request, post).await?
+            }
+        };
+        let body = said(answer, url)?;
         let tokens: TokenResponse = read(&body, url)?;
         // RFC 6749 §7.1: a token of another type is not for us; A.12: one that is no visible ASCII is none.
         let visible = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
         let refresh_token = tokens.refresh_token.as_deref();
-        if tokens.token_type.eq_ignore_ascii_case("Bearer")
+        let (token_type, what) = match &self.key {
+            None => ("Bearer", "bearer token"),
+            // RFC 9449 §5: another type would say that it is not bound.
+            Some(_) => (SCHEME, "token that is bound to the key"),
+        };
+        if tokens.token_type.eq_ignore_ascii_case(token_type)
             && visible(&tokens.access_token)
             && refresh_token.is_none_or(visible)
         {
             return Ok(tokens);
         }
-        Err(ClientError::Invalid(format!(
-            "{url} answered with no bearer token"
-        )))
+        Err(ClientError::Invalid(format!("{url} answered with no {what}")))
+    }
+
+    /// Asks a resource with an access token of this client, and a proof when it is bound.
+    pub async fn get(&self, url: &str, access_token: &str) -> Result<Answer, ClientError> {
+        let Some(key) = &self.key else {
+            let invalid = |_| ClientError::Invalid("the access token cannot stand in a header".to_owned());
+            let mut value = HeaderValue::from_str(&format!("Bearer {access_token}")).map_err(invalid)?;
+            value.set_sensitive(true);
+            let headers = HeaderMap::from_iter([(header::AUTHORIZATION, value)]);
+            return self.http.get(url, headers).await;
+        };
+        let request = Request {
+            method: "GET",
+            uri: url,
+            access_token: Some(access_token),
+        };
+        let get = async |headers| self.http.get(url, headers).await;
+        key.send(&request, get).await
     }
 
     /// Asks an endpoint by name.
     pub(crate) async fn ask(&self, url: &str, fields: &[(&str, &str)]) -> Result<Bytes, ClientError> {
+        said(self.post(url, fields, HeaderMap::new()).await?, url)
+    }
+
+    async fn post(
+        &self,
+        url: &str,
+        fields: &[(&str, &str)],
+        headers: HeaderMap,
+    ) -> Result<Answer, ClientError> {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("client_id", &self.id).extend_pairs(fields);
-        let answer = self.http.post_form(url, HeaderMap::new(), form.finish()).await?;
-        match answer.status {
-            StatusCode::OK => Ok(answer.body),
-            _ => Err(refused(&answer, url)),
-        }
+        self.http.post_form(url, headers, form.finish()).await
     }
 
     pub(crate) fn endpoint<'a>(&self, url: Option<&'a String>, name: &str) -> Result<&'a str, ClientError> {
@@ -125,6 +181,13 @@ impl PublicClient {
             )));
         }
         Ok(url)
+    }
+}
+
+fn said(answer: Answer, url: &str) -> Result<Bytes, ClientError> {
+    match answer.status {
+        StatusCode::OK => Ok(answer.body),
+        _ => Err(refused(&answer, url)),
     }
 }
 

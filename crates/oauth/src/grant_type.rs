@@ -1,6 +1,6 @@
 //! Grant types: how a token is asked for.
 //!
-//! Spec: RFC 6749 §1.3, §4.5 · OAuth 2.1 §4 · RFC 8628 §3.4 · RFC 8693 §2.1
+//! Spec: RFC 6749 §1.3, §4.5 · OAuth 2.1 §4 · RFC 7523 §2.1 · RFC 8628 §3.4 · RFC 8693 §2.1
 
 use serde::{Deserialize, Serialize};
 
@@ -20,16 +20,20 @@ pub enum GrantType {
     /// A user's token for another that names who acts (RFC 8693 §2.1).
     #[serde(alias = "urn:ietf:params:oauth:grant-type:token-exchange")]
     TokenExchange,
+    /// An assertion: of the client itself, or of an issuer that the operator trusts, about a user (RFC 7523 §2.1).
+    #[serde(alias = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    JwtBearer,
 }
 
 impl GrantType {
     /// Every grant type.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
         Self::DeviceCode,
         Self::TokenExchange,
+        Self::JwtBearer,
     ];
 
     /// Its name in requests and metadata.
@@ -40,6 +44,7 @@ impl GrantType {
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
         }
     }
 
@@ -48,6 +53,7 @@ impl GrantType {
         match self {
             Self::DeviceCode => "device_code",
             Self::TokenExchange => "token_exchange",
+            Self::JwtBearer => "jwt_bearer",
             other => other.name(),
         }
     }

@@ -20,6 +20,7 @@ use crate::pages::Pages;
 use crate::password::{Hasher, PasswordConfig, Policy};
 use crate::resource::OWN_LEEWAY;
 use crate::secret_file;
+use crate::trusted_issuer::TrustedIssuer;
 use crate::turns::Turns;
 
 /// A handle on everything; cheap to clone.
@@ -38,6 +39,8 @@ pub struct Parts {
     pub master: MasterKeys,
     /// Clients and resources.
     pub directory: Directory,
+    /// Who else may say who a user is.
+    pub trusted_issuers: Vec<TrustedIssuer>,
     /// Checks tokens of ours that are signed with our published keys. A signature is checked once; whether the token was taken back,
     /// the store is asked every time.
     pub verifier: CachedVerifier<AccessTokenClaims>,
@@ -97,6 +100,7 @@ impl App {
     ) -> Result<Self, OpenError> {
         let master = master_keys(&config, &store).await?;
         let directory = Directory::new(&config).map_err(OpenError::Config)?;
+        let trusted_issuers = TrustedIssuer::all(&config).map_err(OpenError::Config)?;
         let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
         let verifier = own_verifier(&config, &keys, directory.longest_access_ttl())
             .map_err(|error| OpenError::Config(error.to_string()))?;
@@ -119,6 +123,7 @@ impl App {
             keys,
             master,
             directory,
+            trusted_issuers,
             verifier,
             id_token_verifier,
             pages,
@@ -234,11 +239,15 @@ fn own_verifier(config: &Config, keys: &Keys, oldest: Ttl) -> Result<Verifier, c
     for resource in config
         .resources
         .iter()
-        .filter(|resource| !resource.signing.is_mac())
+        .filter(|resource| !resource.signing().is_mac())
     {
         builder = builder.audience(resource.audience.as_str());
     }
-    if config.resources.iter().all(|resource| resource.signing.is_mac()) {
+    if config
+        .resources
+        .iter()
+        .all(|resource| resource.signing().is_mac())
+    {
         // No resource takes such tokens: an audience that nobody has refuses them all.
         builder = builder.audience("urn:carnet:no-audience");
     }

@@ -3,13 +3,17 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use carnet_jose::{Error, KeySet, TokenType, Verifier, primitive};
-use carnet_oauth::client_auth::{AssertionClaims, AuthMethod};
+use carnet_jose::{KeySet, primitive};
+use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::grant_type::GrantType;
 
-use crate::config::{self, ASSERTION_ALGORITHMS, Config, Ttl};
+use crate::assertion::{AUTHENTICATION, AssertionVerifier, Expected, GRANT, Keys};
+use crate::config::{self, ASSERTION_ALGORITHMS, AssertionAudience, Config, Ttl};
 use crate::resource::OWN_LEEWAY;
 use crate::secret_file;
+
+/// Where the token endpoint is: what an assertion may be meant for.
+pub const TOKEN_PATH: &str = "/oauth/token";
 
 /// The client that is meant when a login names none.
 pub const FIRST_PARTY: &str = "first-party";
@@ -21,6 +25,10 @@ pub struct Client {
     pub access_ttl: Ttl,
     /// How long an honest retry of a refresh is believed.
     pub refresh_grace: Ttl,
+    /// How long its refresh tokens may rest.
+    pub refresh_idle: Ttl,
+    /// When its refresh tokens end, whatever happens.
+    pub refresh_absolute: Ttl,
     /// What its proof of who it is is checked with.
     pub proof: Proof,
     /// When its registration last changed, in milliseconds; what was begun before does not count after. 0 in the configuration file.
@@ -37,21 +45,12 @@ pub enum Proof {
     Keys(Box<AssertionVerifiers>),
 }
 
-/// Both types that an assertion may have: none in particular (RFC 7523), or its own (draft-ietf-oauth-rfc7523bis §4).
+/// What a client's own assertions are checked with: those that prove who it is, and those that it is granted a token for.
 pub struct AssertionVerifiers {
-    plain: Verifier,
-    typed: Verifier,
-}
-
-impl AssertionVerifiers {
-    /// What the assertion says, if a key of the client has signed it for us.
-    pub fn verify(&self, assertion: &str, now: u64) -> Result<AssertionClaims, Error> {
-        let verified = match self.plain.verify_owned(assertion, now) {
-            Err(Error::TokenTypeMismatch) => self.typed.verify_owned(assertion, now),
-            other => other,
-        };
-        verified.map(|verified| verified.claims)
-    }
+    /// RFC 7523 §2.2.
+    pub authentication: AssertionVerifier,
+    /// RFC 7523 §2.1.
+    pub grant: AssertionVerifier,
 }
 
 /// The digest of a client's secret.
@@ -115,9 +114,16 @@ impl Client {
             let every = config.resources.iter().map(|resource| resource.audience.clone());
             registered.audiences = every.collect();
         }
+        let tokens = &config.tokens;
+        let absolute = registered.refresh_absolute.unwrap_or(tokens.refresh_absolute);
         Self {
             access_ttl: registered.access_ttl.unwrap_or(config.tokens.access_ttl),
             refresh_grace: registered.refresh_grace.unwrap_or(config.tokens.refresh_grace),
+            refresh_idle: registered
+                .refresh_idle
+                .unwrap_or(tokens.refresh_idle)
+                .min(absolute),
+            refresh_absolute: absolute,
             registered,
             proof,
             changed_at: 0,
@@ -162,20 +168,24 @@ fn assertion_verifiers(config: &Config, client: &config::Client) -> Result<Asser
             client.id
         ));
     }
-    let keys = Arc::new(keys.set);
-    let verifier = |token_type| {
-        Verifier::builder(keys.clone())
-            .algorithms(ASSERTION_ALGORITHMS)
-            .token_type(token_type)
-            .issuer(&client.id)
-            .audience(config.issuer.as_str())
-            .require(&["sub", "jti"])
-            .leeway(OWN_LEEWAY)
-            .build()
-            .map_err(wrong)
+    let mut audiences = vec![config.issuer.as_str().to_owned()];
+    if client.assertion_audience == AssertionAudience::TokenEndpoint {
+        audiences.push(config.issuer.join(TOKEN_PATH));
+    }
+    let keys = Keys::Fixed(Arc::new(keys.set));
+    let verifier = |typed| {
+        let expected = Expected {
+            issuer: &client.id,
+            audiences: audiences.clone(),
+            algorithms: ASSERTION_ALGORITHMS,
+            typed,
+            require_type: false,
+            leeway: OWN_LEEWAY,
+        };
+        AssertionVerifier::new(keys.clone(), &expected).map_err(wrong)
     };
     Ok(AssertionVerifiers {
-        plain: verifier(TokenType::Jwt)?,
-        typed: verifier(TokenType::Other("client-authentication+jwt"))?,
+        authentication: verifier(AUTHENTICATION)?,
+        grant: verifier(GRANT)?,
     })
 }

@@ -56,7 +56,7 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
     let claims: Vec<_> = claims
         .map(|name| json!({ "name": name, "is_new": lacks(&|granted| granted.has_claim(name)) }))
         .collect();
-    let (duration_key, duration_value) = duration(app, &asking);
+    let (duration_key, duration_value) = duration(&asking);
     let own = json!({
         "user": { "email": session.user.email, "sub": session.user.sub },
         "scopes": scopes,
@@ -72,15 +72,11 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
 }
 
 /// For how long the client can act: as long as its tokens may be renewed, or as long as one lives.
-fn duration(app: &App, asking: &Asking) -> (&'static str, u64) {
+fn duration(asking: &Asking) -> (&'static str, u64) {
     let scope = &asking.kept.interaction.about.extent.scope;
     let lasts = match asking.client.may(GrantType::RefreshToken) {
-        true if scope.contains("offline_access") => app.config.tokens.refresh_absolute,
-        true => app
-            .config
-            .tokens
-            .refresh_idle
-            .min(app.config.tokens.refresh_absolute),
+        true if scope.contains("offline_access") => asking.client.refresh_absolute,
+        true => asking.client.refresh_idle,
         false => asking.client.access_ttl,
     };
     in_words(lasts)

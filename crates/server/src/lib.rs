@@ -3,6 +3,7 @@
 mod account;
 pub mod app;
 
+pub mod assertion;
 pub mod audit;
 mod auth;
 mod authorize;
@@ -28,6 +29,7 @@ mod login;
 pub mod logout;
 pub mod master_key;
 pub mod open_error;
+pub mod outbound;
 pub mod pages;
 pub mod password;
 pub mod resource;
@@ -41,6 +43,7 @@ pub mod tls_pair;
 pub mod token;
 mod token_endpoint;
 mod tools;
+pub mod trusted_issuer;
 pub mod turns;
 mod upkeep;
 mod userinfo;

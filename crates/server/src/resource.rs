@@ -17,7 +17,9 @@ pub struct Resource {
     /// The `aud` of its tokens.
     pub audience: String,
     /// The algorithm of its tokens.
-    pub signing: Algorithm,
+    signing: Algorithm,
+    /// Whether the configuration says which.
+    says_signing: bool,
     /// For a resource with a shared secret: what signs and checks its tokens.
     pub shared: Option<SharedSecret>,
     /// For a resource that may introspect: its name and the SHA-256 of its secret.
@@ -48,10 +50,16 @@ impl Resource {
         };
         Ok(Self {
             audience: resource.audience.clone(),
-            signing: resource.signing,
+            signing: resource.signing(),
+            says_signing: resource.signing.is_some(),
             shared,
             introspection,
         })
+    }
+
+    /// The algorithm of its tokens for a client that would have this one: who checks a token goes before who asks for it.
+    pub fn signing(&self, wished: Option<Algorithm>) -> Algorithm {
+        wished.filter(|_| !self.says_signing).unwrap_or(self.signing)
     }
 }
 
@@ -62,13 +70,13 @@ fn shared_secret(
     secret: &[u8],
     oldest: Ttl,
 ) -> Result<SharedSecret, Error> {
-    let key = AnySigningKey::from_secret(secret, resource.signing)?;
+    let key = AnySigningKey::from_secret(secret, resource.signing())?;
     let keys = KeySet::new(vec![(
         None,
-        AnyVerifyingKey::from_secret(secret, resource.signing)?,
+        AnyVerifyingKey::from_secret(secret, resource.signing())?,
     )])?;
     let verifier = Verifier::builder(std::sync::Arc::new(keys))
-        .algorithms(&[resource.signing])
+        .algorithms(&[resource.signing()])
         .token_type(TokenType::AccessToken)
         .issuer(config.issuer.as_str())
         .audience(resource.audience.as_str())

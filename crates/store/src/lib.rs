@@ -3,6 +3,7 @@
 //! [`Store`] is one struct with a method for every question; there is no repository trait. The engine is known
 //! to the modules under `database` alone.
 
+mod administrator;
 mod audit;
 mod browser;
 mod client;

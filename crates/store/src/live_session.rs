@@ -78,7 +78,9 @@ impl Store {
 static LIVE: Statement = Statement::new(
     "live_session.of_user",
     "SELECT s.sid, s.client_id, p.sid, s.created_at,
-            COALESCE((SELECT MAX(f.issued_at) FROM families f WHERE f.session_id = s.id), s.last_seen_at) AS last_seen_at,
+            COALESCE((SELECT MAX(CASE WHEN f.issued_at > f.idle_expires_at - f.idle_ms THEN f.issued_at
+                                      ELSE f.idle_expires_at - f.idle_ms END)
+                      FROM families f WHERE f.session_id = s.id), s.last_seen_at) AS last_seen_at,
             s.address, s.user_agent
      FROM sessions s LEFT JOIN sessions p
        ON p.id = s.parent_id AND p.ended_at IS NULL AND p.last_seen_at > $3 AND p.created_at > $4

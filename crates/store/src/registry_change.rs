@@ -1,5 +1,6 @@
 //! Many changes of the registry as one: all of them are done, or none.
 
+use crate::administrator::{LAST, is_administered};
 use crate::audit::{self, AuditAction, NewAudit};
 use crate::client::{self, ClientState};
 use crate::credential;
@@ -118,7 +119,7 @@ async fn run(tx: Tx<'_>, change: &RegistryChange) -> Result<(), StoreError> {
         }?;
     }
     if administered && !is_administered(tx, &change.administrators).await? {
-        return Err(StoreError::Conflict("last_administrator"));
+        return Err(LAST);
     }
     // Last, so that whoever changed something meanwhile has either committed and is seen, or waits for us.
     match tx.execute(&ADVANCE, params![change.epoch]).await? {
@@ -288,22 +289,11 @@ impl Step<'_> {
         audit::append(self.tx, &row, self.cut.at).await
     }
 }
-
-async fn is_administered(tx: Tx<'_>, role: &str) -> Result<bool, StoreError> {
-    Ok(tx.optional(&ADMINISTRATOR, params![role]).await?.is_some())
-}
-
 fn found(is_there: bool) -> Result<(), StoreError> {
     if is_there { Ok(()) } else { Err(CHANGED) }
 }
 
 const CHANGED: StoreError = StoreError::Conflict("registry_changed");
-
-static ADMINISTRATOR: Statement = Statement::new(
-    "registry_change.administrator",
-    "SELECT u.id FROM user_roles h JOIN roles r ON r.id = h.role_id JOIN users u ON u.id = h.user_id
-     WHERE r.name = $1 AND u.state = 'active' LIMIT 1",
-);
 
 static SET_SETTINGS: Statement = Statement::new(
     "registry_change.set_settings",
@@ -335,8 +325,7 @@ static ADVANCE: Statement = Statement::new(
     "UPDATE settings SET version = version + 1 WHERE one = 1 AND version = $1",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 7] = [
-    &ADMINISTRATOR,
+pub(crate) static STATEMENTS: [&Statement; 6] = [
     &SET_SETTINGS,
     &FIND_CLIENT,
     &CLAIM_USER,

@@ -145,11 +145,7 @@ impl Store {
         let (sub, name) = (sub.to_owned(), role.to_owned());
         self.database
             .write(Lane::Main, "role.take", async move |tx| {
-                let user = find_user(tx, &sub).await?;
-                let role = find(tx, &name)
-                    .await?
-                    .ok_or(StoreError::Conflict("role_unknown"))?;
-                let taken = take(tx, user, role).await?;
+                let taken = take_of(tx, &sub, &name).await?;
                 settings::bump(tx).await?;
                 Ok(taken)
             })
@@ -190,6 +186,15 @@ pub(crate) async fn give(tx: Tx<'_>, user: Id, name: &str) -> Result<bool, Store
         .await?
         .ok_or(StoreError::Conflict("role_unknown"))?;
     Ok(tx.execute(&GIVE, params![user, role]).await? == 1)
+}
+
+/// Take a role by the names of both; `false` when the user had it not.
+pub(crate) async fn take_of(tx: Tx<'_>, sub: &str, name: &str) -> Result<bool, StoreError> {
+    let user = find_user(tx, sub).await?;
+    let role = find(tx, name)
+        .await?
+        .ok_or(StoreError::Conflict("role_unknown"))?;
+    take(tx, user, role).await
 }
 
 /// Take a role; `false` when the user had it not.
@@ -257,7 +262,7 @@ pub(crate) async fn remove(tx: Tx<'_>, name: &str) -> Result<bool, StoreError> {
 }
 
 /// The role's handle. The row is locked, so that nobody removes the role meanwhile.
-async fn find(tx: Tx<'_>, name: &str) -> Result<Option<Id>, StoreError> {
+pub(crate) async fn find(tx: Tx<'_>, name: &str) -> Result<Option<Id>, StoreError> {
     tx.optional(&LOCK, params![name])
         .await?
         .map(|row| row.fields().take())

@@ -39,12 +39,34 @@ impl Store {
         grace_ms: i64,
         theft: &Cut,
     ) -> Result<Rotated, StoreError> {
+        self.present(&ROTATE, fam, (n, jkt), (grace_ms, theft)).await
+    }
+
+    /// As [`Store::rotate`], of a family whose live token stays the live one: it rests from now on anew, and comes back as
+    /// [`Rotated::Fresh`]. A token that was spent while the family rotated is still a theft.
+    pub async fn renew(
+        &self,
+        fam: &str,
+        (n, jkt): (i64, Option<&str>),
+        grace_ms: i64,
+        theft: &Cut,
+    ) -> Result<Rotated, StoreError> {
+        self.present(&RENEW, fam, (n, jkt), (grace_ms, theft)).await
+    }
+
+    async fn present(
+        &self,
+        live: &'static Statement,
+        fam: &str,
+        (n, jkt): (i64, Option<&str>),
+        (grace_ms, theft): (i64, &Cut),
+    ) -> Result<Rotated, StoreError> {
         let (name, jkt, now) = (fam.to_owned(), jkt.map(str::to_owned), theft.at);
         // Rotations of one family queue in one lane, so that on PostgreSQL they do not wait for each other's locks.
         let first = self
             .database
             .write(Lane::of(fam), "family.rotate", async move |tx| {
-                rotate(tx, &name, (n, &jkt), (now, grace_ms)).await
+                present(tx, live, (&name, n, &jkt), (now, grace_ms)).await
             })
             .await?;
         match first {
@@ -78,13 +100,13 @@ impl Store {
 }
 
 /// One look at the family; `None` is a theft.
-async fn rotate(
+async fn present(
     tx: Tx<'_>,
-    fam: &str,
-    (n, jkt): (i64, &Option<String>),
+    live: &'static Statement,
+    (fam, n, jkt): (&str, i64, &Option<String>),
     (now, grace_ms): (i64, i64),
 ) -> Result<Option<Rotated>, StoreError> {
-    if let Some(row) = tx.optional(&ROTATE, params![fam, n, now, jkt.as_deref()]).await? {
+    if let Some(row) = tx.optional(live, params![fam, n, now, jkt.as_deref()]).await? {
         return Ok(Some(Rotated::Fresh(family::read(&mut row.fields())?)));
     }
     let Some(family) = family::lock(tx, fam).await? else {
@@ -120,4 +142,18 @@ static ROTATE: Statement = Statement::new(
                salt, idle_ms, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason, jkt",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 1] = [&ROTATE];
+/// The same without a new generation: the token that was shown is the one that goes on.
+static RENEW: Statement = Statement::new(
+    "rotation.renew",
+    "UPDATE families SET
+       jkt = CASE WHEN jkt IS NULL THEN $4 ELSE jkt END,
+       idle_expires_at = CASE
+         WHEN idle_expires_at >= $3 + idle_ms THEN idle_expires_at
+         WHEN absolute_expires_at <= $3 + idle_ms THEN absolute_expires_at
+         ELSE $3 + idle_ms END
+     WHERE fam = $1 AND generation = $2 AND revoked_at IS NULL AND idle_expires_at > $3 AND absolute_expires_at > $3
+     RETURNING id, fam, session_id, sid, user_id, sub, client_id, scope, audience, generation, issued_at, mac_key,
+               salt, idle_ms, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason, jkt",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 2] = [&ROTATE, &RENEW];

@@ -235,7 +235,9 @@ pub(crate) const DAY_MS: i64 = 86_400_000;
 static BY_SID: Statement = Statement::new(
     "session.by_sid",
     "SELECT s.id, s.sid, s.user_id, s.client_id, s.created_at, s.ended_at, s.address, s.user_agent, s.auth_time,
-            COALESCE((SELECT MAX(f.issued_at) FROM families f WHERE f.session_id = s.id), s.last_seen_at)
+            COALESCE((SELECT MAX(CASE WHEN f.issued_at > f.idle_expires_at - f.idle_ms THEN f.issued_at
+                                      ELSE f.idle_expires_at - f.idle_ms END)
+                      FROM families f WHERE f.session_id = s.id), s.last_seen_at)
               AS last_seen_at
      FROM sessions s WHERE s.sid = $1",
 );
@@ -243,7 +245,9 @@ static BY_SID: Statement = Statement::new(
 static OF_USER: Statement = Statement::new(
     "session.of_user",
     "SELECT s.id, s.sid, s.user_id, s.client_id, s.created_at, s.ended_at, s.address, s.user_agent, s.auth_time,
-            COALESCE((SELECT MAX(f.issued_at) FROM families f WHERE f.session_id = s.id), s.last_seen_at)
+            COALESCE((SELECT MAX(CASE WHEN f.issued_at > f.idle_expires_at - f.idle_ms THEN f.issued_at
+                                      ELSE f.idle_expires_at - f.idle_ms END)
+                      FROM families f WHERE f.session_id = s.id), s.last_seen_at)
               AS last_seen_at
      FROM sessions s WHERE s.user_id = $1 AND s.ended_at IS NULL ORDER BY s.id DESC",
 );

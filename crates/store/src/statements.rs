@@ -2,14 +2,15 @@
 
 use crate::database::Statement;
 use crate::{
-    audit, browser, client, credential, family, grant, live_session, logout_notice, migration, registry,
-    registry_change, revocation, role, rotation, session, settings, signing_key, store, sweep, throttle,
-    ticket, user, withdrawal,
+    administrator, audit, browser, client, credential, family, grant, live_session, logout_notice, migration,
+    registry, registry_change, revocation, role, rotation, session, settings, signing_key, store, sweep,
+    throttle, ticket, user, withdrawal,
 };
 
 /// Every statement that a method of the store sends.
 pub fn statements() -> Vec<&'static Statement> {
-    let lists: [&[&'static Statement]; 23] = [
+    let lists: [&[&'static Statement]; 24] = [
+        &administrator::STATEMENTS,
         &audit::STATEMENTS,
         &browser::STATEMENTS,
         &client::STATEMENTS,

@@ -25,6 +25,8 @@ pub enum TicketKind {
     UserCode,
     /// The `jti` of a DPoP proof, with the key that made it.
     DpopProof,
+    /// The `jti` of an assertion of a trusted issuer, with its `iss`.
+    IssuerAssertion,
 }
 
 impl TicketKind {
@@ -37,6 +39,7 @@ impl TicketKind {
             Self::DeviceCode => "device_code",
             Self::UserCode => "user_code",
             Self::DpopProof => "dpop_proof",
+            Self::IssuerAssertion => "issuer_assertion",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `carnet client`: programs that ask for tokens at the OAuth endpoints, registered beside the running server.
 
 mod add;
+mod tokens;
 
 use carnet_server::config;
 use carnet_store::{AuditAction, ClientRow, ClientState, Reason};

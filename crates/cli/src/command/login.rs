@@ -1,6 +1,6 @@
 //! `carnet login`: how a command line logs somebody in, and keeps the login.
 //!
-//! Spec: RFC 8628 (device flow) · RFC 8252 (the browser of this machine)
+//! Spec: RFC 8628 (device flow) · RFC 8252 (the browser of this machine) · RFC 9449 §5 (tokens bound to a key)
 
 mod loopback;
 
@@ -17,6 +17,7 @@ use std::io::IsTerminal as _;
 use super::operator::show;
 use crate::failure::Failure;
 use crate::login::kept::{Login, Logins};
+use crate::login::key::{Applicant, LoginKey};
 use crate::login::server::{connect, failure, whose};
 use crate::moment;
 use crate::output::Output;
@@ -31,8 +32,9 @@ Examples:
 The client is registered once, by an operator:
   carnet client add my-cli --public --grant-type device_code --grant-type refresh_token --scope 'openid offline_access'
 and for --browser with --grant-type authorization_code --redirect-uri http://127.0.0.1/callback as well.
+With --dpop, or for a client that has to, tokens are bound to a key (DPoP) that is made for the login and kept with it.
 Tokens are kept in $XDG_STATE_HOME/carnet/logins (~/.local/state/carnet/logins), for this user alone.
-JSON: {\"issuer\",\"client_id\",\"user\",\"scope\",\"expires_at\"}; before that, on stderr, what somebody is to do: \
+JSON: {\"issuer\",\"client_id\",\"user\",\"scope\",\"expires_at\",\"token_type\"}; before that, on stderr, what somebody is to do: \
 {\"verification_uri\",\"verification_uri_complete\",\"user_code\",\"expires_in\"}, with --browser {\"authorization_url\"}")]
 pub(crate) struct LogIn {
     /// The authorization server
@@ -50,20 +52,25 @@ pub(crate) struct LogIn {
     /// Open the browser of this machine instead of asking for a code on another
     #[arg(long)]
     browser: bool,
+    /// Bind the tokens to a key (DPoP), so that a copy of them is of no use elsewhere; always for a client that has to
+    #[arg(long)]
+    dpop: bool,
 }
 
 pub(crate) async fn run(login: LogIn, out: &Output) -> Result<(), Failure> {
     // A folder that cannot be used is found before anybody has logged in.
     drop(Logins::open()?);
-    let client = connect(&login.issuer, &login.client_id).await?;
+    let key = login.dpop.then(LoginKey::generate).transpose()?;
+    let mut applicant = Applicant::new(connect(&login.issuer, &login.client_id).await?, key);
     let fields: Vec<(&str, &str)> = [("scope", &login.scope), ("resource", &login.resource)]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value.as_deref()?)))
         .collect();
     let (tokens, nonce) = match login.browser {
-        true => loopback::log_in(&client, &fields, out).await?,
-        false => (on_another_device(&client, &fields, out).await?, None),
+        true => loopback::log_in(&mut applicant, &fields, out).await?,
+        false => (on_another_device(&mut applicant, &fields, out).await?, None),
     };
+    let Applicant { client, key } = applicant;
     let user = match whose(&client, &tokens, nonce.as_deref()).await {
         Ok(user) => user,
         Err(failure) => {
@@ -73,11 +80,15 @@ pub(crate) async fn run(login: LogIn, out: &Output) -> Result<(), Failure> {
             return Err(failure);
         }
     };
-    let kept = Login::of(&login.issuer, &login.client_id, tokens);
-    replace(&client, &kept).await?;
+    let token_type = tokens.token_type.clone();
+    let kept = Login {
+        dpop_key: key.map(|key| key.kept),
+        ..Login::of(&login.issuer, &login.client_id, tokens)
+    };
+    replace(&client, &kept, out).await?;
     let until = moment::said(kept.expires_at, moment::now());
     let expires_at = moment::exact(kept.expires_at);
-    let json = json!({ "issuer": kept.issuer, "client_id": kept.client_id, "user": user, "scope": kept.scope, "expires_at": expires_at });
+    let json = json!({ "issuer": kept.issuer, "client_id": kept.client_id, "user": user, "scope": kept.scope, "expires_at": expires_at, "token_type": token_type });
     show(out, &json, || {
         let who = user.map_or_else(|| "Logged in".to_owned(), |user| format!("Logged in as {user}"));
         match kept.refresh_token.is_some() {
@@ -85,14 +96,25 @@ pub(crate) async fn run(login: LogIn, out: &Output) -> Result<(), Failure> {
             false => format!("{who} at {}. Good until: {until}.", kept.issuer),
         }
     });
-    out.next("curl -H \"Authorization: Bearer $(carnet token)\" https://api.example.com/");
+    out.next(match kept.dpop_key.is_some() {
+        true => "carnet token --dpop GET https://api.example.com/ | curl -H @- https://api.example.com/",
+        false => "curl -H \"Authorization: Bearer $(carnet token)\" https://api.example.com/",
+    });
     Ok(())
 }
 
 /// Keeps the login. One that it takes the place of is given back: nobody would know it any more.
-async fn replace(client: &PublicClient, kept: &Login) -> Result<(), Failure> {
+async fn replace(client: &PublicClient, kept: &Login, out: &Output) -> Result<(), Failure> {
     let logins = Logins::open()?;
-    let before = logins.one(Some(&kept.issuer), Some(&kept.client_id)).ok();
+    let before = logins
+        .named(&kept.issuer, &kept.client_id)
+        .unwrap_or_else(|failure| {
+            let what = failure.what;
+            out.warn(&format!(
+                "{what}, so it could not be given back: it ends when it expires, and is forgotten here"
+            ));
+            None
+        });
     logins.keep(kept)?;
     if let Some(token) = before.and_then(|before| before.refresh_token) {
         let _told = client.revoke(&token).await;
@@ -101,13 +123,16 @@ async fn replace(client: &PublicClient, kept: &Login) -> Result<(), Failure> {
 }
 
 async fn on_another_device(
-    client: &PublicClient,
+    applicant: &mut Applicant,
     fields: &[(&str, &str)],
     out: &Output,
 ) -> Result<TokenResponse, Failure> {
-    let codes = device::begin(client, fields).await.map_err(not_offered)?;
+    let codes = device::begin(&applicant.client, fields).await;
+    let codes = codes.map_err(not_offered)?;
     invite(&codes, out);
-    device::wait(client, &codes).await.map_err(failure)
+    applicant
+        .tokens(async |client| device::wait(client, &codes).await)
+        .await
 }
 
 /// What the person is to do, on stderr; a program gets the same as JSON there.

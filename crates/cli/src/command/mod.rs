@@ -1,5 +1,6 @@
 //! The subcommands: a variant here, a file beside it.
 
+mod administrator;
 mod apply;
 mod client;
 mod completions;

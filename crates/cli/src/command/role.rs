@@ -3,6 +3,7 @@
 use carnet_store::AuditAction;
 use clap::Subcommand;
 
+use super::administrator::{Last, refused};
 use super::operator::{ConfigFile, Operator, broken};
 use super::operator::{list as listing, show as tell};
 use super::registry::rules;
@@ -43,6 +44,8 @@ enum Action {
     Remove {
         /// The role's name
         name: String,
+        #[command(flatten)]
+        last: Last,
     },
 }
 
@@ -64,8 +67,12 @@ pub(crate) async fn run(command: RoleCommand, out: &Output) -> Result<(), Failur
             .await?
         }
         Action::List => return list(&operator, out).await,
-        Action::Remove { name } => {
-            if !operator.store.remove_role(&name).await.map_err(broken)? {
+        Action::Remove { name, last } => {
+            let removed = match last.may_go(&name) {
+                true => operator.store.remove_role(&name).await,
+                false => operator.store.remove_role_unless_last(&name).await,
+            };
+            if !removed.map_err(refused)? {
                 return Err(unknown(&name));
             }
             operator.record(AuditAction::RoleRemove, &name).await?;

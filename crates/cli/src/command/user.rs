@@ -1,15 +1,16 @@
 //! `carnet user`: accounts, their states, passwords and roles.
 
-use std::io::Read as _;
+mod password;
 
-use carnet_server::password::{Password, Policy};
 use carnet_store::{AuditAction, NewPassword, NewUser, Reason, User, UserState};
 use clap::Subcommand;
-use zeroize::Zeroizing;
 
+use password::{PasswordSource, password_hash};
+
+use super::administrator::{Last, refused};
 use super::operator::{ConfigFile, Operator, broken};
 use super::operator::{list as listing, show as tell, when};
-use super::registry::rules;
+use super::registry::rules::{self, ADMINISTRATORS};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -41,7 +42,11 @@ enum Action {
     /// Show a user, their roles and sessions
     Show { user: String },
     /// Refuse logins; every session and token ends at once
-    Disable { user: String },
+    Disable {
+        user: String,
+        #[command(flatten)]
+        last: Last,
+    },
     /// Allow logins again
     Enable { user: String },
     /// Set a new password; every session and token ends at once
@@ -56,6 +61,8 @@ enum Action {
         role: String,
         #[arg(long)]
         remove: bool,
+        #[command(flatten)]
+        last: Last,
     },
 }
 
@@ -79,27 +86,25 @@ struct Add {
     password: PasswordSource,
 }
 
-#[derive(clap::Args, Debug)]
-#[group(multiple = false)]
-struct PasswordSource {
-    /// Read the password from standard input
-    #[arg(long)]
-    password_stdin: bool,
-    /// Read a password hash (argon2, bcrypt, scrypt, PBKDF2) from standard input
-    #[arg(long)]
-    password_hash_stdin: bool,
-}
-
 pub(crate) async fn run(command: UserCommand, out: &Output) -> Result<(), Failure> {
     let operator = command.config.open().await?;
     match command.action {
         Action::Add(add) => add_user(&operator, add, out).await,
         Action::List { limit, after } => list(&operator, (limit, after.as_deref()), out).await,
         Action::Show { user } => show(&operator, &user, out).await,
-        Action::Disable { user } => set_state(&operator, &user, UserState::Disabled, out).await,
-        Action::Enable { user } => set_state(&operator, &user, UserState::Active, out).await,
+        Action::Disable { user, last } => {
+            set_state(&operator, &user, (UserState::Disabled, &last), out).await
+        }
+        Action::Enable { user } => {
+            set_state(&operator, &user, (UserState::Active, &Last::default()), out).await
+        }
         Action::SetPassword { user, password } => set_password(&operator, &user, &password, out).await,
-        Action::Role { user, role, remove } => give_role(&operator, &user, (&role, remove), out).await,
+        Action::Role {
+            user,
+            role,
+            remove,
+            last,
+        } => give_role(&operator, &user, (&role, remove.then_some(&last)), out).await,
     }
 }
 
@@ -114,15 +119,15 @@ async fn add_user(operator: &Operator, add: Add, out: &Output) -> Result<(), Fai
             .await
             .map_err(broken)?
             .into_iter()
-            .any(|role| role.name == rules::ADMINISTRATORS);
+            .any(|role| role.name == ADMINISTRATORS);
         if !known {
             operator
                 .store
-                .add_role(rules::ADMINISTRATORS, "may administer this server", operator.now)
+                .add_role(ADMINISTRATORS, "may administer this server", operator.now)
                 .await
                 .map_err(broken)?;
         }
-        roles.push(rules::ADMINISTRATORS.to_owned());
+        roles.push(ADMINISTRATORS.to_owned());
     }
     let new = NewUser {
         sub: String::new(),
@@ -238,7 +243,12 @@ fn spoken(roles: &[String]) -> String {
     }
 }
 
-async fn set_state(operator: &Operator, name: &str, state: UserState, out: &Output) -> Result<(), Failure> {
+async fn set_state(
+    operator: &Operator,
+    name: &str,
+    (state, last): (UserState, &Last),
+    out: &Output,
+) -> Result<(), Failure> {
     let user = operator.user(name).await?;
     let action = if state == UserState::Active {
         AuditAction::UserEnable
@@ -246,11 +256,16 @@ async fn set_state(operator: &Operator, name: &str, state: UserState, out: &Outp
         AuditAction::UserDisable
     };
     let cut = operator.cut(Reason::UserDisabled, action, &user.sub);
-    operator
-        .store
-        .set_user_state(&user.sub, state, &cut)
-        .await
-        .map_err(broken)?;
+    let store = &operator.store;
+    let changed = match last.may_go(ADMINISTRATORS) {
+        true => store.set_user_state(&user.sub, state, &cut).await,
+        false => {
+            store
+                .set_user_state_unless_last((&user.sub, state), ADMINISTRATORS, &cut)
+                .await
+        }
+    };
+    changed.map_err(refused)?;
     let json = serde_json::json!({ "sub": user.sub, "state": state.as_str() });
     tell(out, &json, || match state {
         UserState::Active => format!("{} may log in again.", user.email),
@@ -288,7 +303,7 @@ async fn set_password(
 async fn give_role(
     operator: &Operator,
     name: &str,
-    (role, remove): (&str, bool),
+    (role, taken): (&str, Option<&Last>),
     out: &Output,
 ) -> Result<(), Failure> {
     let user = operator.user(name).await?;
@@ -307,16 +322,16 @@ async fn give_role(
                 .todo(todo),
         );
     }
-    let action = if remove {
-        AuditAction::RoleTake
-    } else {
-        AuditAction::RoleGive
+    let (store, sub) = (&operator.store, &user.sub);
+    let (action, changed) = match taken {
+        None => (AuditAction::RoleGive, store.give_role(sub, role).await),
+        Some(last) if last.may_go(role) => (AuditAction::RoleTake, store.take_role(sub, role).await),
+        Some(_) => (
+            AuditAction::RoleTake,
+            store.take_role_unless_last(sub, role).await,
+        ),
     };
-    if remove {
-        operator.store.take_role(&user.sub, role).await.map_err(broken)?;
-    } else {
-        operator.store.give_role(&user.sub, role).await.map_err(broken)?;
-    }
+    changed.map_err(refused)?;
     operator.record(action, &user.sub).await?;
     let roles = operator.store.roles_of(user.id).await.map_err(broken)?;
     let json = serde_json::json!({ "sub": user.sub, "roles": roles });
@@ -328,56 +343,6 @@ async fn give_role(
         )
     });
     Ok(())
-}
-
-/// A hash for the store, and the password when it was made here.
-async fn password_hash(
-    operator: &Operator,
-    source: &PasswordSource,
-    email: &str,
-) -> Result<(String, Option<Zeroizing<String>>), Failure> {
-    if source.password_hash_stdin {
-        let hash = read_stdin()?;
-        rules::password_hash(&hash)?;
-        return Ok((hash.to_string(), None));
-    }
-    let config = &operator.config.passwords;
-    let policy = Policy::new(config.min_strength, config.breached_list_file.as_deref());
-    let policy = policy.map_err(|error| {
-        Failure::usage("config_invalid", error.to_string())
-            .because("passwords.breached_list_file")
-            .todo("name a readable file")
-    })?;
-    let (typed, made) = if source.password_stdin {
-        (read_stdin()?, None)
-    } else {
-        let made = super::operator::made_password()?;
-        (Zeroizing::new(made.to_string()), Some(made))
-    };
-    let password: Password = policy.accept(&typed, &[email]).map_err(|refused| {
-        Failure::refused(refused.code(), refused.reason())
-            .because("the server would not accept it either")
-            .todo("let one be made: leave --password-stdin out")
-    })?;
-    let hasher = carnet_server::app::hasher(&operator.config, 1, 1).map_err(broken)?;
-    let hash = hasher
-        .hash(password)
-        .await
-        .map_err(|_| Failure::broken("the password could not be hashed"))?;
-    Ok((hash, made))
-}
-
-fn read_stdin() -> Result<Zeroizing<String>, Failure> {
-    let mut text = Zeroizing::new(String::new());
-    std::io::stdin()
-        .take(4096)
-        .read_to_string(&mut text)
-        .map_err(|error| {
-            Failure::usage("stdin_unreadable", error.to_string())
-                .because("standard input is not text")
-                .todo("pipe one line of UTF-8")
-        })?;
-    Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
 fn describe(user: &User) -> serde_json::Value {

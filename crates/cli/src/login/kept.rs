@@ -11,6 +11,7 @@ use carnet_jose::{base64url, primitive};
 use carnet_oauth::token_response::TokenResponse;
 use serde::{Deserialize, Serialize};
 
+use super::key::LoginKey;
 use crate::failure::Failure;
 use crate::moment;
 
@@ -24,6 +25,9 @@ pub(crate) struct Login {
     pub(crate) expires_at: i64,
     pub(crate) refresh_token: Option<String>,
     pub(crate) scope: String,
+    /// The private JWK that the tokens are bound to; without one they are bearer tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dpop_key: Option<String>,
 }
 
 impl Login {
@@ -39,6 +43,7 @@ impl Login {
             expires_at: moment::now().saturating_add(life),
             refresh_token: tokens.refresh_token,
             scope: tokens.scope.to_string(),
+            dpop_key: None,
         }
     }
 
@@ -46,6 +51,7 @@ impl Login {
     pub(crate) fn renewed(&self, tokens: TokenResponse) -> Self {
         let mut renewed = Self::of(&self.issuer, &self.client_id, tokens);
         renewed.refresh_token = renewed.refresh_token.or_else(|| self.refresh_token.clone());
+        renewed.dpop_key = self.dpop_key.clone();
         renewed
     }
 
@@ -54,11 +60,25 @@ impl Login {
         self.expires_at.saturating_sub(moment::now()) > SPARE_SECONDS
     }
 
-    fn file_name(&self) -> String {
-        let text = format!("{}\0{}", self.issuer, self.client_id);
-        let digest = base64url::encode(&primitive::sha256(text.as_bytes()));
-        format!("{}.json", digest.get(..22).unwrap_or_default())
+    /// The key of its tokens, when they have one.
+    pub(crate) fn key(&self) -> Result<Option<LoginKey>, Failure> {
+        let Some(kept) = &self.dpop_key else {
+            return Ok(None);
+        };
+        let key = LoginKey::read(kept);
+        let key = key.ok_or_else(|| unreadable(Path::new(&self.file_name()), "its dpop_key is no key"))?;
+        Ok(Some(key))
     }
+
+    fn file_name(&self) -> String {
+        file_name(&self.issuer, &self.client_id)
+    }
+}
+
+fn file_name(issuer: &str, client_id: &str) -> String {
+    let text = format!("{issuer}\0{client_id}");
+    let digest = base64url::encode(&primitive::sha256(text.as_bytes()));
+    format!("{}.json", digest.get(..22).unwrap_or_default())
 }
 
 /// How long an access token is believed whose server does not say.
@@ -95,13 +115,17 @@ impl Logins {
         })
     }
 
-    /// The one login that is meant.
+    /// The one login that is meant. A file that cannot be read says so, unless another one is named.
     pub(crate) fn one(&self, issuer: Option<&str>, client_id: Option<&str>) -> Result<Login, Failure> {
         let meant = |login: &Login| {
             issuer.is_none_or(|issuer| issuer == login.issuer)
                 && client_id.is_none_or(|id| id == login.client_id)
         };
-        let mut found: Vec<Login> = self.all()?.into_iter().filter(meant).collect();
+        let kept = match (issuer, client_id) {
+            (Some(issuer), Some(id)) => self.named(issuer, id)?.into_iter().collect(),
+            _ => self.all()?,
+        };
+        let mut found: Vec<Login> = kept.into_iter().filter(meant).collect();
         match (found.pop(), found.is_empty()) {
             (Some(login), true) => Ok(login),
             (Some(login), false) => Err(Failure::usage("login_ambiguous", "more than one login is kept")
@@ -118,16 +142,23 @@ impl Logins {
         }
     }
 
-    /// Every login that can be read.
+    /// The login of this client at this issuer.
+    pub(crate) fn named(&self, issuer: &str, client_id: &str) -> Result<Option<Login>, Failure> {
+        let file = self.folder.join(file_name(issuer, client_id));
+        match file.exists() {
+            true => read(&file).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Every login.
     fn all(&self) -> Result<Vec<Login>, Failure> {
         let entries = std::fs::read_dir(&self.folder).map_err(|error| unusable(&self.folder, &error))?;
         let files = entries.flatten().map(|entry| entry.path());
-        let texts = files
-            .filter(|path| path.extension().is_some_and(|end| end == "json") && path.is_file())
-            .filter_map(|path| std::fs::read(path).ok());
-        Ok(texts
-            .filter_map(|text| serde_json::from_slice(&text).ok())
-            .collect())
+        files
+            .filter(|path| path.extension().is_some_and(|end| end == "json"))
+            .map(|path| read(&path))
+            .collect()
     }
 
     /// Keeps it, in place of what was kept for the same client at the same issuer. What stands there is whole at every moment.
@@ -150,6 +181,24 @@ impl Logins {
             _ => Ok(()),
         }
     }
+}
+
+fn read(file: &Path) -> Result<Login, Failure> {
+    let text = std::fs::read(file).map_err(|error| unreadable(file, &error.to_string()))?;
+    // What stands there may be a token: the error says where it is wrong, not what it says.
+    serde_json::from_slice(&text).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        unreadable(file, &format!("it is not as carnet login writes it, at {place}"))
+    })
+}
+
+fn unreadable(file: &Path, why: &str) -> Failure {
+    Failure::refused(
+        "login_unreadable",
+        format!("the login in {} cannot be read", file.display()),
+    )
+    .because(why)
+    .todo("log in again with the same --issuer and --client-id, or remove the file")
 }
 
 /// `$XDG_STATE_HOME/carnet/logins`, or where that is when it is not set.

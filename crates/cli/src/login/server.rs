@@ -9,7 +9,7 @@ use carnet_client::token::PublicClient;
 use carnet_jose::{Algorithm, KeySet, TokenType, Verifier};
 use carnet_oauth::id_token::IdTokenClaims;
 use carnet_oauth::token_response::TokenResponse;
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderMap;
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -27,6 +27,7 @@ pub(crate) fn failure(error: ClientError) -> Failure {
     match error {
         ClientError::Refused(code, why) => {
             let todo = match code.as_str() {
+                "invalid_dpop_proof" | "use_dpop_nonce" => "log in again: carnet login --dpop",
                 "access_denied" => "log in again, and allow it",
                 "expired_token" => "log in again, and type the code within its time",
                 "invalid_client" | "unauthorized_client" | "invalid_scope" | "invalid_target" => {
@@ -97,11 +98,7 @@ async fn verified(client: &PublicClient, id_token: &str) -> Result<IdTokenClaims
 
 async fn told(client: &PublicClient, access_token: &str) -> Option<Value> {
     let url = &client.metadata().openid.as_ref()?.userinfo_endpoint;
-    let mut headers = HeaderMap::new();
-    let mut value = HeaderValue::from_str(&format!("Bearer {access_token}")).ok()?;
-    value.set_sensitive(true);
-    headers.insert(header::AUTHORIZATION, value);
-    let answer = HttpClient::new().ok()?.get(url, headers).await.ok()?;
+    let answer = client.get(url, access_token).await.ok()?;
     serde_json::from_slice(&answer.ok(url).ok()?).ok()
 }
 

@@ -232,3 +232,37 @@ async fn without_its_master_key_an_existing_database_is_not_opened_and_nothing_i
     std::fs::rename(file.with_extension("away"), &file).unwrap();
     carnet.launch().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_administrator_is_not_lost_by_mistake() {
+    let carnet = Carnet::prepare(Engine::Sqlite, "").await;
+    carnet.command(&["migrate"], "");
+    let (bob, admin) = ("bob@example.com", ["user", "add"]);
+    for email in [EMAIL, bob] {
+        carnet.command(
+            &[&admin[..], &[email, "--admin", "--password-stdin"]].concat(),
+            PASSWORD,
+        );
+    }
+    carnet.command(&["user", "role", bob, "admin", "--remove"], "");
+    for command in [
+        &["user", "disable", EMAIL][..],
+        &["user", "role", EMAIL, "admin", "--remove"],
+        &["role", "remove", "admin"],
+    ] {
+        let refused = carnet.try_command(command, "");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(
+            !refused.status.success() && said.contains("last_administrator"),
+            "{said}"
+        );
+        assert!(said.contains("--yes-nobody-administers"), "{said}");
+    }
+    assert!(carnet.command(&["user", "show", EMAIL], "").contains("ACTIVE"));
+    // Another role is no matter.
+    carnet.command(&["role", "add", "editor"], "");
+    carnet.command(&["user", "role", EMAIL, "editor"], "");
+    carnet.command(&["user", "role", EMAIL, "editor", "--remove"], "");
+    carnet.command(&["user", "disable", EMAIL, "--yes-nobody-administers"], "");
+    carnet.command(&["role", "remove", "admin"], "");
+}

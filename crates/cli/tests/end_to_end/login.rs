@@ -20,7 +20,119 @@ async fn a_command_line_logs_in_renews_and_logs_out_on_postgres() {
     whole_path(Engine::Postgres).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_to_prove_a_key_logs_in_renews_and_logs_out_on_sqlite() {
+    with_a_key(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_has_to_prove_a_key_logs_in_renews_and_logs_out_on_postgres() {
+    with_a_key(Engine::Postgres).await;
+}
+
+async fn with_a_key(engine: Engine) {
+    let carnet = prepared(engine, &["--dpop", "required"]).await;
+    let home = tempfile::tempdir().unwrap();
+    // Nobody has said that a key is needed: the server does.
+    let on_a_device = log_in(&carnet, home.path(), &[]).await;
+    assert_eq!(
+        (&on_a_device["user"], &on_a_device["token_type"]),
+        (&EMAIL.into(), &"DPoP".into())
+    );
+    let in_the_browser = log_in(&carnet, home.path(), &["--browser", "--dpop"]).await;
+    assert_eq!(in_the_browser["token_type"], "DPoP");
+    private(home.path());
+    at_once(&carnet, home.path()).await;
+    let userinfo = format!("{}/userinfo", carnet.base);
+    let told = async |headers: &[(String, String)]| {
+        let mut request = reqwest::Client::new().get(&userinfo);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.send().await.unwrap()
+    };
+    let bearer = format!("Bearer {}", token(home.path()).unwrap());
+    assert_eq!(told(&[("Authorization".to_owned(), bearer)]).await.status(), 401);
+    let first = told(&headers(home.path(), &["GET", &userinfo])).await;
+    let nonce = first.headers()["dpop-nonce"].to_str().unwrap().to_owned();
+    let second = told(&headers(home.path(), &["GET", &userinfo, "--nonce", &nonce])).await;
+    assert_eq!(second.json::<Value>().await.unwrap()["email"], EMAIL);
+    let last = token(home.path()).unwrap();
+    assert!(run(command(home.path(), &["logout"]), "").status.success());
+    assert!(!is_active(&carnet, &last).await);
+}
+
+/// What `carnet token --dpop` prints, as names and values.
+fn headers(home: &Path, request: &[&str]) -> Vec<(String, String)> {
+    let out = run(command(home, &[&["token", "--dpop"], request].concat()), "");
+    assert!(out.status.success(), "{out:?}");
+    let text = String::from_utf8(out.stdout).unwrap();
+    let pairs = text.lines().filter_map(|line| line.split_once(": "));
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_cannot_be_read_says_so_and_is_replaced_by_the_next() {
+    let carnet = prepared(Engine::Sqlite, &[]).await;
+    let home = tempfile::tempdir().unwrap();
+    log_in(&carnet, home.path(), &[]).await;
+    let file = std::fs::read_dir(home.path().join("carnet/logins")).unwrap();
+    let mut files = file.map(|entry| entry.unwrap().path());
+    let file = files
+        .find(|path| path.extension().is_some_and(|end| end == "json"))
+        .unwrap();
+    std::fs::write(&file, "{\"access_token\":\"hunter2\",\"expires_at\":\"hunter2\"").unwrap();
+    let said = token(home.path()).unwrap_err();
+    assert!(
+        said.contains("login_unreadable") && said.contains(file.to_str().unwrap()),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+    // One that is named is no matter of another's file.
+    let other = run(
+        command(
+            home.path(),
+            &["token", "--issuer", &carnet.base, "--client-id", "other"],
+        ),
+        "",
+    );
+    assert!(String::from_utf8(other.stderr).unwrap().contains("login_missing"));
+    // A login without a key has no headers of one.
+    log_in(&carnet, home.path(), &[]).await;
+    token(home.path()).unwrap();
+    let out = run(
+        command(
+            home.path(),
+            &["token", "--dpop", "GET", "https://api.example.com/"],
+        ),
+        "",
+    );
+    assert!(String::from_utf8(out.stderr).unwrap().contains("login_not_bound"));
+}
+
 async fn whole_path(engine: Engine) {
+    let carnet = prepared(engine, &[]).await;
+    let home = tempfile::tempdir().unwrap();
+    let on_a_device = log_in(&carnet, home.path(), &[]).await;
+    assert_eq!(on_a_device["user"], EMAIL);
+    private(home.path());
+    at_once(&carnet, home.path()).await;
+    let in_the_browser = log_in(&carnet, home.path(), &["--browser"]).await;
+    assert_eq!(in_the_browser["user"], EMAIL);
+
+    let token = token(home.path()).unwrap();
+    assert!(is_active(&carnet, &token).await);
+    let out = run(command(home.path(), &["logout"]), "");
+    assert!(out.status.success(), "{out:?}");
+    assert!(!is_active(&carnet, &token).await);
+    let missing = self::token(home.path()).unwrap_err();
+    assert!(missing.contains("login_missing"), "{missing}");
+}
+
+/// A server with Alice and the client `cli`.
+async fn prepared(engine: Engine, more: &[&str]) -> Carnet {
     // Shorter than what `carnet token` hands out: each call renews.
     let carnet = Carnet::start(engine, "[tokens]\naccess_ttl = \"20s\"").await;
     carnet.add_user();
@@ -37,23 +149,13 @@ async fn whole_path(engine: Engine) {
     ];
     let grant_types = ["device_code", "authorization_code", "refresh_token"];
     let grant_types = grant_types.iter().flat_map(|name| ["--grant-type", *name]);
-    carnet.command(&add.into_iter().chain(grant_types).collect::<Vec<_>>(), "");
-    let home = tempfile::tempdir().unwrap();
-
-    let on_a_device = log_in(&carnet, home.path(), &[]).await;
-    assert_eq!(on_a_device["user"], EMAIL);
-    private(home.path());
-    at_once(&carnet, home.path()).await;
-    let in_the_browser = log_in(&carnet, home.path(), &["--browser"]).await;
-    assert_eq!(in_the_browser["user"], EMAIL);
-
-    let token = token(home.path()).unwrap();
-    assert!(is_active(&carnet, &token).await);
-    let out = run(command(home.path(), &["logout"]), "");
-    assert!(out.status.success(), "{out:?}");
-    assert!(!is_active(&carnet, &token).await);
-    let missing = self::token(home.path()).unwrap_err();
-    assert!(missing.contains("login_missing"), "{missing}");
+    let all: Vec<&str> = add
+        .into_iter()
+        .chain(grant_types)
+        .chain(more.iter().copied())
+        .collect();
+    carnet.command(&all, "");
+    carnet
 }
 
 /// Logs in as far as a person does: the address, the code, the password, the yes.

@@ -1,9 +1,11 @@
 //! OAuth through the built binary, on both engines: registered clients, the code flow through the pages, a restart in the middle.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use crate::pages::{browser, page, parameter, submit};
-use crate::support::{Carnet, EMAIL, Engine, PASSWORD};
+use crate::support::{Carnet, EMAIL, Engine, PASSWORD, binary, run};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -72,6 +74,78 @@ async fn whole_path(engine: Engine) {
     }
     service(&carnet).await;
     partner(&carnet).await;
+    worker(&carnet).await;
+}
+
+/// What a tool of this program prints.
+fn tool(arguments: &[&str]) -> String {
+    let mut command = Command::new(binary());
+    command.args(arguments);
+    let out = run(command, "");
+    assert!(out.status.success(), "{out:?}");
+    String::from_utf8(out.stdout).unwrap().trim().to_owned()
+}
+
+/// A client that gets its token for an assertion of its own, made with the tools of this program.
+async fn worker(carnet: &Carnet) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (key, public) = (file("worker.jwk"), file("worker.pub.jwk"));
+    tool(&[
+        "jwk",
+        "generate",
+        "--algorithm",
+        "ES256",
+        "--out",
+        &key,
+        "--public-out",
+        &public,
+    ]);
+    let add = [
+        "client",
+        "add",
+        "worker",
+        "--grant-type",
+        "jwt_bearer",
+        "--auth-method",
+        "private_key_jwt",
+    ];
+    let add = [
+        &add[..],
+        &["--jwks", &public, "--scope", "read:metrics", "--access-ttl", "1m"],
+    ]
+    .concat();
+    carnet.command(&add, "");
+    let sign = [
+        "jwt",
+        "sign",
+        "--key",
+        &key,
+        "--issuer",
+        "worker",
+        "--subject",
+        "worker",
+    ];
+    let assertion = tool(&[&sign[..], &["--audience", &carnet.base, "--expires-in", "60s"]].concat());
+    let grant = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+        ("assertion", assertion.as_str()),
+    ];
+    let post = async || {
+        let call = reqwest::Client::new().post(format!("{}/oauth/token", carnet.base));
+        call.form(&grant).send().await.unwrap()
+    };
+    let body: Value = post().await.json().await.unwrap();
+    assert_eq!(
+        (&body["scope"], &body["expires_in"]),
+        (&json!("read:metrics"), &json!(60)),
+        "{body}"
+    );
+    assert_eq!(post().await.status(), 400, "it counts once");
+    assert!(
+        !carnet.log().contains(&assertion),
+        "lk_02: an assertion is in the log"
+    );
 }
 
 /// A client that has to push its requests, and has all that it may know in the ID token.

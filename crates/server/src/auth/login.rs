@@ -74,8 +74,8 @@ async fn begin(
         user_agent: caller.user_agent.clone(),
         mac_key: app.master.current().to_owned(),
         jkt: None,
-        idle_ms: app.config.tokens.refresh_idle.millis(),
-        absolute_ms: app.config.tokens.refresh_absolute.millis(),
+        idle_ms: wanted.client.refresh_idle.millis(),
+        absolute_ms: wanted.client.refresh_absolute.millis(),
         throttle_keys_to_clear: attempt.personal.clone(),
         audit: caller.did(&user.sub, AuditAction::Login, &user.sub),
     };

@@ -54,6 +54,17 @@ impl Parameters {
         }
     }
 
+    /// The one resource that is named, however often; an error for several (RFC 8707 §2).
+    pub(super) fn resource(&self) -> Result<Option<&str>, ()> {
+        let named = self.0.parameters.iter().filter(|(key, _)| key == "resource");
+        let mut values = named.map(|(_, value)| value.as_str());
+        let first = values.next();
+        match values.all(|value| Some(value) == first) {
+            true => Ok(first),
+            false => Err(()),
+        }
+    }
+
     /// Whether any parameter stands twice (§3.1); `resource` may (RFC 8707 §2).
     pub(super) fn repeats_any(&self) -> bool {
         let names = self.0.parameters.iter().map(|(name, _)| name);

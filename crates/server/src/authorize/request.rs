@@ -82,9 +82,7 @@ impl AuthorizationRequest {
         check_kind(&client, parameters).map_err(refuse)?;
         let challenge = challenge(&client, parameters).map_err(refuse)?;
         let scope = wanted::scope_of_login(&client, parameters.get("scope")).map_err(refuse)?;
-        let resource = parameters
-            .once("resource")
-            .map_err(|()| refuse(wanted::SEVERAL))?;
+        let resource = parameters.resource().map_err(|()| refuse(wanted::SEVERAL))?;
         let audience = wanted::audience(resource, &client.audiences).map_err(refuse)?;
         let prompt = Prompt::parse(parameters.get("prompt")).ok_or_else(|| {
             refuse((

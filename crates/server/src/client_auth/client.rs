@@ -45,7 +45,7 @@ async fn proves(app: &App, client: &Client, presented: &Presented<'_>) -> Result
         (Proof::Secrets(digests), Evidence::Secret(_)) => Ok(holds_secret(digests, presented, app.now())),
         (Proof::Keys(verifiers), Evidence::Assertion(assertion)) => {
             let now = app.now_seconds();
-            let claims = match verifiers.verify(assertion, now) {
+            let claims = match verifiers.authentication.verify(assertion, now).await {
                 Ok(claims) => claims,
                 Err(error) => {
                     tracing::info!(client_id = %client.id, code = error.code(), "a client's assertion was refused");
@@ -56,40 +56,28 @@ async fn proves(app: &App, client: &Client, presented: &Presented<'_>) -> Result
                 tracing::info!(client_id = %client.id, why, "a client's assertion was refused");
                 return Ok(false);
             }
-            // RFC 7523 §3, item 7: a jti counts once, for as long as its assertion could come back.
-            let until = claims.exp.saturating_add(MAX_LEEWAY_SECONDS).saturating_mul(1000);
-            let until = i64::try_from(until).unwrap_or(i64::MAX);
-            let name = format!("{}\0{}", client.id, claims.jti);
-            Ok(app
-                .store
-                .keep_ticket(TicketKind::Assertion, &name, "", until)
-                .await?)
+            spend(app, client, &claims).await
         }
         _ => Ok(false),
     }
 }
 
-/// What is wrong with what a signed assertion says.
-fn unfit(client: &Client, claims: &AssertionClaims, now: u64) -> Option<&'static str> {
+/// What is wrong with what an assertion of the client says that its key has signed.
+pub(crate) fn unfit(client: &Client, claims: &AssertionClaims, now: u64) -> Option<&'static str> {
     if claims.sub != client.id {
         return Some("sub is not the client");
     }
-    if !claims.aud.is_alone() {
-        return Some("aud names others beside this server");
-    }
-    if claims.jti.is_empty() {
-        return Some("jti is empty");
-    }
-    if claims.exp.saturating_sub(now) > MAX_SECONDS {
-        return Some("exp is more than five minutes ahead");
-    }
-    if claims
-        .iat
-        .is_some_and(|iat| iat > now.saturating_add(MAX_LEEWAY_SECONDS))
-    {
-        return Some("iat lies in the future");
-    }
-    None
+    claims.unfit(now, MAX_SECONDS)
+}
+
+/// RFC 7523 §3, item 7: a jti counts once, for as long as its assertion could come back. Whether this is the first time.
+pub(crate) async fn spend(app: &App, client: &Client, claims: &AssertionClaims) -> Result<bool, Failure> {
+    let until = i64::try_from(claims.remembered_until().saturating_mul(1000)).unwrap_or(i64::MAX);
+    let name = format!("{}\0{}", client.id, claims.jti);
+    Ok(app
+        .store
+        .keep_ticket(TicketKind::Assertion, &name, "", until)
+        .await?)
 }
 
 /// Whether the secret is one that counts now. All are compared, so that the time does not tell which.
@@ -127,8 +115,19 @@ async fn refuse(app: &App, caller: &Caller, presented: &Presented<'_>) -> Result
             "client authentication failed: the proof is wrong, expired or was used before"
         ),
     }
+    note(app, caller, id, registered).await?;
+    Err(refused().into())
+}
+
+/// Counts a failure, and puts it on record.
+pub(crate) async fn note(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    registered: Option<AuthMethod>,
+) -> Result<(), Failure> {
     // CA-11: after so many failures nobody reads on. A right proof is never refused for the wrong ones of others.
-    let counted = registered.map_or("", |_| id.as_str());
+    let counted = registered.map_or("", |_| id);
     Attempt::client_authentication(app, counted, caller.address)?
         .count(app)
         .await?;
@@ -137,7 +136,7 @@ async fn refuse(app: &App, caller: &Caller, presented: &Presented<'_>) -> Result
         let audit = caller.was_refused(id, AuditAction::ClientAuthentication, id, "invalid_client");
         app.store.record_audit(&audit, app.now()).await?;
     }
-    Err(refused().into())
+    Ok(())
 }
 
 /// No secret has this digest.
@@ -146,6 +145,5 @@ const NOBODY: SecretDigest = SecretDigest {
     expires_at: None,
 };
 
-/// An assertion is made for the moment: so far its `exp` may lie ahead, the clocks' difference included.
-const MAX_SECONDS: u64 = 310;
-const MAX_LEEWAY_SECONDS: u64 = 60;
+/// An assertion is made for the moment: so far its `exp` may lie ahead.
+const MAX_SECONDS: u64 = 300;

@@ -12,7 +12,9 @@ use carnet_oauth::client_auth::AuthMethod;
 
 use crate::config::ASSERTION_ALGORITHMS;
 
-pub(crate) use client::authenticate_client;
+pub(crate) use client::{authenticate_client, note, spend, unfit};
+pub(crate) use proof::is_offered;
+pub(crate) use refused::refused;
 pub(crate) use resource::authenticate_resource;
 
 /// The methods that discovery names. `none` proves nothing.

@@ -5,7 +5,7 @@
 use carnet_jose::dangerous;
 use carnet_oauth::client_auth::{AuthMethod, JWT_BEARER};
 use carnet_oauth::error_code::ErrorCode;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use zeroize::Zeroizing;
 
 use super::basic;
@@ -27,6 +27,12 @@ pub(super) enum Evidence<'a> {
     Secret(Zeroizing<String>),
     /// A JWT, unverified.
     Assertion(&'a str),
+}
+
+/// Whether the request says in any way who sends it, beyond a bare name.
+pub(crate) fn is_offered(headers: &HeaderMap, form: &Form) -> bool {
+    let fields = ["client_secret", "client_assertion", "client_assertion_type"];
+    headers.contains_key(header::AUTHORIZATION) || fields.iter().any(|name| form.optional(name).is_some())
 }
 
 /// Reads the one way that the request uses.

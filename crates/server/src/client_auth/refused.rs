@@ -8,7 +8,7 @@ use http::{HeaderValue, header};
 use crate::http::failure::{Because as _, Refusal};
 
 /// The same for an unknown name and a wrong secret.
-pub(super) fn refused() -> Refusal {
+pub(crate) fn refused() -> Refusal {
     let refusal = ErrorCode::InvalidClient.because("client authentication failed");
     refusal.header(
         header::WWW_AUTHENTICATE,

@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use carnet_oauth::access_token::RESERVED_CLAIMS;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use super::fault::{Fault, fault};
-use super::lifetimes::{check_access_ttl, check_refresh_grace};
+use super::lifetimes::{check_access_ttl, check_refresh_grace, check_refresh_life};
 use super::parties;
 use super::settings::Config;
+use super::trust::check_trusted_issuers;
 use super::value::{ClaimSource, Ttl};
 use tracing_subscriber::EnvFilter;
 
@@ -27,6 +30,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
     check_sizes(config)?;
     parties::check_resources(config)?;
     parties::check_clients(config)?;
+    check_trusted_issuers(config)?;
     let mut warnings = check_claims(config)?;
     warnings.extend(unnamed_proxy(config));
     Ok(warnings)
@@ -125,14 +129,7 @@ fn check_tokens(config: &Config) -> Result<(), Fault> {
     check_refresh_grace("tokens.refresh_grace", config.tokens.refresh_grace)?;
     check_throttles(config)?;
     let (idle, absolute) = (config.tokens.refresh_idle, config.tokens.refresh_absolute);
-    if idle.as_seconds() == 0 || idle > absolute {
-        return Err(fault(
-            "tokens.refresh_idle",
-            "must be at least a second and at most refresh_absolute",
-            "write \"7d\"",
-        ));
-    }
-    Ok(())
+    check_refresh_life("tokens.refresh_idle", idle, absolute)
 }
 
 fn check_throttles(config: &Config) -> Result<(), Fault> {
@@ -194,6 +191,7 @@ fn check_storage(config: &Config) -> Result<(), Fault> {
     }
     if let Some(file) = &config.outbound.root_certificates_file {
         readable("outbound.root_certificates_file", file)?;
+        certificates("outbound.root_certificates_file", file)?;
     }
     if let Some(file) = &config.passwords.breached_list_file {
         readable("passwords.breached_list_file", file)?;
@@ -296,6 +294,16 @@ fn usable_pair(certificate: &Path, key: &Path) -> Result<(), Fault> {
             "name PEM files: the certificate with its chain, and its own key, not encrypted",
         )
     })
+}
+
+fn certificates(key: &str, file: &Path) -> Result<(), Fault> {
+    let found = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let what = match found {
+        Ok(found) if found.is_empty() => format!("{} has no certificate", file.display()),
+        Ok(_) => return Ok(()),
+        Err(error) => format!("{}: {error}", file.display()),
+    };
+    Err(fault(key, what, "name a file with PEM certificates"))
 }
 
 fn readable(key: &str, file: &Path) -> Result<(), Fault> {

@@ -121,6 +121,21 @@ pub struct Client {
     /// Its own grace for honest retries, when not `tokens.refresh_grace`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_grace: Option<Ttl>,
+    /// How long its refresh tokens may rest, when not `tokens.refresh_idle`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_idle: Option<Ttl>,
+    /// When its refresh tokens end, when not `tokens.refresh_absolute`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_absolute: Option<Ttl>,
+    /// Whether a refresh token is replaced by another when it is used.
+    #[serde(default, skip_serializing_if = "RefreshRotation::is_on")]
+    pub refresh_rotation: RefreshRotation,
+    /// For whom its assertions may be meant.
+    #[serde(default, skip_serializing_if = "AssertionAudience::is_issuer")]
+    pub assertion_audience: AssertionAudience,
+    /// The algorithm of its access tokens for APIs that do not say which they take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_signing: Option<Algorithm>,
 }
 
 /// When users are asked whether a client may.
@@ -184,6 +199,42 @@ pub enum RefreshTokenIn {
     Body,
 }
 
+/// Whether a refresh token is replaced when it is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefreshRotation {
+    /// By the next one; a spent one that comes back is a theft (RFC 9700 §4.14.2).
+    #[default]
+    On,
+    /// It stays as it is: only for a confidential client whose tokens are bound to a key, as FAPI 2.0 asks.
+    Off,
+}
+
+impl RefreshRotation {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_on(&self) -> bool {
+        *self == Self::On
+    }
+}
+
+/// For whom a client's assertions may be meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssertionAudience {
+    /// The issuer, and nobody else (CVE-2025-27370).
+    #[default]
+    Issuer,
+    /// Also the URL of the token endpoint, for clients that know nothing else (OpenID Connect Core §9).
+    TokenEndpoint,
+}
+
+impl AssertionAudience {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+    fn is_issuer(&self) -> bool {
+        *self == Self::Issuer
+    }
+}
+
 impl Client {
     /// A client of this name, with every default.
     pub fn named(id: &str) -> Self {
@@ -219,7 +270,17 @@ impl Client {
             origins: Vec::new(),
             access_ttl: None,
             refresh_grace: None,
+            refresh_idle: None,
+            refresh_absolute: None,
+            refresh_rotation: RefreshRotation::default(),
+            assertion_audience: AssertionAudience::default(),
+            access_token_signing: None,
         }
+    }
+
+    /// Whether a stolen token of it is of no use to the thief: it proves who it is, and a key with each request.
+    pub fn is_sender_constrained(&self) -> bool {
+        self.auth_method != AuthMethod::None && self.dpop == DpopPolicy::Required
     }
 }
 

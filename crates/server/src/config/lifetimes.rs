@@ -18,3 +18,15 @@ pub(super) fn check_refresh_grace(key: &str, grace: Ttl) -> Result<(), Fault> {
     }
     Ok(())
 }
+
+/// Both as they count: the own ones of a client, or those of everybody.
+pub(super) fn check_refresh_life(key: &str, idle: Ttl, absolute: Ttl) -> Result<(), Fault> {
+    if idle.as_seconds() == 0 || idle > absolute {
+        return Err(fault(
+            key,
+            "must be at least a second and at most refresh_absolute",
+            "write \"7d\"",
+        ));
+    }
+    Ok(())
+}

@@ -43,32 +43,36 @@ pub fn parse(
         None => file.display().to_string(),
     };
     let mut table: toml::Table = toml::from_str(text).map_err(|error| syntax_error(&error, text, &place))?;
-    if overlay.is_empty() {
-        // Straight from the text, so that an error knows its line.
-        toml::from_str::<Config>(text).map_err(|error| syntax_error(&error, text, &place))?;
-    }
+    let of_file = mistake(&table);
     for (name, value) in overlay {
         lay_over(&mut table, name, value)?;
-        // Each by itself first, so that an error knows its variable. What is missing may come with the next.
-        if let Err(error) = toml::Value::Table(table.clone()).try_into::<Config>()
-            && !error.message().starts_with("missing field")
-        {
+        // Each by itself first, so that an error knows its variable. What the file says is not its fault, and what is missing may come with
+        // the next.
+        let excused = |mistake: &Mistake| of_file.as_ref() == Some(mistake) || mistake.is_a_lack();
+        if let Some(mistake) = mistake(&table).filter(|mistake| !excused(mistake)) {
             return Err(ConfigError {
                 place: format!("environment variable {name}"),
-                what: error.message().to_owned(),
+                what: mistake.to_string(),
                 todo: "correct it, or take it out; `carnet config print` shows every key with its meaning"
                     .to_owned(),
             });
         }
     }
-    let mut config: Config = toml::Value::Table(table)
-        .try_into()
-        .map_err(|error: toml::de::Error| ConfigError {
-            place: format!("{} with the environment laid over it", file.display()),
-            what: error.message().to_owned(),
-            todo: "correct the CARNET__ variable, or the file; `carnet config print` shows every key"
-                .to_owned(),
-        })?;
+    if let Some(mistake) = mistake(&table) {
+        let in_text = toml::from_str::<Config>(text).err();
+        return Err(match in_text.filter(|_| of_file.as_ref() == Some(&mistake)) {
+            // Straight from the text, so that an error knows its line.
+            Some(error) => mistake.named(syntax_error(&error, text, &place)),
+            None => ConfigError {
+                place: format!("{} with the environment laid over it", file.display()),
+                what: mistake.to_string(),
+                todo: "correct the CARNET__ variable, or the file; `carnet config print` shows every key"
+                    .to_owned(),
+            },
+        });
+    }
+    let broken = |error: toml::de::Error| syntax_error(&error, text, &place);
+    let mut config: Config = toml::Value::Table(table).try_into().map_err(broken)?;
     resolve_paths(&mut config, file.parent().unwrap_or_else(|| Path::new("")));
     let warnings = check::check(&config).map_err(|fault| ConfigError {
         place: match overlay
@@ -82,6 +86,52 @@ pub fn parse(
         todo: fault.todo,
     })?;
     Ok((config, warnings))
+}
+
+/// What no [`Config`] can be made of, and the key that it stands at.
+#[derive(PartialEq)]
+struct Mistake {
+    what: String,
+    key: Option<String>,
+}
+
+/// The first that is found.
+fn mistake(table: &toml::Table) -> Option<Mistake> {
+    let error = toml::Value::Table(table.clone()).try_into::<Config>().err()?;
+    let text = error.to_string();
+    let key = text
+        .lines()
+        .find_map(|line| line.strip_prefix("in `")?.strip_suffix('`'));
+    Some(Mistake {
+        what: error.message().to_owned(),
+        key: key.map(str::to_owned),
+    })
+}
+
+impl Mistake {
+    fn is_a_lack(&self) -> bool {
+        self.what.starts_with("missing field")
+    }
+
+    /// The same error with its key, if it is this one.
+    fn named(&self, error: ConfigError) -> ConfigError {
+        match error.what == self.what {
+            true => ConfigError {
+                what: self.to_string(),
+                ..error
+            },
+            false => error,
+        }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            Some(key) => write!(f, "{key}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
 }
 
 /// Why the server does not start: where, what, and what to write instead.
@@ -167,9 +217,13 @@ fn resolve_paths(config: &mut Config, folder: &Path) {
     paths.extend(config.storage.postgres_root_certificates_file.as_mut());
     paths.extend(config.passwords.breached_list_file.as_mut());
     paths.extend(config.pages.theme_folder.as_mut());
+    paths.extend(config.outbound.root_certificates_file.as_mut());
     for resource in &mut config.resources {
         paths.extend(resource.secret_file.as_mut());
         paths.extend(resource.introspection_secret_file.as_mut());
+    }
+    for trusted in &mut config.trusted_issuers {
+        paths.extend(trusted.jwks_file.as_mut());
     }
     for client in &mut config.clients {
         paths.extend(client.secret_file.as_mut());

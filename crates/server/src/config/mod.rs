@@ -5,26 +5,33 @@
 mod authorization;
 mod check;
 mod client;
+mod client_tokens;
 mod fault;
 mod lifetimes;
 mod load;
 mod logout;
 mod parties;
 mod registration;
+mod resource;
 mod settings;
+mod trust;
+mod trusted_issuer;
 mod value;
 
 pub use authorization::Authorization;
 pub use check::Warning;
 pub use client::{
-    ASSERTION_ALGORITHMS, Client, Consent, DpopPolicy, IdTokenClaims, LEAST_SECRET_BYTES, RefreshTokenIn,
+    ASSERTION_ALGORITHMS, AssertionAudience, Client, Consent, DpopPolicy, IdTokenClaims, LEAST_SECRET_BYTES,
+    RefreshRotation, RefreshTokenIn,
 };
 pub use fault::Fault;
 pub use load::{ConfigError, DEFAULT, load, parse};
 pub use parties::{check_client, client_faults};
 pub use registration::registration_faults;
+pub use resource::Resource;
 pub use settings::{
     Config, Dpop, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Outbound,
-    Pages, Passwords, Registration, Resource, Storage, Tokens,
+    Pages, Passwords, Registration, Storage, Tokens,
 };
+pub use trusted_issuer::{SubjectIs, TrustedIssuer};
 pub use value::{ClaimSource, Issuer, Network, Ttl};

@@ -8,10 +8,12 @@ use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::redirect_uri;
 
 use super::client::{Client, DpopPolicy, LEAST_SECRET_BYTES};
+use super::client_tokens::{check_client_tokens, published};
 use super::fault::{Fault, fault};
-use super::lifetimes::{check_access_ttl, check_refresh_grace};
+use super::lifetimes::check_access_ttl;
 use super::logout::check_logout;
-use super::settings::{Config, Resource};
+use super::resource::Resource;
+use super::settings::Config;
 use crate::secret_file;
 
 pub(super) fn check_resources(config: &Config) -> Result<(), Fault> {
@@ -64,13 +66,14 @@ pub(super) fn check_resources(config: &Config) -> Result<(), Fault> {
 }
 
 fn check_signing(config: &Config, resource: &Resource, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
-    match (&resource.secret_file, resource.signing.is_mac()) {
-        (Some(file), true) => check_shared_secret(&key("secret_file"), file, resource.signing),
+    let signing = resource.signing();
+    match (&resource.secret_file, signing.is_mac()) {
+        (Some(file), true) => check_shared_secret(&key("secret_file"), file, signing),
         (None, true) => {
             let todo = "give secret_file; make one with: carnet password --length 64 > api.secret && chmod 600 api.secret";
             Err(fault(
                 &key("signing"),
-                format!("{} needs a shared secret", resource.signing.name()),
+                format!("{} needs a shared secret", signing.name()),
                 todo,
             ))
         }
@@ -78,16 +81,16 @@ fn check_signing(config: &Config, resource: &Resource, key: &dyn Fn(&str) -> Str
             let todo = "take secret_file out, or write signing = \"HS256\"";
             Err(fault(
                 &key("secret_file"),
-                format!("{} signs with keys of its own", resource.signing.name()),
+                format!("{} signs with keys of its own", signing.name()),
                 todo,
             ))
         }
-        (None, false) if !config.keys.algorithms.contains(&resource.signing) => {
-            let what = format!("no key is kept for {}", resource.signing.name());
+        (None, false) if !config.keys.algorithms.contains(&signing) => {
+            let what = format!("no key is kept for {}", signing.name());
             Err(fault(
                 &key("signing"),
                 what,
-                format!("add {:?} to keys.algorithms", resource.signing.name()),
+                format!("add {:?} to keys.algorithms", signing.name()),
             ))
         }
         (None, false) => Ok(()),
@@ -147,14 +150,12 @@ pub fn check_client(config: &Config, client: &Client, key: &dyn Fn(&str) -> Stri
 /// As [`check_client`], with everything that is wrong.
 pub fn client_faults(config: &Config, client: &Client, key: &dyn Fn(&str) -> String) -> Vec<Fault> {
     let access_ttl = client.access_ttl;
-    let refresh_grace = client.refresh_grace;
     let checks = [
         check_id(client, key),
         check_shown(client, key),
         check_audiences(config, client, key),
         check_origins(&key("origins"), &client.origins),
         access_ttl.map_or(Ok(()), |ttl| check_access_ttl(&key("access_ttl"), ttl)),
-        refresh_grace.map_or(Ok(()), |grace| check_refresh_grace(&key("refresh_grace"), grace)),
         check_grant_types(client, key),
         check_own_name(client, key),
         check_logout(config, client, key),
@@ -163,7 +164,8 @@ pub fn client_faults(config: &Config, client: &Client, key: &dyn Fn(&str) -> Str
             &key("post_logout_redirect_uris"),
             &client.post_logout_redirect_uris,
         ),
-        check_id_token_signing(config, client, key),
+        published(config, client.id_token_signing, &key("id_token_signing")),
+        check_client_tokens(config, client, key),
     ];
     checks.into_iter().filter_map(Result::err).collect()
 }
@@ -211,24 +213,6 @@ fn check_addresses(key: &str, uris: &[String]) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_id_token_signing(
-    config: &Config,
-    client: &Client,
-    key: &dyn Fn(&str) -> String,
-) -> Result<(), Fault> {
-    match client.id_token_signing {
-        Some(algorithm) if algorithm.is_mac() || !config.keys.algorithms.contains(&algorithm) => {
-            let what = format!("no published key is kept for {}", algorithm.name());
-            Err(fault(
-                &key("id_token_signing"),
-                what,
-                "name one of keys.algorithms",
-            ))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// What people are shown: nothing that turns the text around or leads off https (CN-04).
 fn check_shown(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
     let hidden = |char: char| {
@@ -262,7 +246,11 @@ fn check_shown(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Faul
 /// Who asks in its own name must be able to prove it.
 fn check_own_name(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
     let may = |grant_type| client.grant_types.contains(&grant_type);
-    for grant_type in [GrantType::ClientCredentials, GrantType::TokenExchange] {
+    for grant_type in [
+        GrantType::ClientCredentials,
+        GrantType::TokenExchange,
+        GrantType::JwtBearer,
+    ] {
         if may(grant_type) && client.auth_method == AuthMethod::None {
             let what = format!(
                 "{} needs a client that can prove who it is",

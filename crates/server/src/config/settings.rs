@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::authorization::Authorization;
 use super::client::Client;
+use super::resource::Resource;
+use super::trusted_issuer::TrustedIssuer;
 use super::value::{ClaimSource, Issuer, Network, Ttl};
 
 /// The whole configuration.
@@ -60,6 +62,9 @@ pub struct Config {
     /// The APIs that tokens are for.
     #[serde(default)]
     pub resources: Vec<Resource>,
+    /// Who else may say who a user is.
+    #[serde(default)]
+    pub trusted_issuers: Vec<TrustedIssuer>,
 }
 
 /// `[listen]`
@@ -362,28 +367,4 @@ pub struct FirstParty {
     pub scope: ScopeSet,
     /// Origins of browser apps that may call the login API with cookies.
     pub origins: Vec<String>,
-}
-
-/// `[[resources]]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Resource {
-    /// The `aud` of its tokens.
-    pub audience: String,
-    /// The algorithm its tokens are signed with.
-    #[serde(default = "es256")]
-    pub signing: Algorithm,
-    /// The secret shared with this one resource, mode 0600; for HS256, HS384 and HS512 only.
-    #[serde(default)]
-    pub secret_file: Option<PathBuf>,
-    /// The name it gives at the introspection endpoint.
-    #[serde(default)]
-    pub introspection_id: Option<String>,
-    /// Its secret at the introspection endpoint, mode 0600.
-    #[serde(default)]
-    pub introspection_secret_file: Option<PathBuf>,
-}
-
-fn es256() -> Algorithm {
-    Algorithm::Es256
 }

@@ -1,6 +1,6 @@
 //! `/device`: a person types the code that a device shows, sees who asks for what, and decides.
 //!
-//! Spec: RFC 8628 §3.3, §3.3.1, §5.1 (guessing), §5.4 (phishing) · RFC 10027
+//! Spec: RFC 8628 §3.3, §3.3.1, §5.1 (guessing), §5.4 (phishing) · RFC 10027 · OpenID Connect Registration §2 (default_max_age)
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::browser::Browser;
+use crate::config::Ttl;
 use crate::http::failure::{Failure, Refusal};
 use crate::http::form::Form;
 use crate::http::origin::{Origins, require_same_site};
@@ -162,7 +163,9 @@ async fn confirmation(visitor: &Visitor, query: &Form) -> Result<Response, Failu
         return see_other(PATH);
     }
     let session = match &asking.browser.session {
-        Some(session) if !asking.kept.interaction.wants_login => session,
+        Some(session) if !asking.kept.interaction.wants_login && !is_too_old(app, &asking, session) => {
+            session
+        }
         _ => return see_other(&format!("/login?interaction={}", asking.kept.id)),
     };
     let mut scopes: Vec<&str> = request.scope.iter().collect();
@@ -205,8 +208,10 @@ async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
     let mut asking = Asking::answered(visitor, &form, Some(Door::Device)).await?;
     let (code, asked) = pending(app, &asking).await?;
     let decision = form.optional("decision");
-    let Some(session) = asking.shown_account(&form).filter(|_| decision != Some("other")) else {
-        // Another account is wanted, or somebody else has signed in meanwhile: asked again.
+    let shown = asking.shown_account(&form);
+    let stays = |session: &&BrowserSession| decision != Some("other") && !is_too_old(app, &asking, session);
+    let Some(session) = shown.filter(stays) else {
+        // Another account or a younger login is wanted, or somebody else has signed in meanwhile: asked again.
         asking.kept.interaction.wants_login = decision == Some("other");
         asking.kept.save(app).await?;
         return see_other(&asking.kept.resume());
@@ -232,6 +237,14 @@ async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
         json!({ "allowed": allows, "language_links": [] }),
     );
     page(app, "device_done.html", &asking.view(), &content)
+}
+
+/// Whether the client wants a younger login (`default_max_age`), and this one was not made for it.
+fn is_too_old(app: &App, asking: &Asking, session: &BrowserSession) -> bool {
+    let made_for_it = asking.kept.interaction.logged_in.as_ref() == Some(&session.sid);
+    let age = app.now().saturating_sub(session.auth_time);
+    let oldest = asking.client.default_max_age.map(Ttl::millis);
+    !made_for_it && oldest.is_some_and(|oldest| age > oldest || oldest == 0)
 }
 
 async fn note(

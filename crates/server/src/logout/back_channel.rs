@@ -2,13 +2,11 @@
 //!
 //! Spec: OpenID Connect Back-Channel Logout 1.0 §2.4, §2.5, §2.7, §2.8
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
-use carnet_client::reach::Reach;
 use carnet_jose::{base64url, primitive};
 use carnet_oauth::logout_token::{LogoutEvents, LogoutTokenClaims};
 use carnet_store::{AuditAction, LogoutNotice, NewAudit, Outcome, StoreError};
@@ -18,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::client::Client;
+use crate::outbound;
 use crate::token::id_token;
 
 /// How soon a notice is looked for. With what the client takes to answer, it knows within two seconds.
@@ -48,15 +47,7 @@ struct Due {
 impl BackChannel {
     /// Asks public addresses and those that the configuration allows; on a loopback issuer this machine's as well.
     pub fn new(app: App) -> Result<Self, ClientError> {
-        let (allowed, loopback) = (
-            app.config.outbound.allowed_networks.clone(),
-            app.config.issuer.is_loopback(),
-        );
-        let reach = Reach::public_and(move |address: IpAddr| {
-            loopback && address.is_loopback() || allowed.iter().any(|network| network.contains(address))
-        });
-        let roots = app.config.outbound.root_certificates_file.as_deref();
-        let http = HttpClient::reaching(reach, roots)?;
+        let http = outbound::http_client(&app.config)?;
         Ok(Self { app, http })
     }
 

@@ -28,16 +28,10 @@ pub struct Approved<'a> {
     pub scope: ScopeSet,
     /// The key that it is bound to, by its thumbprint.
     pub jkt: Option<&'a str>,
-    /// Who acts for the user, when it is not the user's own client.
-    pub delegation: Option<Delegation>,
-}
-
-/// A client acts for a user who has logged in at another (RFC 8693 §1.1).
-pub struct Delegation {
-    /// The client, and who acted before it.
-    pub act: Actor,
-    /// When the token expires by which the user is known, in seconds since 1970: no other outlives it.
-    pub exp: u64,
+    /// Who acts for the user, when it is not the user's own client: the client, and who acted before it (RFC 8693 §1.1).
+    pub act: Option<Actor>,
+    /// When that expires by which the user is known, in seconds since 1970: no token outlives it.
+    pub ends_by: Option<u64>,
 }
 
 /// Whom an access token is about.
@@ -56,8 +50,8 @@ pub struct Login<'a> {
     pub family: &'a Family,
     /// The user's roles and permissions at the audience.
     pub access: Access,
-    /// When the user proved who they are, in milliseconds.
-    pub auth_time: i64,
+    /// When the user proved who they are to us, in milliseconds, if they did.
+    pub auth_time: Option<i64>,
 }
 
 /// A signed access token and the seconds it lives.
@@ -93,17 +87,15 @@ pub fn mint(app: &App, approved: Approved<'_>) -> Result<Minted, Failure> {
     let audience = approved.audience;
     let resource = app.directory.resource(audience);
     let resource = resource.ok_or_else(|| Failure::broken("the token's audience is no longer configured"))?;
+    let algorithm = resource.signing(approved.client.access_token_signing);
     let expires_in = life(app, &approved);
     let claims = claims(app, approved, expires_in)?;
     let token = match &resource.shared {
         Some(shared) => shared.signer.sign(&claims),
         None => {
-            let signer = app.keys.signer(resource.signing).ok_or_else(|| {
+            let signer = app.keys.signer(algorithm).ok_or_else(|| {
                 // Revoked a moment ago: the next round of key keeping brings another.
-                tracing::error!(
-                    algorithm = resource.signing.name(),
-                    "there is no active signing key"
-                );
+                tracing::error!(algorithm = algorithm.name(), "there is no active signing key");
                 overloaded(1)
             })?;
             signer.sign(&claims)
@@ -130,10 +122,8 @@ pub fn mint(app: &App, approved: Approved<'_>) -> Result<Minted, Failure> {
 /// Seconds.
 fn life(app: &App, approved: &Approved<'_>) -> u64 {
     let own = approved.client.access_ttl.as_seconds();
-    let delegation = approved.delegation.as_ref();
-    delegation.map_or(own, |delegation| {
-        own.min(delegation.exp.saturating_sub(app.now_seconds()))
-    })
+    let ends_by = approved.ends_by;
+    ends_by.map_or(own, |end| own.min(end.saturating_sub(app.now_seconds())))
 }
 
 fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTokenClaims, Failure> {
@@ -155,7 +145,7 @@ fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTo
         sid: None,
         fam: None,
         cnf: approved.jkt.map(Confirmation::of_key),
-        act: approved.delegation.map(|delegation| delegation.act),
+        act: approved.act,
         roles: Vec::new(),
         permissions: Vec::new(),
         extra: BTreeMap::new(),
@@ -165,7 +155,7 @@ fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTo
     };
     Ok(AccessTokenClaims {
         sub: login.user.sub.clone(),
-        auth_time: u64::try_from(login.auth_time / 1000).ok(),
+        auth_time: login.auth_time.and_then(|at| u64::try_from(at / 1000).ok()),
         sid: Some(login.family.sid.clone()),
         fam: Some(login.family.fam.clone()),
         extra: extra(&app.config.tokens.claims, login.user, &login.access),

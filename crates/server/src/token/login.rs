@@ -28,13 +28,14 @@ pub async fn mint(
                 user: granted.user,
                 family: granted.family,
                 access,
-                auth_time: granted.auth_time,
+                auth_time: Some(granted.auth_time),
             }),
             client: granted.client,
             audience: &granted.family.audience,
             scope: granted.scope.clone(),
             jkt: granted.jkt,
-            delegation: None,
+            act: None,
+            ends_by: None,
         },
     )?;
     // The login API has no ID tokens: its clients are ours.

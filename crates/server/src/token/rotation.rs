@@ -9,6 +9,7 @@ use super::refresh::RefreshToken;
 use crate::app::App;
 use crate::audit::Caller;
 use crate::client::Client;
+use crate::config::RefreshRotation;
 use crate::http::failure::Failure;
 
 /// The family behind a token that we made, for a user who is active. Whether the token is the newest one is not looked at.
@@ -29,7 +30,7 @@ pub fn granted(family: &Family, client: &Client) -> Result<ScopeSet, Failure> {
     Ok(granted.intersection(&client.scope))
 }
 
-/// Spends the token. One that was spent before takes its family down. With a key, a family that is bound to none is bound to it.
+/// Spends the token, or, for a client whose tokens do not rotate, keeps its family alive. One that was spent before takes its family down. With a key, a family that is bound to none is bound to it.
 pub async fn spend(
     app: &App,
     caller: &Caller,
@@ -44,10 +45,11 @@ pub async fn spend(
     );
     let theft = app.cut(Reason::Reuse, audit);
     let grace = client.refresh_grace.millis();
-    let rotated = app
-        .store
-        .rotate(token.fam, (token.generation, jkt), grace, &theft)
-        .await?;
+    let presented = (token.generation, jkt);
+    let rotated = match client.refresh_rotation {
+        RefreshRotation::On => app.store.rotate(token.fam, presented, grace, &theft).await?,
+        RefreshRotation::Off => app.store.renew(token.fam, presented, grace, &theft).await?,
+    };
     if let Rotated::Reused(family) = &rotated {
         tracing::warn!(fam = %family.fam, presented = token.generation, newest = family.generation, "a spent refresh token came back: its family is revoked");
     }

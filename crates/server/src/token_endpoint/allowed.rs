@@ -89,8 +89,8 @@ impl Allowed<'_> {
             user_agent: caller.user_agent.clone(),
             mac_key: app.master.current().to_owned(),
             jkt: request.key_of_refresh_tokens().map(str::to_owned),
-            idle_ms: app.config.tokens.refresh_idle.millis(),
-            absolute_ms: app.config.tokens.refresh_absolute.millis(),
+            idle_ms: client.refresh_idle.millis(),
+            absolute_ms: client.refresh_absolute.millis(),
             throttle_keys_to_clear: Vec::new(),
             audit: caller.did(&user.sub, AuditAction::Login, &client.id),
         };

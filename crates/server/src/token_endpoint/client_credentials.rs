@@ -22,7 +22,8 @@ pub(super) fn grant(request: &TokenRequest<'_>) -> Result<TokenResponse, Failure
             audience,
             scope: scope.clone(),
             jkt: request.jkt,
-            delegation: None,
+            act: None,
+            ends_by: None,
         },
     )?;
     Ok(minted.answer(scope))

@@ -6,6 +6,7 @@ mod allowed;
 mod authorization_code;
 mod client_credentials;
 mod device_code;
+mod jwt_bearer;
 mod refresh_token;
 mod request;
 mod token_exchange;
@@ -21,6 +22,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::app::App;
 use crate::audit::Caller;
+use crate::client::TOKEN_PATH;
 use crate::client_auth::{self, authenticate_client};
 use crate::http::failure::{Because as _, Failure};
 use crate::http::form::Form;
@@ -28,16 +30,14 @@ use crate::http::origin::open_cors;
 use crate::sender::{self, Place};
 use request::TokenRequest;
 
-const PATH: &str = "/oauth/token";
-
 /// The route. No cookie is read here, so the page of any origin may call it.
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route(PATH, post(token)).layer(open_cors())
+    Router::new().route(TOKEN_PATH, post(token)).layer(open_cors())
 }
 
 /// What discovery says of it.
 pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
-    metadata.token_endpoint = Some(app.config.issuer.join(PATH));
+    metadata.token_endpoint = Some(app.config.issuer.join(TOKEN_PATH));
     metadata.grant_types_supported = GrantType::ALL
         .map(|grant_type| grant_type.name().to_owned())
         .to_vec();
@@ -53,7 +53,10 @@ async fn token(
     headers: HeaderMap,
     form: Form,
 ) -> Result<Response, Failure> {
-    let client = authenticate_client(&app, &caller, &headers, &form).await?;
+    let client = match jwt_bearer::is_alone(&headers, &form) {
+        true => jwt_bearer::client(&app, &caller, &form).await?,
+        false => authenticate_client(&app, &caller, &headers, &form).await?,
+    };
     let grant_type = GrantType::named(form.required("grant_type")?)
         .ok_or_else(|| ErrorCode::UnsupportedGrantType.because("the server does not know this grant_type"))?;
     if !client.may(grant_type) {
@@ -61,7 +64,7 @@ async fn token(
         return Err(ErrorCode::UnauthorizedClient.because(REASON).into());
     }
     // Before anything is spent: a proof that has to be made again costs nobody a code or a refresh token.
-    let uri = app.config.issuer.join(PATH);
+    let uri = app.config.issuer.join(TOKEN_PATH);
     let jkt = sender::key_at_token_endpoint(&app, &headers, (&client, &uri)).await?;
     let request = TokenRequest {
         app: &app,
@@ -76,6 +79,7 @@ async fn token(
         GrantType::ClientCredentials => client_credentials::grant(&request)?,
         GrantType::DeviceCode => device_code::exchange(&request).await?,
         GrantType::TokenExchange => token_exchange::exchange(&request).await?,
+        GrantType::JwtBearer => jwt_bearer::grant(&request).await?,
     };
     let mut response = Json(answer).into_response();
     if jkt.is_some() {

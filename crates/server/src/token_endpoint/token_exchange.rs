@@ -10,7 +10,7 @@ use carnet_oauth::token_response::TokenResponse;
 
 use super::request::TokenRequest;
 use crate::http::failure::{Because as _, Failure};
-use crate::token::access::{self, Approved, Delegation, Login, Subject};
+use crate::token::access::{self, Approved, Login, Subject};
 use crate::token::bearer::{self, Presented};
 
 /// So many act one after the other; a chain that is longer is most likely a circle.
@@ -40,13 +40,15 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
                 access: app.store.access_of(user.id, audience).await?,
                 user: &user,
                 family: &record.family,
-                auth_time: record.auth_time,
+                // As the token says that was shown: behind an assertion of another issuer nobody has logged in here.
+                auth_time: auth_time(&claims),
             }),
             client,
             audience,
             scope: scope.clone(),
             jkt: request.jkt,
-            delegation: Some(Delegation { act, exp: claims.exp }),
+            act: Some(act),
+            ends_by: Some(claims.exp),
         },
     )?;
     tracing::info!(client_id = %client.id, sub = %user.sub, from = %claims.client_id, %audience, "a token was exchanged");
@@ -104,6 +106,11 @@ async fn subject(request: &TokenRequest<'_>) -> Result<Presented, Failure> {
         ));
     }
     Ok(presented)
+}
+
+fn auth_time(claims: &AccessTokenClaims) -> Option<i64> {
+    let seconds = i64::try_from(claims.auth_time?).ok()?;
+    seconds.checked_mul(1_000)
 }
 
 fn is_proven(claims: &AccessTokenClaims, jkt: Option<&str>) -> bool {

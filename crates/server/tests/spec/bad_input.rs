@@ -285,8 +285,12 @@ async fn tk_12_one_token_is_for_one_resource() {
     assert_eq!(ask(&[API, API]).await.status, StatusCode::OK);
     let two = ask(&[API, SHARED_API]).await;
     assert_eq!(two.json()["error"], "invalid_target", "{two:?}");
-    let url = crate::browser::web_url("openid", &[("resource", API), ("resource", API)]);
-    let reply = crate::browser::Browser::of(&server).get(&url).await;
+    // The same twice is one, everywhere; two are two.
+    let browser = crate::browser::Browser::of(&server);
+    let same = crate::browser::web_url("openid", &[("resource", API), ("resource", API)]);
+    assert!(!browser.code(&same).await.is_empty());
+    let url = crate::browser::web_url("openid", &[("resource", API), ("resource", SHARED_API)]);
+    let reply = browser.get(&url).await;
     assert!(
         reply.header("location").contains("error=invalid_target"),
         "{reply:?}"

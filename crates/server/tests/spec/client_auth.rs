@@ -26,7 +26,7 @@ pub(crate) fn jwks() -> String {
 }
 
 /// The key of RFC 8037, appendix A.1.
-const PEM: &str = "-----BEGIN PRIVATE KEY-----
+pub(crate) const PEM: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 -----END PRIVATE KEY-----
 ";
@@ -48,7 +48,7 @@ pub(crate) fn assertion(server: &Server, change: impl FnOnce(&mut Value)) -> Str
     KEY.sign(&claims).unwrap()
 }
 
-async fn with_assertion(server: &Server, assertion: &str) -> Reply {
+pub(crate) async fn with_assertion(server: &Server, assertion: &str) -> Reply {
     server
         .post(TOKEN)
         .form(&[

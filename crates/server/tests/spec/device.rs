@@ -5,7 +5,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use crate::browser::{Browser, form_of};
-use crate::harness::{ALICE, Reply, Server, claims};
+use crate::harness::{ALICE, Reply, Server, claims, minutes};
 use crate::web::{TOKEN, assert_refused, text};
 
 pub(crate) const ENDPOINT: &str = "/oauth/device_authorization";
@@ -198,4 +198,30 @@ async fn the_pages_speak_german() {
         page.text().contains("Geben Sie den Code von Ihrem Gerät ein"),
         "{page:?}"
     );
+}
+
+#[tokio::test]
+async fn a_device_whose_client_wants_a_younger_login_gets_one() {
+    let age = "id = \"tv\"\ndefault_max_age = \"5m\"";
+    let server = Server::replacing(&[("id = \"tv\"", age)]).await;
+    let browser = Browser::of(&server);
+    decide(&browser, &codes(&server).await.1, "allow").await;
+    // Younger: nobody is asked again.
+    let (_, user_code) = codes(&server).await;
+    let page = browser.follow(&format!("/device?user_code={user_code}")).await;
+    let page = browser.submit(&page, &[("user_code", user_code.as_str())]).await;
+    assert!(page.text().contains("id=\"device-allow\""), "{page:?}");
+    server.wait(minutes(6)).await;
+    // Too old by now, also for the page that is open.
+    let page = browser.submit(&page, &[("decision", "allow")]).await;
+    assert!(page.text().contains("id=\"login-submit\""), "{page:?}");
+    let (device_code, user_code) = codes(&server).await;
+    let page = browser.follow(&format!("/device?user_code={user_code}")).await;
+    let page = browser.submit(&page, &[("user_code", user_code.as_str())]).await;
+    assert!(page.text().contains("id=\"login-submit\""), "{page:?}");
+    let page = browser.log_in(&page).await;
+    browser.submit(&page, &[("decision", "allow")]).await;
+    let body = poll(&server, &device_code).await.json();
+    let auth_time = claims(text(&body, "id_token"))["auth_time"].as_u64();
+    assert_eq!(auth_time, Some(server.app.now_seconds()));
 }

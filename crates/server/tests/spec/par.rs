@@ -271,7 +271,7 @@ async fn every_way_to_prove_who_a_client_is_counts_and_none_for_a_public_one() {
     assert!(!code.is_empty());
     let server = server
         .restarted_with(
-            "id = \"jwtc\"\ngrant_types = [\"client_credentials\"]",
+            "id = \"jwtc\"\ngrant_types = [\"client_credentials\", \"jwt_bearer\"]",
             "id = \"jwtc\"\ngrant_types = [\"authorization_code\"]\nredirect_uris = [\"https://jwtc.example.com/cb\"]",
         )
         .await;

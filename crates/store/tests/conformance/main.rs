@@ -9,6 +9,7 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod administrator;
 mod audit;
 mod browser;
 mod client;

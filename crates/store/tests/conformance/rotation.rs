@@ -16,6 +16,7 @@ on_every_engine!(
     rt_02_sixty_four_at_once_get_the_same_successor,
     rt_01_of_sixty_four_at_once_without_grace_one_wins_and_the_family_dies,
     many_families_rotate_at_once,
+    rt_01_what_is_renewed_stays_the_live_token_and_what_was_spent_is_a_theft,
 );
 
 const GRACE: i64 = 10_000;
@@ -75,6 +76,44 @@ async fn rt_01_a_spent_token_kills_its_family_and_no_other(f: &Fixture) {
         1,
         "the stolen login is over"
     );
+}
+
+async fn rt_01_what_is_renewed_stays_the_live_token_and_what_was_spent_is_a_theft(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let family = login(&f.store, &alice).await;
+    for wait in [1_000, 500, 2_000] {
+        let renewed = f
+            .store
+            .renew(&family.fam, (0, None), GRACE, &theft(NOW + wait))
+            .await;
+        let Rotated::Fresh(renewed) = renewed.unwrap() else {
+            panic!("the live token")
+        };
+        // It rests anew; the clock that steps back takes nothing away.
+        let latest = NOW + wait.max(1_000) + family.idle_ms;
+        assert_eq!((renewed.generation, renewed.idle_expires_at), (0, latest));
+        assert_eq!(renewed.issued_at, family.issued_at);
+    }
+    let sessions = f.store.sessions_of(alice.id).await.unwrap();
+    assert_eq!(sessions[0].last_seen_at, NOW + 2_000);
+    let late = theft(family.absolute_expires_at);
+    let expired = f.store.renew(&family.fam, (0, None), GRACE, &late).await;
+    assert_eq!(expired.unwrap(), Rotated::Expired);
+    let rotated = f
+        .store
+        .rotate(&family.fam, (0, None), GRACE, &theft(NOW + 3_000))
+        .await;
+    assert!(matches!(rotated.unwrap(), Rotated::Fresh(_)));
+    let spent = f
+        .store
+        .renew(&family.fam, (0, None), GRACE, &theft(NOW + 3_000 + GRACE))
+        .await;
+    assert!(matches!(spent.unwrap(), Rotated::Reused(_)));
+    let dead = f
+        .store
+        .renew(&family.fam, (1, None), GRACE, &theft(NOW + 3_000 + GRACE))
+        .await;
+    assert_eq!(dead.unwrap(), Rotated::Revoked);
 }
 
 async fn rt_02_a_lost_answer_is_given_again(f: &Fixture) {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use self::difference::Action;
 use self::planned::Plan;
 use super::operator::{ConfigFile, Operator, broken, wait_for_what_was_on_its_way};
-use super::registry::rules::ADMINISTRATORS;
+use super::registry::rules::{self, ADMINISTRATORS};
 use super::registry::{self, RegistryFile};
 use crate::failure::Failure;
 use crate::input;
@@ -224,7 +224,7 @@ fn refused(error: StoreError) -> Failure {
         )
         .because("the plan might undo what another command has just done; nothing of it was done")
         .todo("apply the file again, and look at the new plan"),
-        StoreError::Conflict(LAST) => plan::last_administrator(),
+        StoreError::Conflict(LAST) => rules::last_administrator(plan::KEEP_ONE),
         other => broken(other),
     }
 }

@@ -11,11 +11,14 @@ use serde_json::{Map, Value, json};
 use super::client;
 use super::difference::{Action, Change, differences, written};
 use super::planned::Plan;
-use crate::command::registry::rules::ADMINISTRATORS;
+use crate::command::registry::rules::{self, ADMINISTRATORS};
 use crate::command::registry::{
     RegistryFile, RoleEntry, State, UserEntry, canonical, role_entry, user_entry,
 };
 use crate::failure::Failure;
+
+/// What is to be done about a file without an administrator.
+pub(super) const KEEP_ONE: &str = "keep one in the file, with that role";
 
 /// Compares the file with what is registered. With `prune`, what a kind that the file names does not list is deleted.
 pub(super) fn plan(file: &RegistryFile, registry: &Registry, prune: bool) -> Result<Plan, Failure> {
@@ -37,18 +40,9 @@ pub(super) fn plan(file: &RegistryFile, registry: &Registry, prune: bool) -> Res
         .iter()
         .any(|known| is_administrator(known.user.state, &known.roles));
     if was_administered && (!administered || without_role) {
-        return Err(last_administrator());
+        return Err(rules::last_administrator(KEEP_ONE));
     }
     Ok(plan)
-}
-
-/// Somebody must be able to put right what went wrong.
-pub(super) fn last_administrator() -> Failure {
-    Failure::refused("last_administrator", "no active administrator would be left")
-        .because(format!(
-            "nobody who may log in would have the role {ADMINISTRATORS}; nothing was changed"
-        ))
-        .todo("keep one in the file, with that role")
 }
 
 fn is_administrator(state: UserState, roles: &[String]) -> bool {

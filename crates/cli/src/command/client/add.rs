@@ -79,9 +79,8 @@ pub(super) struct Add {
     /// What its ID tokens tell about the user: what the parameter claims asks for, or all that the scopes open as well
     #[arg(long, value_name = "WHAT", default_value = "asked", value_parser = PossibleValuesParser::new(["asked", "full"]))]
     id_token_claims: String,
-    /// Life of its access tokens
-    #[arg(long, value_name = "TIME")]
-    access_ttl: Option<config::Ttl>,
+    #[command(flatten)]
+    tokens: super::tokens::Tokens,
     /// Its home page
     #[arg(long, value_name = "URL")]
     uri: Option<String>,
@@ -164,6 +163,7 @@ fn registration(add: Add) -> Result<config::Client, Failure> {
         "required" => DpopPolicy::Required,
         _ => DpopPolicy::Optional,
     };
+    let client = add.tokens.given(client);
     Ok(config::Client {
         name: add.name,
         redirect_uris: add.redirect_uris,
@@ -177,7 +177,6 @@ fn registration(add: Add) -> Result<config::Client, Failure> {
         require_pkce: !add.without_pkce,
         require_pushed_authorization_requests: add.require_pushed_authorization_requests,
         default_max_age: add.default_max_age,
-        access_ttl: add.access_ttl,
         uri: add.uri,
         logo_uri: add.logo_uri,
         policy_uri: add.policy_uri,

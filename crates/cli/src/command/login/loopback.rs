@@ -19,12 +19,13 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::failure::Failure;
+use crate::login::key::Applicant;
 use crate::login::server::failure;
 use crate::output::Output;
 
 /// The tokens, and the nonce that their ID token must have.
 pub(super) async fn log_in(
-    client: &PublicClient,
+    applicant: &mut Applicant,
     fields: &[(&str, &str)],
     out: &Output,
 ) -> Result<(TokenResponse, Option<String>), Failure> {
@@ -36,7 +37,13 @@ pub(super) async fn log_in(
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(broken)?;
     let port = listener.local_addr().map_err(broken)?.port();
     let redirect_uri = format!("http://127.0.0.1:{port}/callback");
-    let begun = Authorization::begin(client, &redirect_uri, fields).map_err(failure)?;
+    // RFC 9449 §10: a code that somebody takes on its way is of no use without the key.
+    let jkt = applicant
+        .key
+        .as_ref()
+        .map(|key| ("dpop_jkt", key.dpop.thumbprint()));
+    let fields: Vec<(&str, &str)> = fields.iter().copied().chain(jkt).collect();
+    let begun = Authorization::begin(&applicant.client, &redirect_uri, &fields).map_err(failure)?;
     let begun = Arc::new(begun);
     let (found, mut codes) = mpsc::channel(1);
     let routes = Router::new()
@@ -50,10 +57,9 @@ pub(super) async fn log_in(
             .because("the browser never came back here")
             .todo("try again; or without --browser, on any device")
     })?;
-    let tokens = client
-        .redeem(&code.map_err(failure)?, &redirect_uri, &begun.verifier)
-        .await
-        .map_err(failure)?;
+    let code = code.map_err(failure)?;
+    let redeem = async |client: &PublicClient| client.redeem(&code, &redirect_uri, &begun.verifier).await;
+    let tokens = applicant.tokens(redeem).await?;
     server.abort();
     Ok((tokens, Some(begun.nonce.clone())))
 }

@@ -121,3 +121,12 @@ pub(crate) fn password_hash(hash: &str) -> Result<(), Failure> {
             .todo("give an argon2, bcrypt, scrypt or PBKDF2 hash")
     })
 }
+
+/// Somebody must be able to put right what went wrong.
+pub(crate) fn last_administrator(todo: &str) -> Failure {
+    Failure::refused("last_administrator", "no active administrator would be left")
+        .because(format!(
+            "nobody who may log in would have the role {ADMINISTRATORS}; nothing was changed"
+        ))
+        .todo(todo)
+}

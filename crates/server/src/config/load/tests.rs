@@ -21,8 +21,12 @@ fn the_annotated_default_is_the_default() {
 
 #[test]
 fn every_key_is_in_the_annotated_default() {
-    let config = include_str!("../settings.rs");
-    let fields = config.lines().filter_map(|line| {
+    let config = [
+        include_str!("../settings.rs"),
+        include_str!("../resource.rs"),
+        include_str!("../trusted_issuer.rs"),
+    ];
+    let fields = config.iter().flat_map(|text| text.lines()).filter_map(|line| {
         line.trim()
             .strip_prefix("pub ")?
             .split_once(": ")
@@ -212,4 +216,115 @@ fn what_would_switch_protection_off_or_keep_everybody_out_is_refused() {
             "{lines}: {error}"
         );
     }
+}
+
+/// The key that is said to be wrong.
+fn wrong_key(lines: &str) -> String {
+    let what = refused(&with(lines)).what;
+    what.split(':').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_clients_settings_of_its_tokens_must_fit() {
+    let service = "[[clients]]\nid = \"svc\"\ngrant_types = [\"authorization_code\"]\nredirect_uris = [\"https://a.example/cb\"]";
+    for (line, key) in [
+        ("refresh_idle = \"0s\"", "refresh_idle"),
+        ("refresh_idle = \"31d\"", "refresh_idle"),
+        ("refresh_absolute = \"0s\"", "refresh_absolute"),
+        ("refresh_grace = \"61s\"", "refresh_grace"),
+        // A public client has nothing but rotation.
+        ("refresh_rotation = \"off\"", "refresh_rotation"),
+        (
+            "dpop = \"required\"\nrefresh_rotation = \"off\"",
+            "refresh_rotation",
+        ),
+        ("dpop = \"required\"\nrefresh_grace = \"1d\"", "refresh_grace"),
+        ("assertion_audience = \"token_endpoint\"", "assertion_audience"),
+        ("access_token_signing = \"RS256\"", "access_token_signing"),
+        ("access_token_signing = \"HS256\"", "access_token_signing"),
+    ] {
+        assert_eq!(
+            wrong_key(&format!("{service}\n{line}")),
+            format!("clients.0.{key}"),
+            "{line}"
+        );
+    }
+    let shorter = format!("{service}\nrefresh_absolute = \"1d\"");
+    assert!(parse(&with(&shorter), Path::new("c"), &[]).is_ok());
+}
+
+#[test]
+fn a_trusted_issuer_has_one_name_its_clients_and_its_keys_from_one_place() {
+    let issuer = "[[trusted_issuers]]\nissuer = \"https://idp.example.com\"";
+    let keys = "jwks_uri = \"https://idp.example.com/jwks\"";
+    let right = format!("{issuer}\nclients = [\"a\"]\n{keys}");
+    assert!(parse(&with(&right), Path::new("c"), &[]).is_ok());
+    let own = right.replace(
+        "https://idp.example.com\"\nclients",
+        "http://127.0.0.1:8080\"\nclients",
+    );
+    for (lines, key) in [
+        (own, "issuer"),
+        (format!("{right}\n{right}"), "issuer"),
+        (format!("{issuer}\nclients = [\"a\"]"), "issuer"),
+        (format!("{right}\njwks_file = \"x\""), "issuer"),
+        (right.replace("[\"a\"]", "[]"), "clients"),
+        (
+            right.replace("https://idp.example.com/jwks", "http://idp.example.com/jwks"),
+            "jwks_uri",
+        ),
+        (format!("{right}\nalgorithms = [\"HS256\"]"), "algorithms"),
+        (format!("{right}\nlongest_life = \"2h\""), "longest_life"),
+        (right.replace(keys, "jwks = { keys = [] }"), "jwks"),
+        (right.replace(keys, "jwks_file = \"/nonexistent\""), "jwks_file"),
+    ] {
+        assert_eq!(wrong_key(&lines), format!("trusted_issuers.0.{key}"), "{lines}");
+    }
+    let client = format!("{right}\n[[clients]]\nid = \"https://idp.example.com\"");
+    assert_eq!(wrong_key(&client), "trusted_issuers.0.issuer");
+}
+
+#[test]
+fn what_is_wrong_with_outbound_names_its_key_wherever_it_was_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("carnet.toml");
+    std::fs::write(folder.path().join("ca.pem"), "no certificate\n").unwrap();
+    let set = |name: &str, value: &str| vec![(format!("CARNET__{name}"), value.to_owned())];
+    let networks = with("[outbound]\nallowed_networks = [\"10.0.0.0/99\"]");
+    let certificates = with("[outbound]\nroot_certificates_file = \"ca.pem\"");
+    let place = |line: usize| format!("{}:{line}", file.display());
+    // A variable that is about something else is not to blame.
+    let other = set("LOG__LEVEL", "debug");
+    for (text, overlay, at, key) in [
+        (
+            networks.as_str(),
+            &[][..],
+            place(3),
+            "outbound.allowed_networks: ",
+        ),
+        (&networks, &other, place(3), "outbound.allowed_networks: "),
+        (
+            &certificates,
+            &other,
+            place(3),
+            "outbound.root_certificates_file: ",
+        ),
+        (
+            &with(""),
+            &set("OUTBOUND__ALLOWED_NETWORKS", "[\"x\"]"),
+            "environment variable CARNET__OUTBOUND__ALLOWED_NETWORKS".to_owned(),
+            "outbound.allowed_networks: ",
+        ),
+        (
+            &with(""),
+            &set("OUTBOUND__ROOT_CERTIFICATES_FILE", "ca.pem"),
+            "environment variable CARNET__OUTBOUND__ROOT_CERTIFICATES_FILE".to_owned(),
+            "outbound.root_certificates_file: ",
+        ),
+    ] {
+        let error = parse(text, &file, overlay).unwrap_err();
+        assert!(error.place == at && error.what.starts_with(key), "{error}");
+    }
+    // A variable puts it right.
+    assert!(parse(&networks, &file, &set("OUTBOUND__ALLOWED_NETWORKS", "[]")).is_ok());
 }
