@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 
-/// The lifetime that the answer names, less the time that it lay in caches; `None` when it names none.
+/// The lifetime that the answer names, between a minute and a day, less the time that it lay in caches; `None` when it names none.
 ///
 /// At least a fifth of the lifetime is left, so that a cache that hands out old answers is not asked all the time.
 pub(crate) fn lifetime(headers: &HeaderMap) -> Option<Duration> {
@@ -27,7 +27,7 @@ pub(crate) fn lifetime(headers: &HeaderMap) -> Option<Duration> {
     }
     let max_age = match max_age? {
         0 => return Some(UNCACHEABLE),
-        seconds => Duration::from_secs(seconds).min(LONGEST),
+        seconds => Duration::from_secs(seconds).clamp(SHORTEST, LONGEST),
     };
     let age = headers
         .get(header::AGE)
@@ -36,6 +36,7 @@ pub(crate) fn lifetime(headers: &HeaderMap) -> Option<Duration> {
     Some(left.max(max_age / 5))
 }
 
+const SHORTEST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(86_400);
 /// Keys are used from memory all the same: nobody wants to be asked about each token.
 const UNCACHEABLE: Duration = Duration::from_secs(60);
@@ -58,6 +59,8 @@ mod tests {
             ("public, Max-Age=\"600\" , must-revalidate", "100", Some(500)),
             ("max-age=600", "9000", Some(120)),
             ("max-age=600", "-1", Some(600)),
+            ("max-age=1", "0", Some(60)),
+            ("max-age=59", "0", Some(60)),
             ("max-age=99999999999", "0", Some(86_400)),
             ("max-age=99999999999999999999999", "0", None),
             ("max-age=-1", "0", None),

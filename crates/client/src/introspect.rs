@@ -9,12 +9,13 @@ use carnet_jose::primitive;
 use carnet_oauth::introspection::IntrospectionResponse;
 use http::{HeaderMap, HeaderValue, header};
 use quick_cache::sync::Cache;
-use serde_json::Value;
+use serde::Deserialize as _;
+use serde_json::{Map, Value};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::ClientError;
 use crate::flight::Flight;
-use crate::http::HttpClient;
+use crate::http::{HttpClient, address};
 
 /// An introspection endpoint, and what it said a moment ago.
 pub struct Introspection {
@@ -43,11 +44,14 @@ struct Question {
 #[derive(Clone)]
 struct Answer {
     response: IntrospectionResponse,
+    /// Every member of it, as it came.
+    told: Arc<Map<String, Value>>,
     expires: Option<Duration>,
 }
 
 impl Introspection {
-    /// Asks there, with this name and secret. Answers are believed for `ttl`, 30 seconds and the token's own life at most; zero asks every time.
+    /// Asks there, with this name and secret. Answers are believed for `ttl`, 30 seconds and the token's own life at most, and a no for 5
+    /// seconds; zero asks every time.
     pub fn new(
         http: HttpClient,
         url: &str,
@@ -64,6 +68,8 @@ impl Introspection {
         (id, secret): (&str, &str),
         (ttl, clock): (Duration, impl Clock + 'static),
     ) -> Result<Self, ClientError> {
+        // Before the first token goes there.
+        address(url)?;
         let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let credentials =
             data_encoding::BASE64.encode(format!("{}:{}", encode(id), encode(secret)).as_bytes());
@@ -85,7 +91,18 @@ impl Introspection {
 
     /// What the server says. Without an answer there is no yes: the error is the caller's to turn into 503.
     pub async fn ask(&self, token: &str) -> Result<IntrospectionResponse, ClientError> {
-        let answer = if self.ttl.is_zero() {
+        Ok(self.answer(token).await?.response)
+    }
+
+    /// As [`Introspection::ask`], with every member of the answer as it came; `None` when the token is not active. Nobody has looked at them:
+    /// whose token it is and for whom is the caller's to check.
+    pub async fn claims(&self, token: &str) -> Result<Option<Arc<Map<String, Value>>>, ClientError> {
+        let answer = self.answer(token).await?;
+        Ok(answer.response.active.then_some(answer.told))
+    }
+
+    async fn answer(&self, token: &str) -> Result<Answer, ClientError> {
+        if self.ttl.is_zero() {
             self.endpoint.ask(token).await
         } else {
             let gone = || ClientError::Unreachable(format!("{}: nobody asks any more", self.endpoint.url));
@@ -94,8 +111,7 @@ impl Introspection {
                 .wait()
                 .await
                 .unwrap_or_else(|| Err(gone()))
-        };
-        Ok(answer?.response)
+        }
     }
 
     /// The question that was put about this token, when its answer still holds or is still to come; a new one otherwise.
@@ -127,7 +143,11 @@ impl Question {
     fn holds(&self, now: Duration, ttl: Duration) -> bool {
         let recent = (self.asked..self.asked + ttl).contains(&now);
         match self.flight.answer() {
-            Some(Ok(answer)) => recent && answer.expires.is_none_or(|expires| now < expires),
+            Some(Ok(answer)) if answer.response.active => {
+                recent && answer.expires.is_none_or(|expires| now < expires)
+            }
+            // A token that is not active yet may be in a moment.
+            Some(Ok(_)) => (self.asked..self.asked + ttl.min(NEGATIVE_TTL)).contains(&now),
             Some(Err(_)) => false,
             None => recent && !self.flight.is_over(),
         }
@@ -150,10 +170,14 @@ impl Endpoint {
         carnet_jose::json::check_object(&body, 32)
             .map_err(|error| ClientError::Invalid(format!("{}: {error}", self.url)))?;
         let invalid = |_| ClientError::Invalid(format!("{} gave no introspection answer", self.url));
-        let answer: Value = serde_json::from_slice(&body).map_err(invalid)?;
-        let expires = answer.get("exp").and_then(Value::as_u64).map(Duration::from_secs);
-        let response = serde_json::from_value(answer).map_err(invalid)?;
-        Ok(Answer { response, expires })
+        let told: Map<String, Value> = serde_json::from_slice(&body).map_err(invalid)?;
+        let expires = told.get("exp").and_then(Value::as_u64).map(Duration::from_secs);
+        let response = IntrospectionResponse::deserialize(&told).map_err(invalid)?;
+        Ok(Answer {
+            response,
+            told: Arc::new(told),
+            expires,
+        })
     }
 }
 
@@ -169,3 +193,5 @@ impl std::fmt::Debug for Introspection {
 /// The most answers that are remembered.
 const CAPACITY: usize = 10_000;
 const LONGEST_TTL: Duration = Duration::from_secs(30);
+/// How long a no is believed at most.
+const NEGATIVE_TTL: Duration = Duration::from_secs(5);

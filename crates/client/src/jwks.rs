@@ -1,13 +1,14 @@
 //! The keys of an issuer, fetched when they are due and never while somebody waits who need not.
 //!
-//! Spec: RFC 7517 §5 · RFC 9111 §4.3 (validation) · RFC 5861 §4 (stale-if-error)
+//! Spec: RFC 7517 §5 · RFC 9111 §4.3 (validation)
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use carnet_jose::{Algorithm, Error, KeySet, KeySource};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, header};
 
 use crate::clock::{Clock, SystemClock};
 use crate::discovery::jwks_uri;
@@ -15,6 +16,8 @@ use crate::error::ClientError;
 use crate::flight::Flight;
 use crate::freshness::lifetime;
 use crate::http::{Answer, HttpClient, TIMEOUT};
+use crate::key_cache::{COOLDOWN, Cached, State};
+use crate::snapshot::Snapshot;
 
 /// Where the keys are.
 #[derive(Clone, Debug)]
@@ -47,17 +50,24 @@ pub struct RemoteKeys {
     location: Location,
     algorithms: Vec<Algorithm>,
     cached: ArcSwapOption<Cached>,
+    snapshot: Option<Snapshot>,
     /// Locked for moments, and only when keys are missing, due, or not the ones that a token names.
     attempts: Mutex<Attempts>,
 }
 
-struct Cached {
-    set: Arc<KeySet>,
-    url: String,
-    body: bytes::Bytes,
-    etag: Option<HeaderValue>,
-    fetched: Duration,
-    max_age: Duration,
+/// The keys of an issuer, in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeysHealth {
+    /// Whether there are keys to check with.
+    pub loaded: bool,
+    /// How many there are.
+    pub keys: usize,
+    /// How long ago they were last fetched or confirmed; `None` when never.
+    pub age: Option<Duration>,
+    /// How often they were asked for.
+    pub fetches: u64,
+    /// How often that failed.
+    pub failures: u64,
 }
 
 #[derive(Default)]
@@ -66,6 +76,8 @@ struct Attempts {
     last: Option<Duration>,
     /// It failed: the address may have moved.
     failed: bool,
+    fetches: u64,
+    failures: u64,
     flight: Option<Flight<()>>,
 }
 
@@ -88,8 +100,41 @@ impl RemoteKeys {
             location,
             algorithms: algorithms.to_vec(),
             cached: ArcSwapOption::empty(),
+            snapshot: None,
             attempts: Mutex::default(),
         }
+    }
+
+    /// Keeps the keys in this file as well, and begins with what it holds: keys that were last fetched within a day. They are asked for again at
+    /// once all the same. A file that others may write, or that belongs to another issuer, is not read.
+    pub fn with_snapshot(mut self, file: &Path) -> Self {
+        let snapshot = Snapshot::new(file, self.place());
+        if let Some(cached) = snapshot.load(&self.algorithms, self.clock.since_epoch()) {
+            self.cached.store(Some(Arc::new(cached)));
+        }
+        self.snapshot = Some(snapshot);
+        self
+    }
+
+    /// The keys in numbers.
+    pub fn health(&self) -> KeysHealth {
+        let now = self.clock.since_epoch();
+        let cached = self.cached.load();
+        let attempts = self.attempts();
+        KeysHealth {
+            loaded: cached.as_ref().is_some_and(|cached| !cached.is_over(now)),
+            keys: cached.as_ref().map_or(0, |cached| cached.set.len()),
+            age: cached.as_ref().map(|cached| now.saturating_sub(cached.fetched)),
+            fetches: attempts.fetches,
+            failures: attempts.failures,
+        }
+    }
+
+    /// When the keys should be asked for, counted from now; `None` when there are none.
+    pub(crate) fn due_in(&self) -> Option<Duration> {
+        let now = self.clock.since_epoch();
+        let cached = self.cached.load();
+        cached.as_ref().map(|cached| cached.due().saturating_sub(now))
     }
 
     /// Whether there are keys to check with.
@@ -145,6 +190,7 @@ impl RemoteKeys {
             return None;
         }
         attempts.last = Some(now);
+        attempts.fetches += 1;
         let keys = self.clone();
         let flight = Flight::start(async move { keys.attempt(now).await });
         attempts.flight = Some(flight.clone());
@@ -160,13 +206,33 @@ impl RemoteKeys {
                 "the keys did not come within five seconds".to_owned(),
             ))
         });
-        self.attempts().failed = fetched.is_err();
+        self.note(fetched.is_err());
         match fetched {
-            Ok(next) => self.cached.store(Some(Arc::new(next))),
+            Ok(next) => {
+                let next = Arc::new(next);
+                self.cached.store(Some(next.clone()));
+                if let Some(snapshot) = &self.snapshot {
+                    snapshot.save(next);
+                }
+            }
             Err(error) if current.is_some() => {
                 tracing::warn!(%error, "the keys of the issuer could not be fetched again; the known ones are used");
             }
             Err(error) => tracing::warn!(%error, "the keys of the issuer could not be fetched"),
+        }
+    }
+
+    fn note(&self, failed: bool) {
+        let mut attempts = self.attempts();
+        attempts.failed = failed;
+        attempts.failures += u64::from(failed);
+    }
+
+    /// Whose keys these are.
+    fn place(&self) -> &str {
+        match &self.location {
+            Location::Discover(issuer) => issuer,
+            Location::Jwks(url) => url,
         }
     }
 
@@ -216,7 +282,7 @@ impl RemoteKeys {
     fn usable<T>(&self, read: impl FnOnce(&Cached) -> T) -> Result<T, Error> {
         let cached = self.cached.load();
         let cached = cached.as_ref().ok_or(Error::KeysUnavailable)?;
-        if self.clock.since_epoch() > cached.fetched + cached.max_age + STALE_IF_ERROR {
+        if cached.is_over(self.clock.since_epoch()) {
             return Err(Error::KeysUnavailable);
         }
         Ok(read(cached))
@@ -237,49 +303,6 @@ impl KeySource for RemoteKeys {
     }
 }
 
-enum State {
-    Fresh,
-    /// Four fifths of its life are over.
-    Due,
-    Old,
-}
-
-impl Cached {
-    fn state(&self, now: Duration) -> State {
-        // A set from the future was fetched before the clock was set back: nobody knows how old it is.
-        if now < self.fetched || now >= self.fetched + self.max_age {
-            State::Old
-        } else if now >= self.fetched + self.max_age * 4 / 5 {
-            State::Due
-        } else {
-            State::Fresh
-        }
-    }
-
-    /// Between two attempts to replace it.
-    fn pause(&self) -> Duration {
-        COOLDOWN.min(self.max_age / 5)
-    }
-
-    fn is_confirmed_by(&self, answer: &Answer) -> bool {
-        answer.status == StatusCode::NOT_MODIFIED && self.etag.is_some()
-            || answer.status == StatusCode::OK && answer.body == self.body
-    }
-
-    /// The same set keeps its epoch: what was cached under it still holds. RFC 9111 §4.3.4: what the answer does not say stays as it was.
-    fn again(&self, answer: &Answer, now: Duration) -> Self {
-        let etag = answer.headers.get(header::ETAG).cloned();
-        Self {
-            set: self.set.clone(),
-            url: self.url.clone(),
-            body: self.body.clone(),
-            etag: etag.or_else(|| self.etag.clone()),
-            fetched: now,
-            max_age: lifetime(&answer.headers).unwrap_or(self.max_age),
-        }
-    }
-}
-
 impl std::fmt::Debug for RemoteKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RemoteKeys")
@@ -290,10 +313,6 @@ impl std::fmt::Debug for RemoteKeys {
 
 /// How long a set is fresh when its answer does not say.
 const DEFAULT_MAX_AGE: Duration = Duration::from_secs(600);
-/// How long a set is used when it cannot be fetched again.
-const STALE_IF_ERROR: Duration = Duration::from_secs(86_400);
-/// Between two attempts, whatever asked for them.
-const COOLDOWN: Duration = Duration::from_secs(30);
 /// Between two attempts while there are no keys at all: the issuer may just be starting.
 const FIRST_COOLDOWN: Duration = Duration::from_secs(1);
 /// How long a request waits for fresh keys while there are known ones.

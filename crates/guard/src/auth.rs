@@ -1,6 +1,6 @@
 //! The caller of a request, as axum handlers take it.
 //!
-//! Spec: RFC 9068 §2.2 · RFC 8693 §4.1 (act)
+//! Spec: RFC 9068 §2.2 · RFC 8693 §4.1 (act) · RFC 9470 §6.2 (acr, auth_time)
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -10,20 +10,49 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// The caller: whoever holds a valid token. `Auth<(ReadOrders, WriteOrders)>` asks for rights as well.
+use crate::answer::Denied;
+use crate::challenge::Refused;
+
+/// The caller: whoever holds a valid token. `Auth<(ReadOrders, WriteOrders)>` asks for rights as well, and `Auth<(), Tenant>` for claims of
+/// that shape, which then stand in `extra`.
 ///
 /// ```
-/// use carnet_guard::{Auth, scope};
+/// use carnet_guard::{Auth, Denied, scope};
 ///
 /// scope!(pub ReadOrders = "read:orders");
 ///
-/// async fn orders(auth: Auth<ReadOrders>) -> String {
-///     format!("orders of {}", auth.sub())
+/// #[derive(serde::Deserialize)]
+/// struct Tenant {
+///     tenant: String,
+/// }
+///
+/// async fn orders(auth: Auth<ReadOrders, Tenant>) -> Result<String, Denied> {
+///     auth.check(auth.extra.tenant != "closed", "the tenant is closed")?;
+///     Ok(format!("orders of {} at {}", auth.sub(), auth.extra.tenant))
 /// }
 /// ```
-pub struct Auth<S = ()> {
-    token: Arc<Verified<'static, Token>>,
+pub struct Auth<S = (), X = Nothing> {
+    /// Claims in a type of the application; [`Nothing`] when none is asked for.
+    pub extra: X,
+    known: Known,
+    /// When the token was checked, in seconds since 1970.
+    checked: u64,
+    /// Where this API's metadata is (RFC 9728).
+    metadata: Option<Arc<str>>,
     rights: PhantomData<fn() -> S>,
+}
+
+/// No claims of the application's own.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Nothing {}
+
+/// How it is known what a token says.
+#[derive(Clone)]
+pub(crate) enum Known {
+    /// It is signed.
+    Signed(Arc<Verified<'static, Token>>),
+    /// Its issuer was asked.
+    Told(Arc<Token>),
 }
 
 /// What a token says, with its rights taken apart.
@@ -48,18 +77,26 @@ impl From<Map<String, Value>> for Token {
 }
 
 impl Auth {
-    pub(crate) fn new(token: Arc<Verified<'static, Token>>) -> Self {
+    pub(crate) fn new(known: Known, checked: u64, metadata: Option<Arc<str>>) -> Self {
         Self {
-            token,
+            extra: Nothing {},
+            known,
+            checked,
+            metadata,
             rights: PhantomData,
         }
     }
 }
 
-impl<S> Auth<S> {
+impl<S, X> Auth<S, X> {
     /// Whom the token is about.
     pub fn sub(&self) -> &str {
         self.text("sub")
+    }
+
+    /// Who issued the token; empty when an introspection answer does not say. With several issuers, a user is the pair of this and `sub`.
+    pub fn iss(&self) -> &str {
+        self.text("iss")
     }
 
     /// The client that asked for the token; empty for issuers that do not say.
@@ -70,7 +107,7 @@ impl<S> Auth<S> {
     /// Who acts for the user, the present one first: clients that have exchanged the user's token (RFC 8693 §4.1). Only the first is of
     /// weight for what is allowed.
     pub fn actors(&self) -> impl Iterator<Item = &str> {
-        let first = self.token.claims.all.get("act");
+        let first = self.all().get("act");
         let actors = std::iter::successors(first, |actor| actor.get("act"));
         actors.filter_map(|actor| actor.get("sub").and_then(Value::as_str))
     }
@@ -82,71 +119,134 @@ impl<S> Auth<S> {
 
     /// The session behind the token, when there is one.
     pub fn sid(&self) -> Option<&str> {
-        self.token.claims.all.get("sid").and_then(Value::as_str)
+        self.claim("sid").and_then(Value::as_str)
     }
 
     /// When the token expires, in seconds since 1970.
     pub fn expires(&self) -> Option<u64> {
-        self.token.registered.exp
+        match &self.known {
+            Known::Signed(verified) => verified.registered.exp,
+            Known::Told(told) => told.all.get("exp").and_then(Value::as_u64),
+        }
     }
 
     /// What the token may be used for.
     pub fn scopes(&self) -> &[String] {
-        &self.token.claims.scope
+        &self.token().scope
     }
 
     /// The user's roles here.
     pub fn roles(&self) -> &[String] {
-        &self.token.claims.roles
+        &self.token().roles
     }
 
     /// What the user's roles permit here.
     pub fn permissions(&self) -> &[String] {
-        &self.token.claims.permissions
+        &self.token().permissions
+    }
+
+    /// How the user logged in (RFC 9470 §6.2); `None` when the issuer does not say.
+    pub fn acr(&self) -> Option<&str> {
+        self.claim("acr").and_then(Value::as_str)
+    }
+
+    /// When the user logged in, in seconds since 1970; `None` when the issuer does not say.
+    pub fn auth_time(&self) -> Option<u64> {
+        self.claim("auth_time").and_then(Value::as_u64)
     }
 
     /// Any claim.
     pub fn claim(&self, name: &str) -> Option<&Value> {
-        self.token.claims.all.get(name)
+        self.all().get(name)
     }
 
     /// All claims in a type of the application; `None` when they do not fit it.
     pub fn extra<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_value(Value::Object(self.token.claims.all.clone())).ok()
+        T::deserialize(self.all()).ok()
+    }
+
+    /// All claims in a type of the application; 403 when they do not fit it.
+    pub fn claims<T: DeserializeOwned>(&self) -> Result<T, Denied> {
+        T::deserialize(self.all()).map_err(|_| self.deny("claims_do_not_fit"))
+    }
+
+    /// Goes on when `condition` holds; otherwise 403. The reason stands in the log alone.
+    ///
+    /// ```
+    /// use carnet_guard::{Auth, Denied};
+    ///
+    /// fn may_change(auth: &Auth, owner: &str) -> Result<(), Denied> {
+    ///     auth.check(owner == auth.sub(), "the order is another user's")
+    /// }
+    /// ```
+    pub fn check(&self, condition: bool, reason: &'static str) -> Result<(), Denied> {
+        match condition {
+            true => Ok(()),
+            false => Err(self.deny(reason)),
+        }
+    }
+
+    /// A refusal with the challenge of this API.
+    pub(crate) fn denied(&self, refused: Refused) -> Denied {
+        Denied::new(refused, self.metadata.clone())
+    }
+
+    pub(crate) fn all(&self) -> &Map<String, Value> {
+        &self.token().all
+    }
+
+    /// How long ago the user logged in, in seconds, counted when the token was checked.
+    pub(crate) fn login_age(&self) -> Option<u64> {
+        Some(self.checked.saturating_sub(self.auth_time()?))
     }
 
     /// The same caller, of whom other rights are known.
-    pub(crate) fn with_rights<T>(&self) -> Auth<T> {
+    #[cfg(feature = "axum")]
+    pub(crate) fn with<T, Y>(&self, extra: Y) -> Auth<T, Y> {
         Auth {
-            token: self.token.clone(),
+            extra,
+            known: self.known.clone(),
+            checked: self.checked,
+            metadata: self.metadata.clone(),
             rights: PhantomData,
+        }
+    }
+
+    fn deny(&self, reason: &'static str) -> Denied {
+        let refused = Refused::InsufficientScope(None);
+        tracing::info!(code = refused.code(), reason, "a request was refused");
+        self.denied(refused)
+    }
+
+    fn token(&self) -> &Token {
+        match &self.known {
+            Known::Signed(verified) => &verified.claims,
+            Known::Told(told) => told,
         }
     }
 
     fn text(&self, name: &str) -> &str {
-        self.token
-            .claims
-            .all
-            .get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.claim(name).and_then(Value::as_str).unwrap_or_default()
     }
 }
 
-impl<S> Clone for Auth<S> {
+impl<S, X: Clone> Clone for Auth<S, X> {
     fn clone(&self) -> Self {
         Self {
-            token: self.token.clone(),
+            extra: self.extra.clone(),
+            known: self.known.clone(),
+            checked: self.checked,
+            metadata: self.metadata.clone(),
             rights: PhantomData,
         }
     }
 }
 
-impl<S> std::fmt::Debug for Auth<S> {
+impl<S, X> std::fmt::Debug for Auth<S, X> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Auth")
             .field("sub", &self.sub())
-            .field("scope", &self.token.claims.scope)
+            .field("scope", &self.token().scope)
             .finish_non_exhaustive()
     }
 }

@@ -1,16 +1,15 @@
-//! Tokens that are bound to a key: whoever sends one proves that key, always. As a mere bearer token it is worth nothing.
+//! Tokens that are bound to a key or a certificate: whoever sends one proves it, always. As a mere bearer token it is worth nothing.
 //!
-//! Spec: RFC 9449 §7.1, §7.2, §11.1 · RFC 7800 §3.1 (cnf)
+//! Spec: RFC 9449 §7.1, §7.2, §11.1 · RFC 8705 §3 (x5t#S256) · RFC 7800 §3.1 (cnf)
 
-use axum::extract::OriginalUri;
 use carnet_jose::primitive;
-use carnet_oauth::access_token::Confirmation;
 use carnet_oauth::bearer::{self, BearerError};
 use carnet_oauth::dpop::{self, Request, SCHEME};
 use http::HeaderValue;
 use http::request::Parts;
 use serde_json::{Map, Value};
 
+use crate::certificate::thumbprint;
 use crate::challenge::{Denial, Refused};
 use crate::resource_server::Guard;
 
@@ -48,13 +47,36 @@ impl Guard {
                 Ok(())
             };
         };
-        let confirmation = serde_json::from_value::<Confirmation>(cnf.clone()).ok();
-        let Some(bound_to) = confirmation.as_ref().and_then(Confirmation::thumbprint) else {
+        let Some(bound) = Bound::read(cnf) else {
             return deny("confirmation_unknown");
         };
-        if !sent.with_proof {
-            return deny("token_bound_to_a_key");
+        match (bound.key, sent.with_proof) {
+            (Some(_), false) => return deny("token_bound_to_a_key"),
+            (None, true) => return deny("token_not_bound_to_a_key"),
+            _ => {}
         }
+        if let Some(certificate) = bound.certificate {
+            self.check_certificate(request, certificate)?;
+        }
+        match bound.key {
+            Some(key) => self.check_proof(request, sent, key),
+            None => Ok(()),
+        }
+    }
+
+    /// RFC 8705 §3: the certificate that the client shows is the one that the token names.
+    fn check_certificate(&self, request: &Parts, bound_to: &str) -> Result<(), Denial> {
+        let deny = |reason| Err(Refused::TokenInvalid.because(reason));
+        match thumbprint(request, self.parts.certificate_proxies.as_ref()) {
+            Ok(Some(shown)) if shown == bound_to => Ok(()),
+            Ok(Some(_)) => deny("certificate_of_another"),
+            Ok(None) => deny("certificate_missing"),
+            Err(reason) => deny(reason),
+        }
+    }
+
+    fn check_proof(&self, request: &Parts, sent: Sent<'_>, bound_to: &str) -> Result<(), Denial> {
+        let deny = |reason| Err(Refused::TokenInvalid.because(reason));
         let Some(uri) = self.url_of(request) else {
             tracing::error!(
                 "a token that is bound to a key came, but the guard does not know the URL by which callers know this API: name it by public_url"
@@ -93,9 +115,41 @@ impl Guard {
     /// for another server could be made to fit.
     fn url_of(&self, request: &Parts) -> Option<String> {
         let base = self.parts.public_url.as_deref()?;
-        // A nested router has cut off what leads to it.
-        let original = request.extensions.get::<OriginalUri>();
-        let path = original.map_or(&request.uri, |original| &original.0).path();
-        Some(format!("{base}{path}"))
+        Some(format!("{base}{}", path_of(request)))
+    }
+}
+
+/// The whole path: a nested router has cut off what leads to it.
+#[cfg(feature = "axum")]
+fn path_of(request: &Parts) -> &str {
+    let original = request.extensions.get::<axum::extract::OriginalUri>();
+    original.map_or(&request.uri, |original| &original.0).path()
+}
+
+#[cfg(not(feature = "axum"))]
+fn path_of(request: &Parts) -> &str {
+    request.uri.path()
+}
+
+/// What a token says of its holder: every member is understood, and there is at least one.
+struct Bound<'c> {
+    key: Option<&'c str>,
+    certificate: Option<&'c str>,
+}
+
+impl<'c> Bound<'c> {
+    fn read(cnf: &'c Value) -> Option<Self> {
+        let mut bound = Self {
+            key: None,
+            certificate: None,
+        };
+        for (name, value) in cnf.as_object()? {
+            match name.as_str() {
+                "jkt" => bound.key = Some(value.as_str()?),
+                "x5t#S256" => bound.certificate = Some(value.as_str()?),
+                _ => return None,
+            }
+        }
+        (bound.key.is_some() || bound.certificate.is_some()).then_some(bound)
     }
 }

@@ -1,12 +1,10 @@
-//! How a caller is refused: status, challenge, and a body that says why.
+//! Why a caller is refused, and the challenge that says what would do.
 //!
-//! Spec: RFC 6750 §3 · RFC 9449 §7.1 · RFC 9457
+//! Spec: RFC 6750 §3 · RFC 9449 §7.1 · RFC 9470 §3 (step-up) · RFC 9728 §5.1 (resource_metadata)
 
-use axum::response::{IntoResponse, Response};
 use carnet_oauth::bearer::Challenge;
 use carnet_oauth::dpop::{self, SCHEME};
-use carnet_oauth::problem::{MEDIA_TYPE, Problem};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 
 /// Why a request is not let through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +20,8 @@ pub enum Refused {
     TokenExpired,
     /// 401: the token is not valid here. Which check it failed stands in the log alone.
     TokenInvalid,
+    /// 401: the token is good, but the user must log in anew or by another method first (RFC 9470 §3).
+    StepUp(StepUp),
     /// 403: the token is good but does not permit this. Names the scope that would, when it is one.
     InsufficientScope(Option<String>),
     /// 503: the keys were never loaded, the authorization server must be asked and does not answer, or more proofs come than can be
@@ -29,7 +29,17 @@ pub enum Refused {
     Unavailable,
 }
 
+/// How the user must have logged in: what a client asks the authorization server for (RFC 9470 §4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StepUp {
+    /// The values of `acr` of which one would do, the preferred first; empty: any.
+    pub acr_values: Vec<String>,
+    /// How long ago the login may be at most, in seconds; `None`: any time.
+    pub max_age: Option<u64>,
+}
+
 /// A refusal, and what the log alone says of it.
+#[derive(Debug)]
 pub(crate) struct Denial {
     pub(crate) refused: Refused,
     pub(crate) reason: &'static str,
@@ -51,23 +61,28 @@ impl Refused {
             Self::ProofInvalid => "invalid_dpop_proof",
             Self::TokenExpired => "token_expired",
             Self::TokenInvalid => "token_invalid",
+            Self::StepUp(_) => "insufficient_user_authentication",
             Self::InsufficientScope(_) => "insufficient_scope",
             Self::Unavailable => "temporarily_unavailable",
         }
     }
 
-    fn status(&self) -> StatusCode {
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
         match self {
-            Self::TokenMissing | Self::ProofInvalid | Self::TokenExpired | Self::TokenInvalid => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::TokenMissing
+            | Self::ProofInvalid
+            | Self::TokenExpired
+            | Self::TokenInvalid
+            | Self::StepUp(_) => StatusCode::UNAUTHORIZED,
             Self::Malformed => StatusCode::BAD_REQUEST,
             Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    fn detail(&self) -> &'static str {
+    /// What the caller is told, in English.
+    pub fn detail(&self) -> &'static str {
         match self {
             Self::TokenMissing => "send an access token: Authorization: Bearer",
             Self::Malformed => "send one Authorization header: the scheme, a space, the token",
@@ -76,6 +91,7 @@ impl Refused {
             }
             Self::TokenExpired => "the access token has expired; refresh it",
             Self::TokenInvalid => "the access token is not valid here",
+            Self::StepUp(_) => "the user must log in again for this, in the way that the challenge names",
             Self::InsufficientScope(_) => "the access token does not permit this",
             Self::Unavailable => {
                 "tokens cannot be checked at the moment; come back after the time in Retry-After"
@@ -83,13 +99,14 @@ impl Refused {
         }
     }
 
-    /// One for each scheme that would do (RFC 9449 §7.1, §7.2).
-    fn challenges(&self) -> Vec<Challenge> {
+    /// One for each scheme that would do (RFC 9449 §7.1, §7.2); each names the metadata of this API, where it publishes one (RFC 9728 §5.1).
+    pub(crate) fn challenges(&self, metadata: Option<&str>) -> Vec<Challenge> {
         let error = match self {
             Self::TokenMissing => None,
             Self::Malformed => Some("invalid_request"),
             Self::ProofInvalid => Some("invalid_dpop_proof"),
             Self::TokenExpired | Self::TokenInvalid => Some("invalid_token"),
+            Self::StepUp(_) => Some("insufficient_user_authentication"),
             Self::InsufficientScope(_) => Some("insufficient_scope"),
             Self::Unavailable => return Vec::new(),
         };
@@ -102,8 +119,9 @@ impl Refused {
             if let Some(error) = error {
                 challenge = challenge.error(error, self.detail());
             }
-            if let Self::InsufficientScope(Some(needed)) = self {
-                challenge = challenge.scope(needed);
+            challenge = self.name_what_would_do(challenge);
+            if let Some(url) = metadata {
+                challenge = challenge.parameter("resource_metadata", url);
             }
             match *scheme == SCHEME {
                 true => challenge.parameter("algs", &dpop::algorithm_names().join(" ")),
@@ -112,32 +130,21 @@ impl Refused {
         });
         challenges.collect()
     }
-}
 
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let status = self.status();
-        let words = status.canonical_reason().unwrap_or("Refused");
-        let problem = Problem::new((status.as_u16(), words), self.code(), self.detail());
-        let body = serde_json::to_string(&problem).unwrap_or_default();
-        let mut response = (
-            status,
-            [
-                (header::CONTENT_TYPE, MEDIA_TYPE),
-                (header::CACHE_CONTROL, "no-store"),
-            ],
-            body,
-        )
-            .into_response();
-        let headers = response.headers_mut();
-        for challenge in self.challenges() {
-            if let Ok(value) = HeaderValue::from_str(&challenge.to_string()) {
-                headers.append(header::WWW_AUTHENTICATE, value);
+    fn name_what_would_do(&self, challenge: Challenge) -> Challenge {
+        match self {
+            Self::InsufficientScope(Some(needed)) => challenge.scope(needed),
+            Self::StepUp(step_up) => {
+                let challenge = match step_up.acr_values.is_empty() {
+                    true => challenge,
+                    false => challenge.parameter("acr_values", &step_up.acr_values.join(" ")),
+                };
+                match step_up.max_age {
+                    Some(seconds) => challenge.parameter("max_age", &seconds.to_string()),
+                    None => challenge,
+                }
             }
+            _ => challenge,
         }
-        if self == Self::Unavailable {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-        }
-        response
     }
 }

@@ -1,6 +1,6 @@
 //! Checking a token: the header, the issuer it names, signature and claims, and, where asked for, whether it was revoked.
 //!
-//! Spec: RFC 6750 §2 · RFC 9068 §4 · RFC 7662
+//! Spec: RFC 6750 §2 · RFC 9068 §4 · RFC 7662 · RFC 9700 §4.3.2
 
 use std::sync::Arc;
 
@@ -10,10 +10,11 @@ use http::header;
 use http::request::Parts;
 use serde_json::Value;
 
-use crate::auth::{Auth, Token};
+use crate::auth::{Auth, Known, Token};
 use crate::binding::Sent;
 use crate::challenge::{Denial, Refused};
 use crate::issuer::Source;
+use crate::opaque::{Opaque, is_jwt};
 use crate::resource_server::{Guard, Trusted};
 
 impl Guard {
@@ -35,6 +36,11 @@ impl Guard {
     async fn caller_of(&self, request: &Parts) -> Result<Auth, Denial> {
         let sent = token_of(request)?;
         let token = sent.token;
+        if let Some(opaque) = self.opaque_issuer_of(token) {
+            let told = opaque.ask_about(token, self.now()).await?;
+            self.check_binding(request, sent, &told.all)?;
+            return Ok(self.caller(Known::Told(told)));
+        }
         let trusted = self.issuer_of(token)?;
         if let Source::Remote(keys) = &trusted.source {
             keys.prepare().await;
@@ -51,13 +57,29 @@ impl Guard {
         // Before a proof is spent, and remembered, for a token that was taken back.
         trusted.ask_about(token).await?;
         self.check_binding(request, sent, &verified.claims.all)?;
-        Ok(Auth::new(verified))
+        Ok(self.caller(Known::Signed(verified)))
+    }
+
+    fn caller(&self, known: Known) -> Auth {
+        Auth::new(known, self.now(), self.metadata_url())
+    }
+
+    fn now(&self) -> u64 {
+        self.parts.clock.since_epoch().as_secs()
     }
 
     fn verify(&self, trusted: &Trusted, token: &str) -> Result<Arc<Verified<'static, Token>>, Error> {
-        trusted
-            .verifier
-            .verify(token, self.parts.clock.since_epoch().as_secs())
+        trusted.verifier.verify(token, self.now())
+    }
+
+    /// Who is asked about a token that is no JWT; where no issuer signs its tokens, about every token.
+    fn opaque_issuer_of(&self, token: &str) -> Option<&Opaque> {
+        let opaque = &self.parts.opaque;
+        if opaque.is_empty() || !self.parts.trusted.is_empty() && is_jwt(token) {
+            return None;
+        }
+        let by_prefix = opaque.iter().find(|issuer| issuer.owns(token));
+        by_prefix.or_else(|| opaque.iter().find(|issuer| issuer.prefix.is_none()))
     }
 
     /// With one issuer there is nothing to choose; with several, the token's own word says whose policy it is held against.

@@ -21,6 +21,9 @@ pub struct Issuer {
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) plain_jwt: bool,
     pub(crate) introspection: Option<Introspection>,
+    pub(crate) snapshot: Option<PathBuf>,
+    pub(crate) prefix: Option<String>,
+    pub(crate) may_lack: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(crate) enum Keys {
     JwksFile(PathBuf),
     SharedSecret(PathBuf, Algorithm),
     Key(AnyVerifyingKey),
+    /// It signs nothing that we could check: it is asked about each token.
+    None,
 }
 
 /// Every signature that a published key can make; a resource server may allow fewer.
@@ -77,6 +82,14 @@ impl Issuer {
         Self::new(issuer, Keys::SharedSecret(file.into(), algorithm), &[algorithm])
     }
 
+    /// Asks the issuer what each of its tokens says (RFC 7662), since nobody else can read them. Its answers are held against the same policy
+    /// as JWTs: they name this issuer, this audience, a time that is not over, a user and a client.
+    ///
+    /// One such issuer gets every token that is no JWT; several are told apart by [`Issuer::prefix`].
+    pub fn opaque(issuer: impl Into<String>, introspection: Introspection) -> Self {
+        Self::new(issuer, Keys::None, &[]).introspect(introspection)
+    }
+
     pub(crate) fn key(issuer: impl Into<String>, key: AnyVerifyingKey) -> Self {
         let algorithm = key.algorithm();
         Self::new(issuer, Keys::Key(key), &[algorithm])
@@ -89,7 +102,30 @@ impl Issuer {
             algorithms: algorithms.to_vec(),
             plain_jwt: false,
             introspection: None,
+            snapshot: None,
+            prefix: None,
+            may_lack: Vec::new(),
         }
+    }
+
+    /// The opaque tokens of this issuer begin so.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Introspection answers of this issuer may lack these claims, of `iss`, `aud`, `exp`, `sub` and `client_id`. What is there is checked
+    /// all the same. Excuse `aud` only where the issuer calls tokens for other services inactive.
+    pub fn may_lack<T: Into<String>>(mut self, claims: impl IntoIterator<Item = T>) -> Self {
+        self.may_lack = claims.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Keeps the issuer's keys in this file as well, so that a program that starts while the issuer is down knows them: for a day after they
+    /// were last fetched. Whoever can write the file can forge tokens: it is made for its owner alone, and not read when others may write it.
+    pub fn snapshot(mut self, file: impl Into<PathBuf>) -> Self {
+        self.snapshot = Some(file.into());
+        self
     }
 
     /// Allows these algorithms alone.
@@ -115,12 +151,17 @@ impl Issuer {
         let set = match &self.keys {
             Keys::Remote(location) => {
                 let keys = RemoteKeys::with_clock(http.clone(), location.clone(), &self.algorithms, clock);
+                let keys = match &self.snapshot {
+                    Some(file) => keys.with_snapshot(file),
+                    None => keys,
+                };
                 return Ok(Source::Remote(Arc::new(keys)));
             }
             Keys::PemFile(file, algorithm) => pinned(key_file::pem(file, *algorithm)?)?,
             Keys::JwksFile(file) => key_file::jwks(file, &self.algorithms)?,
             Keys::SharedSecret(file, algorithm) => pinned(key_file::shared_secret(file, *algorithm)?)?,
             Keys::Key(key) => pinned(key.clone())?,
+            Keys::None => KeySet::empty(),
         };
         Ok(Source::Fixed(Arc::new(set)))
     }

@@ -11,14 +11,26 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! With the feature `axum`, which is on unless it is switched off, handlers take [`Auth`] as an argument. Without it the layers guard any tower
+//! service of `http::Request`s, tonic's among them, and [`Auth`] is in the request's extensions.
 
+mod announce;
+mod answer;
 mod auth;
 mod binding;
+mod body;
+mod certificate;
 mod challenge;
 mod check;
+mod claim;
+#[cfg(feature = "axum")]
 mod extract;
+mod health;
 mod issuer;
 mod layer;
+mod metadata;
+mod opaque;
 mod public_url;
 mod replay;
 mod resource_server;
@@ -26,12 +38,23 @@ mod right;
 mod rule;
 pub mod testing;
 
-pub use auth::Auth;
+pub use answer::Denied;
+pub use auth::{Auth, Nothing};
+pub use body::GuardBody;
 pub use carnet_client::clock::{Clock, SystemClock};
 pub use carnet_jose::Algorithm;
-pub use challenge::Refused;
+pub use certificate::{CertificateHeader, ClientCertificate, PeerAddress};
+pub use challenge::{Refused, StepUp};
+pub use claim::{ClaimPath, ClaimTest};
+pub use health::IssuerHealth;
 pub use issuer::{Introspection, Issuer};
 pub use layer::{GuardLayer, GuardService, RuleLayer, RuleService};
+pub use metadata::{PublishedMetadata, ResourceMetadata};
 pub use resource_server::{BuildError, Builder, Guard, ResourceServer};
 pub use right::{Right, Rights};
-pub use rule::Rule;
+pub use rule::{ClaimRule, Rule};
+
+/// The examples of the guide compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guard.md")]
+struct Guide;

@@ -1,6 +1,6 @@
 //! A resource server: who it is, whom it believes, and what it is made of once it runs.
 //!
-//! Spec: RFC 9068 §4 · RFC 9449 §4.3, §11.1
+//! Spec: RFC 9068 §4 · RFC 9449 §4.3, §11.1 · RFC 9728 §2
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,12 +9,15 @@ use std::time::Duration;
 use carnet_client::clock::{Clock, SystemClock};
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
-use carnet_client::introspect;
+use carnet_client::{introspect, keeper};
 use carnet_jose::{CachedVerifier, TokenType, Verifier};
 use tokio::task::JoinSet;
 
 use crate::auth::Token;
-use crate::issuer::{Issuer, Source};
+use crate::certificate::{CertificateHeader, CertificateProxies};
+use crate::issuer::{Issuer, Keys, Source};
+use crate::metadata::{Facts, PublishedMetadata, ResourceMetadata, publish};
+use crate::opaque::Opaque;
 use crate::public_url::public_url;
 use crate::replay::SeenProofs;
 
@@ -34,6 +37,8 @@ impl ResourceServer {
             remembered: 4_096,
             http: None,
             clock: Arc::new(SystemClock),
+            metadata: None,
+            certificates: None,
         }
     }
 }
@@ -47,6 +52,8 @@ pub struct Builder {
     remembered: usize,
     http: Option<HttpClient>,
     clock: Arc<dyn Clock>,
+    metadata: Option<ResourceMetadata>,
+    certificates: Option<(CertificateHeader, Vec<String>)>,
 }
 
 impl Builder {
@@ -88,6 +95,26 @@ impl Builder {
         Ok(self)
     }
 
+    /// Publishes metadata of this API (RFC 9728), and names it in every challenge: a client that is refused finds out who issues tokens for it.
+    /// The route is [`Guard::metadata_routes`]. The resource is the audience when that is a URL, else `public_url`.
+    pub fn metadata(mut self, metadata: ResourceMetadata) -> Self {
+        self.metadata = Some(metadata);
+        self
+    }
+
+    /// Behind a proxy that ends TLS: takes the certificates of clients (RFC 8705) from this header, when the request comes from one of these
+    /// addresses or networks (`10.0.0.0/8`); from nobody else. The proxy must remove the header from what comes from outside.
+    ///
+    /// Where this program ends TLS itself, [`ClientCertificate`](crate::ClientCertificate) in the extensions of a request is enough.
+    pub fn client_certificates_from<T: Into<String>>(
+        mut self,
+        header: CertificateHeader,
+        peers: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.certificates = Some((header, peers.into_iter().map(Into::into).collect()));
+        self
+    }
+
     /// Tells the time by this clock.
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Arc::new(clock);
@@ -105,18 +132,35 @@ impl Builder {
             Some(http) => http.clone(),
             None => HttpClient::new()?,
         };
-        let mut trusted: Vec<Trusted> = Vec::new();
-        for issuer in &self.issuers {
-            if trusted.iter().any(|other| other.name == issuer.name) {
+        for (at, issuer) in self.issuers.iter().enumerate() {
+            if self
+                .issuers
+                .iter()
+                .take(at)
+                .any(|other| other.name == issuer.name)
+            {
                 return Err(BuildError::IssuerTwice(issuer.name.clone()));
             }
-            trusted.push(trust(issuer, &self, &http)?);
         }
+        let mut trusted: Vec<Trusted> = Vec::new();
+        let mut opaque: Vec<Opaque> = Vec::new();
+        for issuer in &self.issuers {
+            match &issuer.keys {
+                Keys::None => opaque.push(ask(issuer, &self, &http)?),
+                _ => trusted.push(trust(issuer, &self, &http)?),
+            }
+        }
+        check_prefixes(&opaque).map_err(BuildError::Policy)?;
+        let metadata = self.published(public_url.as_deref())?;
+        let proxies = self.certificates.as_ref();
+        let proxies = proxies.map(|(header, peers)| CertificateProxies::new(*header, peers));
+        let certificate_proxies = proxies.transpose().map_err(BuildError::Policy)?;
         // All at once: an issuer that does not answer takes its two seconds, however many there are.
         let mut fetching = JoinSet::new();
         for trusted in &trusted {
             if let Source::Remote(keys) = &trusted.source {
                 let keys = keys.clone();
+                keeper::keep(&keys);
                 fetching.spawn(async move { keys.prepare().await });
             }
         }
@@ -124,12 +168,68 @@ impl Builder {
         Ok(Guard {
             parts: Arc::new(Parts {
                 trusted,
+                opaque,
                 clock: self.clock,
                 public_url,
                 seen: SeenProofs::default(),
+                metadata,
+                certificate_proxies,
             }),
         })
     }
+
+    fn published(&self, public_url: Option<&str>) -> Result<Option<PublishedMetadata>, BuildError> {
+        let Some(said) = &self.metadata else {
+            return Ok(None);
+        };
+        let facts = Facts {
+            audience: &self.audience,
+            public_url,
+            issuers: self.issuers.iter().map(|issuer| issuer.name.clone()).collect(),
+            certificates: self.certificates.is_some(),
+        };
+        publish(said, facts).map(Some).map_err(BuildError::Policy)
+    }
+}
+
+/// Who is asked about a token is never a matter of order.
+fn check_prefixes(opaque: &[Opaque]) -> Result<(), String> {
+    for (at, one) in opaque.iter().enumerate() {
+        for other in opaque.iter().take(at) {
+            let overlap = match (&one.prefix, &other.prefix) {
+                (None, None) => true,
+                (Some(one), Some(other)) => {
+                    one.starts_with(other.as_str()) || other.starts_with(one.as_str())
+                }
+                _ => false,
+            };
+            if overlap {
+                return Err(format!(
+                    "the opaque tokens of {} and {} cannot be told apart: give each issuer a prefix of its own",
+                    other.name, one.name
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn ask(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Opaque, BuildError> {
+    let introspection = issuer.introspection.as_ref();
+    let introspection = introspection.ok_or_else(|| {
+        BuildError::Policy(format!(
+            "{} has neither keys nor an introspection endpoint",
+            issuer.name
+        ))
+    })?;
+    Ok(Opaque {
+        name: issuer.name.clone(),
+        prefix: issuer.prefix.clone(),
+        introspection: introspection.open(http, server.clock.clone())?,
+        may_lack: issuer.may_lack.clone(),
+        audience: server.audience.clone(),
+        leeway: server.leeway.as_secs(),
+    })
 }
 
 fn trust(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Trusted, BuildError> {
@@ -175,10 +275,13 @@ pub struct Guard {
 
 pub(crate) struct Parts {
     pub(crate) trusted: Vec<Trusted>,
+    pub(crate) opaque: Vec<Opaque>,
     pub(crate) clock: Arc<dyn Clock>,
     /// What stands in front of every path, without a slash at its end.
     pub(crate) public_url: Option<String>,
     pub(crate) seen: SeenProofs,
+    pub(crate) metadata: Option<PublishedMetadata>,
+    pub(crate) certificate_proxies: Option<CertificateProxies>,
 }
 
 /// An issuer whose tokens are accepted.

@@ -18,6 +18,7 @@ pub mod logout_token;
 pub mod metadata;
 pub mod pkce;
 pub mod problem;
+pub mod protected_resource;
 pub mod redirect_uri;
 pub mod revocation;
 pub mod scope;

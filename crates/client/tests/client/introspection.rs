@@ -142,3 +142,46 @@ async fn neither_token_nor_secret_is_in_an_error() {
     let text = format!("{error} {error:?} {endpoint:?}");
     assert!(!text.contains("the-token") && !text.contains("cret"), "{text}");
 }
+
+#[tokio::test]
+async fn a_no_is_believed_for_five_seconds_at_most() {
+    let clock = Frozen::new();
+    let server = Pretended::start(|_| says(200, &[], r#"{"active":false}"#)).await;
+    let endpoint = endpoint(&server, &clock, 30);
+    for (wait, asked) in [(0, 1), (4, 1), (1, 2)] {
+        clock.wait(wait);
+        assert!(!endpoint.ask("t").await.unwrap().active);
+        assert_eq!(server.count(), asked);
+    }
+    server.answer(|_| says(200, &[], ACTIVE));
+    clock.wait(5);
+    assert!(endpoint.ask("t").await.unwrap().active);
+}
+
+#[tokio::test]
+async fn every_member_of_an_answer_can_be_had_as_it_came() {
+    let clock = Frozen::new();
+    let body = json!({ "active": true, "sub": "alice", "aud": 7, "new": { "a": [1] } });
+    let text = body.to_string();
+    let server = Pretended::start(move |_| says(200, &[], text.clone())).await;
+    let endpoint = endpoint(&server, &clock, 30);
+    let told = endpoint.claims("t").await.unwrap().unwrap();
+    assert_eq!(json!(*told), body);
+    server.answer(|_| says(200, &[], r#"{"active":false,"sub":"alice"}"#));
+    assert_eq!(endpoint.claims("u").await.unwrap(), None);
+}
+
+#[test]
+fn tokens_go_over_https_or_stay_on_this_machine() {
+    for (url, open) in [
+        ("https://auth.example.com/introspect", true),
+        ("http://127.0.0.1:1/introspect", true),
+        ("http://auth.example.com/introspect", false),
+        ("ftp://auth.example.com", false),
+        ("introspect", false),
+    ] {
+        let http = HttpClient::new().unwrap();
+        let made = Introspection::new(http, url, ("api", "s"), Duration::ZERO);
+        assert_eq!(made.is_ok(), open, "{url}");
+    }
+}

@@ -6,6 +6,7 @@ mod discovery;
 mod dpop;
 mod files;
 mod introspection;
+mod kept;
 mod keys;
 mod pretended;
 mod sick_keys;

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::routing::get;
 use axum::{Json, Router};
 use carnet_guard::{Auth, Guard, Rule, permission, role, scope};
-use http::{Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -47,6 +47,7 @@ pub(crate) struct Answer {
     pub(crate) challenge: String,
     pub(crate) challenges: Vec<String>,
     pub(crate) retry_after: String,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
 }
 
@@ -64,10 +65,12 @@ pub(crate) async fn call(guard: &Guard, path: &str, headers: &[(&'static str, &s
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = routes(guard)
-        .oneshot(request.body(Body::empty()).unwrap())
-        .await
-        .unwrap();
+    send(routes(guard), request.body(Body::empty()).unwrap()).await
+}
+
+/// Sends a request to any routes.
+pub(crate) async fn send(routes: Router, request: Request<Body>) -> Answer {
+    let response = routes.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let text = |name: &str| {
         parts
@@ -89,10 +92,17 @@ pub(crate) async fn call(guard: &Guard, path: &str, headers: &[(&'static str, &s
             .map(|value| value.to_str().unwrap().to_owned())
             .collect(),
         retry_after: text("retry-after"),
+        headers: parts.headers,
         body,
     }
 }
 
 pub(crate) async fn with_token(guard: &Guard, path: &str, token: &str) -> Answer {
     call(guard, path, &[("authorization", &format!("Bearer {token}"))]).await
+}
+
+/// A GET of this path with this token.
+pub(crate) fn get_with(path: &str, token: &str) -> Request<Body> {
+    let request = Request::get(path).header("authorization", format!("Bearer {token}"));
+    request.body(Body::empty()).unwrap()
 }

@@ -3,9 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod api;
+mod certificates;
+mod doors;
 mod dpop;
+mod forged;
+mod grpc;
 mod issuers;
 mod keys;
 mod memory;
+mod metadata;
+mod opaque;
+mod outage;
 mod refusals;
 mod rights;
+mod rules;
+mod status_table;

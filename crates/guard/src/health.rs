@@ -1,0 +1,67 @@
+//! How the guard is: the keys of each issuer, in numbers for a page or a metric.
+//!
+//! Spec: RFC 7517 §5 · RFC 5861 §4 (stale-if-error)
+
+use std::time::Duration;
+
+use crate::issuer::Source;
+use crate::resource_server::Guard;
+
+/// The keys of an issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuerHealth {
+    /// Its `iss`.
+    pub issuer: String,
+    /// Whether tokens of it can be checked. Always so for keys from files and for issuers that are asked about each token.
+    pub loaded: bool,
+    /// How many keys there are; 0 when it is asked about each token.
+    pub keys: usize,
+    /// How long ago the issuer last said that these are its keys; `None` when it never did, or when they come from a file.
+    pub age: Option<Duration>,
+    /// How often its keys were asked for.
+    pub fetches: u64,
+    /// How often that failed.
+    pub failures: u64,
+}
+
+impl Guard {
+    /// The keys of every issuer, in the order in which they were named, those that are asked about each token last.
+    pub fn health(&self) -> Vec<IssuerHealth> {
+        let signing = self.parts.trusted.iter().map(|trusted| {
+            let health = IssuerHealth {
+                issuer: trusted.name.clone(),
+                loaded: true,
+                keys: 0,
+                age: None,
+                fetches: 0,
+                failures: 0,
+            };
+            match &trusted.source {
+                Source::Fixed(set) => IssuerHealth {
+                    keys: set.len(),
+                    ..health
+                },
+                Source::Remote(keys) => {
+                    let state = keys.health();
+                    IssuerHealth {
+                        loaded: state.loaded,
+                        keys: state.keys,
+                        age: state.age,
+                        fetches: state.fetches,
+                        failures: state.failures,
+                        ..health
+                    }
+                }
+            }
+        });
+        let asked = self.parts.opaque.iter().map(|opaque| IssuerHealth {
+            issuer: opaque.name.clone(),
+            loaded: true,
+            keys: 0,
+            age: None,
+            fetches: 0,
+            failures: 0,
+        });
+        signing.chain(asked).collect()
+    }
+}
