@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import * as oauth from 'oauth4webapi';
-import { API, Browser, CALLBACK, EMAIL, LEGACY, NATIVE_CALLBACK, flows, formPost, server, start, stop } from './support.js';
+import { API, Browser, CALLBACK, EMAIL, LEGACY, NATIVE_CALLBACK, flows, formPost, initialAccessToken, server, start, stop } from './support.js';
 
 const flow = flows('oauth4webapi');
 const HTTP = { [oauth.allowInsecureRequests]: true };
@@ -335,4 +335,20 @@ flow('token exchange', 'an API gets a token for the next one, for the same user'
   const exchanged = await oauth.processGenericTokenEndpointResponse(as, client, reply);
   const accepted = await accept(exchanged.access_token, LEGACY);
   assert.deepEqual([accepted.sub, accepted.client_id, accepted.act], [oauth.getValidatedIdTokenClaims(tokens).sub, 'orders', { sub: 'orders' }]);
+});
+
+flow('dynamic registration', 'a client registers itself by a token of the operator, that counts once', async () => {
+  const metadata = { client_name: 'Registered', redirect_uris: [CALLBACK], token_endpoint_auth_method: 'client_secret_post' };
+  const token = initialAccessToken('oauth4webapi');
+  const register = (initialAccessToken) =>
+    oauth.dynamicClientRegistrationRequest(as, metadata, { initialAccessToken, ...HTTP }).then(oauth.processDynamicClientRegistrationResponse);
+  const registered = await register(token);
+  assert.deepEqual(registered.response_types, ['code']);
+  assert.equal(registered.client_secret_expires_at, 0);
+  await assert.rejects(register(token), (thrown) => thrown instanceof oauth.WWWAuthenticateChallengeError);
+  const managed = (method) =>
+    fetch(registered.registration_client_uri, { method, headers: { authorization: `Bearer ${registered.registration_access_token}` } });
+  assert.equal((await (await managed('GET')).json()).client_id, registered.client_id);
+  assert.equal((await managed('DELETE')).status, 204);
+  assert.equal((await managed('GET')).status, 401);
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import * as client from 'openid-client';
-import { API, Browser, CALLBACK, EMAIL, LEGACY, NATIVE_CALLBACK, flows, formPost, server, start, stop } from './support.js';
+import { API, Browser, CALLBACK, EMAIL, LEGACY, NATIVE_CALLBACK, flows, formPost, initialAccessToken, server, start, stop } from './support.js';
 
 const flow = flows('openid-client');
 const SCOPE = 'openid profile email offline_access read:orders';
@@ -333,4 +333,18 @@ flow('token exchange', 'an API gets a token for the next one, for the same user'
   assert.equal(exchanged.issued_token_type, type);
   const claims = JSON.parse(Buffer.from(exchanged.access_token.split('.')[1], 'base64url'));
   assert.deepEqual([claims.sub, claims.aud, claims.act], [tokens.claims().sub, LEGACY, { sub: 'orders' }]);
+});
+
+flow('dynamic registration', 'a client registers itself, logs a person in and renews its tokens', async () => {
+  // What openid-client does with a secret when it is not told otherwise.
+  const method = { token_endpoint_auth_method: 'client_secret_post' };
+  const metadata = { client_name: 'Registered', redirect_uris: [CALLBACK], grant_types: ['authorization_code', 'refresh_token'], ...method };
+  const options = { initialAccessToken: initialAccessToken('openid-client'), execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks] };
+  const config = await client.dynamicClientRegistration(new URL(server.issuer), metadata, undefined, options);
+  assert.equal(config.clientMetadata().client_name, 'Registered');
+  const { checks, at } = await ask(config);
+  const tokens = await client.authorizationCodeGrant(config, at.url, checks);
+  assert.equal(tokens.claims().aud, config.clientMetadata().client_id);
+  const renewed = await client.refreshTokenGrant(config, tokens.refresh_token);
+  assert.equal((await client.fetchUserInfo(config, renewed.access_token, tokens.claims().sub)).email, EMAIL);
 });

@@ -51,6 +51,8 @@ export async function start({ tls } = {}) {
 
 /** A command of the operator beside the running server. */
 export const command = (...words) => run(words);
+/** What lets one client register itself. */
+export const initialAccessToken = (name) => JSON.parse(command('client', 'token', 'add', name, '--json')).initial_access_token;
 const run = (words, more) =>
   execFileSync(CARNET, [...words, ...server.settings.config], { env: server.settings.env, stdio: 'pipe', ...more });
 

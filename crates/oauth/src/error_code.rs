@@ -1,6 +1,6 @@
 //! The error codes that OAuth endpoints answer with.
 //!
-//! Spec: RFC 6749 §4.1.2.1, §5.2 · RFC 6750 §3.1 · RFC 7009 §2.2.1 · RFC 8707 §2 · RFC 8628 §3.5 · RFC 9449 §5, §8 ·
+//! Spec: RFC 6749 §4.1.2.1, §5.2 · RFC 6750 §3.1 · RFC 7009 §2.2.1 · RFC 8707 §2 · RFC 8628 §3.5 · RFC 9449 §5, §8 · RFC 7591 §3.2.2 ·
 //! OpenID Connect Core §3.1.2.6 · OpenID Connect Core Error Code unmet_authentication_requirements
 
 /// An error code of an OAuth endpoint: its wire name and its HTTP status.
@@ -57,6 +57,14 @@ pub enum ErrorCode {
     InvalidDpopProof,
     /// RFC 9449 §8: the DPoP proof has to be made again, with the nonce in the header `DPoP-Nonce`.
     UseDpopNonce,
+    /// RFC 7591 §3.2.2: a redirect URI cannot be registered.
+    InvalidRedirectUri,
+    /// RFC 7591 §3.2.2: a member of the client metadata cannot be registered.
+    InvalidClientMetadata,
+    /// RFC 7591 §3.2.2: the software statement is none.
+    InvalidSoftwareStatement,
+    /// RFC 7591 §3.2.2: software statements of this kind are not believed.
+    UnapprovedSoftwareStatement,
     /// RFC 6749 §4.1.2.1: the server met an unexpected condition.
     ServerError,
     /// RFC 6749 §4.1.2.1: the server is overloaded for the moment.
@@ -92,6 +100,10 @@ impl ErrorCode {
             Self::ExpiredToken => "expired_token",
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::UseDpopNonce => "use_dpop_nonce",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidSoftwareStatement => "invalid_software_statement",
+            Self::UnapprovedSoftwareStatement => "unapproved_software_statement",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
         }

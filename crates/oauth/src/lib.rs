@@ -7,6 +7,7 @@ pub mod access_token;
 pub mod bearer;
 pub mod claims_request;
 pub mod client_auth;
+pub mod client_metadata;
 pub mod device;
 pub mod dpop;
 pub mod error_code;

@@ -6,7 +6,9 @@ use std::thread::available_parallelism;
 
 use carnet_jose::{Algorithm, CachedVerifier, TokenType, Verifier};
 use carnet_oauth::access_token::AccessTokenClaims;
-use carnet_store::{Cut, Engine, MigrationReport, NewAudit, Reason, Store, StoreConfig, StoreError};
+use carnet_store::{
+    AuditAction, Cut, Engine, MigrationReport, NewAudit, Reason, Store, StoreConfig, StoreError,
+};
 use tokio::sync::Semaphore;
 
 use crate::client::Client;
@@ -56,7 +58,7 @@ pub struct Parts {
     pub attempts: Turns,
     /// How many new passwords are judged at once.
     pub strength_checks: Arc<Semaphore>,
-    clock: Box<dyn Clock>,
+    clock: Arc<dyn Clock>,
 }
 
 impl App {
@@ -98,8 +100,9 @@ impl App {
         store: Store,
         clock: impl Clock + 'static,
     ) -> Result<Self, OpenError> {
+        let clock: Arc<dyn Clock> = Arc::new(clock);
         let master = master_keys(&config, &store).await?;
-        let directory = Directory::new(&config).map_err(OpenError::Config)?;
+        let directory = Directory::new(&config, clock.clone()).map_err(OpenError::Config)?;
         let trusted_issuers = TrustedIssuer::all(&config).map_err(OpenError::Config)?;
         let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
         let verifier = own_verifier(&config, &keys, directory.longest_access_ttl())
@@ -131,7 +134,7 @@ impl App {
             password_policy,
             attempts: Turns::default(),
             strength_checks: Arc::new(Semaphore::new(cores())),
-            clock: Box::new(clock),
+            clock,
         };
         Ok(Self(Arc::new(parts)))
     }
@@ -167,6 +170,18 @@ impl App {
     /// One round of key keeping: reads what another process changed, rotates what is due.
     pub async fn keep_keys(&self) -> Result<(), OpenError> {
         self.keys.keep(&self.store, &self.master, self.now()).await
+    }
+
+    /// Deletes clients that registered themselves and were not seen for long: a bounded number, the others in the next round.
+    pub async fn forget_unused_clients(&self) -> Result<(), StoreError> {
+        let kept = self.config.client_registration.forget_unused_after.millis();
+        let before = self.now().saturating_sub(kept);
+        for client_id in self.store.unused_clients(before, FORGOTTEN_AT_ONCE).await? {
+            let audit = NewAudit::success("system", AuditAction::ClientDelete, client_id.as_str());
+            let cut = self.cut(Reason::Revoked, audit);
+            self.store.forget_unused_client(&client_id, before, &cut).await?;
+        }
+        Ok(())
     }
 
     /// The client of the OAuth endpoints with this name, as it is registered at this moment.
@@ -220,6 +235,9 @@ const ARGON2ID: &str = "$argon2id$";
 
 /// Access tokens whose signature is not checked again: about a kilobyte each.
 const REMEMBERED_TOKENS: usize = 10_000;
+
+/// Each takes a look at all refresh families.
+const FORGOTTEN_AT_ONCE: i64 = 100;
 
 fn cores() -> usize {
     available_parallelism().map_or(1, usize::from)

@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use carnet_jose::{KeySet, primitive};
 use carnet_oauth::client_auth::AuthMethod;
@@ -9,6 +10,7 @@ use carnet_oauth::grant_type::GrantType;
 
 use crate::assertion::{AUTHENTICATION, AssertionVerifier, Expected, GRANT, Keys};
 use crate::config::{self, ASSERTION_ALGORITHMS, AssertionAudience, Config, Ttl};
+use crate::remote_keys::KeyShelf;
 use crate::resource::OWN_LEEWAY;
 use crate::secret_file;
 
@@ -33,6 +35,8 @@ pub struct Client {
     pub proof: Proof,
     /// When its registration last changed, in milliseconds; what was begun before does not count after. 0 in the configuration file.
     pub changed_at: i64,
+    /// It registered itself: nobody has checked what it says of itself. When it was last noted that it is in use, in milliseconds.
+    pub self_registered: Option<AtomicI64>,
 }
 
 /// What a client's proof of who it is is checked with.
@@ -77,7 +81,10 @@ impl Client {
     }
 
     /// A client of the configuration file; reads the files that it names.
-    pub(crate) fn configured(config: &Config, registered: &config::Client) -> Result<Self, String> {
+    pub(crate) fn configured(
+        (config, shelf): (&Config, &KeyShelf),
+        registered: &config::Client,
+    ) -> Result<Self, String> {
         let mut registered = registered.clone();
         let secrets = match &registered.secret_file {
             Some(file) => vec![SecretDigest {
@@ -92,19 +99,21 @@ impl Client {
                 serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?;
             registered.jwks = Some(jwks);
         }
-        Self::registered(config, registered, secrets)
+        Self::registered((config, shelf), registered, secrets)
     }
 
     /// A client with the digests of its secrets.
     pub(crate) fn registered(
-        config: &Config,
+        (config, shelf): (&Config, &KeyShelf),
         registered: config::Client,
         secrets: Vec<SecretDigest>,
     ) -> Result<Self, String> {
         let proof = match registered.auth_method {
             AuthMethod::None => Proof::None,
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => Proof::Secrets(secrets),
-            AuthMethod::PrivateKeyJwt => Proof::Keys(Box::new(assertion_verifiers(config, &registered)?)),
+            AuthMethod::PrivateKeyJwt => {
+                Proof::Keys(Box::new(assertion_verifiers((config, shelf), &registered)?))
+            }
         };
         Ok(Self::resolved(config, registered, proof))
     }
@@ -127,6 +136,7 @@ impl Client {
             registered,
             proof,
             changed_at: 0,
+            self_registered: None,
         }
     }
 
@@ -138,6 +148,17 @@ impl Client {
     /// What people are shown of it.
     pub fn shown_name(&self) -> &str {
         self.registered.name.as_deref().unwrap_or(&self.registered.id)
+    }
+
+    /// The same in a language, where it has said so.
+    pub fn shown_name_in(&self, language: &str) -> &str {
+        let known = self.registered.names.get(language);
+        known.map_or_else(|| self.shown_name(), String::as_str)
+    }
+
+    /// Whether nobody has checked what it says of itself.
+    pub fn is_unverified(&self) -> bool {
+        self.self_registered.is_some()
     }
 
     /// Whether it may ask for tokens so.
@@ -155,29 +176,25 @@ impl Deref for Client {
 }
 
 /// Checks assertions of one client (RFC 7523 §3): its keys, its name, and that we are meant.
-fn assertion_verifiers(config: &Config, client: &config::Client) -> Result<AssertionVerifiers, String> {
+fn assertion_verifiers(
+    (config, shelf): (&Config, &KeyShelf),
+    client: &config::Client,
+) -> Result<AssertionVerifiers, String> {
     let wrong = |error: carnet_jose::Error| format!("the keys of client {}: {error}", client.id);
-    let jwks = client
-        .jwks
-        .as_ref()
-        .ok_or_else(|| format!("client {} has no keys", client.id))?;
-    let keys = KeySet::from_jwks_json(jwks.to_string().as_bytes(), ASSERTION_ALGORITHMS).map_err(wrong)?;
-    if keys.set.is_empty() {
-        return Err(format!(
-            "the JWKS of client {} has no key that can be used",
-            client.id
-        ));
-    }
+    let keys = match &client.jwks_uri {
+        Some(uri) => Keys::Remote(shelf.at(config, uri)?),
+        None => Keys::Fixed(own_keys(client)?),
+    };
+    let one = client.assertion_signing.as_ref().map(std::slice::from_ref);
     let mut audiences = vec![config.issuer.as_str().to_owned()];
     if client.assertion_audience == AssertionAudience::TokenEndpoint {
         audiences.push(config.issuer.join(TOKEN_PATH));
     }
-    let keys = Keys::Fixed(Arc::new(keys.set));
     let verifier = |typed| {
         let expected = Expected {
             issuer: &client.id,
             audiences: audiences.clone(),
-            algorithms: ASSERTION_ALGORITHMS,
+            algorithms: one.unwrap_or(ASSERTION_ALGORITHMS),
             typed,
             require_type: false,
             leeway: OWN_LEEWAY,
@@ -188,4 +205,21 @@ fn assertion_verifiers(config: &Config, client: &config::Client) -> Result<Asser
         authentication: verifier(AUTHENTICATION)?,
         grant: verifier(GRANT)?,
     })
+}
+
+/// The keys that a client is registered with.
+fn own_keys(client: &config::Client) -> Result<Arc<KeySet>, String> {
+    let jwks = client
+        .jwks
+        .as_ref()
+        .ok_or_else(|| format!("client {} has no keys", client.id))?;
+    let keys = KeySet::from_jwks_json(jwks.to_string().as_bytes(), ASSERTION_ALGORITHMS)
+        .map_err(|error| format!("the keys of client {}: {error}", client.id))?;
+    if keys.set.is_empty() {
+        return Err(format!(
+            "the JWKS of client {} has no key that can be used",
+            client.id
+        ));
+    }
+    Ok(Arc::new(keys.set))
 }

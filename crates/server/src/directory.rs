@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
-use carnet_oauth::scope::OPENID_SCOPES;
+use carnet_oauth::scope::{OPENID_SCOPES, ScopeSet};
 use carnet_store::{ClientRow, ClientSecret, ClientState, Store, StoreError};
 
 use crate::client::{Client, FIRST_PARTY, SecretDigest};
-use crate::config::{self, Config, Ttl};
+use crate::clock::Clock;
+use crate::config::{self, ClientRegistrationPolicy, Config, Ttl};
+use crate::remote_keys::KeyShelf;
 use crate::resource::Resource;
 
 /// Who takes part.
@@ -16,6 +19,8 @@ pub struct Directory {
     configured: Vec<Arc<Client>>,
     resources: Vec<Resource>,
     longest_access_ttl: Ttl,
+    shelf: KeyShelf,
+    open_scopes: ScopeSet,
     registered: ArcSwap<Registered>,
 }
 
@@ -28,10 +33,11 @@ struct Registered {
 
 impl Directory {
     /// Reads the secrets that the configuration names. What is registered in the store is read by [`Directory::keep`].
-    pub fn new(config: &Config) -> Result<Self, String> {
+    pub fn new(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        let shelf = KeyShelf::new(clock);
         let mut configured = vec![Arc::new(Client::first_party(config))];
         for client in &config.clients {
-            configured.push(Arc::new(Client::configured(config, client)?));
+            configured.push(Arc::new(Client::configured((config, &shelf), client)?));
         }
         let lives = configured.iter().map(|client| client.access_ttl);
         let longest_access_ttl = lives.max().unwrap_or(config.tokens.access_ttl);
@@ -43,6 +49,11 @@ impl Directory {
             resources: resources.collect::<Result<_, _>>()?,
             configured,
             longest_access_ttl,
+            shelf,
+            open_scopes: match config.client_registration.policy {
+                ClientRegistrationPolicy::Closed => ScopeSet::default(),
+                _ => config.client_registration.scope.clone(),
+            },
             registered: ArcSwap::default(),
         })
     }
@@ -94,9 +105,10 @@ impl Directory {
         &self.resources
     }
 
-    /// The scopes of OpenID Connect, and every one that a configured client may ask for.
+    /// The scopes of OpenID Connect, and every one that a configured client, or one that registers itself, may ask for.
     pub fn scopes(&self) -> Vec<String> {
         let scopes = self.configured.iter().flat_map(|client| client.scope.iter());
+        let scopes = scopes.chain(self.open_scopes.iter());
         let scopes = scopes.chain(OPENID_SCOPES.iter().copied());
         let all: BTreeSet<&str> = scopes.collect();
         all.into_iter().map(str::to_owned).collect()
@@ -145,10 +157,14 @@ impl Directory {
                 expires_at: secret.expires_at,
             })
         });
-        let mut client = Client::registered(config, registered, digests.collect())?;
+        let mut client = Client::registered((config, &self.shelf), registered, digests.collect())?;
         // Nothing outlives the revocations that are kept for as long as configured tokens live.
         client.access_ttl = client.access_ttl.min(self.longest_access_ttl);
         client.changed_at = row.updated_at;
+        client.self_registered = row
+            .registered_with
+            .is_some()
+            .then(|| AtomicI64::new(row.last_used_at.unwrap_or_default()));
         Ok(client)
     }
 }

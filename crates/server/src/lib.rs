@@ -32,6 +32,8 @@ pub mod open_error;
 pub mod outbound;
 pub mod pages;
 pub mod password;
+mod registration;
+pub mod remote_keys;
 pub mod resource;
 mod revocation;
 pub mod secret_file;
@@ -67,6 +69,7 @@ pub fn router(app: App) -> Router {
     device::advertise(&app, &mut metadata);
     userinfo::advertise(&app, &mut metadata);
     logout::advertise(&app, &mut metadata);
+    registration::advertise(&app, &mut metadata);
 
     let machines = Router::new()
         .merge(token_endpoint::routes())
@@ -75,6 +78,7 @@ pub fn router(app: App) -> Router {
         .merge(userinfo::routes())
         .merge(authorize::routes())
         .merge(device::routes(&app))
+        .merge(registration::routes())
         .merge(login::routes(&app))
         .merge(consent::routes(&app))
         .merge(logout::routes())

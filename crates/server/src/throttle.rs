@@ -94,6 +94,12 @@ impl Attempt {
         Self::one(app, ["register", &throttle_unit(address), ""])
     }
 
+    /// Somebody registers a client from an address.
+    pub(crate) fn client_registration(app: &App, address: IpAddr) -> Result<Self, Failure> {
+        let limit = app.config.client_registration.requests_per_address;
+        Self::up_to(app, ["client registration", &throttle_unit(address), ""], limit)
+    }
+
     /// Somebody who proves nothing asks for a code, which is kept: a row that only time takes away.
     pub(crate) fn authorization(app: &App, address: IpAddr) -> Result<Self, Failure> {
         let limit = app.config.authorization.requests_per_address;

@@ -39,6 +39,9 @@ pub(crate) async fn sweep(app: App) {
         if !clocks.agree(app.now(), Instant::now()) {
             continue;
         }
+        if let Err(error) = app.forget_unused_clients().await {
+            tracing::warn!(%error, "unused clients could not be forgotten; tried again in a minute");
+        }
         // Piece by piece until nothing is left, so that no transaction holds up the logins for long.
         loop {
             match app.store.sweep(app.now(), SWEEP_BATCH).await {

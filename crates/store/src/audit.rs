@@ -59,6 +59,12 @@ closed_enum! {
         ClientCreate = "client_create",
         /// A client's registration was changed.
         ClientChange = "client_change",
+        /// A client registered itself, or tried to.
+        ClientRegister = "client_register",
+        /// An initial access token was made.
+        RegistrationTokenCreate = "registration_token_create",
+        /// An initial access token was taken back.
+        RegistrationTokenRevoke = "registration_token_revoke",
         /// A client was given another secret.
         ClientSecret = "client_secret",
         /// A client was enabled.

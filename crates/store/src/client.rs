@@ -37,6 +37,10 @@ pub struct ClientRow {
     pub created_at: i64,
     /// When it last changed.
     pub updated_at: i64,
+    /// How it was let in when it registered itself: the name of an initial access token, empty where anybody may. `None`: the operator's.
+    pub registered_with: Option<String>,
+    /// When a client that registered itself was last seen, to the hour.
+    pub last_used_at: Option<i64>,
 }
 
 /// The digest of a secret.
@@ -171,6 +175,9 @@ pub(crate) async fn change_state(
         return Ok(None);
     };
     let id: Id = row.fields().take()?;
+    if state == ClientState::Deleted {
+        tx.execute(&REVOKE_GRANTS, params![client_id, cut.at]).await?;
+    }
     if state != ClientState::Active {
         // Families before the clock, as everywhere: whoever takes them the other way round waits for the other.
         tx.execute(&REVOKE_FAMILIES, params![client_id, cut.at, cut.reason.as_str()])
@@ -220,7 +227,21 @@ pub(crate) async fn keep_secrets(
     Ok(())
 }
 
-async fn add_secret(tx: Tx<'_>, client: Id, digest: [u8; 32], now: i64) -> Result<(), StoreError> {
+/// Let this secret count from now on, and no other: none at all, when there is none.
+pub(crate) async fn replace_secrets(
+    tx: Tx<'_>,
+    client: Id,
+    digest: Option<[u8; 32]>,
+    now: i64,
+) -> Result<(), StoreError> {
+    tx.execute(&DROP_SECRETS, params![client]).await?;
+    match digest {
+        Some(digest) => add_secret(tx, client, digest, now).await,
+        None => Ok(()),
+    }
+}
+
+pub(crate) async fn add_secret(tx: Tx<'_>, client: Id, digest: [u8; 32], now: i64) -> Result<(), StoreError> {
     let row = params![Id::new(now)?, client, digest.to_vec(), now];
     tx.execute(&INSERT_SECRET, row).await.map(|_| ())
 }
@@ -232,6 +253,8 @@ fn read(row: &mut Fields) -> Result<ClientRow, StoreError> {
         settings: row.take()?,
         created_at: row.take()?,
         updated_at: row.take()?,
+        registered_with: row.take()?,
+        last_used_at: row.take()?,
     })
 }
 
@@ -268,7 +291,8 @@ static SET_STATE: Statement = Statement::new(
 
 static LIST: Statement = Statement::new(
     "client.list",
-    "SELECT client_id, state, settings, created_at, updated_at FROM clients WHERE state <> 'deleted' ORDER BY client_id",
+    "SELECT client_id, state, settings, created_at, updated_at, registered_with, last_used_at
+     FROM clients WHERE state <> 'deleted' ORDER BY client_id",
 );
 
 static SECRETS: Statement = Statement::new(
@@ -312,7 +336,12 @@ static REVOKE_FAMILIES: Statement = Statement::new(
     "UPDATE families SET revoked_at = $2, revoked_reason = $3 WHERE client_id = $1 AND revoked_at IS NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 13] = [
+static REVOKE_GRANTS: Statement = Statement::new(
+    "client.revoke_grants",
+    "UPDATE grants SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 14] = [
     &INSERT,
     &LOCK,
     &LOCK_STATE,
@@ -326,4 +355,5 @@ pub(crate) static STATEMENTS: [&Statement; 13] = [
     &LASTING_SECRETS,
     &DROP_SECRET,
     &REVOKE_FAMILIES,
+    &REVOKE_GRANTS,
 ];

@@ -110,7 +110,7 @@ fn checksum(text: &str) -> String {
     })
 }
 
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 7] = [
     Migration {
         version: 1,
         name: "0001_start",
@@ -140,6 +140,11 @@ const MIGRATIONS: [Migration; 6] = [
         version: 6,
         name: "0006_logout",
         text: include_str!("../migrations/0006_logout.sql"),
+    },
+    Migration {
+        version: 7,
+        name: "0007_client_registration",
+        text: include_str!("../migrations/0007_client_registration.sql"),
     },
 ];
 

@@ -2,21 +2,23 @@
 
 use crate::database::Statement;
 use crate::{
-    administrator, audit, browser, client, credential, family, grant, live_session, logout_notice, migration,
-    registry, registry_change, revocation, role, rotation, session, settings, signing_key, store, sweep,
-    throttle, ticket, user, withdrawal,
+    administrator, audit, browser, client, client_registration, credential, family, grant,
+    initial_access_token, live_session, logout_notice, migration, registry, registry_change, revocation,
+    role, rotation, session, settings, signing_key, store, sweep, throttle, ticket, user, withdrawal,
 };
 
 /// Every statement that a method of the store sends.
 pub fn statements() -> Vec<&'static Statement> {
-    let lists: [&[&'static Statement]; 24] = [
+    let lists: [&[&'static Statement]; 26] = [
         &administrator::STATEMENTS,
         &audit::STATEMENTS,
         &browser::STATEMENTS,
         &client::STATEMENTS,
+        &client_registration::STATEMENTS,
         &credential::STATEMENTS,
         &family::STATEMENTS,
         &grant::STATEMENTS,
+        &initial_access_token::STATEMENTS,
         &live_session::STATEMENTS,
         &logout_notice::STATEMENTS,
         &migration::STATEMENTS,

@@ -18,6 +18,8 @@ pub struct SweepReport {
     pub sessions: u64,
     /// Tickets that have expired.
     pub tickets: u64,
+    /// Clients that had registered themselves, and were deleted long ago.
+    pub clients: u64,
 }
 
 impl SweepReport {
@@ -29,6 +31,7 @@ impl SweepReport {
             self.families,
             self.sessions,
             self.tickets,
+            self.clients,
         ]
         .into_iter()
         .any(|removed| i64::try_from(removed).is_ok_and(|removed| removed >= batch))
@@ -38,7 +41,7 @@ impl SweepReport {
 impl Store {
     /// Remove what expired before `now`: of each kind `batch` rows at most, each kind in its own transaction.
     ///
-    /// Users, keys and audit rows stay.
+    /// Users, keys, audit rows and the clients of the operator stay.
     pub async fn sweep(&self, now: i64, batch: i64) -> Result<SweepReport, StoreError> {
         let day = now.div_euclid(DAY_MS);
         Ok(SweepReport {
@@ -47,6 +50,7 @@ impl Store {
             families: self.sweep_one(&FAMILIES, day, batch).await?,
             sessions: self.sweep_one(&SESSIONS, day, batch).await?,
             tickets: self.sweep_one(&TICKETS, now, batch).await?,
+            clients: self.sweep_one(&CLIENTS, now, batch).await?,
         })
     }
 
@@ -98,4 +102,13 @@ static TICKETS: Statement = Statement::new(
         WHERE t.expires_at < $1 AND (t.kind <> 'code' OR t.expires_at < $1 - 86400000) ORDER BY t.expires_at LIMIT $2)",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 5] = [&REVOCATIONS, &THROTTLES, &FAMILIES, &SESSIONS, &TICKETS];
+/// Nobody gets the name of a client that registered itself again: it was drawn at random. A month later its tokens have ended.
+static CLIENTS: Statement = Statement::new(
+    "sweep.clients",
+    "DELETE FROM clients WHERE id IN
+       (SELECT c.id FROM clients c
+        WHERE c.state = 'deleted' AND c.registered_with IS NOT NULL AND c.updated_at < $1 - 2678400000 LIMIT $2)",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 6] =
+    [&REVOCATIONS, &THROTTLES, &FAMILIES, &SESSIONS, &TICKETS, &CLIENTS];

@@ -1,6 +1,7 @@
 //! `carnet client`: programs that ask for tokens at the OAuth endpoints, registered beside the running server.
 
 mod add;
+mod token;
 mod tokens;
 
 use carnet_server::config;
@@ -47,6 +48,9 @@ enum Action {
     Enable { id: String },
     /// Delete the client for ever; nobody gets its name again
     Delete { id: String },
+    /// Make, list and revoke the tokens with which clients may register themselves
+    #[command(subcommand)]
+    Token(token::Token),
 }
 
 pub(crate) async fn run(command: ClientCommand, out: &Output) -> Result<(), Failure> {
@@ -59,6 +63,7 @@ pub(crate) async fn run(command: ClientCommand, out: &Output) -> Result<(), Fail
         Action::Disable { id } => set_state(&operator, &id, ClientState::Disabled, out).await,
         Action::Enable { id } => set_state(&operator, &id, ClientState::Active, out).await,
         Action::Delete { id } => set_state(&operator, &id, ClientState::Deleted, out).await,
+        Action::Token(action) => token::run(&operator, action, out).await,
     }
 }
 
@@ -84,16 +89,16 @@ fn settings(row: &ClientRow) -> Result<config::Client, Failure> {
 }
 
 async fn list(operator: &Operator, out: &Output) -> Result<(), Failure> {
-    let mut clients: Vec<(config::Client, &str)> = Vec::new();
+    let mut clients: Vec<(config::Client, &str, Option<String>)> = Vec::new();
     for client in &operator.config.clients {
-        clients.push((client.clone(), "configured"));
+        clients.push((client.clone(), "configured", None));
     }
     for row in operator.store.clients().await.map_err(broken)? {
-        clients.push((settings(&row)?, row.state.as_str()));
+        clients.push((settings(&row)?, row.state.as_str(), row.registered_with));
     }
     let json: Vec<Value> = clients
         .iter()
-        .map(|(client, state)| json!({ "id": client.id, "name": client.name, "state": state, "grant_types": client.grant_types, "auth_method": client.auth_method, "scope": client.scope }))
+        .map(|(client, state, with)| json!({ "id": client.id, "name": client.name, "state": state, "self_registered": with.is_some(), "grant_types": client.grant_types, "auth_method": client.auth_method, "scope": client.scope }))
         .collect();
     let grant_types = |client: &config::Client| match client.grant_types.as_slice() {
         [] => "login API".to_owned(),
@@ -103,11 +108,12 @@ async fn list(operator: &Operator, out: &Output) -> Result<(), Failure> {
             .collect::<Vec<_>>()
             .join(" "),
     };
-    let rows = clients.iter().map(|(client, state)| {
+    let rows = clients.iter().map(|(client, state, with)| {
         let method = client.auth_method.name().to_owned();
         vec![
             client.id.clone(),
             (*state).to_owned(),
+            came_by(with.as_deref(), state).to_owned(),
             grant_types(client),
             method,
             client.scope.to_string(),
@@ -117,7 +123,14 @@ async fn list(operator: &Operator, out: &Output) -> Result<(), Failure> {
     listing(
         out,
         &json.into(),
-        &["Client", "State", "Grant types", "Proves itself by", "Scope"],
+        &[
+            "Client",
+            "State",
+            "Registered by",
+            "Grant types",
+            "Proves itself by",
+            "Scope",
+        ],
         (rows.collect(), empty),
     );
     Ok(())
@@ -140,6 +153,9 @@ async fn show(operator: &Operator, id: &str, out: &Output) -> Result<(), Failure
         "id": id,
         "state": row.state.as_str(),
         "created_at": row.created_at,
+        "self_registered": row.registered_with.is_some(),
+        "registered_with": row.registered_with,
+        "last_used_at": row.last_used_at,
         "settings": registered,
         "secrets": secrets.iter().map(|secret| json!({ "created_at": secret.created_at, "expires_at": secret.expires_at })).collect::<Vec<_>>(),
     });
@@ -150,6 +166,12 @@ async fn show(operator: &Operator, id: &str, out: &Output) -> Result<(), Failure
             row.state.as_str(),
             when(row.created_at, operator.now)
         );
+        if let Some(with) = &row.registered_with {
+            text.push_str(&format!("\nit registered itself, {}", let_in_by(with)));
+            if let Some(seen) = row.last_used_at {
+                text.push_str(&format!("; last seen {}", when(seen, operator.now)));
+            }
+        }
         for secret in &secrets {
             let until = secret.expires_at.map_or_else(String::new, |end| {
                 format!(", counts until {}", when(end, operator.now))
@@ -162,6 +184,23 @@ async fn show(operator: &Operator, id: &str, out: &Output) -> Result<(), Failure
         text
     });
     Ok(())
+}
+
+/// Who has registered it.
+fn came_by(with: Option<&str>, state: &str) -> &'static str {
+    match with {
+        Some(_) => "itself",
+        None if state == "configured" => "the file",
+        None => "you",
+    }
+}
+
+/// How a client that registered itself was let in.
+fn let_in_by(with: &str) -> String {
+    match with {
+        "" => "as anybody might".to_owned(),
+        name => format!("with the initial access token {name}"),
+    }
 }
 
 async fn rotate(operator: &Operator, id: &str, overlap: config::Ttl, out: &Output) -> Result<(), Failure> {

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::audit::Caller;
 use crate::browser::Browser;
 use crate::config::Consent;
-use crate::http::failure::Failure;
+use crate::http::failure::{Because as _, Failure};
 use crate::http::page::see_other;
 use crate::interaction::{About, Interaction, Kept};
 use crate::throttle::Attempt;
@@ -163,6 +163,9 @@ async fn finish(
     outcome: Result<&BrowserSession, (ErrorCode, &'static str)>,
 ) -> Result<Response, Failure> {
     let Visit { app, request, .. } = visit;
+    let somebody_acted = kept
+        .as_ref()
+        .is_some_and(|kept| kept.interaction.somebody_acted());
     if let Some(kept) = &kept {
         kept.finish(app).await?;
     }
@@ -174,6 +177,9 @@ async fn finish(
             app.store.touch_browser_session(&session.sid, app.now()).await?;
             let code = code(visit, session).issue(app).await?;
             request.to.answer(app, &[("code", &code)])
+        }
+        Err((code, reason)) if request.to.is_unverified && !somebody_acted => {
+            Err(code.because(reason).into())
         }
         Err((code, reason)) => refuse(app, &request.to, code, reason),
     }
@@ -203,6 +209,8 @@ fn code(visit: &Visit<'_>, session: &BrowserSession) -> AuthorizationCode {
 pub(super) fn object(app: &App, parameters: &Parameters, objection: Objection) -> Result<Response, Failure> {
     match objection {
         Objection::ToPerson(failure) => Err(failure),
+        // D17, RFC 9700 §4.11.2: nobody has done anything here, and who knows where that address leads?
+        Objection::ToClient(to, code, reason) if to.is_unverified => Err(code.because(reason).into()),
         Objection::ToClient(to, ErrorCode::UnsupportedResponseType, reason) => {
             tracing::info!(
                 code = "unsupported_response_type",

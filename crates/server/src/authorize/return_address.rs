@@ -44,6 +44,8 @@ pub(super) struct ReturnAddress {
     pub(super) text: String,
     /// Whether the request named it.
     pub(super) was_sent: bool,
+    /// Whether it belongs to a client that nobody has checked.
+    pub(super) is_unverified: bool,
     mode: ResponseMode,
     state: Option<String>,
     issuer: String,
@@ -63,6 +65,7 @@ impl ReturnAddress {
             uri: Url::parse(text).map_err(|_| mismatch())?,
             text: text.to_owned(),
             was_sent: asked.is_some(),
+            is_unverified: client.is_unverified(),
             mode: ResponseMode::Query,
             state: None,
             issuer: app.config.issuer.as_str().to_owned(),

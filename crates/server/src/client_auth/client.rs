@@ -3,6 +3,7 @@
 //! Spec: RFC 6749 §2.3, §5.2 · RFC 7523 §3 · OpenID Connect Core §9
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use carnet_jose::primitive;
 use carnet_oauth::client_auth::{AssertionClaims, AuthMethod};
@@ -33,9 +34,30 @@ pub(crate) async fn authenticate_client(
         _ => holds_secret(&[NOBODY], &presented, app.now()),
     };
     match client.filter(|_| right) {
-        Some(client) => Ok(client),
+        Some(client) => {
+            note_use(app, &client).await?;
+            Ok(client)
+        }
         None => refuse(app, caller, &presented).await,
     }
+}
+
+/// A client that registered itself is forgotten when nobody uses it. Noted once an hour, so that asking for a token costs no write.
+async fn note_use(app: &App, client: &Client) -> Result<(), Failure> {
+    let (Some(noted), now) = (&client.self_registered, app.now()) else {
+        return Ok(());
+    };
+    let before = noted.load(Ordering::Relaxed);
+    let due = now.saturating_sub(before) >= NOTED_EVERY_MS;
+    // Of those who come at once, one notes it.
+    if due
+        && noted
+            .compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    {
+        app.store.note_client_use(&client.id, now).await?;
+    }
+    Ok(())
 }
 
 async fn proves(app: &App, client: &Client, presented: &Presented<'_>) -> Result<bool, Failure> {
@@ -138,6 +160,8 @@ pub(crate) async fn note(
     }
     Ok(())
 }
+
+const NOTED_EVERY_MS: i64 = 3_600_000;
 
 /// No secret has this digest.
 const NOBODY: SecretDigest = SecretDigest {

@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use super::fault::{Fault, fault};
 use super::lifetimes::{check_access_ttl, check_refresh_grace, check_refresh_life};
 use super::parties;
+use super::registration_policy::check_client_registration;
 use super::settings::Config;
 use super::trust::check_trusted_issuers;
 use super::value::{ClaimSource, Ttl};
@@ -31,6 +32,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
     parties::check_resources(config)?;
     parties::check_clients(config)?;
     check_trusted_issuers(config)?;
+    check_client_registration(config)?;
     let mut warnings = check_claims(config)?;
     warnings.extend(unnamed_proxy(config));
     Ok(warnings)

@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 7591 §2 (most of the names) · RFC 9449 §5.2 (dpop)
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use carnet_jose::Algorithm;
@@ -34,6 +35,9 @@ pub struct Client {
     /// The name that people are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The same in other languages, by their tag (BCP 47).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
     /// How it may ask for tokens at the token endpoint. None of them: it is a client of the login API.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub grant_types: Vec<GrantType>,
@@ -49,6 +53,12 @@ pub struct Client {
     /// The same, written here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<serde_json::Value>,
+    /// Where they are: fetched when they are needed, and again when an assertion names a key that is not among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// The one algorithm of its assertions; every usual one when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertion_signing: Option<Algorithm>,
     /// Where codes may be sent, byte for byte; the port of a loopback address is free (RFC 8252 §7.3).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redirect_uris: Vec<String>,
@@ -241,11 +251,14 @@ impl Client {
         Self {
             id: id.to_owned(),
             name: None,
+            names: BTreeMap::new(),
             grant_types: Vec::new(),
             auth_method: AuthMethod::None,
             secret_file: None,
             jwks_file: None,
             jwks: None,
+            jwks_uri: None,
+            assertion_signing: None,
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,

@@ -5,9 +5,9 @@
 use url::Url;
 
 use super::client::Client;
+use super::client_uri;
 use super::fault::{Fault, fault};
 use super::settings::Config;
-use super::value::is_loopback;
 
 pub(super) fn check_logout(
     config: &Config,
@@ -52,19 +52,5 @@ fn check_uri(config: &Config, client: &Client, key: &str, uri: &str) -> Result<U
         let what = "is for clients of the OAuth endpoints: those of the login API know no sessions of ours";
         return Err(fault(key, what, "take it out"));
     }
-    let parsed = Url::parse(uri).ok().filter(|parsed| {
-        let encrypted = parsed.scheme() == "https";
-        // Nothing leaves this machine then.
-        let local = parsed.scheme() == "http" && is_loopback(parsed) && config.issuer.is_loopback();
-        let plain = uri.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) && !uri.contains('#');
-        (encrypted || local) && plain && parsed.username().is_empty() && parsed.password().is_none()
-    });
-    parsed.ok_or_else(|| {
-        let what = format!("{uri:?} is no https URL without fragment and user name");
-        fault(
-            key,
-            what,
-            "write https://…; http is for loopback addresses, when the issuer is one too",
-        )
-    })
+    client_uri::sound(config, uri).ok_or_else(|| client_uri::unsound(key, uri))
 }

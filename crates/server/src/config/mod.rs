@@ -5,13 +5,16 @@
 mod authorization;
 mod check;
 mod client;
+mod client_registration;
 mod client_tokens;
+mod client_uri;
 mod fault;
 mod lifetimes;
 mod load;
 mod logout;
 mod parties;
 mod registration;
+mod registration_policy;
 mod resource;
 mod settings;
 mod trust;
@@ -24,6 +27,7 @@ pub use client::{
     ASSERTION_ALGORITHMS, AssertionAudience, Client, Consent, DpopPolicy, IdTokenClaims, LEAST_SECRET_BYTES,
     RefreshRotation, RefreshTokenIn,
 };
+pub use client_registration::{ClientRegistration, ClientRegistrationPolicy};
 pub use fault::Fault;
 pub use load::{ConfigError, DEFAULT, load, parse};
 pub use parties::{check_client, client_faults};

@@ -9,6 +9,7 @@ use carnet_oauth::redirect_uri;
 
 use super::client::{Client, DpopPolicy, LEAST_SECRET_BYTES};
 use super::client_tokens::{check_client_tokens, published};
+use super::client_uri::check_keys_place;
 use super::fault::{Fault, fault};
 use super::lifetimes::check_access_ttl;
 use super::logout::check_logout;
@@ -166,6 +167,7 @@ pub fn client_faults(config: &Config, client: &Client, key: &dyn Fn(&str) -> Str
         ),
         published(config, client.id_token_signing, &key("id_token_signing")),
         check_client_tokens(config, client, key),
+        check_keys_place(config, client, key),
     ];
     checks.into_iter().filter_map(Result::err).collect()
 }
@@ -219,9 +221,9 @@ fn check_shown(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Faul
         char.is_control()
             || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
-    if let Some(name) = &client.name
-        && (name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(hidden))
-    {
+    let odd =
+        |name: &String| name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(hidden);
+    if client.name.iter().chain(client.names.values()).any(odd) {
         let what = "is empty, longer than 100 characters, or has characters that cannot be seen";
         return Err(fault(&key("name"), what, "write it in plain letters"));
     }
@@ -328,12 +330,12 @@ fn check_client_files(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(
         }
         (None, false) => {}
     }
-    let has_keys = client.jwks_file.is_some() || client.jwks.is_some();
+    let has_keys = client.jwks_file.is_some() || client.jwks.is_some() || client.jwks_uri.is_some();
     match (client.auth_method == AuthMethod::PrivateKeyJwt, has_keys) {
         (true, false) => Err(fault(
             &key("auth_method"),
             "private_key_jwt needs public keys",
-            "give jwks_file",
+            "give jwks_file or jwks_uri",
         )),
         (false, true) => Err(fault(
             &key("jwks_file"),

@@ -57,10 +57,12 @@ fn check_life(config: &Config, client: &Client, key: &dyn Fn(&str) -> String) ->
 
 /// Whether a client that proves itself by keys has some that can be used, and another has none.
 fn check_keys(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
-    const JWKS: &str = "give a JWKS of public keys";
+    const JWKS: &str = "give a JWKS of public keys, or a jwks_uri";
     let wrong = |what: String, todo: &str| Err(fault(&key("jwks"), what, todo));
     match (client.auth_method == AuthMethod::PrivateKeyJwt, &client.jwks) {
         (false, None) => Ok(()),
+        // Another place for them is looked at as its own.
+        (_, None) if client.jwks_uri.is_some() => Ok(()),
         (true, None) => wrong("private_key_jwt needs public keys".to_owned(), JWKS),
         (false, Some(_)) => wrong("the auth_method takes no keys".to_owned(), "take it out"),
         (true, Some(jwks)) => match KeySet::from_jwks_json(jwks.to_string().as_bytes(), ASSERTION_ALGORITHMS)

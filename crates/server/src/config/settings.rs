@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::authorization::Authorization;
 use super::client::Client;
+use super::client_registration::ClientRegistration;
 use super::resource::Resource;
 use super::trusted_issuer::TrustedIssuer;
 use super::value::{ClaimSource, Issuer, Network, Ttl};
@@ -53,6 +54,9 @@ pub struct Config {
     /// Where this server goes by itself: to the addresses that clients have registered.
     #[serde(default)]
     pub outbound: Outbound,
+    /// Clients that register themselves.
+    #[serde(default)]
+    pub client_registration: ClientRegistration,
     /// The built-in public client `first-party`.
     #[serde(default)]
     pub first_party: FirstParty,

@@ -111,17 +111,36 @@ impl Asking {
         if self.kept.interaction.door == Door::Account {
             return Value::Null;
         }
-        let client = &self.client;
-        let host = client.uri.as_deref().and_then(|uri| Url::parse(uri).ok());
+        let (client, goes_to) = (&self.client, self.goes_to());
+        // CN-04: what a client says of itself alone leads nowhere but to where its answers go.
+        let sound =
+            |uri: &&String| !client.is_unverified() || host_of(uri).is_some_and(|host| Some(host) == goes_to);
+        let uri = client.uri.as_ref().filter(sound);
         json!({
-            "name": client.shown_name(),
-            "logo": client.logo_uri,
-            "host": host.and_then(|uri| uri.host_str().map(str::to_owned)),
-            "uri": client.uri,
-            "policy_uri": client.policy_uri,
-            "tos_uri": client.tos_uri,
+            "name": client.shown_name_in(self.language.tag),
+            "logo": client.logo_uri.as_ref().filter(sound),
+            "host": uri.and_then(|uri| host_of(uri)),
+            "uri": uri,
+            "policy_uri": client.policy_uri.as_ref().filter(sound),
+            "tos_uri": client.tos_uri.as_ref().filter(sound),
+            "unverified": client.is_unverified(),
+            "goes_to": goes_to,
         })
     }
+
+    /// The host that the answer goes to, or the scheme of an app; a device gets its answer itself.
+    fn goes_to(&self) -> Option<String> {
+        if self.kept.interaction.door != Door::Authorize {
+            return None;
+        }
+        let named = self.kept.parameter("redirect_uri");
+        let address = named.or_else(|| self.client.redirect_uris.first().map(String::as_str))?;
+        host_of(address).or_else(|| Some(Url::parse(address).ok()?.scheme().to_owned()))
+    }
+}
+
+fn host_of(uri: &str) -> Option<String> {
+    Url::parse(uri).ok()?.host_str().map(str::to_owned)
 }
 
 /// `page` with what it shows beside what all show.

@@ -101,6 +101,12 @@ impl Interaction {
         }
     }
 
+    /// Whether a person has done anything on the way.
+    pub(crate) fn somebody_acted(&self) -> bool {
+        let said = [&self.logged_in, &self.account_chosen];
+        self.refused || self.wants_login || self.allowed.is_some() || said.into_iter().any(Option::is_some)
+    }
+
     /// It began elsewhere than at the authorization endpoint.
     pub(crate) fn through(self, door: Door) -> Self {
         Self { door, ..self }

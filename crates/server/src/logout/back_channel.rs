@@ -45,7 +45,7 @@ struct Due {
 }
 
 impl BackChannel {
-    /// Asks public addresses and those that the configuration allows; on a loopback issuer this machine's as well.
+    /// Asks what the configuration allows.
     pub fn new(app: App) -> Result<Self, ClientError> {
         let http = outbound::http_client(&app.config)?;
         Ok(Self { app, http })

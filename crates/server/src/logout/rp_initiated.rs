@@ -150,7 +150,7 @@ async fn begin(visitor: &Visitor, request: &LogoutRequest) -> Result<Response, F
         (None, Some(hint)) => {
             let sids: Vec<&str> = hint.sid.as_deref().into_iter().collect();
             let frames = end(visitor, &hint.sub, &sids).await?;
-            return done(visitor, request, Outcome::Left(frames)).await;
+            return done(visitor, request, Outcome::Absent(frames)).await;
         }
         (None, None) => {}
     }
@@ -233,6 +233,8 @@ enum Outcome {
     Stayed,
     /// They are signed out; these clients are told by the page.
     Left(Vec<Frame>),
+    /// Nobody was signed in here; these clients are told by the page.
+    Absent(Vec<Frame>),
 }
 
 /// Back to the client, when its hint says who asks and where to is registered; else a page that says what is. A page goes before when
@@ -242,11 +244,14 @@ async fn done(visitor: &Visitor, request: &LogoutRequest, outcome: Outcome) -> R
     let hint = request.hint(app);
     let client = request.client(app, hint.as_ref()).await?;
     let back = request.back(client.as_deref());
-    let (stayed, frames) = match outcome {
-        Outcome::Stayed => (true, Vec::new()),
-        Outcome::Left(frames) => (false, frames),
+    // D17: with a hint of its own a client that nobody has checked could send anybody anywhere.
+    let unverified = client.as_ref().is_some_and(|client| client.is_unverified());
+    let (stayed, asks, frames) = match outcome {
+        Outcome::Stayed => (true, true, Vec::new()),
+        Outcome::Left(frames) => (false, false, frames),
+        Outcome::Absent(frames) => (false, unverified, frames),
     };
-    let goes_on = back.as_ref().filter(|_| hint.is_some() && !stayed);
+    let goes_on = back.as_ref().filter(|_| hint.is_some() && !asks);
     let mut response = match goes_on {
         Some(uri) if frames.is_empty() => see_other(uri)?,
         _ => {

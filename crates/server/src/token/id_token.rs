@@ -13,7 +13,6 @@ use super::asked::Asked;
 use super::granted::Granted;
 use super::user_claims::Telling;
 use crate::app::App;
-use crate::client::Client;
 use crate::config;
 use crate::http::failure::{Failure, overloaded};
 
@@ -74,7 +73,7 @@ fn about_user(granted: &Granted<'_>, asked: Asked<'_>) -> BTreeMap<String, Value
 }
 
 /// What the client is registered with; else RS256, which every client knows, when a key is kept for it; else the first there is.
-pub fn algorithm(app: &App, client: &Client) -> Option<Algorithm> {
+pub fn algorithm(app: &App, client: &config::Client) -> Option<Algorithm> {
     let kept = &app.config.keys.algorithms;
     let registered = client
         .id_token_signing

@@ -31,7 +31,7 @@ MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g
 -----END PRIVATE KEY-----
 ";
 
-fn signer(kid: &str) -> Signer {
+pub(crate) fn signer(kid: &str) -> Signer {
     let key = AnySigningKey::from_pem(PEM, Algorithm::Ed25519).unwrap();
     Signer::new(key, TokenType::Jwt, Some(kid.to_owned())).unwrap()
 }

@@ -29,6 +29,7 @@ struct Heard {
     asked: Mutex<Vec<Asked>>,
     status: Mutex<u16>,
     location: Mutex<Option<String>>,
+    says: Mutex<String>,
 }
 
 impl Listener {
@@ -47,6 +48,11 @@ impl Listener {
     pub(crate) fn answers(&self, status: u16, location: Option<&str>) {
         *self.heard.status.lock().unwrap() = status;
         *self.heard.location.lock().unwrap() = location.map(str::to_owned);
+    }
+
+    /// From now on this is the body of its answers.
+    pub(crate) fn says(&self, body: &str) {
+        *self.heard.says.lock().unwrap() = body.to_owned();
     }
 
     /// What was asked since the last look.
@@ -68,7 +74,9 @@ async fn answer(State(heard): State<Arc<Heard>>, request: Request) -> Response {
     if let Some(location) = &*heard.location.lock().unwrap() {
         response = response.header("location", location);
     }
-    response.body(Body::empty()).unwrap()
+    response
+        .body(Body::from(heard.says.lock().unwrap().clone()))
+        .unwrap()
 }
 
 /// An address that counts who knocks and says nothing.

@@ -13,6 +13,7 @@ mod administrator;
 mod audit;
 mod browser;
 mod client;
+mod client_registration;
 mod credential;
 mod family;
 mod logout_notice;

@@ -40,7 +40,8 @@ async fn a_sweep_removes_what_has_expired_and_nothing_else(f: &Fixture) {
             throttles: 1,
             families: 1,
             sessions: 1,
-            tickets: 0
+            tickets: 0,
+            clients: 0
         }
     );
     assert!(store.family(&short.fam).await.unwrap().is_none());

@@ -32,7 +32,7 @@ pub(super) fn clients(
     for row in registry
         .clients
         .iter()
-        .filter(|row| prune && !kept(&row.client_id))
+        .filter(|row| prune && row.registered_with.is_none() && !kept(&row.client_id))
     {
         plan.changes
             .push(Change::of(Action::Delete, "client", &row.client_id));

@@ -1,5 +1,7 @@
 //! What a file says becomes what is registered, and what is registered becomes a file that changes nothing.
 
+mod self_registered;
+
 use std::path::Path;
 
 use carnet_server::config::{self, Config};

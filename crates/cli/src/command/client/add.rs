@@ -34,6 +34,9 @@ pub(super) struct Add {
     /// Its public keys, a JWKS or one JWK, for private_key_jwt
     #[arg(long, value_name = "FILE")]
     jwks: Option<PathBuf>,
+    /// Where they are: fetched when they are needed
+    #[arg(long, value_name = "URL", conflicts_with = "jwks")]
+    jwks_uri: Option<String>,
     /// Where codes may be sent; may be given several times
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
@@ -166,6 +169,7 @@ fn registration(add: Add) -> Result<config::Client, Failure> {
     let client = add.tokens.given(client);
     Ok(config::Client {
         name: add.name,
+        jwks_uri: add.jwks_uri,
         redirect_uris: add.redirect_uris,
         post_logout_redirect_uris: add.post_logout_redirect_uris,
         backchannel_logout_uri: add.backchannel_logout_uri,

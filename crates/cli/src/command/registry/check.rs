@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use carnet_server::config::{self, Config};
 use carnet_server::email::Email;
-use carnet_store::Registry;
+use carnet_store::{ClientRow, Registry};
 use serde_json::Value;
 
 use super::entry::{ClientEntry, RegistryFile, UserEntry};
@@ -86,6 +86,12 @@ impl Checked<'_> {
         if self.registry.deleted_clients.contains(&client.registered.id) {
             self.faults
                 .push((client.place_of("id"), rules::client_taken(&client.registered.id)));
+        }
+        let itself =
+            |row: &&ClientRow| row.client_id == client.registered.id && row.registered_with.is_some();
+        if self.registry.clients.iter().any(|row| itself(&row)) {
+            let failure = rules::self_registered(&client.registered.id);
+            self.faults.push((client.place_of("id"), failure));
         }
         let mut wrong = |member: &str, what: &str, todo: &str| {
             let failure = Failure::refused("client_invalid", format!("{member}: {what}"))

@@ -97,6 +97,13 @@ pub(crate) fn configured(id: &str) -> Failure {
     .todo("change its [[clients]] table and restart the server")
 }
 
+/// A client that registered itself changes its registration itself.
+pub(crate) fn self_registered(id: &str) -> Failure {
+    Failure::conflict("client_self_registered", format!("{id} has registered itself"))
+        .because("it changes its registration itself, and a file would take that back")
+        .todo("take it out of the file; to end it: carnet client disable ID, or delete ID")
+}
+
 /// The name of a client that is, or was.
 pub(crate) fn client_taken(id: &str) -> Failure {
     Failure::conflict("client_taken", format!("there is, or was, a client {id}"))

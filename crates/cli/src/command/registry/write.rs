@@ -10,7 +10,12 @@ use crate::failure::Failure;
 /// The registry as entries: `roles`, `clients` and `users`, each a list of JSON objects.
 pub(crate) fn exported(registry: &Registry, with_hashes: bool) -> Result<Map<String, Value>, Failure> {
     let roles = registry.roles.iter().map(|role| value(&role_entry(role)));
-    let clients = registry.clients.iter().map(|row| {
+    // Who registered itself manages itself: no file has a say in it.
+    let ours = registry
+        .clients
+        .iter()
+        .filter(|row| row.registered_with.is_none());
+    let clients = ours.map(|row| {
         let client = client_entry(registry, &row.client_id, with_hashes)?;
         let mut all = members(value(&client.registered)?);
         all.extend(members(value(&client.own)?));

@@ -328,3 +328,48 @@ fn what_is_wrong_with_outbound_names_its_key_wherever_it_was_said() {
     // A variable puts it right.
     assert!(parse(&networks, &file, &set("OUTBOUND__ALLOWED_NETWORKS", "[]")).is_ok());
 }
+
+#[test]
+fn clients_register_themselves_within_bounds_that_make_sense() {
+    let section = |lines: &str| with(&format!("[client_registration]\npolicy = \"open\"\n{lines}"));
+    let api = "audiences = [\"https://api.example.com\"]\n";
+    assert!(parse(&section(api), Path::new("carnet.toml"), &[]).is_ok());
+    for (lines, key) in [
+        ("", "audiences"),
+        ("audiences = [\"https://other.example.com\"]", "audiences"),
+        (&format!("{api}scope = \"openid admin\""), "scope"),
+        (&format!("{api}scope = \"admin:users\""), "scope"),
+        (&format!("{api}grant_types = [\"token_exchange\"]"), "grant_types"),
+        (&format!("{api}max_clients = 0"), "max_clients"),
+        (&format!("{api}requests_per_address = 0"), "requests_per_address"),
+        (
+            &format!("{api}forget_unused_after = \"1h\""),
+            "forget_unused_after",
+        ),
+    ] {
+        let error = refused(&section(lines));
+        assert!(
+            error.what.contains(&format!("client_registration.{key}")) || error.place.contains(key),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn the_keys_of_a_client_have_one_place() {
+    let client = |lines: &str| {
+        with(&format!(
+            "[[clients]]\nid = \"c\"\ngrant_types = [\"client_credentials\"]\nauth_method = \"private_key_jwt\"\n{lines}"
+        ))
+    };
+    let good = client("jwks_uri = \"https://c.example.com/jwks\"");
+    assert!(parse(&good, Path::new("carnet.toml"), &[]).is_ok());
+    for lines in [
+        "jwks_uri = \"http://c.example.com/jwks\"",
+        "jwks_uri = \"https://c.example.com/jwks\"\njwks = { keys = [] }",
+        "jwks_uri = \"https://c.example.com/jwks\"\nassertion_signing = \"HS256\"",
+        "assertion_signing = \"ES256\"",
+    ] {
+        refused(&client(lines));
+    }
+}
