@@ -8,6 +8,7 @@ mod oauth;
 mod process;
 mod raw_argon;
 mod report;
+mod revocation;
 mod subject;
 
 use std::time::Duration;
@@ -34,9 +35,10 @@ fn main() -> Outcome<()> {
         ["oauth", "--smoke", binary, peer] => {
             runtime.block_on(oauth::run(binary, peer, oauth::Effort::smoke()))
         }
+        ["revocation", binary] => runtime.block_on(revocation::run(binary)),
         [binary] => runtime.block_on(report::run(binary)),
         _ => Err(
-            "usage: carnet-bench [oauth [--smoke | --only WHAT]] PATH-OF-CARNET [FOLDER-OF-THE-PEER]".into(),
+            "usage: carnet-bench [revocation | oauth [--smoke | --only WHAT]] PATH-OF-CARNET [FOLDER-OF-THE-PEER]".into(),
         ),
     }
 }

@@ -11,6 +11,12 @@ use crate::{Outcome, drive};
 const EMAIL: &str = "alice@example.com";
 const PASSWORD: &str = "a long enough passphrase";
 
+/// What tokens are for.
+pub(crate) const AUDIENCE: &str = "https://api.example.com";
+/// The name by which the API introspects and follows revocations, and its secret.
+pub(crate) const INTROSPECTION_ID: &str = "orders-api";
+pub(crate) const INTROSPECTION_SECRET: &str = "an introspection secret of some length";
+
 /// A running `carnet serve`.
 pub(crate) struct Subject {
     pub(crate) process: Process,
@@ -28,6 +34,8 @@ impl Subject {
         let address = format!("127.0.0.1:{port}");
         let config = folder.join("carnet.toml");
         std::fs::write(&config, configuration(&address))?;
+        // One that is there stays.
+        carnet_server::secret_file::create(&folder.join("orders.secret"), INTROSPECTION_SECRET.as_bytes())?;
         let started = Instant::now();
         let mut command = Command::new(binary);
         command.args(["serve", "--config"]).arg(&config);
@@ -123,7 +131,9 @@ attempts_per_address = 4000000
 [first_party]
 scope = "read:orders"
 [[resources]]
-audience = "https://api.example.com"
+audience = "{AUDIENCE}"
+introspection_id = "{INTROSPECTION_ID}"
+introspection_secret_file = "orders.secret"
 "#
     )
 }

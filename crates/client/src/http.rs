@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -44,6 +45,34 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
+}
+
+/// An answer that is read as it comes.
+#[derive(Debug)]
+pub struct Streamed {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    body: Incoming,
+    url: String,
+}
+
+impl Streamed {
+    /// The next piece, whenever it comes; `None` at the end.
+    pub async fn piece(&mut self) -> Result<Option<Bytes>, ClientError> {
+        loop {
+            match self.body.frame().await {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(unreachable(&self.url, &error)),
+                Some(Ok(frame)) => {
+                    if let Ok(piece) = frame.into_data() {
+                        return Ok(Some(piece));
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl HttpClient {
@@ -88,6 +117,22 @@ impl HttpClient {
     /// GET with these headers.
     pub async fn get(&self, url: &str, headers: HeaderMap) -> Result<Answer, ClientError> {
         self.send(Method::GET, url, headers, Bytes::new()).await
+    }
+
+    /// GET of an answer that has no end: its head within the usual time, and then piece by piece.
+    pub async fn stream(&self, url: &str, headers: HeaderMap) -> Result<Streamed, ClientError> {
+        let request = self.request((Method::GET, url), headers, Bytes::new())?;
+        let asked = async {
+            let response = self.client.request(request).await;
+            response.map_err(|error| unreachable(url, &error))
+        };
+        let (parts, body) = in_time(url, asked).await?.into_parts();
+        Ok(Streamed {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            url: url.to_owned(),
+        })
     }
 
     /// POST of a form.

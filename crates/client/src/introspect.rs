@@ -70,12 +70,7 @@ impl Introspection {
     ) -> Result<Self, ClientError> {
         // Before the first token goes there.
         address(url)?;
-        let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let credentials =
-            data_encoding::BASE64.encode(format!("{}:{}", encode(id), encode(secret)).as_bytes());
-        let mut authorization = HeaderValue::from_str(&format!("Basic {credentials}"))
-            .map_err(|_| ClientError::Invalid("the credentials are no header".to_owned()))?;
-        authorization.set_sensitive(true);
+        let authorization = basic(id, secret)?;
         Ok(Self {
             endpoint: Arc::new(Endpoint {
                 http,
@@ -179,6 +174,16 @@ impl Endpoint {
             expires,
         })
     }
+}
+
+/// The `Authorization` header of a resource server: each part is form-encoded (RFC 6749 §2.3.1).
+pub(crate) fn basic(id: &str, secret: &str) -> Result<HeaderValue, ClientError> {
+    let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let credentials = data_encoding::BASE64.encode(format!("{}:{}", encode(id), encode(secret)).as_bytes());
+    let mut authorization = HeaderValue::from_str(&format!("Basic {credentials}"))
+        .map_err(|_| ClientError::Invalid("the credentials are no header".to_owned()))?;
+    authorization.set_sensitive(true);
+    Ok(authorization)
 }
 
 impl std::fmt::Debug for Introspection {

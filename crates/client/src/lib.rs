@@ -1,4 +1,4 @@
-//! Talks to an authorization server: discovery, cached keys, introspection, tokens.
+//! Talks to an authorization server: discovery, cached keys, introspection, the revocation feed, tokens.
 
 pub mod authorize;
 pub mod clock;
@@ -16,5 +16,6 @@ mod key_cache;
 pub mod key_file;
 pub mod pin;
 pub mod reach;
+pub mod revocations;
 mod snapshot;
 pub mod token;

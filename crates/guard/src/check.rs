@@ -55,6 +55,7 @@ impl Guard {
         };
         check_claims(&verified)?;
         // Before a proof is spent, and remembered, for a token that was taken back.
+        trusted.look_up(&verified)?;
         trusted.ask_about(token).await?;
         self.check_binding(request, sent, &verified.claims.all)?;
         Ok(self.caller(Known::Signed(verified)))

@@ -10,8 +10,10 @@ use carnet_client::clock::Clock;
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
 use carnet_client::jwks::{Location, RemoteKeys};
-use carnet_client::{introspect, key_file};
+use carnet_client::{introspect, key_file, revocations};
 use carnet_jose::{Algorithm, AnyVerifyingKey, KeySet, KeySource};
+
+use crate::revocations::Revocations;
 
 /// An issuer of tokens.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub struct Issuer {
     pub(crate) snapshot: Option<PathBuf>,
     pub(crate) prefix: Option<String>,
     pub(crate) may_lack: Vec<String>,
+    pub(crate) revocations: Option<Revocations>,
 }
 
 #[derive(Debug)]
@@ -105,6 +108,7 @@ impl Issuer {
             snapshot: None,
             prefix: None,
             may_lack: Vec::new(),
+            revocations: None,
         }
     }
 
@@ -146,6 +150,12 @@ impl Issuer {
         self
     }
 
+    /// Follows what the issuer takes back, so that a revoked token is refused within a second and nobody is asked for it.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
+
     pub(crate) fn key_source(&self, http: &HttpClient, clock: Arc<dyn Clock>) -> Result<Source, ClientError> {
         let pinned = |key| KeySet::pinned(key).map_err(|error| ClientError::File(error.to_string()));
         let set = match &self.keys {
@@ -164,6 +174,32 @@ impl Issuer {
             Keys::None => KeySet::empty(),
         };
         Ok(Source::Fixed(Arc::new(set)))
+    }
+
+    /// Begins to follow what the issuer takes back, when that was asked for.
+    pub(crate) fn follow(
+        &self,
+        source: &Source,
+        (http, clock): (&HttpClient, Arc<dyn Clock>),
+    ) -> Result<Option<revocations::Revocations>, ClientError> {
+        let Some(feed) = &self.revocations else {
+            return Ok(None);
+        };
+        let shared = self.algorithms.iter().any(|algorithm| algorithm.is_mac());
+        let signed = match source {
+            Source::Remote(keys) => (revocations::Keys::Remote(keys.clone()), self.algorithms.clone()),
+            // A shared secret signs tokens for us alone; the feed is signed with what the issuer publishes.
+            Source::Fixed(_) if shared => {
+                let location = Location::Discover(self.name.clone());
+                let keys = RemoteKeys::with_clock(http.clone(), location, &SIGNATURES, clock.clone());
+                (revocations::Keys::Remote(Arc::new(keys)), SIGNATURES.to_vec())
+            }
+            Source::Fixed(_) => (
+                revocations::Keys::Fixed(source.for_verifier()),
+                self.algorithms.clone(),
+            ),
+        };
+        feed.open(&self.name, signed, (http, clock)).map(Some)
     }
 }
 

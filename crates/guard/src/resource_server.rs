@@ -9,7 +9,7 @@ use std::time::Duration;
 use carnet_client::clock::{Clock, SystemClock};
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
-use carnet_client::{introspect, keeper};
+use carnet_client::{introspect, keeper, revocations};
 use carnet_jose::{CachedVerifier, TokenType, Verifier};
 use tokio::task::JoinSet;
 
@@ -163,6 +163,9 @@ impl Builder {
                 keeper::keep(&keys);
                 fetching.spawn(async move { keys.prepare().await });
             }
+            if let Some(revocations) = trusted.revocations.clone() {
+                fetching.spawn(async move { revocations.prepare(FIRST_SET).await });
+            }
         }
         fetching.join_all().await;
         Ok(Guard {
@@ -222,6 +225,13 @@ fn ask(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Opaque, B
             issuer.name
         ))
     })?;
+    // It would look as if it were followed.
+    if issuer.revocations.is_some() {
+        return Err(BuildError::Policy(format!(
+            "{} is asked about each token: a revocation feed would be of no use",
+            issuer.name
+        )));
+    }
     Ok(Opaque {
         name: issuer.name.clone(),
         prefix: issuer.prefix.clone(),
@@ -231,6 +241,9 @@ fn ask(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Opaque, B
         leeway: server.leeway.as_secs(),
     })
 }
+
+/// How long is waited for what an issuer has taken back, as for its keys.
+const FIRST_SET: Duration = Duration::from_secs(2);
 
 fn trust(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Trusted, BuildError> {
     let source = issuer.key_source(http, server.clock.clone())?;
@@ -259,7 +272,9 @@ fn trust(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Trusted
         .as_ref()
         .map(|introspection| introspection.open(http, server.clock.clone()))
         .transpose()?;
+    let revocations = issuer.follow(&source, (http, server.clock.clone()))?;
     Ok(Trusted {
+        revocations,
         name: issuer.name.clone(),
         verifier: CachedVerifier::new(verifier, remembered),
         source,
@@ -290,14 +305,19 @@ pub(crate) struct Trusted {
     pub(crate) verifier: CachedVerifier<Token>,
     pub(crate) source: Source,
     pub(crate) introspection: Option<introspect::Introspection>,
+    pub(crate) revocations: Option<revocations::Revocations>,
 }
 
 impl Guard {
-    /// Whether the keys of every issuer are there.
+    /// Whether the keys of every issuer are there, and what it has taken back is known.
     pub fn ready(&self) -> bool {
-        self.parts.trusted.iter().all(|trusted| match &trusted.source {
-            Source::Remote(keys) => keys.is_loaded(),
-            Source::Fixed(_) => true,
+        self.parts.trusted.iter().all(|trusted| {
+            let keys = match &trusted.source {
+                Source::Remote(keys) => keys.is_loaded(),
+                Source::Fixed(_) => true,
+            };
+            let followed = trusted.revocations.as_ref();
+            keys && followed.is_none_or(|revocations| revocations.is_available())
         })
     }
 }

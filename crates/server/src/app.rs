@@ -15,6 +15,7 @@ use crate::client::Client;
 use crate::clock::Clock;
 use crate::config::{Config, Ttl};
 use crate::directory::Directory;
+use crate::feed::Feed;
 use crate::keys::Keys;
 use crate::master_key::MasterKeys;
 use crate::open_error::OpenError;
@@ -48,6 +49,8 @@ pub struct Parts {
     pub verifier: CachedVerifier<AccessTokenClaims>,
     /// Checks ID tokens of ours that come back as a hint, expired ones too.
     pub id_token_verifier: Verifier,
+    /// What was taken back lately, for those who follow.
+    pub feed: Feed,
     /// The pages for people.
     pub pages: Pages,
     /// Hashes passwords, so many at a time.
@@ -120,7 +123,9 @@ impl App {
             config.passwords.breached_list_file.as_deref(),
         )
         .map_err(|error| OpenError::Config(error.to_string()))?;
+        let feed = Feed::new(store.clone(), config.revocation_feed.max_consumers);
         let parts = Parts {
+            feed,
             config,
             store,
             keys,

@@ -18,6 +18,7 @@ mod device;
 pub mod directory;
 mod discovery;
 pub mod email;
+pub mod feed;
 mod health;
 pub mod http;
 mod interaction;
@@ -36,6 +37,7 @@ mod registration;
 pub mod remote_keys;
 pub mod resource;
 mod revocation;
+mod revocations;
 pub mod secret_file;
 mod sender;
 pub mod serve;
@@ -75,6 +77,7 @@ pub fn router(app: App) -> Router {
         .merge(token_endpoint::routes())
         .merge(introspection::routes())
         .merge(revocation::routes())
+        .merge(revocations::routes())
         .merge(userinfo::routes())
         .merge(authorize::routes())
         .merge(device::routes(&app))

@@ -67,6 +67,12 @@ impl Server {
             beside.spawn(async move { listener.serve(router, std::future::pending()).await });
         }
         tracing::info!(address = %listener.local_addr(), issuer = %app.config.issuer, "ready");
+        let feed = app.feed.clone();
+        let shutdown = async move {
+            shutdown.await;
+            // Streams never end by themselves; without a word they would hold the shutdown up.
+            feed.close();
+        };
         listener.serve(router(app.clone()), shutdown).await;
         beside.shutdown().await;
         tracing::info!("stopped");

@@ -85,6 +85,8 @@ closed_enum! {
         CodeReuse = "code_reuse",
         /// A resource server was refused at introspection.
         Introspect = "introspect",
+        /// The database was restored from a backup: what follows revocations begins anew.
+        BackupRestore = "backup_restore",
     }
 }
 

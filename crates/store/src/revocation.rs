@@ -3,7 +3,9 @@
 //! Spec: RFC 7009 §2.1
 
 use carnet_oauth::revocation::RevocationKind;
+use tokio::sync::watch;
 
+use crate::audit::NewAudit;
 use crate::cut::Cut;
 use crate::database::{Lane, Row, Statement, Tx, params};
 use crate::error::StoreError;
@@ -73,6 +75,15 @@ impl NewEntry {
         }
     }
 
+    /// An entry for everything that was made before the second of the cut: the sessions of that second are named one by one, and a user
+    /// may log in again in it.
+    pub(crate) fn before_now(kind: RevocationKind, value: String, cut: &Cut) -> Self {
+        Self {
+            issued_before: Some(cut.at.div_euclid(1_000) - 1),
+            ..Self::of(kind, value, cut)
+        }
+    }
+
     /// An entry for everything that was made at or before the cut.
     fn until_now(kind: RevocationKind, value: String, cut: &Cut) -> Self {
         Self {
@@ -123,6 +134,11 @@ impl Store {
             .await
     }
 
+    /// Changes whenever this process has committed a revocation. What other processes write is found by [`Store::revocation_clock`].
+    pub fn revocation_news(&self) -> watch::Receiver<()> {
+        self.database.news()
+    }
+
     /// Whether anything stored takes this token back.
     pub async fn is_revoked(&self, token: &TokenFacts) -> Result<bool, StoreError> {
         let row = self
@@ -169,11 +185,14 @@ impl Store {
     }
 
     /// After a restore from a backup: a new epoch, so that every consumer takes a fresh snapshot.
-    pub async fn renew_revocation_epoch(&self) -> Result<(), StoreError> {
-        let epoch = random_name()?;
+    pub async fn renew_revocation_epoch(&self, now: i64, audit: &NewAudit) -> Result<(), StoreError> {
+        let (epoch, audit) = (random_name()?, audit.clone());
         self.database
             .write(Lane::Main, "revocation.renew", async move |tx| {
-                tx.execute(&RENEW, params![&epoch]).await.map(|_| ())
+                tx.execute(&RENEW, params![&epoch]).await?;
+                crate::audit::append(tx, &audit, now).await?;
+                tx.has_news();
+                Ok(())
             })
             .await
     }
@@ -219,6 +238,7 @@ pub(crate) async fn add(tx: Tx<'_>, entries: Vec<NewEntry>) -> Result<(), StoreE
         ];
         tx.execute(&INSERT, values).await?;
     }
+    tx.has_news();
     Ok(())
 }
 

@@ -90,6 +90,23 @@ impl Store {
             .await
     }
 
+    /// End every session of a user and take back all of their tokens, those of sessions that ended before as well; how many ended.
+    pub async fn revoke_user(&self, (user, sub): (Id, &str), cut: &Cut) -> Result<u64, StoreError> {
+        let (sub, cut) = (sub.to_owned(), cut.clone());
+        self.database
+            .write(Lane::Main, "session.revoke_user", async move |tx| {
+                let ended = end_all(tx, user, None, Strength::DenyList, &cut).await?;
+                revocation::add(
+                    tx,
+                    vec![NewEntry::before_now(RevocationKind::Sub, sub.clone(), &cut)],
+                )
+                .await?;
+                audit::append(tx, &cut.audit, cut.at).await?;
+                Ok(ended)
+            })
+            .await
+    }
+
     /// End every session of a user, but for the `sid` in `except`; how many ended.
     pub async fn end_sessions_of(
         &self,

@@ -231,14 +231,8 @@ pub(crate) async fn create(tx: Tx<'_>, id: Id, new: &NewUser, now: i64) -> Resul
 /// Everything that still speaks for the user dies: sessions, families and, by `sub`, every access token.
 async fn take_down(tx: Tx<'_>, user: Id, sub: &str, cut: &Cut) -> Result<(), StoreError> {
     session::end_all(tx, user, None, Strength::DenyList, cut).await?;
-    // What lives on without a session that is known dies by its age. Not in the second of the cut: the sessions of that
-    // second were named one by one, and a user who is enabled in it may log in again.
-    let entry = NewEntry {
-        kind: RevocationKind::Sub,
-        value: sub.to_owned(),
-        issued_before: Some(cut.at.div_euclid(1_000) - 1),
-        expires: cut.expires(),
-    };
+    // What lives on without a session that is known dies by its age.
+    let entry = NewEntry::before_now(RevocationKind::Sub, sub.to_owned(), cut);
     revocation::add(tx, vec![entry]).await
 }
 

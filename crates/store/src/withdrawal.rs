@@ -32,13 +32,9 @@ impl Store {
                     .await?;
                 tx.execute(&REMEMBER, params![user, &client_id, cut.at]).await?;
                 let ended = session::end_all_at(tx, user, &client_id, &cut).await?;
-                // What lives on of sessions that ended before dies by its age; not in this second, whose sessions were named.
-                let entry = NewEntry {
-                    kind: RevocationKind::SubClient,
-                    value: revocation::at_client(&sub, &client_id),
-                    issued_before: Some(cut.at.div_euclid(1_000) - 1),
-                    expires: cut.expires(),
-                };
+                // What lives on of sessions that ended before dies by its age.
+                let both = revocation::at_client(&sub, &client_id);
+                let entry = NewEntry::before_now(RevocationKind::SubClient, both, &cut);
                 revocation::add(tx, vec![entry]).await?;
                 audit::append(tx, &cut.audit, cut.at).await?;
                 Ok(ended)

@@ -101,13 +101,10 @@ impl Operator {
         Ok(())
     }
 
-    /// Ends every session of a user, with their tokens; says so.
+    /// Ends every session of a user, with all of their tokens; says so.
     pub(crate) async fn end_sessions_of(&self, user: &User, out: &Output) -> Result<(), Failure> {
         let cut = self.cut(Reason::Revoked, AuditAction::Revoke, &user.sub);
-        let ended = self
-            .store
-            .end_sessions_of(user.id, Strength::DenyList, None, &cut)
-            .await;
+        let ended = self.store.revoke_user((user.id, &user.sub), &cut).await;
         let ended = ended.map_err(broken)?;
         show(out, &serde_json::json!({ "sessions": ended }), || {
             format!(

@@ -1,7 +1,7 @@
 //! `carnet revoke`: takes back a user's tokens, a session, or one token.
 
 use carnet_server::token::refresh::RefreshToken;
-use carnet_store::{AuditAction, Reason};
+use carnet_store::{AuditAction, Reason, User};
 
 use super::operator::{ConfigFile, Operator, broken, show as tell};
 use crate::failure::Failure;
@@ -9,12 +9,17 @@ use crate::output::Output;
 
 /// Take back all tokens of a user, a session, or one token
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:\n  carnet revoke --user alice@example.com\n  carnet revoke --session SID")]
+#[command(
+    after_help = "Examples:\n  carnet revoke --user alice@example.com\n  carnet revoke --user alice@example.com --client shop\n  carnet revoke --session SID"
+)]
 pub(crate) struct Revoke {
     #[command(flatten)]
     config: ConfigFile,
     #[command(flatten)]
     what: What,
+    /// With --user: only what they have let this client do, with its sessions and tokens
+    #[arg(long, value_name = "CLIENT", requires = "user", allow_hyphen_values = true)]
+    client: Option<String>,
 }
 
 #[derive(clap::Args, Debug)]
@@ -39,7 +44,10 @@ pub(crate) async fn run(revoke: Revoke, out: &Output) -> Result<(), Failure> {
     match revoke.what {
         What { user: Some(name), .. } => {
             let user = operator.user(&name).await?;
-            operator.end_sessions_of(&user, out).await?;
+            match revoke.client {
+                Some(client) => withdraw(&operator, &user, &client, out).await?,
+                None => operator.end_sessions_of(&user, out).await?,
+            }
         }
         What {
             session: Some(sid), ..
@@ -50,6 +58,22 @@ pub(crate) async fn run(revoke: Revoke, out: &Output) -> Result<(), Failure> {
             revoke_token(&operator, text.trim(), out).await?;
         }
     }
+    Ok(())
+}
+
+/// As the user can at their own pages.
+async fn withdraw(operator: &Operator, user: &User, client: &str, out: &Output) -> Result<(), Failure> {
+    let cut = operator.cut(Reason::Revoked, AuditAction::ConsentWithdraw, client);
+    let withdrawn = operator
+        .store
+        .withdraw_consent((user.id, &user.sub), client, &cut);
+    let ended = withdrawn.await.map_err(broken)?;
+    tell(out, &serde_json::json!({ "sessions": ended }), || {
+        format!(
+            "Ended {ended} sessions of {} at {client}; their tokens are revoked, and {client} has to ask again.",
+            user.email
+        )
+    });
     Ok(())
 }
 

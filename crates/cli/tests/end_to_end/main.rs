@@ -12,6 +12,7 @@ mod first_user;
 mod login;
 mod oauth;
 mod pages;
+mod revocation;
 mod support;
 mod two_nodes;
 mod under_load;

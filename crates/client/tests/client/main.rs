@@ -9,4 +9,5 @@ mod introspection;
 mod kept;
 mod keys;
 mod pretended;
+mod revocations;
 mod sick_keys;

@@ -47,6 +47,7 @@ impl Clock for Frozen {
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) path: String,
+    pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
@@ -107,6 +108,7 @@ async fn handle(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let body = to_bytes(body, 100_000).await.unwrap();
     let asked = Asked {
         path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers,
         body: String::from_utf8(body.to_vec()).unwrap(),
     };

@@ -15,6 +15,7 @@ mod metadata;
 mod opaque;
 mod outage;
 mod refusals;
+mod revocations;
 mod rights;
 mod rules;
 mod status_table;

@@ -16,6 +16,7 @@ mod parties;
 mod registration;
 mod registration_policy;
 mod resource;
+mod revocation_feed;
 mod settings;
 mod trust;
 mod trusted_issuer;
@@ -33,6 +34,7 @@ pub use load::{ConfigError, DEFAULT, load, parse};
 pub use parties::{check_client, client_faults};
 pub use registration::registration_faults;
 pub use resource::Resource;
+pub use revocation_feed::RevocationFeed;
 pub use settings::{
     Config, Dpop, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Outbound,
     Pages, Passwords, Registration, Storage, Tokens,

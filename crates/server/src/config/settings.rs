@@ -12,6 +12,7 @@ use super::authorization::Authorization;
 use super::client::Client;
 use super::client_registration::ClientRegistration;
 use super::resource::Resource;
+use super::revocation_feed::RevocationFeed;
 use super::trusted_issuer::TrustedIssuer;
 use super::value::{ClaimSource, Issuer, Network, Ttl};
 
@@ -42,6 +43,9 @@ pub struct Config {
     /// How requests for codes may come.
     #[serde(default)]
     pub authorization: Authorization,
+    /// How resource servers follow what is taken back.
+    #[serde(default)]
+    pub revocation_feed: RevocationFeed,
     /// Password hashing and strength.
     #[serde(default)]
     pub passwords: Passwords,

@@ -13,7 +13,7 @@ use carnet_jose::{
     Algorithm, AnySigningKey, AnyVerifyingKey, Jwk, KeySet, KeySource, RotatingKeys, Signer, TokenType,
     base64url, primitive,
 };
-use carnet_oauth::logout_token;
+use carnet_oauth::{logout_token, revocation};
 use carnet_store::{AuditAction, KeyState, NewAudit, SigningKeyRow, Store, StoreError};
 
 use crate::config::Config;
@@ -47,6 +47,7 @@ struct Signers {
     access_token: Arc<Signer>,
     id_token: Arc<Signer>,
     logout_token: Arc<Signer>,
+    revocations: Arc<Signer>,
 }
 
 impl Keys {
@@ -106,6 +107,14 @@ impl Keys {
             .signers
             .get(&algorithm)
             .map(|signers| signers.logout_token.clone())
+    }
+
+    /// What signs the messages of the revocation feed now: with this algorithm, or the first that has an active key.
+    pub fn revocations_signer(&self, preferred: Algorithm) -> Option<Arc<Signer>> {
+        let current = self.current.load();
+        let mut algorithms = [&preferred].into_iter().chain(&self.algorithms);
+        let signers = algorithms.find_map(|algorithm| current.signers.get(algorithm));
+        signers.map(|signers| signers.revocations.clone())
     }
 
     /// The published set, for our own verifier.
@@ -307,6 +316,7 @@ fn signers_of(row: &SigningKeyRow, master: &MasterKeys) -> Result<(Algorithm, Si
         access_token: signer(TokenType::AccessToken)?,
         id_token: signer(TokenType::IdToken)?,
         logout_token: signer(TokenType::Other(logout_token::TYPE))?,
+        revocations: signer(TokenType::Other(revocation::TYPE))?,
     };
     Ok((signers.access_token.algorithm(), signers))
 }

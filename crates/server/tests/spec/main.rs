@@ -48,6 +48,8 @@ mod registration;
 mod registration_bounds;
 mod registration_management;
 mod registration_pages;
+mod revocations;
+mod revocations_followed;
 mod throttle;
 mod token_exchange;
 mod trusted_issuer;

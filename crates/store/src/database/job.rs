@@ -1,5 +1,8 @@
 //! A write that waits for its turn: work that may be run again, and the one who waits for its answer.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -34,11 +37,25 @@ where
     T: Send + 'static,
     F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
 {
+    pair_with_news((label, until), Arc::default(), work)
+}
+
+/// As [`pair`]; whether the work had something to tell to others is noted in `news`.
+pub(super) fn pair_with_news<T, F>(
+    (label, until): (&'static str, Option<Instant>),
+    news: Arc<AtomicBool>,
+    work: F,
+) -> Pair<T>
+where
+    T: Send + 'static,
+    F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
+{
     let (sender, receiver) = oneshot::channel();
     (
         Box::new(Waiting {
             label,
             until,
+            news,
             work,
             sender,
             result: None,
@@ -50,6 +67,7 @@ where
 struct Waiting<T, F> {
     label: &'static str,
     until: Option<Instant>,
+    news: Arc<AtomicBool>,
     work: F,
     sender: oneshot::Sender<Result<T, StoreError>>,
     result: Option<T>,
@@ -75,7 +93,7 @@ where
     fn run<'a>(&'a mut self, tx: Tx<'a>) -> LocalBoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             self.result = None;
-            self.result = Some((self.work)(tx).await?);
+            self.result = Some((self.work)(tx.noting(&self.news)).await?);
             Ok(())
         })
     }

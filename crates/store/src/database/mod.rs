@@ -13,8 +13,11 @@ mod sqlite;
 mod statement;
 mod tx;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::config::{Engine, StoreConfig};
@@ -27,7 +30,13 @@ pub use statement::Statement;
 pub(crate) use tx::Tx;
 
 /// An open database.
-pub(crate) enum Database {
+pub(crate) struct Database {
+    engine: Opened,
+    /// Moves after each COMMIT of ours that had news.
+    news: watch::Sender<()>,
+}
+
+enum Opened {
     Sqlite(sqlite::Sqlite),
     Postgres(postgres::Postgres),
 }
@@ -48,18 +57,27 @@ impl Database {
 
     /// Open, and make the file of a SQLite database that is not there.
     pub(crate) async fn create(config: &StoreConfig) -> Result<Self, StoreError> {
-        Ok(match &config.engine {
-            Engine::Sqlite { path } => Self::Sqlite(sqlite::Sqlite::open(path, config.write_queue)?),
-            Engine::SqliteMemory => Self::Sqlite(sqlite::Sqlite::memory(config.write_queue)?),
+        let engine = match &config.engine {
+            Engine::Sqlite { path } => Opened::Sqlite(sqlite::Sqlite::open(path, config.write_queue)?),
+            Engine::SqliteMemory => Opened::Sqlite(sqlite::Sqlite::memory(config.write_queue)?),
             Engine::Postgres {
                 url,
                 root_certificates,
                 pool_size,
             } => {
                 let target = postgres::Target::parse(url, root_certificates.as_deref())?;
-                Self::Postgres(postgres::Postgres::open(target, *pool_size, config.write_queue).await?)
+                Opened::Postgres(postgres::Postgres::open(target, *pool_size, config.write_queue).await?)
             }
+        };
+        Ok(Self {
+            engine,
+            news: watch::Sender::new(()),
         })
+    }
+
+    /// Changes whenever a transaction of this process has committed something that others wait for.
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
     }
 
     /// All rows of one statement.
@@ -68,9 +86,9 @@ impl Database {
         statement: &'static Statement,
         params: Vec<Param>,
     ) -> Result<Vec<Row>, StoreError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.read(statement, params).await,
-            Self::Postgres(postgres) => in_time(postgres.read(statement, &params)).await,
+        match &self.engine {
+            Opened::Sqlite(sqlite) => sqlite.read(statement, params).await,
+            Opened::Postgres(postgres) => in_time(postgres.read(statement, &params)).await,
         }
     }
 
@@ -95,7 +113,7 @@ impl Database {
         F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
     {
         let until = Instant::now() + DEADLINE;
-        in_time(self.submit(lane, job::pair(label, Some(until), work))).await
+        in_time(self.submit(lane, (label, Some(until)), work)).await
     }
 
     /// As [`Database::write`], for work that may take as long as it takes.
@@ -109,31 +127,46 @@ impl Database {
         T: Send + 'static,
         F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
     {
-        self.submit(lane, job::pair(label, None, work)).await
+        self.submit(lane, (label, None), work).await
     }
 
-    async fn submit<T>(&self, lane: Lane, (job, answer): job::Pair<T>) -> Result<T, StoreError> {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.queue().submit(job)?,
-            Self::Postgres(postgres) => postgres.queue(lane).submit(job)?,
+    async fn submit<T, F>(
+        &self,
+        lane: Lane,
+        about: (&'static str, Option<Instant>),
+        work: F,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let news = Arc::new(AtomicBool::new(false));
+        let (job, answer) = job::pair_with_news(about, news.clone(), work);
+        match &self.engine {
+            Opened::Sqlite(sqlite) => sqlite.queue().submit(job)?,
+            Opened::Postgres(postgres) => postgres.queue(lane).submit(job)?,
         }
-        answer.await.unwrap_or_else(|_| Err(queue::closed()))
+        let outcome = answer.await.unwrap_or_else(|_| Err(queue::closed()));
+        if outcome.is_ok() && news.load(Ordering::Acquire) {
+            self.news.send_replace(());
+        }
+        outcome
     }
 
     /// Whether a table of this name is visible.
     pub(crate) async fn has_table(&self, name: &str) -> Result<bool, StoreError> {
-        let statement = match self {
-            Self::Sqlite(_) => &sqlite::HAS_TABLE,
-            Self::Postgres(_) => &postgres::HAS_TABLE,
+        let statement = match &self.engine {
+            Opened::Sqlite(_) => &sqlite::HAS_TABLE,
+            Opened::Postgres(_) => &postgres::HAS_TABLE,
         };
         Ok(self.read_one(statement, params![name]).await?.is_some())
     }
 
     /// Finish what is queued and stop.
     pub(crate) async fn close(&self) {
-        match self {
-            Self::Sqlite(sqlite) => sqlite.close().await,
-            Self::Postgres(postgres) => postgres.close().await,
+        match &self.engine {
+            Opened::Sqlite(sqlite) => sqlite.close().await,
+            Opened::Postgres(postgres) => postgres.close().await,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! An open transaction, whichever engine it is open on.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::dialect;
 use super::param::Param;
 use super::postgres::connection::Connection;
@@ -10,21 +12,56 @@ use crate::error::StoreError;
 
 /// What a job speaks to.
 #[derive(Clone, Copy)]
-pub(crate) enum Tx<'c> {
+pub(crate) struct Tx<'c> {
+    on: On<'c>,
+    news: Option<&'c AtomicBool>,
+}
+
+#[derive(Clone, Copy)]
+enum On<'c> {
     Sqlite(&'c rusqlite::Connection),
     Postgres(&'c Connection),
 }
 
-impl Tx<'_> {
+impl<'c> Tx<'c> {
+    pub(super) fn sqlite(connection: &'c rusqlite::Connection) -> Self {
+        Self {
+            on: On::Sqlite(connection),
+            news: None,
+        }
+    }
+
+    pub(super) fn postgres(connection: &'c Connection) -> Self {
+        Self {
+            on: On::Postgres(connection),
+            news: None,
+        }
+    }
+
+    /// The same, and what it has to tell is noted here.
+    pub(super) fn noting(self, news: &'c AtomicBool) -> Self {
+        Self {
+            news: Some(news),
+            ..self
+        }
+    }
+
+    /// Others wait for what this transaction writes: they are woken after its COMMIT.
+    pub(crate) fn has_news(self) {
+        if let Some(news) = self.news {
+            news.store(true, Ordering::Release);
+        }
+    }
+
     /// Run a statement; how many rows it changed.
     pub(crate) async fn execute(
         self,
         statement: &'static Statement,
         params: Vec<Param>,
     ) -> Result<u64, StoreError> {
-        match self {
-            Self::Sqlite(connection) => sqlite::execute(connection, statement, &params),
-            Self::Postgres(connection) => connection.execute(statement, &params).await,
+        match self.on {
+            On::Sqlite(connection) => sqlite::execute(connection, statement, &params),
+            On::Postgres(connection) => connection.execute(statement, &params).await,
         }
     }
 
@@ -43,25 +80,25 @@ impl Tx<'_> {
         statement: &'static Statement,
         params: Vec<Param>,
     ) -> Result<Vec<Row>, StoreError> {
-        match self {
-            Self::Sqlite(connection) => sqlite::all(connection, statement, &params),
-            Self::Postgres(connection) => connection.all(statement, &params).await,
+        match self.on {
+            On::Sqlite(connection) => sqlite::all(connection, statement, &params),
+            On::Postgres(connection) => connection.all(statement, &params).await,
         }
     }
 
     /// Run a migration's text.
     pub(crate) async fn script(self, text: &str) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(connection) => sqlite::script(connection, text),
-            Self::Postgres(connection) => connection.script(&dialect::postgres_types(text)).await,
+        match self.on {
+            On::Sqlite(connection) => sqlite::script(connection, text),
+            On::Postgres(connection) => connection.script(&dialect::postgres_types(text)).await,
         }
     }
 
     /// Hold off every other migration until this transaction ends. SQLite has one writer anyhow.
     pub(crate) async fn lock_for_migration(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(_) => Ok(()),
-            Self::Postgres(connection) => connection.lock_for_migration().await,
+        match self.on {
+            On::Sqlite(_) => Ok(()),
+            On::Postgres(connection) => connection.lock_for_migration().await,
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Revocation entries and their clock.
 
 use carnet_oauth::revocation::RevocationKind;
-use carnet_store::{Reason, TokenFacts};
+use carnet_store::{Reason, Strength, TokenFacts};
 use futures_util::future::join_all;
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{ENTRY_TTL, NOW, cut};
+use crate::support::sample::{ENTRY_TTL, NOW, cut, new_login, new_user};
 
 on_every_engine!(
     a_token_is_revoked_by_what_it_says_of_itself,
@@ -13,6 +13,8 @@ on_every_engine!(
     a_reader_never_sees_a_later_cursor_first,
     a_repeated_revocation_writes_nothing,
     a_new_epoch_is_another_one,
+    whoever_waits_is_woken_by_the_commit_of_a_revocation_and_of_nothing_else,
+    revoking_a_user_takes_back_what_lives_on_of_sessions_that_ended_before,
 );
 
 fn token() -> TokenFacts {
@@ -143,8 +145,61 @@ async fn a_repeated_revocation_writes_nothing(f: &Fixture) {
 async fn a_new_epoch_is_another_one(f: &Fixture) {
     f.store.revoke_token("j", NOW).await.unwrap();
     let before = f.store.revocation_clock().await.unwrap();
-    f.store.renew_revocation_epoch().await.unwrap();
+    let cut = cut(NOW, Reason::Revoked);
+    f.store.renew_revocation_epoch(cut.at, &cut.audit).await.unwrap();
     let after = f.store.revocation_clock().await.unwrap();
     assert_ne!(before.epoch, after.epoch);
     assert_eq!((before.last, after.last), (1, 1));
+}
+
+async fn whoever_waits_is_woken_by_the_commit_of_a_revocation_and_of_nothing_else(f: &Fixture) {
+    let mut news = f.store.revocation_news();
+    f.store.bump_settings_epoch().await.unwrap();
+    assert!(!news.has_changed().unwrap());
+    f.store.revoke_token("j", NOW).await.unwrap();
+    assert!(news.has_changed().unwrap());
+    news.mark_unchanged();
+    // Nothing is written, so there is nothing to see.
+    f.store.revoke_token("j", NOW).await.unwrap();
+    assert!(!news.has_changed().unwrap());
+    assert!(f.store.revoke_token("k", NOW).await.is_ok() && news.has_changed().unwrap());
+}
+
+async fn revoking_a_user_takes_back_what_lives_on_of_sessions_that_ended_before(f: &Fixture) {
+    let user = f
+        .store
+        .create_user(&new_user("a@example.com"), NOW)
+        .await
+        .unwrap();
+    let ended = f
+        .store
+        .begin_session(&new_login(&user), NOW)
+        .await
+        .unwrap()
+        .unwrap();
+    let logout = cut(NOW, Reason::Logout);
+    let refresh_only = f
+        .store
+        .end_session(&ended.sid, Strength::RefreshOnly, None, &logout);
+    assert!(refresh_only.await.unwrap());
+    let live = f
+        .store
+        .begin_session(&new_login(&user), NOW + 1_000)
+        .await
+        .unwrap()
+        .unwrap();
+    let made = |sid: &str, iat: i64| TokenFacts {
+        sid: Some(sid.to_owned()),
+        sub: user.sub.clone(),
+        iat: iat.div_euclid(1_000),
+        ..TokenFacts::default()
+    };
+    let (old, new) = (made(&ended.sid, NOW), made(&live.sid, NOW + 1_000));
+    assert!(!f.store.is_revoked(&old).await.unwrap());
+    let by_operator = cut(NOW + 1_000, Reason::Revoked);
+    let revoked = f.store.revoke_user((user.id, &user.sub), &by_operator);
+    assert_eq!(revoked.await.unwrap(), 1);
+    assert!(f.store.is_revoked(&old).await.unwrap() && f.store.is_revoked(&new).await.unwrap());
+    // A login in the same second lives.
+    assert!(!f.store.is_revoked(&made("next", NOW + 1_000)).await.unwrap());
 }

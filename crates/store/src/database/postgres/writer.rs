@@ -257,7 +257,7 @@ enum Doubt {
 /// Send `before` and the job's first statement in one go, and let the job finish.
 async fn attempt(connection: &Connection, before: &str, job: &mut dyn Job) -> Result<(), StoreError> {
     let label = job.label();
-    let work = AssertUnwindSafe(job.run(Tx::Postgres(connection))).catch_unwind();
+    let work = AssertUnwindSafe(job.run(Tx::postgres(connection))).catch_unwind();
     let (begun, outcome) = join(connection.script(before), work).await;
     begun?;
     outcome.unwrap_or_else(|_| Err(StoreError::Broken(format!("{label} panicked"))))

@@ -87,7 +87,7 @@ fn guarded(connection: &Connection, job: &mut dyn Job) -> Result<Result<(), Stor
 fn attempt(connection: &Connection, job: &mut dyn Job) -> Result<(), StoreError> {
     let label = job.label();
     let run = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        job.run(Tx::Sqlite(connection)).now_or_never()
+        job.run(Tx::sqlite(connection)).now_or_never()
     }));
     match run {
         Ok(Some(outcome)) => outcome,

@@ -1,0 +1,56 @@
+//! What is known of a feed, and since when nothing was heard.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use super::set::Set;
+use crate::clock::Clock;
+
+/// What to do when the feed is lost: when nothing was heard of it for too long, or never yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnLoss {
+    /// Nobody can tell any more whether a token was taken back: `Verdict::Unavailable`, after this long without a word.
+    Closed(Duration),
+    /// Tokens are good as far as is known. What is taken back during the loss is found out when it is over.
+    Open,
+}
+
+impl Default for OnLoss {
+    /// Closed after 30 seconds.
+    fn default() -> Self {
+        Self::Closed(Duration::from_secs(30))
+    }
+}
+
+/// What is known, and since when.
+pub(super) struct Known {
+    pub(super) set: ArcSwap<Set>,
+    pub(super) clock: Box<dyn Clock>,
+    pub(super) on_loss: OnLoss,
+    /// Milliseconds of steady time, plus one, at which the set was last known to be whole; 0 before.
+    pub(super) whole_at: AtomicU64,
+    pub(super) whole: watch::Sender<bool>,
+    pub(super) cursor: AtomicI64,
+    pub(super) streaming: AtomicBool,
+}
+
+impl Known {
+    pub(super) fn age(&self) -> Option<Duration> {
+        let whole_at = self.whole_at.load(Ordering::Acquire).checked_sub(1)?;
+        Some(
+            self.clock
+                .steady()
+                .saturating_sub(Duration::from_millis(whole_at)),
+        )
+    }
+
+    /// At this moment of steady time everything was known.
+    pub(super) fn is_whole(&self, at: Duration) {
+        let millis = u64::try_from(at.as_millis()).unwrap_or(u64::MAX - 1);
+        self.whole_at.store(millis + 1, Ordering::Release);
+        self.whole.send_replace(true);
+    }
+}

@@ -1,0 +1,176 @@
+//! What an issuer has taken back, followed as it happens and looked up in memory.
+//!
+//! Spec: RFC 7009 §2.1 · RFC 8725 §3.11 (explicit typing)
+
+mod chain;
+mod events;
+mod filter;
+mod follow;
+mod known;
+mod set;
+mod source;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use carnet_oauth::revocation::RevocableToken;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use crate::clock::{Clock, SystemClock};
+use crate::error::ClientError;
+use crate::http::HttpClient;
+use known::Known;
+pub use known::OnLoss;
+use set::{Hashes, Set};
+pub use source::{Keys, Source};
+
+/// What is known of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing takes it back.
+    Good,
+    /// It was taken back.
+    Revoked,
+    /// Nobody can tell: the feed is lost, and [`OnLoss::Closed`].
+    Unavailable,
+}
+
+/// How a feed is doing, for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Entries in memory.
+    pub entries: usize,
+    /// The last cursor that was followed.
+    pub cursor: i64,
+    /// Since when nothing was heard, by the time that only goes on; `None` before the set is whole for the first time.
+    pub age: Option<Duration>,
+    /// Whether messages come as a stream; otherwise one is asked for after another.
+    pub streaming: bool,
+}
+
+/// The revocations of one issuer. Cheap to clone; following ends with the last clone.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use carnet_client::http::HttpClient;
+/// use carnet_client::jwks::{Location, RemoteKeys};
+/// use carnet_client::revocations::{Keys, OnLoss, Revocations, Source, Verdict};
+/// use carnet_jose::Algorithm;
+/// use carnet_oauth::revocation::RevocableToken;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let (http, issuer) = (HttpClient::new()?, "https://auth.example.com".to_owned());
+/// let algorithms = vec![Algorithm::Es256];
+/// let keys = RemoteKeys::new(http.clone(), Location::Discover(issuer.clone()), &algorithms);
+/// let source = Source {
+///     url: format!("{issuer}/revocations"),
+///     id: "orders-api".to_owned(),
+///     secret: "read from a file".to_owned(),
+///     issuer,
+///     keys: Keys::Remote(Arc::new(keys)),
+///     algorithms,
+/// };
+/// let revocations = Revocations::follow(http, source, OnLoss::default())?;
+/// let token = RevocableToken { jti: Some("bWJq"), sid: Some("08a5019c"), iat: Some(1_471_566_154), ..Default::default() };
+/// let usable = revocations.check(&token) == Verdict::Good;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Revocations {
+    known: Arc<Known>,
+    _follower: Arc<Follower>,
+}
+
+/// Ends the following.
+struct Follower(AbortHandle);
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Revocations {
+    /// Begins to follow, in the runtime that it is called in. Nothing is known yet: [`Revocations::prepare`] waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Invalid`] when the name and secret are no header or the policy for messages cannot be.
+    pub fn follow(http: HttpClient, source: Source, on_loss: OnLoss) -> Result<Self, ClientError> {
+        Self::with_clock(http, source, on_loss, SystemClock)
+    }
+
+    /// With a clock that tests hold still.
+    pub fn with_clock(
+        http: HttpClient,
+        source: Source,
+        on_loss: OnLoss,
+        clock: impl Clock + 'static,
+    ) -> Result<Self, ClientError> {
+        let hashes = Hashes::default();
+        let known = Arc::new(Known {
+            set: ArcSwap::from_pointee(Set::new(hashes.clone(), Vec::new())),
+            clock: Box::new(clock),
+            on_loss,
+            whole_at: AtomicU64::new(0),
+            whole: watch::Sender::new(false),
+            cursor: AtomicI64::new(0),
+            streaming: AtomicBool::new(false),
+        });
+        let follower = follow::Follower::new(http, source, (known.clone(), hashes))?;
+        let follower = tokio::spawn(follower.run()).abort_handle();
+        Ok(Self {
+            known,
+            _follower: Arc::new(Follower(follower)),
+        })
+    }
+
+    /// Whether a token was taken back: no network, no lock. To be asked at every use of a token.
+    pub fn check(&self, token: &RevocableToken<'_>) -> Verdict {
+        // What is known to be taken back stays so, whatever is lost.
+        if self.known.set.load().takes_back(token) {
+            Verdict::Revoked
+        } else if self.is_available() {
+            Verdict::Good
+        } else {
+            Verdict::Unavailable
+        }
+    }
+
+    /// Whether tokens can be told good from taken back; always, with [`OnLoss::Open`].
+    pub fn is_available(&self) -> bool {
+        match self.known.on_loss {
+            OnLoss::Open => true,
+            OnLoss::Closed(after) => self.known.age().is_some_and(|age| age < after),
+        }
+    }
+
+    /// Waits until the set is whole for the first time, for so long at the most.
+    pub async fn prepare(&self, patience: Duration) {
+        let mut whole = self.known.whole.subscribe();
+        let _ = tokio::time::timeout(patience, whole.wait_for(|whole| *whole)).await;
+    }
+
+    /// How the feed is doing.
+    pub fn status(&self) -> Status {
+        Status {
+            entries: self.known.set.load().len(),
+            cursor: self.known.cursor.load(Ordering::Relaxed),
+            age: self.known.age(),
+            streaming: self.known.streaming.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl std::fmt::Debug for Revocations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Revocations")
+            .field("on_loss", &self.known.on_loss)
+            .field("status", &self.status())
+            .finish_non_exhaustive()
+    }
+}
