@@ -68,7 +68,7 @@ rust_tests() {
 # The binary as users run it. The tests that drive a binary from outside take this one.
 build_binary() {
     step "the release build"
-    cargo build --release --locked -p carnet
+    cargo build --release --locked -p carnet -p server-rendered
     export CARNET_BIN="$PWD/target/release/carnet"
 }
 

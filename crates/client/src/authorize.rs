@@ -6,13 +6,13 @@ use carnet_jose::{base64url, primitive};
 use carnet_oauth::pkce::{Challenge, S256};
 
 use crate::error::ClientError;
-use crate::token::PublicClient;
+use crate::token::Client;
 
 /// A request under way: what must come back, and what only we know.
 pub struct Authorization {
-    /// Where to send the browser.
+    /// Where to send the browser; empty for one that was [resumed](Self::resume).
     pub url: String,
-    /// PKCE's verifier, for [`PublicClient::redeem`].
+    /// PKCE's verifier, for [`Client::redeem`].
     pub verifier: String,
     /// What the ID token must say, if there is one.
     pub nonce: String,
@@ -23,11 +23,7 @@ pub struct Authorization {
 
 impl Authorization {
     /// Begins one. `fields` may hold `scope`, `resource` and whatever else the server reads.
-    pub fn begin(
-        client: &PublicClient,
-        redirect_uri: &str,
-        fields: &[(&str, &str)],
-    ) -> Result<Self, ClientError> {
+    pub fn begin(client: &Client, redirect_uri: &str, fields: &[(&str, &str)]) -> Result<Self, ClientError> {
         let metadata = client.metadata();
         let endpoint = metadata.authorization_endpoint.as_ref();
         let endpoint = client.endpoint(endpoint, "authorization_endpoint")?;
@@ -52,6 +48,24 @@ impl Authorization {
             issuer: metadata.issuer.clone(),
             says_iss: metadata.authorization_response_iss_parameter_supported,
         })
+    }
+
+    /// One that was begun elsewhere, or before a restart: by its `state`, its nonce and its verifier, as they were kept.
+    pub fn resume(client: &Client, (state, nonce, verifier): (&str, &str, &str)) -> Self {
+        let metadata = client.metadata();
+        Self {
+            url: String::new(),
+            verifier: verifier.to_owned(),
+            nonce: nonce.to_owned(),
+            state: state.to_owned(),
+            issuer: metadata.issuer.clone(),
+            says_iss: metadata.authorization_response_iss_parameter_supported,
+        }
+    }
+
+    /// What names the request in the answer.
+    pub fn state(&self) -> &str {
+        &self.state
     }
 
     /// The code in the query that came back. `None`: the answer belongs to no request of ours, and says nothing about this one.
@@ -101,7 +115,7 @@ mod tests {
             authorization_response_iss_parameter_supported: true,
             ..Metadata::default()
         };
-        let client = PublicClient::new(HttpClient::new().unwrap(), metadata, "cli");
+        let client = Client::public(HttpClient::new().unwrap(), metadata, "cli");
         Authorization::begin(&client, "http://127.0.0.1:7/cb", &[("scope", "openid")]).unwrap()
     }
 

@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 use crate::error::ClientError;
 use crate::http::address;
-use crate::token::{PublicClient, read};
+use crate::token::{Client, read};
 
 /// Asks for a pair of codes (§3.1). `fields` may hold `scope` and `resource`.
 pub async fn begin(
-    client: &PublicClient,
+    client: &Client,
     fields: &[(&str, &str)],
 ) -> Result<DeviceAuthorizationResponse, ClientError> {
     let url = client.metadata().device_authorization_endpoint.as_ref();
@@ -44,7 +44,7 @@ const LONGEST_CODE: usize = 64;
 ///
 /// [`ClientError::Refused`] with `access_denied` or `expired_token`. What breaks on the way is tried again.
 pub async fn wait(
-    client: &PublicClient,
+    client: &Client,
     codes: &DeviceAuthorizationResponse,
 ) -> Result<TokenResponse, ClientError> {
     let ends = Instant::now() + Duration::from_secs(codes.expires_in.min(MOST_SECONDS));

@@ -3,6 +3,7 @@
 //! Spec: RFC 9449 §4, §5, §7.1, §8, §9
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use carnet_jose::AnySigningKey;
@@ -14,6 +15,9 @@ use serde_json::Value;
 use crate::clock::{Clock, SystemClock};
 use crate::error::ClientError;
 use crate::http::Answer;
+
+/// A request on its way. It can be waited for by a task of its own.
+pub(crate) type Sending<'s> = Pin<Box<dyn Future<Output = Result<Answer, ClientError>> + Send + 's>>;
 
 /// A client's key, and what servers have said about proofs of it.
 ///
@@ -73,10 +77,10 @@ impl DpopKey {
     }
 
     /// Sends a request with a proof; once more when the server wants another nonce in it (§8, §9).
-    pub(crate) async fn send(
+    pub(crate) async fn send<'s>(
         &self,
         request: &Request<'_>,
-        send: impl AsyncFn(HeaderMap) -> Result<Answer, ClientError>,
+        send: impl Fn(HeaderMap) -> Sending<'s>,
     ) -> Result<Answer, ClientError> {
         let known = self.nonces().get(request.uri).cloned();
         let answer = send(self.headers(request, known.as_deref())?).await?;

@@ -25,6 +25,15 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
         }
     }
 
+    /// A question whose answer is known.
+    pub(crate) fn answered(answer: T) -> Self {
+        let (_, answer) = watch::channel(Some(answer));
+        Self {
+            answer,
+            started: Instant::now(),
+        }
+    }
+
     /// The answer, when it is there.
     pub(crate) fn answer(&self) -> Option<T> {
         self.answer.borrow().clone()

@@ -13,6 +13,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use crate::clock::{Clock, SystemClock};
+use crate::credentials::basic;
 use crate::error::ClientError;
 use crate::flight::Flight;
 use crate::http::{HttpClient, address};
@@ -70,12 +71,11 @@ impl Introspection {
     ) -> Result<Self, ClientError> {
         // Before the first token goes there.
         address(url)?;
-        let authorization = basic(id, secret)?;
         Ok(Self {
             endpoint: Arc::new(Endpoint {
                 http,
                 url: url.to_owned(),
-                authorization,
+                authorization: basic(id, secret)?,
             }),
             clock: Box::new(clock),
             ttl: ttl.min(LONGEST_TTL),
@@ -174,16 +174,6 @@ impl Endpoint {
             expires,
         })
     }
-}
-
-/// The `Authorization` header of a resource server: each part is form-encoded (RFC 6749 §2.3.1).
-pub(crate) fn basic(id: &str, secret: &str) -> Result<HeaderValue, ClientError> {
-    let encode = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    let credentials = data_encoding::BASE64.encode(format!("{}:{}", encode(id), encode(secret)).as_bytes());
-    let mut authorization = HeaderValue::from_str(&format!("Basic {credentials}"))
-        .map_err(|_| ClientError::Invalid("the credentials are no header".to_owned()))?;
-    authorization.set_sensitive(true);
-    Ok(authorization)
 }
 
 impl std::fmt::Debug for Introspection {

@@ -27,8 +27,13 @@ pub fn jwks(file: &Path, algorithms: &[Algorithm]) -> Result<KeySet, ClientError
     Ok(parsed.set)
 }
 
-/// The secret of a file that others cannot read, without the line break at its end.
+/// The secret of a file that others cannot read, as a key that checks.
 pub fn shared_secret(file: &Path, algorithm: Algorithm) -> Result<AnyVerifyingKey, ClientError> {
+    AnyVerifyingKey::from_secret(&secret(file)?, algorithm).map_err(|error| unusable(file, &error))
+}
+
+/// The secret of a file that others cannot read, without the line break at its end.
+pub fn secret(file: &Path) -> Result<Zeroizing<Vec<u8>>, ClientError> {
     let mut opened = File::open(file).map_err(|error| unusable(file, &error))?;
     // Of the file that is read, not of the one that has its name a moment later.
     let metadata = opened.metadata().map_err(|error| unusable(file, &error))?;
@@ -57,7 +62,7 @@ pub fn shared_secret(file: &Path, algorithm: Algorithm) -> Result<AnyVerifyingKe
     while secret.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
         secret.pop();
     }
-    AnyVerifyingKey::from_secret(&secret, algorithm).map_err(|error| unusable(file, &error))
+    Ok(secret)
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, ClientError> {

@@ -2,6 +2,7 @@
 
 pub mod authorize;
 pub mod clock;
+pub mod credentials;
 pub mod device;
 pub mod discovery;
 pub mod dpop;
@@ -15,7 +16,9 @@ pub mod keeper;
 mod key_cache;
 pub mod key_file;
 pub mod pin;
+pub mod provider;
 pub mod reach;
+pub mod renewal;
 pub mod revocations;
 mod snapshot;
 pub mod token;

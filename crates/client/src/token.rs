@@ -1,6 +1,6 @@
-//! Tokens for a public client: a program on a user's own machine, which has no secret to keep.
+//! Tokens for a client: a program on a user's own machine, which has no secret to keep, or a server that has one.
 //!
-//! Spec: RFC 6749 §4.1.3, §5, §6 · RFC 7009 · RFC 8252 §8.4 · RFC 9449 §5
+//! Spec: RFC 6749 §2.3, §4.1.3, §5, §6 · RFC 7009 · RFC 8252 §8.4 · RFC 9449 §5
 
 use std::sync::Arc;
 
@@ -11,42 +11,50 @@ use carnet_oauth::token_response::TokenResponse;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
-use crate::dpop::DpopKey;
+use crate::credentials::Credentials;
+use crate::dpop::{DpopKey, Sending};
 use crate::error::ClientError;
 use crate::http::{Answer, HttpClient, address};
 
-/// The endpoints of an authorization server at which one public client asks.
+/// The endpoints of an authorization server at which one client asks.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), carnet_client::error::ClientError> {
 /// use carnet_client::discovery::discover;
 /// use carnet_client::http::HttpClient;
-/// use carnet_client::token::PublicClient;
+/// use carnet_client::token::Client;
 ///
 /// let http = HttpClient::new()?;
 /// let metadata = discover(&http, "https://auth.example.com").await?;
-/// let client = PublicClient::new(http, metadata, "my-cli");
+/// let client = Client::public(http, metadata, "my-cli");
 /// let tokens = client.refresh("carnet_rt.…").await?;
 /// println!("{} seconds", tokens.expires_in);
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct PublicClient {
+pub struct Client {
     http: HttpClient,
     metadata: Metadata,
     id: String,
     key: Option<Arc<DpopKey>>,
+    credentials: Credentials,
 }
 
-impl PublicClient {
-    /// Asks as `id` what `metadata` describes.
-    pub fn new(http: HttpClient, metadata: Metadata, id: &str) -> Self {
+impl Client {
+    /// Asks as `id`, which has no secret, what `metadata` describes.
+    pub fn public(http: HttpClient, metadata: Metadata, id: &str) -> Self {
+        Self::confidential(http, metadata, id, Credentials::none())
+    }
+
+    /// Asks as `id` with what proves it.
+    pub fn confidential(http: HttpClient, metadata: Metadata, id: &str, credentials: Credentials) -> Self {
         let id = id.to_owned();
         Self {
             http,
             metadata,
             id,
+            credentials,
             key: None,
         }
     }
@@ -113,7 +121,7 @@ impl PublicClient {
                     uri: url,
                     access_token: None,
                 };
-                let post = async |headers| self.post(url, fields, headers).await;
+                let post = |headers| -> Sending<'_> { Box::pin(self.post(url, fields, headers)) };
                 key.send(&request, post).await?
             }
         };
@@ -150,7 +158,7 @@ impl PublicClient {
             uri: url,
             access_token: Some(access_token),
         };
-        let get = async |headers| self.http.get(url, headers).await;
+        let get = |headers| -> Sending<'_> { Box::pin(self.http.get(url, headers)) };
         key.send(&request, get).await
     }
 
@@ -163,11 +171,15 @@ impl PublicClient {
         &self,
         url: &str,
         fields: &[(&str, &str)],
-        headers: HeaderMap,
+        mut headers: HeaderMap,
     ) -> Result<Answer, ClientError> {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("client_id", &self.id).extend_pairs(fields);
-        self.http.post_form(url, headers, form.finish()).await
+        let (proof, shown) = self.credentials.prove(&self.id, &self.metadata.issuer)?;
+        headers.extend(proof);
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(shown)
+            .extend_pairs(fields)
+            .finish();
+        self.http.post_form(url, headers, form).await
     }
 
     pub(crate) fn endpoint<'a>(&self, url: Option<&'a String>, name: &str) -> Result<&'a str, ClientError> {

@@ -39,6 +39,8 @@ mod revocations;
 mod right;
 mod rule;
 pub mod testing;
+#[cfg(feature = "axum")]
+pub mod web;
 
 pub use answer::Denied;
 pub use auth::{Auth, Nothing};

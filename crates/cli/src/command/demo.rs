@@ -42,6 +42,9 @@ pub(crate) struct Demo {
     /// Origin of a browser app that may log people in by the login API: see examples/spa-memory
     #[arg(long, value_name = "ORIGIN", default_value = "http://127.0.0.1:8000")]
     app_origin: String,
+    /// Origin of a server-rendered app that may log people in by the code flow: see examples/server-rendered
+    #[arg(long, value_name = "ORIGIN", default_value = "http://127.0.0.1:8083")]
+    web_origin: String,
 }
 
 /// The demo's only user.
@@ -54,6 +57,8 @@ const AUDIENCE: &str = "https://api.example.com";
 const API_ID: &str = "demo-api";
 /// The file with the secret of the demo's service.
 const SERVICE_SECRET: &str = "service-account.secret";
+/// The file with the secret of the server-rendered app.
+const WEB_SECRET: &str = "web-client.secret";
 
 pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
     let temporary;
@@ -71,6 +76,7 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
     let api_secret = kept_secret(&folder.join("demo-api.secret"))?;
     let password = kept_secret(&folder.join("password"))?;
     let service_secret = kept_secret(&folder.join(SERVICE_SECRET))?;
+    kept_secret(&folder.join(WEB_SECRET))?;
 
     let api_listener = bind(demo.api_port).await?;
     let port = match demo.port {
@@ -100,6 +106,8 @@ pub(crate) async fn run(demo: Demo, out: &Output) -> Result<(), Failure> {
         folder: folder.to_path_buf(),
         access_ttl: demo.access_ttl,
         app_origin: demo.app_origin,
+        web_origin: demo.web_origin,
+        web_secret: folder.join(WEB_SECRET),
         kept: demo.dir.is_some(),
     };
     // The server answers first: the API's guard asks it for its keys.
@@ -120,12 +128,28 @@ fn make_private(folder: &std::path::Path) -> std::io::Result<()> {
 }
 
 fn configuration(demo: &Demo, port: u16, folder: &std::path::Path) -> Result<Config, Failure> {
+    let text = configured(demo, port);
+    let file = folder.join("carnet.toml");
+    std::fs::write(&file, &text).map_err(|error| unusable(&error))?;
+    let (config, _) = config::parse(&text, &file, &[]).map_err(|error| {
+        Failure::usage("config_invalid", error.what.clone())
+            .because("the demo's configuration does not start")
+            .todo(error.todo.clone())
+    })?;
+    carnet_server::log::install(&config.log).map_err(|error| Failure::broken(error.to_string()))?;
+    Ok(config)
+}
+
+fn configured(demo: &Demo, port: u16) -> String {
     let Demo {
         access_ttl,
         app_origin,
+        web_origin,
         ..
     } = demo;
-    let text = format!(
+    let web_origin = web_origin.trim_end_matches('/');
+    let [web_callback, web_home] = ["/auth/callback", "/"].map(|path| format!("{web_origin}{path}"));
+    format!(
         r#"issuer = "http://127.0.0.1:{port}"
 [listen]
 address = "127.0.0.1:{port}"
@@ -154,6 +178,15 @@ redirect_uris = ["https://app.example.com/callback", "http://127.0.0.1/callback"
 post_logout_redirect_uris = ["https://app.example.com/"]
 scope = "openid profile email offline_access read:data read:profile"
 [[clients]]
+id = "my-web-client-id"
+name = "My notes"
+grant_types = ["authorization_code", "refresh_token"]
+auth_method = "client_secret_basic"
+secret_file = "{WEB_SECRET}"
+redirect_uris = [{web_callback:?}]
+post_logout_redirect_uris = [{web_home:?}]
+scope = "openid profile email offline_access read:data read:profile"
+[[clients]]
 id = "my-cli-client-id"
 name = "My command line"
 grant_types = ["device_code", "authorization_code", "refresh_token"]
@@ -164,16 +197,7 @@ audience = "{AUDIENCE}"
 introspection_id = "{API_ID}"
 introspection_secret_file = "demo-api.secret"
 "#
-    );
-    let file = folder.join("carnet.toml");
-    std::fs::write(&file, &text).map_err(|error| unusable(&error))?;
-    let (config, _) = config::parse(&text, &file, &[]).map_err(|error| {
-        Failure::usage("config_invalid", error.what.clone())
-            .because("the demo's configuration does not start")
-            .todo(error.todo.clone())
-    })?;
-    carnet_server::log::install(&config.log).map_err(|error| Failure::broken(error.to_string()))?;
-    Ok(config)
+    )
 }
 
 /// The user with her roles; when the folder was used before, she is there already.

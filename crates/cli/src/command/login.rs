@@ -6,7 +6,7 @@ mod loopback;
 
 use carnet_client::device;
 use carnet_client::error::ClientError;
-use carnet_client::token::PublicClient;
+use carnet_client::token::Client;
 use carnet_oauth::device::DeviceAuthorizationResponse;
 use carnet_oauth::token_response::TokenResponse;
 use clap::Args;
@@ -104,7 +104,7 @@ pub(crate) async fn run(login: LogIn, out: &Output) -> Result<(), Failure> {
 }
 
 /// Keeps the login. One that it takes the place of is given back: nobody would know it any more.
-async fn replace(client: &PublicClient, kept: &Login, out: &Output) -> Result<(), Failure> {
+async fn replace(client: &Client, kept: &Login, out: &Output) -> Result<(), Failure> {
     let logins = Logins::open()?;
     let before = logins
         .named(&kept.issuer, &kept.client_id)

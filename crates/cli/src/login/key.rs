@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use carnet_client::dpop::DpopKey;
 use carnet_client::error::ClientError;
-use carnet_client::token::PublicClient;
+use carnet_client::token::Client;
 use carnet_jose::{Algorithm, AnySigningKey, Error};
 use carnet_oauth::token_response::TokenResponse;
 
@@ -44,12 +44,12 @@ impl LoginKey {
 
 /// Who logs in: a client, and its key when it has one.
 pub(crate) struct Applicant {
-    pub(crate) client: PublicClient,
+    pub(crate) client: Client,
     pub(crate) key: Option<LoginKey>,
 }
 
 impl Applicant {
-    pub(crate) fn new(client: PublicClient, key: Option<LoginKey>) -> Self {
+    pub(crate) fn new(client: Client, key: Option<LoginKey>) -> Self {
         let client = match &key {
             Some(key) => client.with_key(key.dpop.clone()),
             None => client,
@@ -60,7 +60,7 @@ impl Applicant {
     /// Asks for tokens. A server that wants a proof, and has had none, is asked once more with a key that is made for it.
     pub(crate) async fn tokens(
         &mut self,
-        ask: impl AsyncFn(&PublicClient) -> Result<TokenResponse, ClientError>,
+        ask: impl AsyncFn(&Client) -> Result<TokenResponse, ClientError>,
     ) -> Result<TokenResponse, Failure> {
         let first = ask(&self.client).await;
         if self.key.is_some() || !first.as_ref().is_err_and(wants_proof) {

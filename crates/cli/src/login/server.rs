@@ -5,7 +5,7 @@
 use carnet_client::discovery::discover;
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
-use carnet_client::token::PublicClient;
+use carnet_client::token::Client;
 use carnet_jose::{Algorithm, KeySet, TokenType, Verifier};
 use carnet_oauth::id_token::IdTokenClaims;
 use carnet_oauth::token_response::TokenResponse;
@@ -16,10 +16,10 @@ use crate::failure::Failure;
 use crate::moment;
 
 /// Finds the server and asks there as this client.
-pub(crate) async fn connect(issuer: &str, client_id: &str) -> Result<PublicClient, Failure> {
+pub(crate) async fn connect(issuer: &str, client_id: &str) -> Result<Client, Failure> {
     let http = HttpClient::new().map_err(failure)?;
     let metadata = discover(&http, issuer).await.map_err(failure)?;
-    Ok(PublicClient::new(http, metadata, client_id))
+    Ok(Client::public(http, metadata, client_id))
 }
 
 /// What a server says no with, and what to do about it.
@@ -50,7 +50,7 @@ pub(crate) fn failure(error: ClientError) -> Failure {
 
 /// Who has logged in, as far as the tokens say. An ID token that is not for us is an error.
 pub(crate) async fn whose(
-    client: &PublicClient,
+    client: &Client,
     tokens: &TokenResponse,
     nonce: Option<&str>,
 ) -> Result<Option<String>, Failure> {
@@ -69,7 +69,7 @@ pub(crate) async fn whose(
     Ok(Some(name.map_or(claims.sub, str::to_owned)))
 }
 
-async fn verified(client: &PublicClient, id_token: &str) -> Result<IdTokenClaims, Failure> {
+async fn verified(client: &Client, id_token: &str) -> Result<IdTokenClaims, Failure> {
     let metadata = client.metadata();
     let url = metadata.jwks_uri.as_ref();
     let url = url.ok_or_else(|| unfit("the server names no jwks_uri"))?;
@@ -96,7 +96,7 @@ async fn verified(client: &PublicClient, id_token: &str) -> Result<IdTokenClaims
         .map_err(|error| unfit(&error.to_string()))
 }
 
-async fn told(client: &PublicClient, access_token: &str) -> Option<Value> {
+async fn told(client: &Client, access_token: &str) -> Option<Value> {
     let url = &client.metadata().openid.as_ref()?.userinfo_endpoint;
     let answer = client.get(url, access_token).await.ok()?;
     serde_json::from_slice(&answer.ok(url).ok()?).ok()

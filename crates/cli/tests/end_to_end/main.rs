@@ -16,3 +16,4 @@ mod revocation;
 mod support;
 mod two_nodes;
 mod under_load;
+mod web;

@@ -59,7 +59,7 @@ impl Follower {
             .build()
             .map_err(|error| ClientError::Invalid(error.to_string()))?;
         Ok(Self {
-            authorization: crate::introspect::basic(&source.id, &source.secret)?,
+            authorization: crate::credentials::basic(&source.id, &source.secret)?,
             http,
             url: source.url,
             keys: source.keys,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use carnet_client::dpop::DpopKey;
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
-use carnet_client::token::PublicClient;
+use carnet_client::token::Client;
 use carnet_jose::{Algorithm, AnySigningKey};
 use carnet_oauth::dpop::{Proof, Request, check};
 use carnet_oauth::metadata::Metadata;
@@ -21,13 +21,13 @@ fn key() -> Arc<DpopKey> {
     Arc::new(DpopKey::with_clock(key, Frozen::new()).unwrap())
 }
 
-fn client(server: &Pretended, key: &Arc<DpopKey>) -> PublicClient {
+fn client(server: &Pretended, key: &Arc<DpopKey>) -> Client {
     let metadata = Metadata {
         issuer: server.url.clone(),
         token_endpoint: Some(format!("{}/token", server.url)),
         ..Metadata::default()
     };
-    PublicClient::new(HttpClient::new().unwrap(), metadata, "cli").with_key(key.clone())
+    Client::public(HttpClient::new().unwrap(), metadata, "cli").with_key(key.clone())
 }
 
 fn proven(server: &Pretended, asked: &Asked, access_token: Option<&str>) -> Proof {

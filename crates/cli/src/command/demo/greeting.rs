@@ -18,6 +18,9 @@ pub(super) struct Greeting {
     pub(super) folder: PathBuf,
     pub(super) access_ttl: Ttl,
     pub(super) app_origin: String,
+    pub(super) web_origin: String,
+    /// The file with the secret of the server-rendered app.
+    pub(super) web_secret: PathBuf,
     pub(super) kept: bool,
 }
 
@@ -35,7 +38,7 @@ impl Greeting {
             .into_iter()
             .map(|step| json!({ "what": step.what, "command": step.command, "expect": step.expect }))
             .collect();
-        json!({ "issuer": self.issuer, "api": self.api, "email": self.email, "password": self.password, "folder": self.folder, "steps": steps, "app_origin": self.app_origin, "browser": self.browser_url() })
+        json!({ "issuer": self.issuer, "api": self.api, "email": self.email, "password": self.password, "folder": self.folder, "steps": steps, "app_origin": self.app_origin, "web_origin": self.web_origin, "web_secret_file": self.web_secret, "browser": self.browser_url() })
     }
 
     /// Where a browser logs in for the demo's app.
@@ -181,6 +184,14 @@ impl fmt::Display for Greeting {
             f,
             "# A browser app may use the login API from {}: examples/spa-memory",
             self.app_origin
+        )?;
+        writeln!(
+            f,
+            "# A server-rendered app logs people in at {}: examples/server-rendered\nISSUER={} ORIGIN={} CLIENT_SECRET_FILE={} cargo run -p server-rendered",
+            self.web_origin,
+            self.issuer,
+            self.web_origin,
+            self.web_secret.display()
         )?;
         writeln!(f, "# What a token says:   echo \"$TOKEN\" | carnet jwt decode")?;
         write!(f, "# Stop with Ctrl-C.")

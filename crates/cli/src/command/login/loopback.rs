@@ -12,7 +12,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use carnet_client::authorize::Authorization;
 use carnet_client::error::ClientError;
-use carnet_client::token::PublicClient;
+use carnet_client::token::Client;
 use carnet_oauth::token_response::TokenResponse;
 use http::{StatusCode, header};
 use tokio::net::TcpListener;
@@ -58,7 +58,7 @@ pub(super) async fn log_in(
             .todo("try again; or without --browser, on any device")
     })?;
     let code = code.map_err(failure)?;
-    let redeem = async |client: &PublicClient| client.redeem(&code, &redirect_uri, &begun.verifier).await;
+    let redeem = async |client: &Client| client.redeem(&code, &redirect_uri, &begun.verifier).await;
     let tokens = applicant.tokens(redeem).await?;
     server.abort();
     Ok((tokens, Some(begun.nonce.clone())))

@@ -1,0 +1,109 @@
+//! `login`: begins the code flow, and keeps in the browser what its answer must fit.
+//!
+//! Spec: RFC 6749 §4.1.1 · RFC 7636 §4 · OpenID Connect Core §3.1.2.1 · RFC 9700 §4.7 (login CSRF)
+
+use axum::extract::{Query, State};
+use axum::response::Response;
+use carnet_client::authorize::Authorization;
+use http::{HeaderMap, header};
+use serde::{Deserialize, Serialize};
+
+use super::app::Web;
+use super::cookie;
+use super::page::{Answer, see_other, unavailable};
+use super::return_to;
+use super::settings::SameSite;
+
+/// A login under way, in a cookie of this browser alone.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Begun {
+    pub(super) state: String,
+    pub(super) nonce: String,
+    pub(super) verifier: String,
+    pub(super) return_to: String,
+    /// Seconds since 1970.
+    pub(super) at: u64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    return_to: String,
+}
+
+pub(super) async fn begin(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    Query(wanted): Query<Wanted>,
+) -> Response {
+    let settings = &web.parts.settings;
+    let down = |why: &dyn std::fmt::Display| {
+        tracing::warn!(error = %why, "a login cannot begin");
+        unavailable(Answer::to(&headers))
+    };
+    let client = match web.parts.provider.client().await {
+        Ok(client) => client,
+        Err(error) => return down(&error),
+    };
+    let mut fields = vec![("scope", settings.scope.as_str())];
+    // RFC 8707 §2: an absolute URI without a fragment.
+    if settings.audience.contains(':') && !settings.audience.contains('#') {
+        fields.push(("resource", settings.audience.as_str()));
+    }
+    let begun = match Authorization::begin(&client, &web.redirect_uri(), &fields) {
+        Ok(begun) => begun,
+        Err(error) => return down(&error),
+    };
+    let kept = Begun {
+        state: begun.state().to_owned(),
+        nonce: begun.nonce.clone(),
+        verifier: begun.verifier.clone(),
+        return_to: return_to::local(&wanted.return_to, &settings.origin).to_owned(),
+        at: web.now(),
+    };
+    let name = name_of(&web, &kept.state);
+    let sealed = web.parts.keys.seal(PURPOSE, &kept);
+    // Lax: the answer comes by a redirect from the issuer's site.
+    let line = sealed
+        .and_then(|value| cookie::set(&web.parts.settings, (&name, &value), LIFE_SECONDS, SameSite::Lax));
+    let Some(line) = line else {
+        return down(&"its cookie cannot be made");
+    };
+    let mut response = see_other(&begun.url);
+    for old in abandoned(&web, &headers) {
+        response.headers_mut().extend(
+            cookie::set(&web.parts.settings, (&old, ""), 0, SameSite::Lax)
+                .map(|line| (header::SET_COOKIE, line)),
+        );
+    }
+    response.headers_mut().append(header::SET_COOKIE, line);
+    response
+}
+
+/// The login that this browser began with this `state`.
+pub(super) fn find(web: &Web, headers: &HeaderMap, state: &str) -> Option<Begun> {
+    let name = name_of(web, state);
+    let mut found = cookie::pairs(headers).filter(|(key, _)| *key == name);
+    let begun: Begun = found.find_map(|(_, value)| web.parts.keys.open(PURPOSE, value))?;
+    let age = web.now().checked_sub(begun.at)?;
+    (age < LIFE_SECONDS).then_some(begun)
+}
+
+/// Each window has a login of its own: the cookie is named after its `state`.
+pub(super) fn name_of(web: &Web, state: &str) -> String {
+    let word = |char: &char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_');
+    let short: String = state.chars().filter(word).take(8).collect();
+    format!("{}_{short}", cookie::name(&web.parts.settings, PURPOSE))
+}
+
+/// Logins that nobody has finished, but for the last two: a browser sends the older first.
+fn abandoned(web: &Web, headers: &HeaderMap) -> Vec<String> {
+    let prefix = name_of(web, "");
+    let all = cookie::pairs(headers).filter(|(name, _)| name.starts_with(&prefix));
+    let all: Vec<_> = all.map(|(name, _)| name.to_owned()).collect();
+    let keep = all.len().saturating_sub(2);
+    all.into_iter().take(keep).collect()
+}
+
+const PURPOSE: &str = "login";
+const LIFE_SECONDS: u64 = 600;

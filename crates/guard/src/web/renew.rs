@@ -1,0 +1,147 @@
+//! The caller of a request, with an access token that still lives: the one of the cookie, or the next.
+//!
+//! Spec: RFC 6749 §1.5, §6 · RFC 9700 §4.14.2
+
+use carnet_client::error::ClientError;
+
+use super::app::Web;
+use super::session::Session;
+use crate::auth::Auth;
+use crate::challenge::Refused;
+
+/// What has become of a session.
+pub(super) enum Standing {
+    /// It goes on, with these tokens; the browser must be given them when they are new.
+    Lives(Auth, Box<Session>, Renewed),
+    /// The issuer has ended it.
+    Over,
+    /// It cannot be said: the issuer does not answer.
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Renewed {
+    Yes,
+    No,
+}
+
+/// Where a session stands, after a refresh when it is time for one.
+pub(super) async fn standing(web: &Web, session: Session) -> Standing {
+    let session = Box::new(session);
+    if let Some(access) = session.access.as_ref().filter(|_| session.is_fresh(web.now())) {
+        match web.caller(&access.token).await {
+            Ok(auth) => return Standing::Lives(auth, session, Renewed::No),
+            Err(Refused::Unavailable) => return Standing::Unknown,
+            // Taken back, or signed with a key that is gone: the issuer has the last word.
+            Err(_) => {}
+        }
+    }
+    match renewed(web, &session).await {
+        Ok((auth, session)) => Standing::Lives(auth, session, Renewed::Yes),
+        Err(Trouble::Over) if session.refresh.is_some() => Standing::Over,
+        Err(trouble) => still_good(web, session).await.unwrap_or(match trouble {
+            Trouble::Over => Standing::Over,
+            Trouble::NoAnswer => Standing::Unknown,
+        }),
+    }
+}
+
+enum Trouble {
+    Over,
+    NoAnswer,
+}
+
+/// Goes on with the newest tokens that this program has seen, or asks for the next.
+async fn renewed(web: &Web, session: &Session) -> Result<(Auth, Box<Session>), Trouble> {
+    let session = match newest(web, Box::new(session.clone())).await {
+        Newest::Seen(auth, session) if session.is_fresh(web.now()) => return Ok((auth, session)),
+        Newest::Seen(_, session) | Newest::Unchanged(session) => session,
+        Newest::Spent => return Err(Trouble::Over),
+    };
+    let refresh = session.refresh.as_deref().ok_or(Trouble::Over)?;
+    let tokens = web.parts.renewals.renew(refresh).await;
+    let tokens = tokens.map_err(|error| trouble(&error))?;
+    match web.caller(&tokens.access_token).await {
+        Ok(auth) => {
+            let next = session.renewed(&tokens, &auth);
+            Ok((auth, Box::new(next)))
+        }
+        Err(refused) => {
+            let code = refused.code();
+            tracing::error!(
+                code,
+                "a new access token is not accepted: for whom does the issuer make them?"
+            );
+            Err(Trouble::NoAnswer)
+        }
+    }
+}
+
+/// RFC 6749 §5.2: `invalid_grant` is a word on the token. Whatever else goes wrong says nothing about it, and logs nobody out.
+fn trouble(error: &ClientError) -> Trouble {
+    match error {
+        ClientError::Refused(code, _) if code == "invalid_grant" => Trouble::Over,
+        ClientError::Refused(code, _) => {
+            tracing::error!(
+                code,
+                "the issuer refuses this app: are the client and its secret still the same?"
+            );
+            Trouble::NoAnswer
+        }
+        error => {
+            tracing::warn!(%error, "a login could not be refreshed");
+            Trouble::NoAnswer
+        }
+    }
+}
+
+/// The access token may still live when it could not be renewed early.
+async fn still_good(web: &Web, session: Box<Session>) -> Option<Standing> {
+    let auth = web.caller(&session.access.as_ref()?.token).await.ok()?;
+    Some(Standing::Lives(auth, session, Renewed::No))
+}
+
+/// What this program knows of the tokens of a session.
+pub(super) enum Newest {
+    /// Nothing newer, or nothing newer that still lives.
+    Unchanged(Box<Session>),
+    /// Newer ones, of a request that came before.
+    Seen(Auth, Box<Session>),
+    /// They were given back, or refused for good.
+    Spent,
+}
+
+/// Follows a session to the newest tokens of the last minute. Another request may have gone on while a slow handler worked, and a browser may
+/// have hung up before it saw its new tokens.
+pub(super) async fn newest(web: &Web, session: Box<Session>) -> Newest {
+    let (mut session, mut seen) = (session, None);
+    for _ in 0..MOST_STEPS {
+        let known = session
+            .refresh
+            .as_deref()
+            .and_then(|refresh| web.parts.renewals.known(refresh));
+        let tokens = match known {
+            Some(Ok(tokens)) => tokens,
+            Some(Err(ClientError::Refused(code, _))) if code == "invalid_grant" => return Newest::Spent,
+            Some(Err(_)) | None => break,
+        };
+        match web.caller(&tokens.access_token).await {
+            Ok(auth) => {
+                *session = session.renewed(&tokens, &auth);
+                seen = Some(auth);
+            }
+            // An answer of a moment ago, whose token was short-lived: what comes after it leads on.
+            Err(_) => session.refresh = tokens.refresh_token.clone().or(session.refresh.take()),
+        }
+        if tokens.refresh_token.is_none() {
+            break;
+        }
+    }
+    match seen {
+        Some(auth) => Newest::Seen(auth, session),
+        None => Newest::Unchanged(session),
+    }
+}
+
+/// More refreshes than one login sees within a minute.
+const MOST_STEPS: usize = 64;

@@ -1,0 +1,193 @@
+//! A login as the cookies hold it: the access token in one, the refresh token in the other, both of one session.
+//!
+//! Spec: RFC 6265bis §4.1
+
+use carnet_oauth::token_response::TokenResponse;
+use http::{HeaderMap, HeaderValue, header};
+use serde::{Deserialize, Serialize};
+
+use super::app::Web;
+use super::cookie;
+use super::seal::random;
+use crate::auth::Auth;
+
+/// What the cookies of one browser say.
+#[derive(Clone)]
+pub(super) struct Session {
+    /// Its name, new at every login. Forms are bound to it.
+    pub(super) id: String,
+    pub(super) access: Option<Access>,
+    pub(super) refresh: Option<String>,
+    id_token: Option<String>,
+}
+
+#[derive(Clone)]
+pub(super) struct Access {
+    pub(super) token: String,
+    /// Seconds since 1970: from then on it is time for the next.
+    renew_at: u64,
+    expires: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AccessCookie {
+    session: String,
+    token: String,
+    renew_at: u64,
+    expires: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RefreshCookie {
+    session: String,
+    token: Option<String>,
+    id_token: Option<String>,
+}
+
+/// A cookie would be larger than browsers keep, or there is no randomness.
+#[derive(Debug)]
+pub(super) struct Unkeepable;
+
+impl Session {
+    /// A new one, with a name that nobody had before (CK-02).
+    pub(super) fn begin(tokens: &TokenResponse, auth: &Auth) -> Option<Self> {
+        Some(Self {
+            id: random()?,
+            access: Some(Access::of(tokens, auth)),
+            refresh: tokens.refresh_token.clone(),
+            id_token: tokens.id_token.clone(),
+        })
+    }
+
+    /// What these cookies say. Whatever was not sealed here is as good as none, and so is an access token of another session.
+    pub(super) fn read(web: &Web, headers: &HeaderMap) -> Option<Self> {
+        let settings = &web.parts.settings;
+        let access_name = cookie::name(settings, ACCESS);
+        let refresh_name = cookie::name(settings, REFRESH);
+        let (mut access, mut refresh) = (None::<AccessCookie>, None::<RefreshCookie>);
+        for (name, value) in cookie::pairs(headers) {
+            if access.is_none() && name == access_name {
+                access = web.parts.keys.open(ACCESS, value);
+            } else if refresh.is_none() && name == refresh_name {
+                refresh = web.parts.keys.open(REFRESH, value);
+            }
+        }
+        let refresh = refresh?;
+        let access = access.filter(|access| access.session == refresh.session);
+        Some(Self {
+            id: refresh.session,
+            access: access.map(|cookie| Access {
+                token: cookie.token,
+                renew_at: cookie.renew_at,
+                expires: cookie.expires,
+            }),
+            refresh: refresh.token,
+            id_token: refresh.id_token,
+        })
+    }
+
+    /// The same login, with the tokens that its refresh token has led to.
+    pub(super) fn renewed(&self, tokens: &TokenResponse, auth: &Auth) -> Self {
+        Self {
+            id: self.id.clone(),
+            access: Some(Access::of(tokens, auth)),
+            refresh: tokens.refresh_token.clone().or_else(|| self.refresh.clone()),
+            id_token: tokens.id_token.clone().or_else(|| self.id_token.clone()),
+        }
+    }
+
+    /// Whether it is not yet time to renew its access token.
+    pub(super) fn is_fresh(&self, now: u64) -> bool {
+        self.access.as_ref().is_some_and(|access| now < access.renew_at)
+    }
+
+    /// What ends the login at the issuer without a question.
+    pub(super) fn id_token(&self) -> Option<&str> {
+        self.id_token.as_deref()
+    }
+
+    /// Puts it into the browser.
+    pub(super) fn keep(&self, web: &Web, headers: &mut HeaderMap) -> Result<(), Unkeepable> {
+        let now = web.now();
+        let mut lines = Vec::new();
+        if let Some(access) = &self.access {
+            let cookie = AccessCookie {
+                session: self.id.clone(),
+                token: access.token.clone(),
+                renew_at: access.renew_at,
+                expires: access.expires,
+            };
+            // A minute longer, for clocks that are apart: while the issuer is down, it is the last one.
+            let life = access.expires.saturating_sub(now).saturating_add(60);
+            lines.push(line(web, ACCESS, (&cookie, life))?);
+        }
+        let mut cookie = RefreshCookie {
+            session: self.id.clone(),
+            token: self.refresh.clone(),
+            id_token: self.id_token.clone(),
+        };
+        let life = web.parts.settings.keep_for;
+        let refresh = line(web, REFRESH, (&cookie, life)).or_else(|_| {
+            // Without it, a logout is confirmed at the issuer.
+            cookie.id_token = None;
+            line(web, REFRESH, (&cookie, life))
+        });
+        lines.push(refresh?);
+        for line in lines {
+            headers.append(header::SET_COOKIE, line);
+        }
+        Ok(())
+    }
+}
+
+impl Access {
+    fn of(tokens: &TokenResponse, auth: &Auth) -> Self {
+        let expires = auth.expires().unwrap_or_default();
+        let issued = auth.claim("iat").and_then(serde_json::Value::as_u64);
+        let life = expires.saturating_sub(issued.unwrap_or(expires));
+        Self {
+            token: tokens.access_token.clone(),
+            // A little before its end, so that a handler can still use it.
+            renew_at: expires.saturating_sub((life / 10).min(MOST_EARLY_SECONDS)),
+            expires,
+        }
+    }
+}
+
+/// Makes the browser forget the login.
+pub(super) fn forget(web: &Web, headers: &mut HeaderMap) {
+    for what in [ACCESS, REFRESH] {
+        let name = cookie::name(&web.parts.settings, what);
+        if let Some(line) = cookie::set(&web.parts.settings, (&name, ""), 0, web.parts.settings.same_site) {
+            headers.append(header::SET_COOKIE, line);
+        }
+    }
+}
+
+fn line(
+    web: &Web,
+    what: &'static str,
+    (cookie, life): (&impl Serialize, u64),
+) -> Result<HeaderValue, Unkeepable> {
+    let value = web.parts.keys.seal(what, cookie).ok_or(Unkeepable)?;
+    let name = cookie::name(&web.parts.settings, what);
+    cookie::set(
+        &web.parts.settings,
+        (&name, &value),
+        life,
+        web.parts.settings.same_site,
+    )
+    .ok_or_else(|| {
+        tracing::error!(
+            cookie = name,
+            bytes = value.len(),
+            most = cookie::MOST_BYTES,
+            "a token is too large for a cookie: let the issuer put less into it"
+        );
+        Unkeepable
+    })
+}
+
+const ACCESS: &str = "access";
+const REFRESH: &str = "refresh";
+const MOST_EARLY_SECONDS: u64 = 10;
