@@ -35,7 +35,7 @@ pub(crate) struct Dpop {
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// The nonce that the server gave in DPoP-Nonce
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     nonce: Option<String>,
 }
 

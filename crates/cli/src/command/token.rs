@@ -37,7 +37,7 @@ pub(crate) struct Token {
     #[arg(long, num_args = 2, value_names = ["METHOD", "URL"])]
     dpop: Option<Vec<String>>,
     /// The nonce that the server of the URL gave in DPoP-Nonce
-    #[arg(long, requires = "dpop")]
+    #[arg(long, requires = "dpop", allow_hyphen_values = true)]
     nonce: Option<String>,
 }
 
