@@ -32,7 +32,14 @@ pub fn shared_secret(file: &Path, algorithm: Algorithm) -> Result<AnyVerifyingKe
     AnyVerifyingKey::from_secret(&secret(file)?, algorithm).map_err(|error| unusable(file, &error))
 }
 
-/// The secret of a file that others cannot read, without the line break at its end.
+/// The text of a file that others cannot read: a private key.
+pub(crate) fn private_text(file: &Path) -> Result<Zeroizing<String>, ClientError> {
+    let bytes = secret(file)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| unusable(file, &"is not text"))?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// What stands in a file that others cannot read, without the line break at its end.
 pub fn secret(file: &Path) -> Result<Zeroizing<Vec<u8>>, ClientError> {
     let mut opened = File::open(file).map_err(|error| unusable(file, &error))?;
     // Of the file that is read, not of the one that has its name a moment later.

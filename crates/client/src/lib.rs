@@ -1,6 +1,7 @@
 //! Talks to an authorization server: discovery, cached keys, introspection, the revocation feed, tokens.
 
 pub mod authorize;
+pub mod bundle;
 pub mod clock;
 pub mod credentials;
 pub mod device;
@@ -20,5 +21,7 @@ pub mod provider;
 pub mod reach;
 pub mod renewal;
 pub mod revocations;
+pub mod service_client;
+pub mod service_signer;
 mod snapshot;
 pub mod token;

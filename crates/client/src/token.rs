@@ -113,35 +113,19 @@ impl Client {
     /// [`ClientError::Refused`] when the server says no, with the code of RFC 6749 §5.2.
     pub(crate) async fn tokens(&self, fields: &[(&str, &str)]) -> Result<TokenResponse, ClientError> {
         let url = self.endpoint(self.metadata.token_endpoint.as_ref(), "token_endpoint")?;
-        let answer = match &self.key {
-            None => self.post(url, fields, HeaderMap::new()).await?,
-            Some(key) => {
-                let request = Request {
-                    method: "POST",
-                    uri: url,
-                    access_token: None,
-                };
-                let post = |headers| -> Sending<'_> { Box::pin(self.post(url, fields, headers)) };
-                key.send(&request, post).await?
-            }
+        let Some(key) = &self.key else {
+            let answer = self.post(url, fields, HeaderMap::new()).await?;
+            return issued(answer, url, ("Bearer", "bearer token"));
         };
-        let body = said(answer, url)?;
-        let tokens: TokenResponse = read(&body, url)?;
-        // RFC 6749 §7.1: a token of another type is not for us; A.12: one that is no visible ASCII is none.
-        let visible = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-        let refresh_token = tokens.refresh_token.as_deref();
-        let (token_type, what) = match &self.key {
-            None => ("Bearer", "bearer token"),
-            // RFC 9449 §5: another type would say that it is not bound.
-            Some(_) => (SCHEME, "token that is bound to the key"),
+        let request = Request {
+            method: "POST",
+            uri: url,
+            access_token: None,
         };
-        if tokens.token_type.eq_ignore_ascii_case(token_type)
-            && visible(&tokens.access_token)
-            && refresh_token.is_none_or(visible)
-        {
-            return Ok(tokens);
-        }
-        Err(ClientError::Invalid(format!("{url} answered with no {what}")))
+        let post = |headers| -> Sending<'_> { Box::pin(self.post(url, fields, headers)) };
+        let answer = key.send(&request, post).await?;
+        // RFC 9449 §5: another type would say that it is not bound.
+        issued(answer, url, (SCHEME, "token that is bound to the key"))
     }
 
     /// Asks a resource with an access token of this client, and a proof when it is bound.
@@ -194,6 +178,19 @@ impl Client {
         }
         Ok(url)
     }
+}
+
+/// RFC 6749 §7.1: a token of another type is not for us; A.12: one that is no visible ASCII is none.
+fn issued(answer: Answer, url: &str, (token_type, what): (&str, &str)) -> Result<TokenResponse, ClientError> {
+    let tokens: TokenResponse = read(&said(answer, url)?, url)?;
+    let visible = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    if tokens.token_type.eq_ignore_ascii_case(token_type)
+        && visible(&tokens.access_token)
+        && tokens.refresh_token.as_deref().is_none_or(visible)
+    {
+        return Ok(tokens);
+    }
+    Err(ClientError::Invalid(format!("{url} answered with no {what}")))
 }
 
 fn said(answer: Answer, url: &str) -> Result<Bytes, ClientError> {

@@ -29,6 +29,11 @@ impl<'a> Sent<'a> {
             other => other.map(sent(false)),
         }
     }
+
+    /// Whether it came by the scheme `DPoP`.
+    pub(crate) fn is_with_proof(&self) -> bool {
+        self.with_proof
+    }
 }
 
 impl Guard {

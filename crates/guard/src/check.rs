@@ -22,15 +22,7 @@ impl Guard {
     ///
     /// A refusal says to the caller what RFC 6750 §3.1 lets it say; which check failed stands in the log, without a byte of the token.
     pub async fn check(&self, request: &Parts) -> Result<Auth, Refused> {
-        self.caller_of(request).await.map_err(|denial| {
-            let (code, reason) = (denial.refused.code(), denial.reason);
-            match denial.refused {
-                Refused::TokenMissing => tracing::debug!(code, reason, "a request was refused"),
-                Refused::Unavailable => tracing::warn!(code, reason, "a request was refused"),
-                _ => tracing::info!(code, reason, "a request was refused"),
-            }
-            denial.refused
-        })
+        self.caller_of(request).await.map_err(Denial::noted)
     }
 
     async fn caller_of(&self, request: &Parts) -> Result<Auth, Denial> {
@@ -129,6 +121,19 @@ impl Trusted {
     }
 }
 
+impl Denial {
+    /// What the caller is told, after the log was told why.
+    pub(crate) fn noted(self) -> Refused {
+        let (code, reason) = (self.refused.code(), self.reason);
+        match self.refused {
+            Refused::TokenMissing => tracing::debug!(code, reason, "a request was refused"),
+            Refused::Unavailable => tracing::warn!(code, reason, "a request was refused"),
+            _ => tracing::info!(code, reason, "a request was refused"),
+        }
+        self.refused
+    }
+}
+
 impl From<Error> for Denial {
     fn from(error: Error) -> Self {
         let refused = match error {
@@ -140,7 +145,7 @@ impl From<Error> for Denial {
     }
 }
 
-fn token_of(request: &Parts) -> Result<Sent<'_>, Denial> {
+pub(crate) fn token_of(request: &Parts) -> Result<Sent<'_>, Denial> {
     let mut values = request.headers.get_all(header::AUTHORIZATION).iter();
     let value = values
         .next()

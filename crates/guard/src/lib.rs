@@ -20,12 +20,18 @@ mod answer;
 mod auth;
 mod binding;
 mod body;
+mod caller;
+mod caller_layer;
+mod calling_services;
 mod certificate;
 mod challenge;
 mod check;
+mod check_caller;
 mod claim;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(feature = "axum")]
+mod extract_caller;
 mod health;
 mod issuer;
 mod layer;
@@ -45,6 +51,9 @@ pub mod web;
 pub use answer::Denied;
 pub use auth::{Auth, Nothing};
 pub use body::GuardBody;
+pub use caller::{Caller, UserOrService};
+pub use caller_layer::{CallerLayer, CallerService};
+pub use calling_services::Services;
 pub use carnet_client::clock::{Clock, SystemClock};
 pub use carnet_client::revocations::{OnLoss, Status};
 pub use carnet_jose::Algorithm;

@@ -14,12 +14,13 @@ use carnet_jose::{CachedVerifier, TokenType, Verifier};
 use tokio::task::JoinSet;
 
 use crate::auth::Token;
+use crate::calling_services::{OpenServices, Services};
 use crate::certificate::{CertificateHeader, CertificateProxies};
 use crate::issuer::{Issuer, Keys, Source};
 use crate::metadata::{Facts, PublishedMetadata, ResourceMetadata, publish};
 use crate::opaque::Opaque;
 use crate::public_url::public_url;
-use crate::replay::SeenProofs;
+use crate::replay::SeenTokens;
 
 /// Starts the description of a resource server.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ impl ResourceServer {
             clock: Arc::new(SystemClock),
             metadata: None,
             certificates: None,
+            services: None,
         }
     }
 }
@@ -54,12 +56,19 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     metadata: Option<ResourceMetadata>,
     certificates: Option<(CertificateHeader, Vec<String>)>,
+    services: Option<Services>,
 }
 
 impl Builder {
     /// Believes this issuer. Several may be named; a token's `iss` decides which one is meant.
     pub fn issuer(mut self, issuer: Issuer) -> Self {
         self.issuers.push(issuer);
+        self
+    }
+
+    /// Takes the tokens of services as well, on routes inside [`Guard::caller_in`].
+    pub fn services(mut self, services: Services) -> Self {
+        self.services = Some(services);
         self
     }
 
@@ -123,7 +132,7 @@ impl Builder {
 
     /// Reads key files and starts fetching remote keys. An issuer that is down is no error: its tokens get 503 until its keys are there.
     pub async fn build(self) -> Result<Guard, BuildError> {
-        if self.issuers.is_empty() {
+        if self.issuers.is_empty() && self.services.is_none() {
             return Err(BuildError::NoIssuer);
         }
         let public_url =
@@ -132,16 +141,7 @@ impl Builder {
             Some(http) => http.clone(),
             None => HttpClient::new()?,
         };
-        for (at, issuer) in self.issuers.iter().enumerate() {
-            if self
-                .issuers
-                .iter()
-                .take(at)
-                .any(|other| other.name == issuer.name)
-            {
-                return Err(BuildError::IssuerTwice(issuer.name.clone()));
-            }
-        }
+        check_names(&self.issuers)?;
         let mut trusted: Vec<Trusted> = Vec::new();
         let mut opaque: Vec<Opaque> = Vec::new();
         for issuer in &self.issuers {
@@ -155,6 +155,9 @@ impl Builder {
         let proxies = self.certificates.as_ref();
         let proxies = proxies.map(|(header, peers)| CertificateProxies::new(*header, peers));
         let certificate_proxies = proxies.transpose().map_err(BuildError::Policy)?;
+        let services = self.services.as_ref();
+        let services = services.map(|services| services.open(&http, self.leeway, self.clock.clone()));
+        let services = services.transpose()?;
         // All at once: an issuer that does not answer takes its two seconds, however many there are.
         let mut fetching = JoinSet::new();
         for trusted in &trusted {
@@ -167,6 +170,10 @@ impl Builder {
                 fetching.spawn(async move { revocations.prepare(FIRST_SET).await });
             }
         }
+        if let Some(services) = &services {
+            let remote = services.remote.clone();
+            fetching.spawn(async move { remote.prepare().await });
+        }
         fetching.join_all().await;
         Ok(Guard {
             parts: Arc::new(Parts {
@@ -174,9 +181,10 @@ impl Builder {
                 opaque,
                 clock: self.clock,
                 public_url,
-                seen: SeenProofs::default(),
                 metadata,
                 certificate_proxies,
+                seen: SeenTokens::of_proofs(),
+                services,
             }),
         })
     }
@@ -193,6 +201,15 @@ impl Builder {
         };
         publish(said, facts).map(Some).map_err(BuildError::Policy)
     }
+}
+
+fn check_names(issuers: &[Issuer]) -> Result<(), BuildError> {
+    for (at, issuer) in issuers.iter().enumerate() {
+        if issuers.iter().take(at).any(|other| other.name == issuer.name) {
+            return Err(BuildError::IssuerTwice(issuer.name.clone()));
+        }
+    }
+    Ok(())
 }
 
 /// Who is asked about a token is never a matter of order.
@@ -294,9 +311,10 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     /// What stands in front of every path, without a slash at its end.
     pub(crate) public_url: Option<String>,
-    pub(crate) seen: SeenProofs,
     pub(crate) metadata: Option<PublishedMetadata>,
     pub(crate) certificate_proxies: Option<CertificateProxies>,
+    pub(crate) seen: SeenTokens,
+    pub(crate) services: Option<OpenServices>,
 }
 
 /// An issuer whose tokens are accepted.
@@ -309,16 +327,18 @@ pub(crate) struct Trusted {
 }
 
 impl Guard {
-    /// Whether the keys of every issuer are there, and what it has taken back is known.
+    /// Whether the keys of every issuer are there, and those of services where they may call, and what was taken back is known.
     pub fn ready(&self) -> bool {
-        self.parts.trusted.iter().all(|trusted| {
+        let services = self.parts.services.as_ref();
+        let mut trusted = self.parts.trusted.iter();
+        trusted.all(|trusted| {
             let keys = match &trusted.source {
                 Source::Remote(keys) => keys.is_loaded(),
                 Source::Fixed(_) => true,
             };
             let followed = trusted.revocations.as_ref();
             keys && followed.is_none_or(|revocations| revocations.is_available())
-        })
+        }) && services.is_none_or(|services| services.remote.is_loaded())
     }
 }
 

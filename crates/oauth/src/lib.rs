@@ -23,6 +23,7 @@ pub mod protected_resource;
 pub mod redirect_uri;
 pub mod revocation;
 pub mod scope;
+pub mod service_token;
 pub mod standard_claims;
 pub mod token_exchange;
 pub mod token_response;

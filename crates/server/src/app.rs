@@ -23,6 +23,7 @@ use crate::pages::Pages;
 use crate::password::{Hasher, PasswordConfig, Policy};
 use crate::resource::OWN_LEEWAY;
 use crate::secret_file;
+use crate::service_bundle::LastBundle;
 use crate::trusted_issuer::TrustedIssuer;
 use crate::turns::Turns;
 
@@ -51,6 +52,8 @@ pub struct Parts {
     pub id_token_verifier: Verifier,
     /// What was taken back lately, for those who follow.
     pub feed: Feed,
+    /// The bundle of services that was signed last.
+    pub last_bundle: LastBundle,
     /// The pages for people.
     pub pages: Pages,
     /// Hashes passwords, so many at a time.
@@ -107,6 +110,10 @@ impl App {
         let master = master_keys(&config, &store).await?;
         let directory = Directory::new(&config, clock.clone()).map_err(OpenError::Config)?;
         let trusted_issuers = TrustedIssuer::all(&config).map_err(OpenError::Config)?;
+        if directory.has_configured_services() {
+            // The file may have changed since it was last read, and a bundle that says something else has another number.
+            store.bump_settings_epoch().await?;
+        }
         let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
         let verifier = own_verifier(&config, &keys, directory.longest_access_ttl())
             .map_err(|error| OpenError::Config(error.to_string()))?;
@@ -134,6 +141,7 @@ impl App {
             trusted_issuers,
             verifier,
             id_token_verifier,
+            last_bundle: LastBundle::default(),
             pages,
             hasher,
             password_policy,

@@ -9,7 +9,7 @@ use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::grant_type::GrantType;
 
 use crate::assertion::{AUTHENTICATION, AssertionVerifier, Expected, GRANT, Keys};
-use crate::config::{self, ASSERTION_ALGORITHMS, AssertionAudience, Config, Ttl};
+use crate::config::{self, ASSERTION_ALGORITHMS, AssertionAudience, Config, Ttl, service_keys};
 use crate::remote_keys::KeyShelf;
 use crate::resource::OWN_LEEWAY;
 use crate::secret_file;
@@ -95,9 +95,13 @@ impl Client {
         };
         if let Some(file) = &registered.jwks_file {
             let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-            let jwks =
+            let jwks: serde_json::Value =
                 serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-            registered.jwks = Some(jwks);
+            // One key, as `carnet jwk generate --public-out` writes it, is a set of one.
+            registered.jwks = Some(match jwks.get("kty") {
+                Some(_) => serde_json::json!({ "keys": [jwks] }),
+                None => jwks,
+            });
         }
         Self::registered((config, shelf), registered, secrets)
     }
@@ -108,6 +112,10 @@ impl Client {
         registered: config::Client,
         secrets: Vec<SecretDigest>,
     ) -> Result<Self, String> {
+        if registered.service {
+            let keys = registered.jwks.as_ref().map(service_keys).transpose();
+            keys.map_err(|why| format!("the JWKS of client {} {why}", registered.id))?;
+        }
         let proof = match registered.auth_method {
             AuthMethod::None => Proof::None,
             AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost => Proof::Secrets(secrets),

@@ -100,6 +100,22 @@ impl Directory {
             .find(|resource| resource.audience == audience)
     }
 
+    /// Every service that may be believed, by name, and the number of the state that they are of.
+    pub fn services(&self) -> (i64, Vec<Arc<Client>>) {
+        let registered = self.registered.load();
+        let others = registered.clients.values();
+        let others = others.filter(|client| !self.is_configured(&client.id));
+        let all = self.configured.iter().chain(others);
+        let mut services: Vec<_> = all.filter(|client| client.service).cloned().collect();
+        services.sort_by(|a, b| a.id.cmp(&b.id));
+        (registered.epoch, services)
+    }
+
+    /// Whether the configuration file has services.
+    pub fn has_configured_services(&self) -> bool {
+        self.configured.iter().any(|client| client.service)
+    }
+
     /// Every resource.
     pub fn resources(&self) -> &[Resource] {
         &self.resources

@@ -41,6 +41,8 @@ mod revocations;
 pub mod secret_file;
 mod sender;
 pub mod serve;
+pub mod service_bundle;
+mod service_keys;
 mod stylesheet;
 mod throttle;
 pub mod tls_pair;
@@ -79,6 +81,7 @@ pub fn router(app: App) -> Router {
         .merge(revocation::routes())
         .merge(revocations::routes())
         .merge(userinfo::routes())
+        .merge(service_keys::routes())
         .merge(authorize::routes())
         .merge(device::routes(&app))
         .merge(registration::routes())

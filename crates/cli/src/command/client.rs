@@ -4,6 +4,7 @@ mod add;
 mod token;
 mod tokens;
 
+use carnet_oauth::service_token;
 use carnet_server::config;
 use carnet_store::{AuditAction, ClientRow, ClientState, Reason};
 use clap::Subcommand;
@@ -136,12 +137,20 @@ async fn list(operator: &Operator, out: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How a client that is a service is named in the tokens that it signs.
+fn service_id(operator: &Operator, client: &config::Client) -> Option<String> {
+    let issuer = operator.config.issuer.as_str();
+    client.service.then(|| service_token::id(issuer, &client.id))
+}
+
 async fn show(operator: &Operator, id: &str, out: &Output) -> Result<(), Failure> {
     if let Some(client) = operator.config.clients.iter().find(|client| client.id == id) {
-        let json = json!({ "id": id, "state": "configured", "settings": client });
+        let service_id = service_id(operator, client);
+        let json = json!({ "id": id, "state": "configured", "service_id": service_id, "settings": client });
         tell(out, &json, || {
             let settings = serde_json::to_string_pretty(client).unwrap_or_default();
-            format!("{id} stands in the configuration file\n{settings}")
+            let service = as_service(service_id.as_deref());
+            format!("{id} stands in the configuration file{service}\n{settings}")
         });
         return Ok(());
     }
@@ -156,15 +165,17 @@ async fn show(operator: &Operator, id: &str, out: &Output) -> Result<(), Failure
         "self_registered": row.registered_with.is_some(),
         "registered_with": row.registered_with,
         "last_used_at": row.last_used_at,
+        "service_id": service_id(operator, &registered),
         "settings": registered,
         "secrets": secrets.iter().map(|secret| json!({ "created_at": secret.created_at, "expires_at": secret.expires_at })).collect::<Vec<_>>(),
     });
     tell(out, &json, || {
         let settings = serde_json::to_string_pretty(&registered).unwrap_or_default();
         let mut text = format!(
-            "{id}, {}, registered {}\n{settings}",
+            "{id}, {}, registered {}{}\n{settings}",
             row.state.as_str(),
-            when(row.created_at, operator.now)
+            when(row.created_at, operator.now),
+            as_service(service_id(operator, &registered).as_deref())
         );
         if let Some(with) = &row.registered_with {
             text.push_str(&format!("\nit registered itself, {}", let_in_by(with)));
@@ -201,6 +212,10 @@ fn let_in_by(with: &str) -> String {
         "" => "as anybody might".to_owned(),
         name => format!("with the initial access token {name}"),
     }
+}
+
+fn as_service(service_id: Option<&str>) -> String {
+    service_id.map_or_else(String::new, |id| format!("; as a service {id}"))
 }
 
 async fn rotate(operator: &Operator, id: &str, overlap: config::Ttl, out: &Output) -> Result<(), Failure> {

@@ -24,6 +24,7 @@ mod registry;
 mod revoke;
 mod role;
 mod serve;
+mod service_token;
 mod session;
 mod tls;
 mod token;
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Pkce(pkce::Pkce),
     /// Prove possession of a key to a server, for requests by hand (DPoP, RFC 9449)
     Dpop(dpop::Dpop),
+    /// Make the header by which a service calls another one, for requests by hand
+    ServiceToken(service_token::ServiceToken),
     /// What a server's certificates are known by
     #[command(subcommand)]
     Tls(tls::Tls),
@@ -114,6 +117,7 @@ impl Command {
             Self::Password(command) => command.run(output),
             Self::Pkce(command) => command.run(output),
             Self::Dpop(command) => command.run(output),
+            Self::ServiceToken(command) => command.run(output),
             Self::Explain(command) => command.run(output),
             Self::Completions(command) => command.run(whole(), output),
             Self::Man(command) => command.run(whole(), output),

@@ -15,5 +15,6 @@ mod pages;
 mod revocation;
 mod support;
 mod two_nodes;
+mod two_services;
 mod under_load;
 mod web;

@@ -18,7 +18,14 @@ pub(crate) const CRATES: &[&[&str]] = &[
 
 /// The modules of `server`. `lib` collects the routes.
 pub(crate) const SERVER: &[&[&str]] = &[
-    &["clock", "email", "open_error", "secret_file", "turns"],
+    &[
+        "clock",
+        "email",
+        "open_error",
+        "secret_file",
+        "service_bundle",
+        "turns",
+    ],
     &["tls_pair"],
     &["config", "master_key"],
     &[
@@ -57,6 +64,7 @@ pub(crate) const SERVER: &[&[&str]] = &[
         "registration",
         "revocation",
         "revocations",
+        "service_keys",
         "stylesheet",
         "token_endpoint",
         "tools",

@@ -177,3 +177,62 @@ fn a_proof_that_no_server_takes_is_not_made() {
         mac.err
     );
 }
+
+#[test]
+fn a_services_token_by_hand_is_one_header_and_its_key_nobody_elses() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = ["jwk", "generate", "--algorithm", "Ed25519", "--out", "orders.jwk"];
+    carnet(folder.path(), &make, "").done();
+    let ask = [
+        "service-token",
+        "billing",
+        "--service",
+        "orders",
+        "--key",
+        "orders.jwk",
+    ];
+    let ask = [&ask[..], &["--issuer", "https://auth.example.com"]].concat();
+    let plain = carnet(folder.path(), &ask, "").done();
+    let token = plain.out.trim().strip_prefix("Authorization: Bearer ").unwrap();
+    let decoded = carnet_jose::dangerous::decode(token).unwrap();
+    assert_eq!(
+        (decoded.header["typ"].as_str(), plain.out.lines().count()),
+        (Some("svc+jwt"), 1)
+    );
+    let json = carnet(folder.path(), &[&["--json"], &ask[..]].concat(), "")
+        .done()
+        .json();
+    assert_eq!(json["iss"], decoded.payload["iss"]);
+    assert_eq!(json["aud"], "https://auth.example.com/services/billing");
+
+    let wrong = carnet(
+        folder.path(),
+        &[
+            "service-token",
+            "bil/ling",
+            "--service",
+            "orders",
+            "--key",
+            "orders.jwk",
+            "--issuer",
+            "https://a.test",
+        ],
+        "",
+    );
+    assert!(
+        wrong.exit == 2 && wrong.err.contains("invalid_name"),
+        "{}",
+        wrong.err
+    );
+    std::fs::set_permissions(
+        folder.path().join("orders.jwk"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o644),
+    )
+    .unwrap();
+    let open = carnet(folder.path(), &ask, "");
+    assert!(
+        open.exit == 2 && open.err.contains("key_invalid") && open.err.contains("chmod 600"),
+        "{}",
+        open.err
+    );
+}

@@ -10,4 +10,5 @@ mod kept;
 mod keys;
 mod pretended;
 mod revocations;
+mod service_signer;
 mod sick_keys;

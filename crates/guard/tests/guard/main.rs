@@ -18,4 +18,7 @@ mod refusals;
 mod revocations;
 mod rights;
 mod rules;
+mod service_callers;
+mod service_issuer;
+mod service_tokens;
 mod status_table;

@@ -11,6 +11,7 @@ use super::lifetimes::{check_access_ttl, check_refresh_grace, check_refresh_life
 use super::parties;
 use super::registration_policy::check_client_registration;
 use super::revocation_feed::check_revocation_feed;
+use super::service_clients::check_services;
 use super::settings::Config;
 use super::trust::check_trusted_issuers;
 use super::value::{ClaimSource, Ttl};
@@ -31,6 +32,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
     check_log(config)?;
     check_revocation_feed(&config.revocation_feed)?;
     check_sizes(config)?;
+    check_services(&config.services)?;
     parties::check_resources(config)?;
     parties::check_clients(config)?;
     check_trusted_issuers(config)?;

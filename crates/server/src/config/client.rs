@@ -122,6 +122,12 @@ pub struct Client {
     /// The APIs that it is: whose tokens it may exchange (RFC 8693) for one that it calls the next API with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exchange_audiences: Vec<String>,
+    /// Whether it is a service: its keys are published, and other services know it by tokens that it signs itself.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub service: bool,
+    /// The services that it may call, by their ids. Nothing is published when empty: each service decides by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<String>,
     /// Origins of its browser app.
     #[serde(default)]
     pub origins: Vec<String>,
@@ -280,6 +286,8 @@ impl Client {
             scope: ScopeSet::default(),
             audiences: Vec::new(),
             exchange_audiences: Vec::new(),
+            service: false,
+            calls: Vec::new(),
             origins: Vec::new(),
             access_ttl: None,
             refresh_grace: None,

@@ -17,6 +17,7 @@ mod registration;
 mod registration_policy;
 mod resource;
 mod revocation_feed;
+mod service_clients;
 mod settings;
 mod trust;
 mod trusted_issuer;
@@ -35,6 +36,7 @@ pub use parties::{check_client, client_faults};
 pub use registration::registration_faults;
 pub use resource::Resource;
 pub use revocation_feed::RevocationFeed;
+pub use service_clients::{Services, service_keys};
 pub use settings::{
     Config, Dpop, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Outbound,
     Pages, Passwords, Registration, Storage, Tokens,

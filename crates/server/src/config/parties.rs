@@ -14,6 +14,7 @@ use super::fault::{Fault, fault};
 use super::lifetimes::check_access_ttl;
 use super::logout::check_logout;
 use super::resource::Resource;
+use super::service_clients::check_service;
 use super::settings::Config;
 use crate::secret_file;
 
@@ -159,6 +160,7 @@ pub fn client_faults(config: &Config, client: &Client, key: &dyn Fn(&str) -> Str
         access_ttl.map_or(Ok(()), |ttl| check_access_ttl(&key("access_ttl"), ttl)),
         check_grant_types(client, key),
         check_own_name(client, key),
+        check_service(client, key),
         check_logout(config, client, key),
         check_addresses(&key("redirect_uris"), &client.redirect_uris),
         check_addresses(

@@ -13,6 +13,7 @@ use super::client::Client;
 use super::client_registration::ClientRegistration;
 use super::resource::Resource;
 use super::revocation_feed::RevocationFeed;
+use super::service_clients::Services;
 use super::trusted_issuer::TrustedIssuer;
 use super::value::{ClaimSource, Issuer, Network, Ttl};
 
@@ -61,6 +62,9 @@ pub struct Config {
     /// Clients that register themselves.
     #[serde(default)]
     pub client_registration: ClientRegistration,
+    /// How services learn whose keys count.
+    #[serde(default)]
+    pub services: Services,
     /// The built-in public client `first-party`.
     #[serde(default)]
     pub first_party: FirstParty,

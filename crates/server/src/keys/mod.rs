@@ -3,6 +3,7 @@
 //! Spec: RFC 7517 §5 (JWKS) · RFC 7638 (kid)
 
 mod schedule;
+mod signers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +11,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use carnet_jose::{
-    Algorithm, AnySigningKey, AnyVerifyingKey, Jwk, KeySet, KeySource, RotatingKeys, Signer, TokenType,
-    base64url, primitive,
+    Algorithm, AnySigningKey, AnyVerifyingKey, Jwk, KeySet, KeySource, RotatingKeys, Signer, base64url,
+    primitive,
 };
-use carnet_oauth::{logout_token, revocation};
 use carnet_store::{AuditAction, KeyState, NewAudit, SigningKeyRow, Store, StoreError};
 
 use crate::config::Config;
@@ -21,6 +21,8 @@ use crate::directory::Directory;
 use crate::master_key::{MasterKeys, Purpose};
 use crate::open_error::OpenError;
 pub use schedule::{Schedule, Step};
+pub use signers::unseal;
+use signers::{Signers, signers_of};
 
 /// The signing keys of this server, as last read from the store.
 pub struct Keys {
@@ -39,15 +41,6 @@ pub struct Snapshot {
     pub jwks: Bytes,
     /// Changes when the JWKS does.
     pub etag: String,
-}
-
-/// One key, for each type of token that it signs.
-#[derive(Clone)]
-struct Signers {
-    access_token: Arc<Signer>,
-    id_token: Arc<Signer>,
-    logout_token: Arc<Signer>,
-    revocations: Arc<Signer>,
 }
 
 impl Keys {
@@ -115,6 +108,16 @@ impl Keys {
         let mut algorithms = [&preferred].into_iter().chain(&self.algorithms);
         let signers = algorithms.find_map(|algorithm| current.signers.get(algorithm));
         signers.map(|signers| signers.revocations.clone())
+    }
+
+    /// What signs the bundle of services now: the first algorithm that has an active key.
+    pub fn services_signer(&self) -> Option<Arc<Signer>> {
+        let current = self.current.load();
+        let mut signers = self
+            .algorithms
+            .iter()
+            .filter_map(|name| current.signers.get(name));
+        signers.next().map(|signers| signers.services.clone())
     }
 
     /// The published set, for our own verifier.
@@ -288,37 +291,6 @@ pub async fn stage(store: &Store, master: &MasterKeys, new: NewKey, now: i64) ->
         .add_signing_key(&row, now, &by_schedule(AuditAction::KeyCreate, &kid))
         .await?;
     Ok(kid)
-}
-
-/// Opens the private key of a stored row.
-pub fn unseal(row: &SigningKeyRow, master: &MasterKeys) -> Result<AnySigningKey, OpenError> {
-    let broken = |error: &dyn std::fmt::Display| OpenError::Keys(format!("{}: {error}", row.kid));
-    let algorithm = Algorithm::from_name(&row.algorithm)
-        .ok_or_else(|| broken(&"an algorithm that this version does not know"))?;
-    let sealed = row
-        .sealed
-        .as_deref()
-        .ok_or_else(|| broken(&"has no private key any more"))?;
-    let private = master
-        .open(&row.master_key, Purpose::SigningKey, &row.kid, sealed)
-        .map_err(|error| broken(&error))?;
-    AnySigningKey::from_pkcs8_der(&private, algorithm).map_err(|error| broken(&error))
-}
-
-fn signers_of(row: &SigningKeyRow, master: &MasterKeys) -> Result<(Algorithm, Signers), OpenError> {
-    let signer = |token_type| {
-        let signer = Signer::new(unseal(row, master)?, token_type, Some(row.kid.clone()));
-        signer
-            .map(Arc::new)
-            .map_err(|error| OpenError::Keys(error.to_string()))
-    };
-    let signers = Signers {
-        access_token: signer(TokenType::AccessToken)?,
-        id_token: signer(TokenType::IdToken)?,
-        logout_token: signer(TokenType::Other(logout_token::TYPE))?,
-        revocations: signer(TokenType::Other(revocation::TYPE))?,
-    };
-    Ok((signers.access_token.algorithm(), signers))
 }
 
 async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, KeySet), OpenError> {

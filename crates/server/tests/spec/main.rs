@@ -50,6 +50,7 @@ mod registration_management;
 mod registration_pages;
 mod revocations;
 mod revocations_followed;
+mod service_keys;
 mod throttle;
 mod token_exchange;
 mod trusted_issuer;

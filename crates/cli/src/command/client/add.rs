@@ -64,6 +64,12 @@ pub(super) struct Add {
     /// The APIs that it is, whose tokens it may exchange (RFC 8693); may be given several times
     #[arg(long = "exchange-audience", value_name = "URL")]
     exchange_audiences: Vec<String>,
+    /// It is a service: it proves itself by its keys, and other services take tokens that it signs with them
+    #[arg(long, requires = "jwks", conflicts_with_all = ["public", "auth_method"])]
+    service: bool,
+    /// The services that it may call, by their ids; each service decides by itself when left out
+    #[arg(long = "calls", value_name = "ID", requires = "service")]
+    calls: Vec<String>,
     /// When users are asked whether it may
     #[arg(long, value_name = "WHEN", default_value = "remembered", value_parser = PossibleValuesParser::new(["remembered", "explicit", "none"]))]
     consent: String,
@@ -143,9 +149,10 @@ fn registration(add: Add) -> Result<config::Client, Failure> {
             GrantType::ALL.into_iter().filter(named).collect()
         }
     };
-    client.auth_method = match add.public {
-        true => AuthMethod::None,
-        false => AuthMethod::named(&add.auth_method).unwrap_or_default(),
+    client.auth_method = match (add.public, add.service) {
+        (true, _) => AuthMethod::None,
+        (_, true) => AuthMethod::PrivateKeyJwt,
+        _ => AuthMethod::named(&add.auth_method).unwrap_or_default(),
     };
     client.jwks = add.jwks.map(read_jwks).transpose()?;
     client.scope = add.scope.parse::<ScopeSet>().map_err(|_| {
@@ -178,6 +185,8 @@ fn registration(add: Add) -> Result<config::Client, Failure> {
         frontchannel_logout_session_required: add.frontchannel_logout_session_required,
         audiences: add.audiences,
         exchange_audiences: add.exchange_audiences,
+        service: add.service,
+        calls: add.calls,
         require_pkce: !add.without_pkce,
         require_pushed_authorization_requests: add.require_pushed_authorization_requests,
         default_max_age: add.default_max_age,

@@ -1,0 +1,262 @@
+//! The services of an authorization server, with their keys: taken from its signed bundle and from nowhere else.
+//!
+//! Spec: RFC 8725 §3.8 (keys belong to an issuer), §3.10, §3.11 · RFC 9110 §13.1.2 (If-None-Match) · RFC 5861 §4 (stale-if-error)
+
+mod read;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use carnet_jose::{Algorithm, Error, KeySource, TokenType, Verifier, dangerous};
+use carnet_oauth::service_token::{self, BUNDLE_PATH, ServiceBundle};
+use http::{HeaderMap, StatusCode, header};
+
+use crate::clock::Clock;
+use crate::error::ClientError;
+use crate::flight::Flight;
+use crate::http::{Answer, HttpClient, TIMEOUT};
+use crate::jwks::{Location, RemoteKeys};
+use read::Known;
+pub use read::Service;
+
+/// Whose tokens one service may take, as the authorization server says it.
+///
+/// A token never makes anybody ask: an `iss` that is not in the bundle is unknown.
+pub struct RemoteServices {
+    http: HttpClient,
+    clock: Arc<dyn Clock>,
+    url: String,
+    /// Who looks: the audience of the tokens.
+    audience: String,
+    leeway: Duration,
+    keys: Arc<RemoteKeys>,
+    bundles: Verifier,
+    known: ArcSwapOption<Known>,
+    attempts: Mutex<Attempts>,
+}
+
+#[derive(Default)]
+struct Attempts {
+    /// When the last one began.
+    last: Option<Duration>,
+    flight: Option<Flight<()>>,
+}
+
+impl RemoteServices {
+    /// The services of `issuer`, for the one of them that is called `own`. Nothing is fetched yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Invalid`] when `own` is no service's name, or the leeway is longer than ten minutes.
+    pub fn new(
+        http: HttpClient,
+        (issuer, own): (&str, &str),
+        leeway: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ClientError> {
+        if !service_token::is_name(own) {
+            return Err(ClientError::Invalid(format!("{own:?} is no name of a service")));
+        }
+        let signatures: Vec<_> = Algorithm::ALL
+            .iter()
+            .copied()
+            .filter(|one| !one.is_mac())
+            .collect();
+        let location = Location::Discover(issuer.to_owned());
+        let keys = Arc::new(RemoteKeys::with_clock(
+            http.clone(),
+            location,
+            &signatures,
+            clock.clone(),
+        ));
+        let source: Arc<dyn KeySource> = keys.clone();
+        let bundles = Verifier::builder(source)
+            .algorithms(&signatures)
+            .token_type(TokenType::Other(service_token::BUNDLE_TYPE))
+            .issuer(issuer)
+            .without_audience_check()
+            .leeway(leeway)
+            .require(&["iat"])
+            .build()
+            .map_err(|error| ClientError::Invalid(error.to_string()))?;
+        Ok(Self {
+            http,
+            clock,
+            url: format!("{}{BUNDLE_PATH}", issuer.trim_end_matches('/')),
+            audience: service_token::id(issuer, own),
+            leeway,
+            keys,
+            bundles,
+            known: ArcSwapOption::empty(),
+            attempts: Mutex::default(),
+        })
+    }
+
+    /// Whether there is a bundle that may be used.
+    pub fn is_loaded(&self) -> bool {
+        self.usable().is_some()
+    }
+
+    /// Called before a token is checked. Fetches when there is no bundle; starts a fetch in the background when it is nearly due.
+    pub async fn prepare(self: &Arc<Self>) {
+        let now = self.clock.since_epoch();
+        let (pause, patience) = match self.usable() {
+            None => (FIRST_COOLDOWN, PATIENCE),
+            Some(known) => match known.age(now) {
+                Some(age) if age < known.hint * 4 / 5 => return,
+                // Ahead of time, so that nobody waits.
+                Some(age) if age < known.hint => (known.pause(), Duration::ZERO),
+                // A service that was disabled is believed no longer than this, unless the server does not answer.
+                _ => (known.pause(), PATIENCE),
+            },
+        };
+        if let Some(flight) = self.fly(pause)
+            && !patience.is_zero()
+        {
+            flight.wait_at_most(patience).await;
+        }
+    }
+
+    /// The service that names itself so in `iss`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeysUnavailable`] when there is no bundle, or it is too old.
+    pub fn find(&self, iss: &str) -> Result<Option<Arc<Service>>, Error> {
+        let known = self.usable().ok_or(Error::KeysUnavailable)?;
+        Ok(known.services.get(iss).cloned())
+    }
+
+    fn usable(&self) -> Option<Arc<Known>> {
+        let known = self.known.load_full()?;
+        (self.clock.since_epoch().as_secs() < known.exp).then_some(known)
+    }
+
+    /// The attempt under way, or a new one when the last began at least `pause` ago.
+    fn fly(self: &Arc<Self>, pause: Duration) -> Option<Flight<()>> {
+        let now = self.clock.since_epoch();
+        let mut attempts = self.attempts();
+        if let Some(flight) = attempts.flight.as_ref().filter(|flight| !flight.is_over()) {
+            return Some(flight.clone());
+        }
+        let recent = |last: Duration| (last..last + pause).contains(&now);
+        if attempts.last.is_some_and(recent) {
+            return None;
+        }
+        attempts.last = Some(now);
+        let services = self.clone();
+        let flight = Flight::start(async move { services.attempt(now).await });
+        attempts.flight = Some(flight.clone());
+        Some(flight)
+    }
+
+    async fn attempt(self: Arc<Self>, now: Duration) {
+        let fetched = tokio::time::timeout(TIMEOUT, self.fetch(now)).await;
+        let late = || ClientError::Unreachable(format!("{}: more than five seconds", self.url));
+        match fetched.unwrap_or_else(|_| Err(late())) {
+            Ok(next) => self.known.store(Some(Arc::new(next))),
+            Err(error) if self.is_loaded() => {
+                tracing::warn!(%error, "the bundle of services could not be fetched again; the known one is used");
+            }
+            Err(error) => tracing::warn!(%error, "the bundle of services could not be fetched"),
+        }
+    }
+
+    async fn fetch(&self, now: Duration) -> Result<Known, ClientError> {
+        // One that is too old for use is no measure for the next: a server that came back from a backup counts from there.
+        let current = self.usable();
+        let mut headers = HeaderMap::new();
+        if let Some(etag) = current.as_ref().and_then(|known| known.etag.clone()) {
+            headers.insert(header::IF_NONE_MATCH, etag);
+        }
+        let answer = self.http.get(&self.url, headers).await?;
+        if let Some(current) = current
+            .as_ref()
+            .filter(|current| current.is_confirmed_by(&answer))
+        {
+            return Ok(current.again(now));
+        }
+        let etag = answer.headers.get(header::ETAG).cloned();
+        let body = answer.ok(&self.url)?;
+        let parts = self.parts(&body).await?;
+        let next = read::known(parts, (&self.audience, self.leeway), (etag, body, now))
+            .map_err(|what| ClientError::Invalid(format!("{}: {what}", self.url)))?;
+        match current {
+            Some(current) if next.is_older_than(&current) => Err(ClientError::Invalid(format!(
+                "{}: the bundle {} is older than {}, which is known",
+                self.url, next.sequence, current.sequence
+            ))),
+            _ => Ok(next),
+        }
+    }
+
+    /// The tokens of the body, checked with the keys of the authorization server.
+    async fn parts(&self, body: &[u8]) -> Result<Vec<ServiceBundle>, ClientError> {
+        let invalid = |what: &dyn std::fmt::Display| ClientError::Invalid(format!("{}: {what}", self.url));
+        let text = std::str::from_utf8(body).map_err(|error| invalid(&error))?;
+        self.keys.prepare().await;
+        let mut parts = Vec::new();
+        for token in text.lines() {
+            let now = self.clock.since_epoch().as_secs();
+            let verified = match self.bundles.verify_owned::<ServiceBundle>(token, now) {
+                // Perhaps the server has just begun to sign with it.
+                Err(Error::UnknownKeyId) => {
+                    let decoded = dangerous::decode(token).map_err(|error| invalid(&error))?;
+                    let kid = decoded.header.get("kid").and_then(|kid| kid.as_str());
+                    self.keys.refresh_for(kid.unwrap_or_default()).await;
+                    self.bundles.verify_owned(token, now)
+                }
+                other => other,
+            };
+            let verified = verified.map_err(|error| invalid(&error))?;
+            if verified.issued_in_future {
+                return Err(invalid(&"the bundle is from the future"));
+            }
+            parts.push(verified.claims);
+        }
+        Ok(parts)
+    }
+
+    fn attempts(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// `None` when the clock was set back: nobody knows then.
+    fn age(&self, now: Duration) -> Option<Duration> {
+        now.checked_sub(self.fetched)
+    }
+
+    /// Between two attempts to replace it.
+    fn pause(&self) -> Duration {
+        COOLDOWN.min(self.hint / 5)
+    }
+
+    fn is_confirmed_by(&self, answer: &Answer) -> bool {
+        answer.status == StatusCode::NOT_MODIFIED && self.etag.is_some()
+            || answer.status == StatusCode::OK && answer.body == self.body
+    }
+
+    /// Whether it tells of a state before that of `other`.
+    fn is_older_than(&self, other: &Self) -> bool {
+        (self.sequence, self.iat) < (other.sequence, other.iat)
+    }
+}
+
+impl std::fmt::Debug for RemoteServices {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RemoteServices")
+            .field("url", &self.url)
+            .field("audience", &self.audience)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Between two attempts, whatever asked for them.
+const COOLDOWN: Duration = Duration::from_secs(30);
+/// Between two attempts while there is no bundle at all: the server may just be starting.
+const FIRST_COOLDOWN: Duration = Duration::from_secs(1);
+/// How long a request waits for a bundle that is due.
+const PATIENCE: Duration = Duration::from_secs(2);

@@ -1,0 +1,77 @@
+//! Checking the token of a service: whose it is by the bundle alone, what it says, and where it lets its service in.
+//!
+//! Spec: RFC 7519 §4.1 · RFC 8725 §3.8, §3.9, §3.11 · RFC 6750 §3.1
+
+use carnet_client::bundle::Service;
+use carnet_jose::{Error, dangerous};
+use carnet_oauth::service_token::{self, ServiceTokenClaims};
+use http::request::Parts;
+use serde_json::Value;
+
+use crate::binding::Sent;
+use crate::caller::Caller;
+use crate::calling_services::OpenServices;
+use crate::challenge::{Denial, Refused};
+use crate::check::token_of;
+use crate::resource_server::Guard;
+
+/// Whether a request carries a service's token; anything else is for the checks of users' tokens.
+pub(crate) fn is_from_service(request: &Parts) -> bool {
+    let typ = |sent: Sent<'_>| {
+        let header = dangerous::decode(sent.token).ok()?.header;
+        header.get("typ").and_then(Value::as_str).map(str::to_owned)
+    };
+    token_of(request).ok().and_then(typ).is_some_and(|typ| {
+        let typ = typ.to_ascii_lowercase();
+        typ.strip_prefix("application/").unwrap_or(&typ) == service_token::TYPE
+    })
+}
+
+impl Guard {
+    /// The service behind a request, by its `Authorization` header alone, when it is one of `names`: the row of the matrix that a route is.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::InsufficientScope`] for a service that is not; else as [`Guard::check`].
+    pub async fn check_caller(&self, request: &Parts, names: &[String]) -> Result<Caller, Refused> {
+        let found = match self.service_of(request).await {
+            Ok((caller, _)) if !names.iter().any(|name| name == caller.name()) => {
+                Err(Refused::InsufficientScope(None).because("caller_not_for_this_route"))
+            }
+            // Spent last: a request that is refused for another reason costs nobody a token.
+            Ok((caller, services)) => {
+                services.spend(request, caller, self.parts.clock.since_epoch().as_secs())
+            }
+            Err(denial) => Err(denial),
+        };
+        found.map_err(Denial::noted)
+    }
+
+    async fn service_of(&self, request: &Parts) -> Result<(Caller, &OpenServices), Denial> {
+        let sent = token_of(request)?;
+        let deny = |reason| Refused::TokenInvalid.because(reason);
+        let services = self.parts.services.as_ref();
+        let services = services.ok_or_else(|| deny("services_not_configured"))?;
+        if sent.is_with_proof() {
+            return Err(deny("token_not_bound_to_a_key"));
+        }
+        let decoded = dangerous::decode(sent.token)?;
+        let iss = decoded.payload.get("iss").and_then(Value::as_str);
+        services.remote.prepare().await;
+        let service = services.remote.find(iss.unwrap_or_default())?;
+        let service = service.ok_or_else(|| deny(Error::IssuerMismatch.code()))?;
+        let now = self.parts.clock.since_epoch().as_secs();
+        let verified = service.verify(sent.token, now)?;
+        if let Some(flaw) = verified.claims.flaw() {
+            return Err(deny(flaw));
+        }
+        if !services.lets_in(&service) {
+            return Err(Refused::InsufficientScope(None).because("caller_not_listed"));
+        }
+        Ok((caller(&service, &verified.claims), services))
+    }
+}
+
+fn caller(service: &Service, claims: &ServiceTokenClaims) -> Caller {
+    Caller::new(service.name.clone(), &claims.iss, &claims.jti)
+}
