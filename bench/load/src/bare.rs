@@ -8,12 +8,12 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use carnet_jose::{Algorithm, AnySigningKey, Signer, TokenType, base64url, primitive};
+use carnet_listen::{ListenConfig, Listener};
 use carnet_oauth::access_token::{AccessTokenClaims, Audience};
 use carnet_oauth::token_response::TokenResponse;
 use carnet_server::clock::{Clock as _, SystemClock};
 use carnet_server::http::manners::keep_manners;
 use carnet_server::http::origin::{Origins, require_same_site};
-use carnet_server::listen::{ListenConfig, Listener};
 use carnet_server::token::refresh::RefreshToken;
 use http::{HeaderMap, StatusCode, header};
 

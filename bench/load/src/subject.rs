@@ -35,7 +35,7 @@ impl Subject {
         let config = folder.join("carnet.toml");
         std::fs::write(&config, configuration(&address))?;
         // One that is there stays.
-        carnet_server::secret_file::create(&folder.join("orders.secret"), INTROSPECTION_SECRET.as_bytes())?;
+        carnet_listen::secret_file::create(&folder.join("orders.secret"), INTROSPECTION_SECRET.as_bytes())?;
         let started = Instant::now();
         let mut command = Command::new(binary);
         command.args(["serve", "--config"]).arg(&config);

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use carnet_server::secret_file;
+use carnet_listen::secret_file;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;

@@ -245,6 +245,12 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     found.collect::<Result<_, _>>().map_err(|error| unusable(&error))
 }
 
+/// TLS for other clients of the house: trusts what the platform trusts, and the PEM certificates of `root_file` as well.
+pub fn tls(root_file: Option<&Path>) -> Result<ClientConfig, ClientError> {
+    let roots = root_file.map(certificates).transpose()?;
+    trusting(roots.unwrap_or_default())
+}
+
 /// TLS that trusts what the platform trusts, and these as well.
 pub(crate) fn trusting(roots: Vec<CertificateDer<'static>>) -> Result<ClientConfig, ClientError> {
     let invalid = |error: rustls::Error| ClientError::Invalid(error.to_string());

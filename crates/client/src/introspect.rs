@@ -1,6 +1,6 @@
 //! Asking whether a token may be used now.
 //!
-//! Spec: RFC 7662 · RFC 6749 §2.3.1 (client_secret_basic)
+//! Spec: RFC 7662
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

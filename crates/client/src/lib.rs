@@ -8,6 +8,7 @@ pub mod device;
 pub mod discovery;
 pub mod dpop;
 pub mod error;
+pub mod exchange;
 mod flight;
 mod freshness;
 pub mod http;

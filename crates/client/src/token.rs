@@ -209,7 +209,7 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(body: &[u8], url: &str) -> Re
 }
 
 /// RFC 6749 §5.2 in the answer, or the bare status.
-fn refused(answer: &Answer, url: &str) -> ClientError {
+pub(crate) fn refused(answer: &Answer, url: &str) -> ClientError {
     let status = ClientError::Status(url.to_owned(), answer.status.as_u16());
     // Overloaded, or broken: that is no word on the request, whatever the body says.
     let passing = answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS;

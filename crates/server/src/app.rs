@@ -22,10 +22,10 @@ use crate::open_error::OpenError;
 use crate::pages::Pages;
 use crate::password::{Hasher, PasswordConfig, Policy};
 use crate::resource::OWN_LEEWAY;
-use crate::secret_file;
 use crate::service_bundle::LastBundle;
 use crate::trusted_issuer::TrustedIssuer;
 use crate::turns::Turns;
+use carnet_listen::secret_file;
 
 /// A handle on everything; cheap to clone.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use crate::assertion::{AUTHENTICATION, AssertionVerifier, Expected, GRANT, Keys}
 use crate::config::{self, ASSERTION_ALGORITHMS, AssertionAudience, Config, Ttl, service_keys};
 use crate::remote_keys::KeyShelf;
 use crate::resource::OWN_LEEWAY;
-use crate::secret_file;
+use carnet_listen::secret_file;
 
 /// Where the token endpoint is: what an assertion may be meant for.
 pub const TOKEN_PATH: &str = "/oauth/token";

@@ -24,7 +24,6 @@ pub mod http;
 mod interaction;
 mod introspection;
 pub mod keys;
-pub mod listen;
 pub mod log;
 mod login;
 pub mod logout;
@@ -38,14 +37,12 @@ pub mod remote_keys;
 pub mod resource;
 mod revocation;
 mod revocations;
-pub mod secret_file;
 mod sender;
 pub mod serve;
 pub mod service_bundle;
 mod service_keys;
 mod stylesheet;
 mod throttle;
-pub mod tls_pair;
 pub mod token;
 mod token_endpoint;
 mod tools;
@@ -63,7 +60,7 @@ use crate::app::App;
 use crate::http::manners::keep_manners;
 use crate::http::transport::require_protected;
 
-/// The whole server as one router; the listener adds [`listen::PeerAddr`] to each request.
+/// The whole server as one router; the listener adds [`carnet_listen::PeerAddr`] to each request.
 pub fn router(app: App) -> Router {
     let mut metadata = Metadata::default();
     token_endpoint::advertise(&app, &mut metadata);

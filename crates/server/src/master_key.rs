@@ -7,7 +7,7 @@ use std::path::Path;
 use carnet_jose::{base64url, primitive};
 use zeroize::Zeroizing;
 
-use crate::secret_file;
+use carnet_listen::secret_file;
 
 /// The keys of the master key file, the newest first.
 pub struct MasterKeys(Vec<MasterKey>);

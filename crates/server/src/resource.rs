@@ -7,7 +7,7 @@ use carnet_jose::{
 };
 
 use crate::config::{self, Config, Ttl};
-use crate::secret_file;
+use carnet_listen::secret_file;
 
 /// How far the clocks of our own nodes may be apart when we check our own tokens.
 pub const OWN_LEEWAY: Duration = Duration::from_secs(5);

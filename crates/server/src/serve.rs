@@ -7,10 +7,10 @@ use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::config::Listen;
-use crate::listen::{ListenConfig, Listener, redirect};
 use crate::logout::back_channel::BackChannel;
-use crate::tls_pair::TlsFiles;
 use crate::{router, upkeep};
+use carnet_listen::tls_pair::TlsFiles;
+use carnet_listen::{ListenConfig, Listener, redirect};
 
 /// A server that is bound and about to answer.
 pub struct Server {

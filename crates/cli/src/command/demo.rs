@@ -8,12 +8,12 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
+use carnet_listen::secret_file;
 use carnet_server::app::App;
 use carnet_server::clock::SystemClock;
 use carnet_server::config::{self, Config, Ttl};
 use carnet_server::email::Email;
 use carnet_server::password::Password;
-use carnet_server::secret_file;
 use carnet_server::serve::Server;
 use carnet_store::{NewUser, StoreError};
 

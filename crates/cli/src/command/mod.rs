@@ -9,6 +9,7 @@ mod demo;
 mod dpop;
 mod explain;
 mod export;
+mod gateway;
 mod hash;
 mod jwk;
 mod jwt;
@@ -39,6 +40,8 @@ use crate::output::Output;
 pub(crate) enum Command {
     /// Run the authorization server
     Serve(serve::Serve),
+    /// Run the gateway: the reverse proxy in front of your APIs
+    Gateway(gateway::Gateway),
     /// A server, a user and a guarded API to try, with lines to copy
     Demo(demo::Demo),
     /// Show the annotated default configuration, or check yours
@@ -96,6 +99,7 @@ impl Command {
     pub(crate) fn run(self, output: &Output, whole: fn() -> clap::Command) -> Result<(), Failure> {
         match self {
             Self::Serve(command) => wait(serve::run(command, output)),
+            Self::Gateway(command) => wait(gateway::run(command, output)),
             Self::Demo(command) => wait(demo::run(command, output)),
             Self::Config(command) => config::run(command, output),
             Self::Migrate(command) => wait(migrate::run(command, output)),

@@ -65,6 +65,8 @@ pub(crate) enum Hangup {
     Stops,
     /// The listener reads certificate and key again; there is nothing else to do.
     Reloads,
+    /// As above, and somebody else reads the configuration again and says so.
+    RereadsAll,
 }
 
 /// Ready when the terminal or the service manager asks us to stop.
@@ -74,6 +76,7 @@ pub(crate) async fn asked_to_stop(hangup: Hangup) {
             received(SignalKind::hangup()).await;
             match hangup {
                 Hangup::Stops => return,
+                Hangup::RereadsAll => {}
                 Hangup::Reloads => tracing::info!(
                     "SIGHUP: certificate and key are read again; another configuration needs a restart"
                 ),

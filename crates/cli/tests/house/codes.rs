@@ -24,7 +24,12 @@ pub(crate) fn unexplained(sources: &[Source], page: &str) -> Vec<String> {
     let explained: BTreeSet<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
     let mut missing = BTreeSet::new();
     for source in sources {
-        let ours = ["crates/cli/src/", "crates/server/src/", "crates/guard/src/"];
+        let ours = [
+            "crates/cli/src/",
+            "crates/gateway/src/",
+            "crates/guard/src/",
+            "crates/server/src/",
+        ];
         if ours.iter().any(|folder| source.path.starts_with(folder)) && !source.path.contains("/tests") {
             missing.extend(
                 named(&source.text)

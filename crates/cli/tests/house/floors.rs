@@ -10,7 +10,7 @@ use crate::imports::{Imports, Module, name};
 pub(crate) const CRATES: &[&[&str]] = &[
     &["jose"],
     &["oauth"],
-    &["client", "store"],
+    &["client", "listen", "store"],
     &["guard"],
     &["server", "gateway"],
     &["cli"],
@@ -18,25 +18,9 @@ pub(crate) const CRATES: &[&[&str]] = &[
 
 /// The modules of `server`. `lib` collects the routes.
 pub(crate) const SERVER: &[&[&str]] = &[
-    &[
-        "clock",
-        "email",
-        "open_error",
-        "secret_file",
-        "service_bundle",
-        "turns",
-    ],
-    &["tls_pair"],
+    &["clock", "email", "open_error", "service_bundle", "turns"],
     &["config", "master_key"],
-    &[
-        "assertion",
-        "listen",
-        "log",
-        "outbound",
-        "pages",
-        "password",
-        "resource",
-    ],
+    &["assertion", "log", "outbound", "pages", "password", "resource"],
     &["remote_keys"],
     &["client", "trusted_issuer"],
     &["directory", "feed"],
@@ -72,6 +56,31 @@ pub(crate) const SERVER: &[&[&str]] = &[
         "userinfo",
     ],
     &["lib"],
+    &["serve"],
+];
+
+/// The modules of `gateway`. `lib` is the life of a request.
+pub(crate) const GATEWAY: &[&[&str]] = &[
+    &["refusal"],
+    &["headers", "identity", "route", "target"],
+    &["config"],
+    &[
+        "balance",
+        "cors",
+        "forwarded",
+        "limit",
+        "load",
+        "record",
+        "upgrade",
+    ],
+    &["metrics", "passing"],
+    &["upstream"],
+    &["health"],
+    &["assertion", "tokens"],
+    &["site"],
+    &["caller"],
+    &["lib"],
+    &["admin", "reload"],
     &["serve"],
 ];
 

@@ -9,7 +9,7 @@ mod source;
 mod specs;
 mod tree;
 
-use crate::floors::{CLI, SERVER, crate_breaks, module_breaks};
+use crate::floors::{CLI, GATEWAY, SERVER, crate_breaks, module_breaks};
 use crate::imports::{circles, imports_of};
 use crate::rules::{EXCUSED, RULES, findings};
 use crate::source::Source;
@@ -41,7 +41,8 @@ fn modules_stand_on_lower_modules_only() {
     let sources = sources();
     let server = module_breaks("server", SERVER, &imports_of(&of_crate(&sources, "server")));
     let cli = module_breaks("cli", CLI, &imports_of(&of_crate(&sources, "cli")));
-    assert_none(&[server, cli].concat());
+    let gateway = module_breaks("gateway", GATEWAY, &imports_of(&of_crate(&sources, "gateway")));
+    assert_none(&[server, gateway, cli].concat());
 }
 
 #[test]

@@ -14,11 +14,12 @@ use super::revocation_feed::check_revocation_feed;
 use super::service_clients::check_services;
 use super::settings::Config;
 use super::trust::check_trusted_issuers;
-use super::value::{ClaimSource, Ttl};
+use super::value::ClaimSource;
+use carnet_listen::value::Ttl;
 use tracing_subscriber::EnvFilter;
 
-use crate::secret_file;
-use crate::tls_pair::{Pair, TlsFiles};
+use carnet_listen::secret_file;
+use carnet_listen::tls_pair::{Pair, TlsFiles};
 
 /// Something that works but should not surprise anybody later.
 pub type Warning = String;

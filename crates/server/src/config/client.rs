@@ -11,7 +11,7 @@ use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::scope::ScopeSet;
 use serde::{Deserialize, Serialize};
 
-use super::value::Ttl;
+use carnet_listen::value::Ttl;
 
 /// The algorithms of a client's assertion.
 pub const ASSERTION_ALGORITHMS: &[Algorithm] = &[

@@ -6,7 +6,7 @@ use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::scope::ScopeSet;
 use serde::{Deserialize, Serialize};
 
-use super::value::Ttl;
+use carnet_listen::value::Ttl;
 
 /// `[client_registration]`
 #[derive(Clone, Debug, Serialize, Deserialize)]

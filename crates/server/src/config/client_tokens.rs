@@ -9,7 +9,7 @@ use super::client::{AssertionAudience, Client, RefreshRotation};
 use super::fault::{Fault, fault};
 use super::lifetimes::{check_refresh_grace, check_refresh_life};
 use super::settings::Config;
-use super::value::Ttl;
+use carnet_listen::value::Ttl;
 
 /// How long a retry of a client may come late whose tokens are of no use to a thief.
 const LONGEST_GRACE: Ttl = Ttl::days(1);

@@ -1,7 +1,7 @@
 //! How long things may live, for the whole server and for one client alike.
 
 use super::fault::{Fault, fault};
-use super::value::Ttl;
+use carnet_listen::value::Ttl;
 
 pub(super) fn check_access_ttl(key: &str, ttl: Ttl) -> Result<(), Fault> {
     if ttl.as_seconds() == 0 || ttl > Ttl::days(1) {

@@ -24,6 +24,7 @@ mod trusted_issuer;
 mod value;
 
 pub use authorization::Authorization;
+pub use carnet_listen::value::{Network, Ttl};
 pub use check::Warning;
 pub use client::{
     ASSERTION_ALGORITHMS, AssertionAudience, Client, Consent, DpopPolicy, IdTokenClaims, LEAST_SECRET_BYTES,
@@ -42,4 +43,4 @@ pub use settings::{
     Pages, Passwords, Registration, Storage, Tokens,
 };
 pub use trusted_issuer::{SubjectIs, TrustedIssuer};
-pub use value::{ClaimSource, Issuer, Network, Ttl};
+pub use value::{ClaimSource, Issuer};

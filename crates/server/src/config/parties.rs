@@ -16,7 +16,7 @@ use super::logout::check_logout;
 use super::resource::Resource;
 use super::service_clients::check_service;
 use super::settings::Config;
-use crate::secret_file;
+use carnet_listen::secret_file;
 
 pub(super) fn check_resources(config: &Config) -> Result<(), Fault> {
     if config.resources.is_empty() {

@@ -7,7 +7,7 @@ use carnet_oauth::grant_type::GrantType;
 use super::client_registration::ClientRegistrationPolicy;
 use super::fault::{Fault, fault};
 use super::settings::Config;
-use super::value::Ttl;
+use carnet_listen::value::Ttl;
 
 pub(super) fn check_client_registration(config: &Config) -> Result<(), Fault> {
     let own = &config.client_registration;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fault::{Fault, fault};
-use super::value::Ttl;
+use carnet_listen::value::Ttl;
 
 /// `[revocation_feed]`
 #[derive(Clone, Debug, Serialize, Deserialize)]

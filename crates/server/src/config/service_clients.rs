@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::fault::{Fault, fault};
-use super::value::Ttl;
+use carnet_listen::value::Ttl;
 
 /// `[services]`
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -15,7 +15,8 @@ use super::resource::Resource;
 use super::revocation_feed::RevocationFeed;
 use super::service_clients::Services;
 use super::trusted_issuer::TrustedIssuer;
-use super::value::{ClaimSource, Issuer, Network, Ttl};
+use super::value::{ClaimSource, Issuer};
+use carnet_listen::value::{Network, Ttl};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]

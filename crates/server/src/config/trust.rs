@@ -8,7 +8,8 @@ use super::client::ASSERTION_ALGORITHMS;
 use super::fault::{Fault, fault};
 use super::settings::Config;
 use super::trusted_issuer::TrustedIssuer;
-use super::value::{Ttl, is_loopback};
+use super::value::is_loopback;
+use carnet_listen::value::Ttl;
 
 const LONGEST: Ttl = Ttl::minutes(60);
 

@@ -8,7 +8,7 @@ use carnet_jose::Algorithm;
 use serde::{Deserialize, Serialize};
 
 use super::client::ASSERTION_ALGORITHMS;
-use super::value::Ttl;
+use carnet_listen::value::Ttl;
 
 /// `[[trusted_issuers]]`
 #[derive(Clone, Debug, Serialize, Deserialize)]

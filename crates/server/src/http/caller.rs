@@ -9,7 +9,7 @@ use crate::audit::Caller;
 use crate::http::address::client_address;
 use crate::http::failure::Failure;
 use crate::http::manners::CorrelationId;
-use crate::listen::PeerAddr;
+use carnet_listen::PeerAddr;
 
 const MAX_USER_AGENT: usize = 256;
 

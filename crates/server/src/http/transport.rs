@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::failure::Refusal;
 use crate::app::App;
-use crate::listen::PeerAddr;
+use carnet_listen::PeerAddr;
 
 /// Refuses a request that came in plain from anybody but this machine or a trusted proxy.
 pub async fn require_protected(State(app): State<App>, request: Request, next: Next) -> Response {

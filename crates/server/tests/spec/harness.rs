@@ -7,10 +7,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
+use carnet_listen::PeerAddr;
 use carnet_server::app::App;
 use carnet_server::clock::FrozenClock;
 use carnet_server::config;
-use carnet_server::listen::PeerAddr;
 use carnet_store::{AuditAction, AuditRow, Cut, NewAudit, NewUser, Reason, Store, User, UserState};
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -60,7 +60,7 @@ impl Server {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         for name in SECRETS {
             let secret = secret_of(name);
-            carnet_server::secret_file::create(&folder.path().join(name), secret.as_bytes()).unwrap();
+            carnet_listen::secret_file::create(&folder.path().join(name), secret.as_bytes()).unwrap();
         }
         std::fs::write(folder.path().join("jwtc.jwks.json"), crate::client_auth::jwks()).unwrap();
         let server = Self::over(text, store, Arc::new(FrozenClock::at(START)), folder).await;

@@ -10,8 +10,8 @@ mod tests;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
+use carnet_listen::secret_file;
 use carnet_server::clock::{Clock as _, SystemClock};
-use carnet_server::secret_file;
 use carnet_store::{AuditAction, Cut, Reason, RegistryChange, StoreError};
 use serde_json::{Value, json};
 

@@ -158,7 +158,7 @@ fn a_proxy_that_is_everybody_is_refused() {
 fn a_certificate_is_tried_before_anything_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
-        crate::secret_file::create(&folder.path().join(name), text.as_bytes()).unwrap();
+        carnet_listen::secret_file::create(&folder.path().join(name), text.as_bytes()).unwrap();
     };
     let own = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();
     let other = rcgen::generate_simple_self_signed(["a.example".to_owned()]).unwrap();

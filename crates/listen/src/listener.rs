@@ -14,7 +14,7 @@ use tokio::{
 use super::{
     config::ListenConfig,
     connection::{Guest, House, Phase, attend, http},
-    crowd::Crowd,
+    crowd::{Crowd, Seat},
     peer::PeerAddr,
     tls::Certificate,
 };
@@ -69,10 +69,11 @@ impl Listener {
         let places = Arc::new(Semaphore::new(all as usize));
         let (phase, watched) = watch::channel(Phase::Open);
         let crowd = Crowd::new(config.max_connections_per_address, config.trusted_proxies.clone());
+        let http = http(config.head_bytes);
         let house = Arc::new(House {
             config,
             router,
-            http: http(),
+            http,
             certificate: certificate.clone(),
         });
         let entrance = Entrance {
@@ -135,8 +136,10 @@ impl Entrance {
             let guest = Guest {
                 peer,
                 phase: self.watched.clone(),
-                _place: place,
-                _permit: permit,
+                seat: Seat {
+                    _place: place,
+                    _permit: permit,
+                },
             };
             tokio::spawn(attend(socket, guest, Arc::clone(&self.house)));
         }

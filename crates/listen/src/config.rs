@@ -5,8 +5,8 @@ use std::{
     time::Duration,
 };
 
-use crate::config::Network;
 use crate::tls_pair::TlsFiles;
+use crate::value::Network;
 
 /// Where to listen, and how much a peer may ask of a connection.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct ListenConfig {
     pub max_connections: usize,
     /// Connections from one address (IPv6: one /64) at the same time; more are closed.
     pub max_connections_per_address: usize,
+    /// The most bytes of the head of a request; what is longer is answered 431.
+    pub head_bytes: usize,
     /// How long a TLS handshake may take.
     pub handshake_timeout: Duration,
     /// How long the first request, or the head of an HTTP/1.1 request that has begun, may take to arrive.
@@ -41,6 +43,7 @@ impl Default for ListenConfig {
             trusted_proxies: Vec::new(),
             max_connections: 10_000,
             max_connections_per_address: 500,
+            head_bytes: 16 * 1024,
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),

@@ -5,11 +5,16 @@
 mod config;
 mod connection;
 mod crowd;
+mod framing;
 mod listener;
 mod peer;
 mod pulse;
 pub mod redirect;
+pub mod secret_file;
+mod strict;
 mod tls;
+pub mod tls_pair;
+pub mod value;
 
 pub use config::ListenConfig;
 pub use listener::Listener;

@@ -5,7 +5,7 @@
 use std::{convert::Infallible, future::Future, pin::Pin, pin::pin, sync::Arc, task::Poll};
 
 use axum::{Router, body::Body};
-use http::{Request, Response, Version};
+use http::{Request, Response, StatusCode, Version};
 use hyper::{body::Incoming, service::Service};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -14,7 +14,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, watch},
+    sync::watch,
     time::{Instant, sleep_until, timeout},
 };
 use tokio_rustls::TlsAcceptor;
@@ -22,9 +22,10 @@ use tower::ServiceExt as _;
 
 use super::{
     config::ListenConfig,
-    crowd::Place,
+    crowd::Seat,
     peer::PeerAddr,
     pulse::{Answer, Deadline, Pulse, Watched},
+    strict::Strict,
     tls::Certificate,
 };
 
@@ -40,8 +41,7 @@ pub(super) struct House {
 pub(super) struct Guest {
     pub(super) peer: PeerAddr,
     pub(super) phase: watch::Receiver<Phase>,
-    pub(super) _place: Place,
-    pub(super) _permit: OwnedSemaphorePermit,
+    pub(super) seat: Seat,
 }
 
 /// The life of a listener.
@@ -81,19 +81,19 @@ async fn reached(mut phase: watch::Receiver<Phase>, at_least: Phase) {
 }
 
 /// Limits against floods (DS-02, DS-07); what is not set here has a safe default in hyper and h2.
-pub(super) fn http() -> Builder<TokioExecutor> {
+pub(super) fn http(head_bytes: usize) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
-        .max_buf_size(HEAD_BYTES)
+        .max_buf_size(head_bytes.max(LEAST_HEAD_BYTES))
         .max_headers(HEADERS);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
-        .max_header_list_size(HEAD_BYTES as u32)
+        .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(RESET_STREAMS)
         .max_local_error_reset_streams(RESET_STREAMS)
         .max_send_buf_size(STREAM_BYTES as usize)
@@ -108,21 +108,23 @@ async fn converse<S>(stream: S, guest: Guest, house: &House)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Guest { peer, phase, seat } = guest;
     let pulse = Pulse::new();
     let service = Desk {
         router: house.router.clone(),
-        peer: guest.peer,
+        peer,
         pulse: Arc::clone(&pulse),
     };
-    let stream = TokioIo::new(Watched {
-        stream,
-        pulse: Arc::clone(&pulse),
-    });
-    let mut connection = pin!(house.http.serve_connection(stream, service));
+    let watched = Watched::new(stream, Arc::clone(&pulse), seat);
+    let stream = TokioIo::new(Strict::new(
+        watched,
+        house.config.head_bytes.max(LEAST_HEAD_BYTES),
+    ));
+    let mut connection = pin!(house.http.serve_connection_with_upgrades(stream, service));
     let mut alarm = pin!(sleep_until(Instant::now() + house.config.header_timeout));
     let mut leaving: Option<Instant> = None;
-    let mut closing = pin!(reached(guest.phase.clone(), Phase::Closing));
-    let mut closed = pin!(reached(guest.phase.clone(), Phase::Closed));
+    let mut closing = pin!(reached(phase.clone(), Phase::Closing));
+    let mut closed = pin!(reached(phase, Phase::Closed));
     let mut told = false;
     let watched = std::future::poll_fn(|cx| {
         if !told && closing.as_mut().poll(cx).is_ready() {
@@ -182,11 +184,19 @@ impl Service<Request<Incoming>> for Desk {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.peer);
         let answering = self.router.clone().oneshot(request);
-        Box::pin(async move { Ok(answering.await?.map(|body| Answer { body, _open: open })) })
+        let pulse = Arc::clone(&self.pulse);
+        Box::pin(async move {
+            let answer = answering.await?;
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                pulse.switch();
+            }
+            Ok(answer.map(|body| Answer { body, _open: open }))
+        })
     }
 }
 
-const HEAD_BYTES: usize = 16 * 1024;
+/// hyper takes no smaller buffer.
+const LEAST_HEAD_BYTES: usize = 8 * 1024;
 const HEADERS: usize = 100;
 const STREAMS: u32 = 100;
 const RESET_STREAMS: usize = 20;

@@ -20,12 +20,14 @@ use tokio::{
 };
 
 use super::config::ListenConfig;
+use super::crowd::Seat;
 
 /// The state of one connection. Moments are milliseconds since it began, plus one; zero is never.
 pub(super) struct Pulse {
     began: Instant,
     open_requests: AtomicUsize,
     multiplexed: AtomicBool,
+    switched: AtomicBool,
     last_answered: AtomicU64,
     head_begun: AtomicU64,
     write_refused: AtomicU64,
@@ -48,6 +50,7 @@ impl Pulse {
             began: Instant::now(),
             open_requests: AtomicUsize::new(0),
             multiplexed: AtomicBool::new(false),
+            switched: AtomicBool::new(false),
             last_answered: AtomicU64::new(0),
             head_begun: AtomicU64::new(0),
             write_refused: AtomicU64::new(0),
@@ -61,6 +64,15 @@ impl Pulse {
         self.head_begun.store(0, Relaxed);
         self.open_requests.fetch_add(1, Relaxed);
         Open(Arc::clone(self))
+    }
+
+    /// Another protocol was granted to the peer: what comes from now on is no HTTP.
+    pub(super) fn switch(&self) {
+        self.switched.store(true, Relaxed);
+    }
+
+    pub(super) fn has_switched(&self) -> bool {
+        self.switched.load(Relaxed)
     }
 
     /// The next moment at which this connection must end unless something happens.
@@ -149,8 +161,20 @@ impl<B: Body + Unpin> Body for Answer<B> {
 
 /// A stream that tells the pulse what passes.
 pub(super) struct Watched<S> {
-    pub(super) stream: S,
+    stream: S,
     pub(super) pulse: Arc<Pulse>,
+    _seat: Seat,
+}
+
+impl<S> Watched<S> {
+    /// Keeps its seat for as long as it is open.
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>, seat: Seat) -> Self {
+        Self {
+            stream,
+            pulse,
+            _seat: seat,
+        }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {

@@ -6,7 +6,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::config::Network;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::value::Network;
 
 /// Counts connections by address and refuses the one too many.
 #[derive(Debug)]
@@ -21,6 +23,12 @@ pub(super) struct Crowd {
 pub(super) struct Place {
     crowd: Arc<Crowd>,
     group: Option<IpAddr>,
+}
+
+/// A place among the connections. It goes with the stream: one that was upgraded keeps it.
+pub(super) struct Seat {
+    pub(super) _place: Place,
+    pub(super) _permit: OwnedSemaphorePermit,
 }
 
 impl Crowd {

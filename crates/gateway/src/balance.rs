@@ -1,0 +1,254 @@
+//! Which of a service's servers is asked next, and which is left alone for a while.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::uri::{Authority, Scheme};
+use tokio::time::Instant;
+
+use crate::config::Balance;
+
+/// One server of a service, and how it does.
+#[derive(Debug)]
+pub struct Server {
+    pub(crate) scheme: Scheme,
+    pub(crate) authority: Authority,
+    pub(crate) host: HeaderValue,
+    /// Requests without an end so far.
+    open: AtomicUsize,
+    /// Failures since the last success.
+    failures: AtomicUsize,
+    /// Milliseconds since the pool began, until which it is left alone.
+    left_alone_until: AtomicU64,
+    /// What the health check says; `true` without one.
+    healthy: AtomicBool,
+}
+
+/// All servers of a service.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    servers: Vec<Arc<Server>>,
+    balance: Balance,
+    turn: AtomicUsize,
+    began: Instant,
+    eject_after: usize,
+    eject_for: Duration,
+    /// Fifths of a retry.
+    budget: AtomicI64,
+}
+
+/// A request that a server is busy with.
+#[derive(Debug)]
+pub struct Load(Arc<Server>);
+
+impl Server {
+    pub(crate) fn new(scheme: Scheme, authority: Authority, host: HeaderValue) -> Self {
+        Self {
+            scheme,
+            authority,
+            host,
+            open: AtomicUsize::new(0),
+            failures: AtomicUsize::new(0),
+            left_alone_until: AtomicU64::new(0),
+            healthy: AtomicBool::new(true),
+        }
+    }
+
+    /// What a health check found; says whether that is news.
+    pub(crate) fn is_found(&self, healthy: bool) -> bool {
+        self.healthy.swap(healthy, Relaxed) != healthy
+    }
+}
+
+impl Load {
+    pub(crate) fn server(&self) -> &Server {
+        &self.0
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(
+        servers: Vec<Server>,
+        balance: Balance,
+        (eject_after, eject_for): (usize, Duration),
+    ) -> Self {
+        Self {
+            servers: servers.into_iter().map(Arc::new).collect(),
+            balance,
+            turn: AtomicUsize::new(0),
+            began: Instant::now(),
+            eject_after,
+            eject_for,
+            budget: AtomicI64::new(MOST_BUDGET),
+        }
+    }
+
+    pub(crate) fn servers(&self) -> &[Arc<Server>] {
+        &self.servers
+    }
+
+    /// The next server for a request that these have failed already. When none is well, one that is not: it may have recovered.
+    pub(crate) fn next(&self, failed: &[Authority]) -> Option<Load> {
+        let now = self.now();
+        let fresh = |server: &&Arc<Server>| !failed.contains(&server.authority);
+        let well = |server: &&Arc<Server>| {
+            server.healthy.load(Relaxed) && server.left_alone_until.load(Relaxed) <= now
+        };
+        let mut candidates: Vec<&Arc<Server>> = self.servers.iter().filter(fresh).filter(well).collect();
+        if candidates.is_empty() {
+            candidates = self.servers.iter().filter(fresh).collect();
+        }
+        let count = candidates.len().checked_sub(1)? + 1;
+        let turn = self.turn.fetch_add(1, Relaxed);
+        let chosen = match self.balance {
+            Balance::RoundRobin => candidates[turn % count],
+            // The less loaded of two is nearly as good as the least loaded of all, and herds nobody to the same one.
+            Balance::LeastLoaded => {
+                let mixed = mix(turn as u64);
+                let pick = |bits: u64| candidates[usize::try_from(bits).unwrap_or_default() % count];
+                let (one, other) = (pick(mixed >> 32), pick((mixed & 0xffff_ffff) + (mixed >> 32) + 1));
+                match other.open.load(Relaxed) < one.open.load(Relaxed) {
+                    true => other,
+                    false => one,
+                }
+            }
+        };
+        chosen.open.fetch_add(1, Relaxed);
+        Some(Load(Arc::clone(chosen)))
+    }
+
+    /// A server answered, well or not. One that fails again and again is left alone for a while.
+    pub(crate) fn note(&self, server: &Server, well: bool) {
+        if well {
+            server.failures.store(0, Relaxed);
+            return;
+        }
+        let failures = server.failures.fetch_add(1, Relaxed) + 1;
+        if failures >= self.eject_after && self.servers.len() > 1 {
+            server.failures.store(0, Relaxed);
+            let pause = u64::try_from(self.eject_for.as_millis()).unwrap_or(u64::MAX);
+            server
+                .left_alone_until
+                .store(self.now().saturating_add(pause), Relaxed);
+            tracing::warn!(server = %server.authority, failures, "a server failed again and again and is left alone for a while");
+        }
+    }
+
+    /// Every request pays a fifth of a retry in.
+    pub(crate) fn pay_in(&self) {
+        if self.budget.load(Relaxed) < MOST_BUDGET {
+            self.budget.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Whether a retry can be afforded: when everything fails, a fifth more is asked, not twice as much.
+    pub(crate) fn pay_out(&self) -> bool {
+        let paid = self.budget.fetch_sub(RETRY, Relaxed) >= RETRY;
+        if !paid {
+            self.budget.fetch_add(RETRY, Relaxed);
+        }
+        paid
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Spreads consecutive numbers evenly.
+const fn mix(number: u64) -> u64 {
+    let mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ (mixed >> 27)
+}
+
+const RETRY: i64 = 5;
+/// Ten retries.
+const MOST_BUDGET: i64 = 50;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(count: u16, balance: Balance) -> Pool {
+        let servers = (1..=count).map(|port| {
+            let authority = format!("10.0.0.1:{port}");
+            let host = HeaderValue::from_str(&authority).unwrap();
+            Server::new(Scheme::HTTP, authority.parse().unwrap(), host)
+        });
+        Pool::new(servers.collect(), balance, (3, Duration::from_secs(30)))
+    }
+
+    fn port(load: &Load) -> u16 {
+        load.server().authority.port_u16().unwrap()
+    }
+
+    fn turns(pool: &Pool, count: usize) -> Vec<u16> {
+        (0..count).map(|_| port(&pool.next(&[]).unwrap())).collect()
+    }
+
+    #[tokio::test]
+    async fn round_robin_asks_one_after_the_other() {
+        assert_eq!(turns(&pool(3, Balance::RoundRobin), 6), [1, 2, 3, 1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn the_less_loaded_of_two_is_asked() {
+        let pool = pool(4, Balance::LeastLoaded);
+        let loads: Vec<Load> = (0..400).map(|_| pool.next(&[]).unwrap()).collect();
+        for server in pool.servers() {
+            let open = server.open.load(Relaxed);
+            assert!((95..=105).contains(&open), "{open} of 400 on one of four");
+        }
+        drop(loads);
+        assert!(pool.servers().iter().all(|server| server.open.load(Relaxed) == 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_fails_again_and_again_is_left_alone_for_a_while() {
+        let pool = pool(2, Balance::RoundRobin);
+        let first = Arc::clone(&pool.servers()[0]);
+        for well in [false, false, true, false, false] {
+            pool.note(&first, well);
+        }
+        assert!(turns(&pool, 4).contains(&1), "a success between failures counts");
+        pool.note(&first, false);
+        assert_eq!(turns(&pool, 4), [2, 2, 2, 2]);
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert!(turns(&pool, 4).contains(&1));
+    }
+
+    #[tokio::test]
+    async fn when_nobody_is_well_somebody_is_asked_all_the_same() {
+        let pool = pool(2, Balance::RoundRobin);
+        assert!(pool.servers()[0].is_found(false));
+        assert_eq!(turns(&pool, 3), [2, 2, 2]);
+        assert!(pool.servers()[1].is_found(false));
+        assert_eq!(turns(&pool, 2).len(), 2);
+        let both: Vec<_> = pool
+            .servers()
+            .iter()
+            .map(|server| server.authority.clone())
+            .collect();
+        assert!(pool.next(&both).is_none());
+    }
+
+    #[tokio::test]
+    async fn retries_are_a_fifth_of_all_requests() {
+        let pool = pool(2, Balance::RoundRobin);
+        while pool.pay_out() {}
+        let retries = (0..1000).filter(|_| {
+            pool.pay_in();
+            pool.pay_out()
+        });
+        assert_eq!(retries.count(), 200);
+    }
+}

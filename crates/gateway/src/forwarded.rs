@@ -1,0 +1,179 @@
+//! Where a request came from, told anew: nothing that a stranger says of it is passed on.
+//!
+//! Spec: RFC 7239
+
+use std::net::IpAddr;
+
+use carnet_listen::value::Network;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::target::{self, Target};
+
+/// The client behind a request, as far as those in between can be believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The client's address: the nearest one that is no trusted proxy.
+    pub client: IpAddr,
+    /// The addresses from the client to the last proxy before us, the client first.
+    pub path: Vec<IpAddr>,
+    /// Whether the client spoke TLS.
+    pub https: bool,
+    /// The host and port that the client asked for.
+    pub authority: String,
+}
+
+impl Origin {
+    /// From the peer of the connection and, only where that is a trusted proxy, from what it says in `X-Forwarded-For`, `-Proto` and `-Host`.
+    pub fn read(
+        peer: IpAddr,
+        https: bool,
+        headers: &HeaderMap,
+        target: &Target,
+        trusted: &[Network],
+    ) -> Self {
+        let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(*address));
+        let mut origin = Self {
+            client: peer,
+            path: vec![peer],
+            https,
+            authority: target.authority().into_owned(),
+        };
+        if !is_trusted(&peer) {
+            return origin;
+        }
+        // From the end: each address was written by the one behind it.
+        for address in addresses(headers).into_iter().rev() {
+            let Some(address) = address else { break };
+            origin.path.insert(0, address);
+            origin.client = address;
+            if !is_trusted(&address) {
+                break;
+            }
+        }
+        if let Some(proto) = last_word(headers, PROTO) {
+            origin.https = proto.eq_ignore_ascii_case("https");
+        }
+        if let Some(host) = last_word(headers, HOST)
+            && let Ok((name, port)) = target::host(host)
+        {
+            origin.authority = match port {
+                Some(port) => format!("{name}:{port}"),
+                None => name,
+            };
+        }
+        origin
+    }
+
+    /// Says it to the service. Whatever was there before must be gone.
+    pub fn write(&self, headers: &mut HeaderMap) {
+        let list = |text: fn(&IpAddr) -> String| self.path.iter().map(text).collect::<Vec<_>>().join(", ");
+        let proto = if self.https { "https" } else { "http" };
+        let forwarded = format!("{};host=\"{}\";proto={proto}", list(node), self.authority);
+        for (name, value) in [
+            (FOR, list(IpAddr::to_string)),
+            (PROTO, proto.to_owned()),
+            (HOST, self.authority.clone()),
+            (header::FORWARDED, forwarded),
+        ] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+/// RFC 7239 §6: an IPv6 address stands in brackets and quotes.
+fn node(address: &IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => format!("for={address}"),
+        IpAddr::V6(address) => format!("for=\"[{address}]\""),
+    }
+}
+
+/// The list as it was written; `None` for what is no address.
+fn addresses(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+    let values = headers.get_all(FOR).iter();
+    let words = values.flat_map(|value| value.to_str().unwrap_or_default().split(','));
+    words
+        .map(|word| word.trim().parse().ok().map(|ip: IpAddr| ip.to_canonical()))
+        .collect()
+}
+
+/// What the nearest proxy wrote.
+fn last_word(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let value = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+    value
+        .rsplit(',')
+        .next()
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+}
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(peer: &str, pairs: &[(&'static str, &'static str)]) -> (Origin, String) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        let target = Target {
+            host: "api.test".to_owned(),
+            port: Some(8443),
+            path: "/".to_owned(),
+            query: None,
+        };
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let origin = Origin::read(peer.parse().unwrap(), false, &headers, &target, &trusted);
+        let mut headers = HeaderMap::new();
+        origin.write(&mut headers);
+        let forwarded = headers["forwarded"].to_str().unwrap().to_owned();
+        (origin, forwarded)
+    }
+
+    #[test]
+    fn a_stranger_is_believed_nothing() {
+        let (origin, forwarded) = told(
+            "192.0.2.1",
+            &[
+                ("x-forwarded-for", "127.0.0.1"),
+                ("x-forwarded-proto", "https"),
+                ("x-forwarded-host", "evil.test"),
+            ],
+        );
+        assert_eq!(origin.client, IpAddr::from([192, 0, 2, 1]));
+        assert_eq!(forwarded, "for=192.0.2.1;host=\"api.test:8443\";proto=http");
+    }
+
+    #[test]
+    fn behind_a_trusted_proxy_the_nearest_stranger_is_the_client() {
+        let (origin, forwarded) = told(
+            "10.0.0.1",
+            &[
+                ("x-forwarded-for", "127.0.0.1, 2001:db8::1"),
+                ("x-forwarded-for", "10.0.0.9"),
+                ("x-forwarded-proto", "http, https"),
+                ("x-forwarded-host", "WWW.test"),
+            ],
+        );
+        assert_eq!(origin.client, "2001:db8::1".parse::<IpAddr>().unwrap());
+        assert_eq!(
+            forwarded,
+            "for=\"[2001:db8::1]\", for=10.0.0.9, for=10.0.0.1;host=\"www.test\";proto=https"
+        );
+        let (origin, _) = told(
+            "10.0.0.1",
+            &[
+                ("x-forwarded-for", "192.0.2.1, unknown"),
+                ("x-forwarded-host", "a b"),
+            ],
+        );
+        assert_eq!(origin.client, IpAddr::from([10, 0, 0, 1]));
+        assert_eq!(origin.authority, "api.test:8443");
+    }
+}

@@ -1,0 +1,278 @@
+//! Which headers pass, and which never do: hop-by-hop ones, and those that only the gateway may say.
+//!
+//! Spec: RFC 9110 §7.6.1 (Connection), §6.5 (trailers) · RFC 9113 §8.2.2
+
+use std::borrow::Cow;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+/// Names that a service believes because they come from the gateway. A name is meant in every spelling that some server folds into it:
+/// `X_User.ID` as well as `x-user-id`.
+#[derive(Clone, Debug, Default)]
+pub struct Reserved {
+    names: Vec<String>,
+    beginnings: Vec<String>,
+}
+
+impl Reserved {
+    /// From names, and beginnings of names such as `X-User-*`.
+    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut reserved = Self::default();
+        for pattern in patterns {
+            match pattern.strip_suffix('*') {
+                Some(beginning) => reserved.beginnings.push(folded(beginning).into_owned()),
+                None => reserved.names.push(folded(pattern).into_owned()),
+            }
+        }
+        reserved
+    }
+
+    /// Whether a server could take this name for one of them.
+    pub fn covers(&self, name: &str) -> bool {
+        let name = folded(name);
+        self.names.iter().any(|other| *other == *name)
+            || self
+                .beginnings
+                .iter()
+                .any(|beginning| name.starts_with(beginning.as_str()))
+    }
+
+    /// Takes them all out. Says whether there was one.
+    pub fn strip(&self, headers: &mut HeaderMap) -> bool {
+        strip(headers, |name| self.covers(name))
+    }
+}
+
+/// Takes out what is meant for the gateway alone: what `Connection` lists, and the hop-by-hop fields. Then what a careless server could take
+/// for a field that frames the message.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let listed: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .filter(|name| *name != header::HOST)
+        .collect();
+    for name in listed {
+        headers.remove(&name);
+    }
+    // RFC 9110 §10.1.4: this one word may pass on, and gRPC needs it.
+    let trailers = headers.get(header::TE).is_some_and(|value| {
+        let words = value.to_str().unwrap_or_default().split(',');
+        words
+            .map(str::trim)
+            .any(|word| word.eq_ignore_ascii_case("trailers"))
+    });
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+    if trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+    strip(headers, |name| {
+        let folded = folded(name);
+        *folded != *name && FRAMING.contains(&&*folded)
+    });
+}
+
+/// What of the trailers passes: enough for gRPC and for checksums, nothing that could pass for a header.
+pub fn allowed_trailers(mut trailers: HeaderMap) -> HeaderMap {
+    strip(&mut trailers, |name| {
+        !TRAILERS.contains(&name) && !name.starts_with("x-checksum-")
+    });
+    trailers
+}
+
+/// Takes cookies of these names out of what a client sends.
+pub fn strip_cookies(headers: &mut HeaderMap, names: &[String]) {
+    if names.is_empty() || !headers.contains_key(header::COOKIE) {
+        return;
+    }
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    for value in headers.get_all(header::COOKIE) {
+        let pairs = value.as_bytes().split(|byte| *byte == b';');
+        kept.extend(
+            pairs
+                .map(<[u8]>::trim_ascii)
+                .filter(|pair| !pair.is_empty() && !is_cookie_of(pair, names))
+                .map(<[u8]>::to_vec),
+        );
+    }
+    match HeaderValue::from_bytes(&kept.join(&b"; "[..])) {
+        Ok(value) if !kept.is_empty() => drop(headers.insert(header::COOKIE, value)),
+        _ => drop(headers.remove(header::COOKIE)),
+    }
+}
+
+/// Takes `Set-Cookie` of these names out of what a service answers.
+pub fn strip_set_cookies(headers: &mut HeaderMap, names: &[String]) {
+    let is_ours = |value: &HeaderValue| is_cookie_of(value.as_bytes().trim_ascii(), names);
+    if !headers.get_all(header::SET_COOKIE).iter().any(is_ours) {
+        return;
+    }
+    let kept: Vec<HeaderValue> = headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter(|value| !is_ours(value))
+        .cloned()
+        .collect();
+    headers.remove(header::SET_COOKIE);
+    for value in kept {
+        headers.append(header::SET_COOKIE, value);
+    }
+}
+
+fn is_cookie_of(pair: &[u8], names: &[String]) -> bool {
+    let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+    names.iter().any(|own| own.as_bytes() == name.trim_ascii())
+}
+
+fn strip(headers: &mut HeaderMap, refused: impl Fn(&str) -> bool) -> bool {
+    let found: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| refused(name.as_str()))
+        .cloned()
+        .collect();
+    for name in &found {
+        headers.remove(name);
+    }
+    !found.is_empty()
+}
+
+/// CGI and its heirs make `HTTP_X_USER_ID` of every one of these: what is no letter and no digit is one and the same.
+fn folded(name: &str) -> Cow<'_, str> {
+    let is_folded = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if name.bytes().all(is_folded) {
+        return Cow::Borrowed(name);
+    }
+    let fold = |byte: u8| match byte.to_ascii_lowercase() {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte),
+        _ => '-',
+    };
+    Cow::Owned(name.bytes().map(fold).collect())
+}
+
+/// RFC 9110 §7.6.1, and the three that older programs know. `Expect` is answered by the gateway itself.
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "expect",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// A second spelling of one of these could give a message a second end or a second owner.
+const FRAMING: [&str; 6] = [
+    "content-length",
+    "content-type",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "transfer-encoding",
+];
+
+const TRAILERS: [&str; 3] = ["grpc-message", "grpc-status", "grpc-status-details-bin"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            headers.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        headers.keys().map(HeaderName::as_str).collect()
+    }
+
+    #[test]
+    fn a_reserved_name_is_meant_in_every_spelling() {
+        let reserved = Reserved::new(["X-User-*", "Forwarded", "X-Role"]);
+        for name in [
+            "x-user-id",
+            "x_user_id",
+            "x.user.id",
+            "x-user_id",
+            "x~user!id",
+            "X-USER-ID",
+            "x-user-",
+            "forwarded",
+            "x_role",
+            "x`role",
+        ] {
+            assert!(reserved.covers(name), "{name}");
+        }
+        for name in ["x-users", "xuser-id", "x-roles", "forwarded-by", "user-id"] {
+            assert!(!reserved.covers(name), "{name}");
+        }
+        let mut sent = headers(&[("x_user_id", "admin"), ("X.User.ID", "admin"), ("accept", "*/*")]);
+        assert!(reserved.strip(&mut sent));
+        assert_eq!(names(&sent), ["accept"]);
+        assert!(!reserved.strip(&mut sent));
+    }
+
+    #[test]
+    fn what_connection_lists_goes_first_and_then_all_of_hop_by_hop() {
+        let mut sent = headers(&[
+            ("connection", "X-Secret, close"),
+            ("connection", "authorization, host"),
+            ("x-secret", "1"),
+            ("authorization", "Bearer t"),
+            ("host", "a"),
+            ("te", "gzip, Trailers"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("proxy-authorization", "Basic x"),
+            ("content_length", "7"),
+            ("accept", "*/*"),
+        ]);
+        strip_hop_by_hop(&mut sent);
+        assert_eq!(
+            sent,
+            headers(&[("host", "a"), ("accept", "*/*"), ("te", "trailers")])
+        );
+    }
+
+    #[test]
+    fn trailers_are_for_grpc_and_checksums() {
+        let sent = headers(&[
+            ("x-user-id", "admin"),
+            ("grpc-status", "0"),
+            ("x-checksum-sha256", "x"),
+            ("host", "a"),
+        ]);
+        assert_eq!(
+            allowed_trailers(sent),
+            headers(&[("grpc-status", "0"), ("x-checksum-sha256", "x")])
+        );
+    }
+
+    #[test]
+    fn own_cookies_pass_in_neither_direction() {
+        let own = ["__Host-sid".to_owned()];
+        let mut sent = headers(&[
+            ("cookie", "a=1; __Host-sid=secret;b=2"),
+            ("cookie", "__Host-sid =x"),
+        ]);
+        strip_cookies(&mut sent, &own);
+        assert_eq!(sent, headers(&[("cookie", "a=1; b=2")]));
+        let mut answered = headers(&[
+            ("set-cookie", "__Host-sid=x; Path=/"),
+            ("set-cookie", "a=1"),
+            ("set-cookie", "b=2"),
+        ]);
+        strip_set_cookies(&mut answered, &own);
+        assert_eq!(answered, headers(&[("set-cookie", "a=1"), ("set-cookie", "b=2")]));
+    }
+}

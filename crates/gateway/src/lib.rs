@@ -1,0 +1,307 @@
+//! The reverse proxy in front of APIs: checks tokens, and tells the services behind it who asks.
+//!
+//! The life of a request: its head is read once; its target is brought into one spelling ([`target`]); a route is found ([`route`]); what only
+//! the gateway may say is taken out ([`headers`]); the caller is known ([`site`]); who it is and where it came from is said ([`identity`],
+//! [`forwarded`]); the request goes on ([`upstream`]), and of the answer goes back what may.
+//!
+//! Spec: RFC 9110 §7.6 (forwarding)
+
+mod admin;
+pub mod assertion;
+pub mod balance;
+mod caller;
+pub mod config;
+pub mod cors;
+pub mod forwarded;
+pub mod headers;
+mod health;
+pub mod identity;
+pub mod limit;
+pub mod load;
+pub mod metrics;
+mod passing;
+mod record;
+pub mod refusal;
+pub mod reload;
+pub mod route;
+pub mod serve;
+pub mod site;
+pub mod target;
+mod tokens;
+pub mod upgrade;
+pub mod upstream;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use carnet_guard::{Auth, Refused};
+use carnet_listen::PeerAddr;
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode, Version, header};
+use hyper::body::Incoming;
+use tokio::time::{Duration, Instant};
+
+use crate::balance::Load;
+use crate::config::{AtExpiry, Spoofed};
+use crate::forwarded::Origin;
+use crate::metrics::Metrics;
+use crate::passing::{Passing, Patience};
+use crate::record::Record;
+use crate::refusal::Refusal;
+use crate::site::{Route, Site};
+use crate::target::Target;
+use crate::upstream::Upstream;
+
+/// A gateway that runs: the site of the moment. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    site: Arc<ArcSwap<Site>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Gateway {
+    /// With this site.
+    pub fn new(mut site: Site) -> Self {
+        site.watch();
+        Self {
+            site: Arc::new(ArcSwap::from_pointee(site)),
+            metrics: Arc::default(),
+        }
+    }
+
+    /// Everything as one router; the listener adds [`PeerAddr`] to each request.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(answer).with_state(self.clone())
+    }
+
+    /// The site of the moment.
+    pub fn site(&self) -> Arc<Site> {
+        self.site.load_full()
+    }
+
+    /// Another site from now on. Requests that are under way end as they began.
+    pub fn change(&self, mut site: Site) {
+        site.watch();
+        self.site.store(Arc::new(site));
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
+    let site = gateway.site.load_full();
+    let version = request.version();
+    let mut record = Record::of(&request);
+    let mut response = pass(&site, request, &mut record)
+        .await
+        .unwrap_or_else(|no| no.answer(&mut record));
+    // Whoever sent something that programs read in two ways is not listened to any more.
+    if response.status() == StatusCode::BAD_REQUEST && version < Version::HTTP_2 {
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    gateway.metrics.count(&record, response.status());
+    if site.config.log.access {
+        record.write(response.status());
+    }
+    response
+}
+
+/// Why a request is not forwarded.
+enum No {
+    Gateway(Refusal),
+    Guard(Refused),
+}
+
+impl From<Refusal> for No {
+    fn from(refusal: Refusal) -> Self {
+        Self::Gateway(refusal)
+    }
+}
+
+impl No {
+    fn answer(self, record: &mut Record) -> Response {
+        match self {
+            Self::Gateway(refusal) => {
+                record.refused(refusal.code());
+                refusal.into_response()
+            }
+            Self::Guard(refused) => {
+                record.refused(refused.code());
+                refused.into_response()
+            }
+        }
+    }
+}
+
+/// Finds the route of a request; what scripts of other origins may know of its answer is said here, whatever the answer is.
+async fn pass(site: &Site, request: Request, record: &mut Record) -> Result<Response, No> {
+    let (mut parts, body) = request.into_parts();
+    let target = Target::read(&parts)?;
+    target::rewrite(&mut parts, &target)?;
+    record.target(&target);
+    if let Some(assertions) = &site.assertions
+        && target.path == assertion::JWKS_PATH
+        && parts.method == Method::GET
+    {
+        return Ok(assertions.published());
+    }
+    if let Some(method) = cors::asked_method(&parts)
+        && let Ok((route, _)) = site.find(&target, &method)
+        && let Some(cors) = &route.cors
+    {
+        record.route(&route.name);
+        return Ok(cors.preflight(&parts.headers)?);
+    }
+    let (route, upstream) = site.find(&target, &parts.method)?;
+    record.route(&route.name);
+    let origin = parts.headers.get(header::ORIGIN).cloned();
+    let asked = Forward {
+        site,
+        route,
+        upstream,
+        target,
+    };
+    let answered = asked.forward(parts, body, record).await;
+    let Some(cors) = &route.cors else {
+        return answered;
+    };
+    let mut response = answered.unwrap_or_else(|no| no.answer(record));
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        cors.decorate(origin.as_ref(), response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// A request that has a route.
+struct Forward<'s> {
+    site: &'s Site,
+    route: &'s Route,
+    upstream: &'s Upstream,
+    target: Target,
+}
+
+impl Forward<'_> {
+    async fn forward(self, mut parts: Parts, body: Body, record: &mut Record) -> Result<Response, No> {
+        let Self {
+            site,
+            route,
+            upstream,
+            target,
+        } = self;
+        let peer = parts.extensions.get::<PeerAddr>().ok_or(BROKEN)?.0.ip();
+        let origin = Origin::read(peer, site.https, &parts.headers, &target, &site.trusted_proxies);
+        record.client(origin.client);
+        let asked = upgrade::asked(&mut parts, route.sockets.as_ref(), (&target, origin.https))?;
+        headers::strip_hop_by_hop(&mut parts.headers);
+        site.other_names.strip(&mut parts.headers);
+        if site.identity_names.strip(&mut parts.headers) && site.spoofed == Spoofed::Refuse {
+            return Err(SPOOFED.into());
+        }
+
+        let caller = route.admit(&parts).await.map_err(No::Guard)?;
+        record.caller(caller.as_ref());
+        if let Some(limit) = &route.limit {
+            limit.count(caller.as_ref(), origin.client)?;
+        }
+        caller::tell(site, (route, upstream), caller.as_ref(), &mut parts.headers).await?;
+
+        let headers = &mut parts.headers;
+        headers::strip_cookies(headers, &site.own_cookies);
+        origin.write(headers);
+        let authority = HeaderValue::try_from(&*target.authority()).map_err(|_| BROKEN)?;
+        headers.insert(header::HOST, authority);
+        if asked.is_some() {
+            upgrade::ask(headers);
+        }
+        parts.extensions.clear();
+        let (response, load) = upstream.ask(Request::from_parts(parts, body)).await?;
+
+        let until = match route.at_expiry {
+            AtExpiry::Close => caller.as_ref().and_then(|auth| end_of(auth, site)),
+            AtExpiry::Keep => None,
+        };
+        let stay = Stay {
+            load,
+            until,
+            idle: upstream.idle_timeout,
+        };
+        back(site, response, asked, stay)
+    }
+}
+
+/// How long an answer may go on, and the server that it keeps busy.
+struct Stay {
+    load: Load,
+    until: Option<Instant>,
+    idle: Duration,
+}
+
+/// When the caller's token ends, as this process counts.
+fn end_of(auth: &Auth, site: &Site) -> Option<Instant> {
+    let left = Duration::from_secs(auth.expires()?).saturating_sub(site.clock.since_epoch());
+    Instant::now().checked_add(left)
+}
+
+/// What of an answer goes back.
+fn back(
+    site: &Site,
+    mut response: http::Response<Incoming>,
+    asked: Option<upgrade::Asked>,
+    stay: Stay,
+) -> Result<Response, No> {
+    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+    let granted = upgrade::is_granted(&response);
+    let service = hyper::upgrade::on(&mut response);
+    let (mut parts, body) = response.into_parts();
+    headers::strip_hop_by_hop(&mut parts.headers);
+    site.identity_names.strip(&mut parts.headers);
+    headers::strip_set_cookies(&mut parts.headers, &site.own_cookies);
+    parts.version = Version::HTTP_11;
+    parts.extensions.clear();
+    let Stay { load, until, idle } = stay;
+    match asked {
+        Some(client) if granted => {
+            upgrade::join(client, service, until, load);
+            upgrade::ask(&mut parts.headers);
+            Ok(Response::from_parts(parts, Body::empty()))
+        }
+        // Nobody has asked for another protocol, or for this one.
+        _ if switches => Err(UNASKED.into()),
+        _ => {
+            let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+            let is = |name: &[u8]| kind.is_some_and(|kind| kind.starts_with(name));
+            let endless = is(b"text/event-stream") || is(b"application/grpc");
+            let patience = Patience {
+                idle,
+                until: until.filter(|_| endless),
+                abrupt: is(b"application/grpc"),
+            };
+            let body = Body::new(Passing::new(body, load, patience));
+            Ok(Response::from_parts(parts, body))
+        }
+    }
+}
+
+const SPOOFED: Refusal = Refusal::new(
+    StatusCode::BAD_REQUEST,
+    "identity_spoofed",
+    "the request has a header that only the gateway may say",
+);
+const UNASKED: Refusal = Refusal::new(
+    StatusCode::BAD_GATEWAY,
+    "upstream_unreachable",
+    "the service behind the gateway changed the protocol unasked",
+);
+const BROKEN: Refusal = Refusal::new(
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "server_error",
+    "something is wrong here; it is in the log",
+);

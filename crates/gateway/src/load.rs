@@ -1,0 +1,94 @@
+//! From a file to a [`Config`], or to an error that says where it is wrong and what to write instead.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+
+/// Reads the file; relative paths in it are taken from its folder.
+pub fn load(file: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
+        place: file.display().to_string(),
+        what: format!("the configuration cannot be read: {error}"),
+        todo: "name a readable file with --config; docs/gateway.md has one to begin with".to_owned(),
+    })?;
+    parse(&text, file)
+}
+
+/// As [`load`], from a text; `file` names it in errors and says where relative paths start.
+pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
+    let mut config: Config = toml::from_str(text).map_err(|error| {
+        let line = error
+            .span()
+            .map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+        ConfigError {
+            place: match line {
+                Some(line) => format!("{}:{line}", file.display()),
+                None => file.display().to_string(),
+            },
+            what: error.message().to_owned(),
+            todo: "correct it; docs/gateway.md shows every key with its meaning".to_owned(),
+        }
+    })?;
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
+    for path in paths(&mut config) {
+        *path = folder.join(&path);
+    }
+    Ok(config)
+}
+
+fn paths(config: &mut Config) -> impl Iterator<Item = &mut PathBuf> {
+    let secrets = [
+        config.assertion.as_mut().map(|assertion| &mut assertion.key_file),
+        config
+            .exchange
+            .as_mut()
+            .map(|exchange| &mut exchange.client_secret_file),
+    ];
+    let listen = [
+        &mut config.listen.tls_certificate_file,
+        &mut config.listen.tls_key_file,
+        &mut config.tokens.root_certificates_file,
+    ];
+    let issuers = config.issuers.iter_mut().map(|issuer| &mut issuer.jwks_file);
+    let upstreams = config
+        .upstreams
+        .iter_mut()
+        .map(|upstream| &mut upstream.root_certificates_file);
+    listen
+        .into_iter()
+        .chain(issuers)
+        .chain(upstreams)
+        .flatten()
+        .chain(secrets.into_iter().flatten())
+}
+
+/// Why a configuration is not taken: where, what, and what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file and its line, or the key.
+    pub place: String,
+    /// What is wrong there.
+    pub what: String,
+    /// What to write instead.
+    pub todo: String,
+}
+
+impl ConfigError {
+    /// About this key.
+    pub(crate) fn at(key: impl Into<String>, what: impl fmt::Display, todo: &str) -> Self {
+        Self {
+            place: key.into(),
+            what: what.to_string(),
+            todo: todo.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}\n{}", self.place, self.what, self.todo)
+    }
+}
+
+impl std::error::Error for ConfigError {}

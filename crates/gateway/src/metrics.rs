@@ -1,0 +1,109 @@
+//! What is counted, for Prometheus.
+//!
+//! Spec: OpenMetrics 1.0
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use http::StatusCode;
+
+use crate::record::Record;
+
+/// Every counter of a gateway.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    refusals: Family<Refused, Counter>,
+    seconds: Family<OfRoute, Histogram>,
+    reloads: Family<Outcome, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refused {
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRoute {
+    route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("carnet_gateway");
+        let requests = Family::default();
+        let refusals = Family::default();
+        let seconds = Family::new_with_constructor(buckets as fn() -> Histogram);
+        let reloads = Family::default();
+        registry.register("requests", "Requests, by route and status", requests.clone());
+        registry.register(
+            "refusals",
+            "Answers of the gateway itself, by stable code",
+            refusals.clone(),
+        );
+        registry.register("seconds", "Until the head of the answer", seconds.clone());
+        registry.register("reloads", "Configurations that were read again", reloads.clone());
+        Self {
+            registry,
+            requests,
+            refusals,
+            seconds,
+            reloads,
+        }
+    }
+}
+
+impl Metrics {
+    pub(crate) fn count(&self, record: &Record, status: StatusCode) {
+        let route = record.route.clone();
+        let status = status.as_u16();
+        self.requests
+            .get_or_create(&Answered {
+                route: route.clone(),
+                status,
+            })
+            .inc();
+        self.seconds
+            .get_or_create(&OfRoute { route })
+            .observe(record.took().as_secs_f64());
+        if !record.code.is_empty() {
+            self.refusals.get_or_create(&Refused { code: record.code }).inc();
+        }
+    }
+
+    pub(crate) fn reloaded(&self, taken: bool) {
+        let outcome = if taken { "taken" } else { "refused" };
+        self.reloads.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// As Prometheus reads it.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            Err(_) => String::new(),
+        }
+    }
+}
+
+fn buckets() -> Histogram {
+    Histogram::new(BUCKETS)
+}
+
+const BUCKETS: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];

@@ -1,0 +1,173 @@
+//! Bodies on their way: watched, so that none stands still for ever, and stripped of trailers that could pass for headers.
+//!
+//! Spec: RFC 9110 §6.5 (trailers)
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::balance::Load;
+use crate::headers::allowed_trailers;
+
+/// The body of a request, lent to an attempt to send it. As long as nobody has read of it, it can be lent again.
+#[derive(Clone)]
+pub(crate) struct Lent(Arc<Mutex<Slot>>);
+
+struct Slot {
+    body: Body,
+    touched: bool,
+    ended: bool,
+    moved: Instant,
+}
+
+impl Lent {
+    pub(crate) fn new(body: Body) -> Self {
+        let ended = body.is_end_stream();
+        Self(Arc::new(Mutex::new(Slot {
+            body,
+            touched: false,
+            ended,
+            moved: Instant::now(),
+        })))
+    }
+
+    /// Whether another attempt would send the same.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.with(|slot| {
+            !slot.touched || slot.body.is_end_stream() && slot.body.size_hint().exact() == Some(0)
+        })
+    }
+
+    /// Whether there is nothing in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.with(|slot| !slot.touched && slot.ended)
+    }
+
+    /// When it last moved, and whether all of it was sent.
+    pub(crate) fn progress(&self) -> (Instant, bool) {
+        self.with(|slot| (slot.moved, slot.ended))
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> T {
+        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl hyper::body::Body for Lent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.with(|slot| {
+            slot.touched = true;
+            let frame = Pin::new(&mut slot.body).poll_frame(cx);
+            if let Poll::Ready(frame) = &frame {
+                slot.moved = Instant::now();
+                slot.ended = frame.is_none() || slot.body.is_end_stream();
+            }
+            frame.map(|frame| frame.map(|frame| frame.map(honest)))
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.with(|slot| slot.body.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.with(|slot| slot.body.size_hint())
+    }
+}
+
+/// The body of an answer.
+pub(crate) struct Passing {
+    pub(crate) body: Incoming,
+    pub(crate) _load: Load,
+    pub(crate) patience: Patience,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+/// How long an answer may go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// Without anything coming.
+    pub(crate) idle: Duration,
+    /// At all: the caller's token ends then.
+    pub(crate) until: Option<Instant>,
+    /// Whether the end is one that the client can tell from a whole answer.
+    pub(crate) abrupt: bool,
+}
+
+impl Passing {
+    pub(crate) fn new(body: Incoming, load: Load, patience: Patience) -> Self {
+        Self {
+            body,
+            _load: load,
+            patience,
+            alarm: None,
+        }
+    }
+
+    fn end(&self) -> Option<Result<Frame<Bytes>, io::Error>> {
+        match self.patience.abrupt {
+            true => Some(Err(io::ErrorKind::TimedOut.into())),
+            false => None,
+        }
+    }
+}
+
+impl hyper::body::Body for Passing {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let until = self.patience.until;
+        if until.is_some_and(|until| until <= Instant::now()) {
+            return Poll::Ready(self.end());
+        }
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            // The next wait begins anew.
+            self.alarm = None;
+            return Poll::Ready(frame.map(|frame| frame.map(honest).map_err(io::Error::other)));
+        }
+        let idle = self.patience.idle;
+        let alarm = self.alarm.get_or_insert_with(|| {
+            let silent = Instant::now() + idle;
+            Box::pin(sleep_until(until.map_or(silent, |until| until.min(silent))))
+        });
+        if alarm.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        if until.is_some_and(|until| until <= Instant::now()) {
+            return Poll::Ready(self.end());
+        }
+        Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn honest(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(trailers) => Frame::trailers(allowed_trailers(trailers)),
+        Err(frame) => frame,
+    }
+}

@@ -1,0 +1,95 @@
+//! What the log and the metrics keep of a request: never a query, a header or a token.
+//!
+//! Spec: OWASP ASVS 5.0 §16.2.5 (no secrets in logs)
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use carnet_guard::Auth;
+use carnet_jose::{base64url, primitive};
+use carnet_listen::PeerAddr;
+use http::{Method, Request, StatusCode};
+use tokio::time::Instant;
+
+use crate::target::Target;
+
+/// One request, as far as it came.
+#[derive(Debug)]
+pub(crate) struct Record {
+    began: Instant,
+    method: Method,
+    client: Option<IpAddr>,
+    host: String,
+    path: String,
+    pub(crate) route: String,
+    pub(crate) code: &'static str,
+    subject: String,
+    client_id: String,
+    jti: String,
+}
+
+impl Record {
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            began: Instant::now(),
+            method: request.method().clone(),
+            client: request.extensions().get::<PeerAddr>().map(|peer| peer.0.ip()),
+            host: String::new(),
+            path: String::new(),
+            route: String::new(),
+            code: "",
+            subject: String::new(),
+            client_id: String::new(),
+            jti: String::new(),
+        }
+    }
+
+    pub(crate) fn target(&mut self, target: &Target) {
+        self.host.clone_from(&target.host);
+        self.path.clone_from(&target.path);
+    }
+
+    pub(crate) fn route(&mut self, name: &str) {
+        name.clone_into(&mut self.route);
+    }
+
+    pub(crate) fn client(&mut self, client: IpAddr) {
+        self.client = Some(client);
+    }
+
+    /// Of the subject only a digest: a line can be found by who knows it, and tells nobody else.
+    pub(crate) fn caller(&mut self, caller: Option<&Auth>) {
+        let Some(auth) = caller else { return };
+        let digest = primitive::sha256(auth.sub().as_bytes());
+        self.subject = base64url::encode(&digest[..12]);
+        auth.client_id().clone_into(&mut self.client_id);
+        auth.jti().clone_into(&mut self.jti);
+    }
+
+    pub(crate) fn refused(&mut self, code: &'static str) {
+        self.code = code;
+    }
+
+    /// How long it took until the head of the answer was there.
+    pub(crate) fn took(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    pub(crate) fn write(&self, status: StatusCode) {
+        tracing::info!(
+            target: "carnet_gateway::access",
+            method = %self.method,
+            host = self.host,
+            path = self.path,
+            route = self.route,
+            status = status.as_u16(),
+            code = self.code,
+            client = self.client.map(|client| client.to_string()),
+            subject = self.subject,
+            client_id = self.client_id,
+            jti = self.jti,
+            micros = u64::try_from(self.took().as_micros()).unwrap_or(u64::MAX),
+            "request"
+        );
+    }
+}

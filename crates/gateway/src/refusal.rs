@@ -1,0 +1,65 @@
+//! How the gateway says no: a status, a stable code, and a sentence for the developer.
+//!
+//! Spec: RFC 9457 · RFC 9110 §15.5
+
+use axum::response::{IntoResponse, Response};
+use carnet_oauth::problem::{MEDIA_TYPE, Problem};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
+/// An answer that comes from the gateway itself. Nothing was forwarded, or nothing usable came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    detail: &'static str,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    /// With this status, this stable code and this sentence.
+    pub const fn new(status: StatusCode, code: &'static str, detail: &'static str) -> Self {
+        Self {
+            status,
+            code,
+            detail,
+            header: None,
+        }
+    }
+
+    /// Says this as well.
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.header = Some((name, value));
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let words = self.status.canonical_reason().unwrap_or("Refused");
+        let problem = Problem::new((self.status.as_u16(), words), self.code, self.detail);
+        let body = serde_json::to_string(&problem).unwrap_or_default();
+        let mut response = (
+            self.status,
+            [
+                (header::CONTENT_TYPE, MEDIA_TYPE),
+                (header::CACHE_CONTROL, "no-store"),
+            ],
+            body,
+        )
+            .into_response();
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}

@@ -1,0 +1,117 @@
+//! Another configuration while the gateway runs: read, checked, made ready, and only then taken.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use carnet_guard::Clock;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::Gateway;
+use crate::load::{ConfigError, load};
+use crate::site::Site;
+
+/// Reads the configuration again when its file changes, and when it is told to.
+pub struct Reload {
+    gateway: Gateway,
+    file: PathBuf,
+    clock: Arc<dyn Clock>,
+    seen: Option<Seen>,
+}
+
+/// What tells one version of a file from another without reading it.
+type Seen = (SystemTime, u64);
+
+impl Reload {
+    /// For a gateway that was made of this file a moment ago.
+    pub fn new(gateway: Gateway, file: PathBuf, clock: Arc<dyn Clock>) -> Self {
+        let seen = look(&file);
+        Self {
+            gateway,
+            file,
+            clock,
+            seen,
+        }
+    }
+
+    /// Never ends: looks at the file every two seconds; SIGHUP reads it, and every file that it names, at once.
+    pub async fn keep_fresh(mut self) {
+        let mut tick = interval(LOOK_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
+        loop {
+            let told = async {
+                match &mut hangup {
+                    Some(signal) => drop(signal.recv().await),
+                    None => std::future::pending().await,
+                }
+            };
+            let forced = tokio::select! {
+                _ = tick.tick() => false,
+                () = told => true,
+            };
+            let seen = look(&self.file);
+            if forced || seen != self.seen {
+                self.seen = seen;
+                self.read().await;
+            }
+        }
+    }
+
+    /// Takes what the file says now. What cannot be used changes nothing, and is named in the log.
+    pub async fn read(&self) -> bool {
+        let outcome = self.build().await;
+        self.gateway.metrics().reloaded(outcome.is_ok());
+        match outcome {
+            Ok(site) => {
+                self.gateway.change(site);
+                tracing::info!(file = %self.file.display(), "the configuration was read again and is in use");
+                true
+            }
+            Err(error) => {
+                tracing::error!(
+                    place = error.place,
+                    error = error.what,
+                    todo = error.todo,
+                    "the new configuration cannot be used; the one before it stays"
+                );
+                false
+            }
+        }
+    }
+
+    async fn build(&self) -> Result<Site, ConfigError> {
+        let config = load(&self.file)?;
+        let before = self.gateway.site();
+        if config.listen != before.config.listen || config.admin != before.config.admin {
+            tracing::warn!(
+                "another address, certificate file or limit in [listen] or [admin] needs a restart"
+            );
+        }
+        let site = Site::build(&config, self.clock.clone(), Some(&before)).await?;
+        if before.is_ready() && !site.is_ready() {
+            // Taking it would answer 503 to everybody who is answered now.
+            return Err(ConfigError::at(
+                "issuers",
+                "the keys of a new issuer cannot be loaded",
+                "see that it answers, then send SIGHUP or save the file again",
+            ));
+        }
+        Ok(site)
+    }
+}
+
+fn look(file: &PathBuf) -> Option<Seen> {
+    let metadata = std::fs::metadata(file).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+impl std::fmt::Debug for Reload {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reload")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
+const LOOK_EVERY: Duration = Duration::from_secs(2);

@@ -1,0 +1,92 @@
+//! From a configuration to a running gateway, and down again without cutting anybody off.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+
+use carnet_listen::tls_pair::TlsFiles;
+use carnet_listen::{ListenConfig, Listener};
+use tokio::task::JoinSet;
+
+use crate::config::{Config, Listen};
+use crate::reload::Reload;
+use crate::{Gateway, admin};
+
+/// A gateway that is bound and about to answer.
+#[derive(Debug)]
+pub struct Server {
+    gateway: Gateway,
+    listener: Listener,
+    admin: Option<Listener>,
+}
+
+impl Server {
+    /// Takes the ports; from here on connections queue.
+    pub async fn bind(gateway: Gateway, config: &Config) -> io::Result<Self> {
+        let listener = Listener::bind(listen_config(&config.listen)).await?;
+        let admin = match &config.admin {
+            Some(admin) => {
+                let listen = ListenConfig {
+                    address: admin.address,
+                    ..ListenConfig::default()
+                };
+                Some(Listener::bind(listen).await?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            gateway,
+            listener,
+            admin,
+        })
+    }
+
+    /// Where it listens: the port that was chosen when the configuration says 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.listener.local_addr()
+    }
+
+    /// Where operators reach it.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Listener::local_addr)
+    }
+
+    /// Answers until `shutdown` is ready, then lets open requests finish. `reload` reads the configuration again when it changes.
+    pub async fn run(self, reload: Option<Reload>, shutdown: impl Future<Output = ()> + Send + 'static) {
+        let Self {
+            gateway,
+            listener,
+            admin,
+        } = self;
+        let mut beside = JoinSet::new();
+        if let Some(admin) = admin {
+            tracing::info!(address = %admin.local_addr(), "metrics and health");
+            let router = admin::router(&gateway);
+            beside.spawn(async move { admin.serve(router, std::future::pending()).await });
+        }
+        if let Some(reload) = reload {
+            beside.spawn(reload.keep_fresh());
+        }
+        tracing::info!(address = %listener.local_addr(), "ready");
+        listener.serve(gateway.router(), shutdown).await;
+        beside.shutdown().await;
+        tracing::info!("stopped");
+    }
+}
+
+fn listen_config(listen: &Listen) -> ListenConfig {
+    let tls = listen
+        .tls_certificate_file
+        .clone()
+        .zip(listen.tls_key_file.clone());
+    ListenConfig {
+        address: listen.address,
+        tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
+        trusted_proxies: listen.trusted_proxies.clone(),
+        max_connections: listen.max_connections,
+        max_connections_per_address: listen.max_connections_per_address,
+        head_bytes: listen.max_head_bytes,
+        shutdown_grace: listen.shutdown_grace.duration(),
+        ..ListenConfig::default()
+    }
+}

@@ -1,0 +1,130 @@
+//! Everything that requests are judged by, made of one configuration. It never changes; another configuration makes another one.
+
+mod build;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use carnet_client::exchange::{Exchange, Wanted};
+use carnet_guard::{Auth, Clock, Guard, Refused, Rule};
+use carnet_listen::value::Network;
+use http::Method;
+use http::request::Parts;
+use tokio::task::JoinSet;
+
+use crate::assertion::Assertions;
+use crate::config::{AtExpiry, Config, Spoofed, Token};
+use crate::cors::Cors;
+use crate::headers::Reserved;
+use crate::health;
+use crate::identity::ClaimHeader;
+use crate::limit::Limit;
+use crate::route::Table;
+use crate::target;
+use crate::upgrade::Sockets;
+use crate::upstream::Upstream;
+
+/// A configuration that was read, checked and made ready.
+pub struct Site {
+    /// Whether clients speak TLS with us.
+    pub https: bool,
+    /// Proxies that are believed.
+    pub trusted_proxies: Vec<Network>,
+    /// Names by which services know who asks.
+    pub identity_names: Reserved,
+    /// Other names that no client may use.
+    pub other_names: Reserved,
+    /// What happens to a request with one of `identity_names`.
+    pub spoofed: Spoofed,
+    /// Cookies that no service gets or sets.
+    pub own_cookies: Vec<String>,
+    /// The headers that say who asks.
+    pub identity: Vec<ClaimHeader>,
+    /// Signs who asks.
+    pub assertions: Option<Assertions>,
+    /// Where tokens are exchanged.
+    pub exchange: Option<Exchange>,
+    table: Table,
+    routes: Vec<Route>,
+    upstreams: Vec<Arc<Upstream>>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// What it was made of.
+    pub config: Config,
+    guards: HashMap<String, Guard>,
+    watching: JoinSet<()>,
+}
+
+/// What is done with the requests of a route.
+#[derive(Debug)]
+pub struct Route {
+    access: Access,
+    /// What becomes of `Authorization`.
+    pub token: Token,
+    /// For what the caller's token is exchanged.
+    pub exchange: Option<Wanted>,
+    /// What it says of WebSockets, when it lets them through.
+    pub sockets: Option<Sockets>,
+    /// What it says of other origins.
+    pub cors: Option<Cors>,
+    /// How often one caller may ask.
+    pub limit: Option<Limit>,
+    /// Its path, for the log and for metrics.
+    pub name: String,
+    /// What happens to streams when the caller's token ends.
+    pub at_expiry: AtExpiry,
+    upstream: usize,
+}
+
+/// Who may pass.
+#[derive(Debug)]
+enum Access {
+    Everybody,
+    Bearer { guard: Guard, rule: Option<Rule> },
+}
+
+impl Site {
+    /// Begins to look whether servers are well; ends when the site is dropped.
+    pub fn watch(&mut self) {
+        for upstream in &self.upstreams {
+            self.watching.spawn(health::watch(Arc::clone(upstream)));
+        }
+    }
+
+    /// Whether the keys of every issuer are there.
+    pub fn is_ready(&self) -> bool {
+        self.guards.values().all(Guard::ready)
+    }
+
+    /// The route of a request, and the service behind it.
+    pub fn find(
+        &self,
+        target: &target::Target,
+        method: &Method,
+    ) -> Result<(&Route, &Upstream), crate::refusal::Refusal> {
+        let route = &self.routes[self.table.find(&target.host, &target.path, method)?];
+        Ok((route, &self.upstreams[route.upstream]))
+    }
+}
+
+impl Route {
+    /// The caller, when this route asks for one.
+    pub async fn admit(&self, parts: &Parts) -> Result<Option<Auth>, Refused> {
+        let Access::Bearer { guard, rule } = &self.access else {
+            return Ok(None);
+        };
+        let auth = guard.check(parts).await?;
+        if let Some(rule) = rule {
+            rule.check(&auth)?;
+        }
+        Ok(Some(auth))
+    }
+}
+
+impl std::fmt::Debug for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Site")
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
+    }
+}

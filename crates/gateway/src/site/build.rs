@@ -1,0 +1,330 @@
+//! From a configuration to a site.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use carnet_client::exchange::Wanted;
+use carnet_guard::{Clock, Guard};
+use http::{HeaderName, HeaderValue, Method};
+use tokio::task::JoinSet;
+
+use super::{Access, Route, Site};
+use crate::assertion::Assertions;
+use crate::config::{self, Config, Token};
+use crate::cors::Cors;
+use crate::headers::Reserved;
+use crate::identity::ClaimHeader;
+use crate::limit::Limit;
+use crate::load::ConfigError;
+use crate::route::{Pattern, Table};
+use crate::target;
+use crate::tokens;
+use crate::upgrade::Sockets;
+use crate::upstream::Upstream;
+
+impl Site {
+    /// Checks everything and makes it ready: reads files, begins to fetch keys.
+    ///
+    /// # Errors
+    /// Says which key is wrong. An issuer or a service that is down is no error.
+    /// `before` is the site that it will take the place of: services and issuers of which nothing else is said keep their connections and keys.
+    pub async fn build(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        before: Option<&Self>,
+    ) -> Result<Self, ConfigError> {
+        let (upstreams, names) = upstreams(config, before)?;
+        let same =
+            |before: &&Self| before.config.tokens == config.tokens && before.config.issuers == config.issuers;
+        let known = before.filter(same).map(|before| &before.guards);
+        let guards = tokens::guards(config, &clock, known).await?;
+        let (table, routes) = routes(config, &names, &guards)?;
+        let identity = identity(&config.identity)?;
+        let spoken = identity.iter().map(|header| header.name.as_str());
+        let assertions = config
+            .assertion
+            .as_ref()
+            .map(|assertion| Assertions::new(assertion, clock.clone()));
+        Ok(Self {
+            https: config.listen.tls_key_file.is_some(),
+            trusted_proxies: config.listen.trusted_proxies.clone(),
+            identity_names: Reserved::new(config.headers.reserved.iter().map(String::as_str).chain(spoken)),
+            other_names: Reserved::new(OTHER_NAMES),
+            spoofed: config.headers.spoofed,
+            own_cookies: config.headers.own_cookies.clone(),
+            identity,
+            assertions: assertions.transpose()?,
+            exchange: tokens::exchange(config, &clock)?,
+            table,
+            routes,
+            upstreams,
+            clock,
+            config: config.clone(),
+            guards,
+            watching: JoinSet::new(),
+        })
+    }
+}
+
+type Named<'c> = HashMap<&'c str, usize>;
+
+fn upstreams<'c>(
+    config: &'c Config,
+    before: Option<&Site>,
+) -> Result<(Vec<Arc<Upstream>>, Named<'c>), ConfigError> {
+    let mut upstreams = Vec::new();
+    let mut names = HashMap::new();
+    for (at, upstream) in config.upstreams.iter().enumerate() {
+        let key = |member: &str| format!("upstreams[{at}].{member}");
+        if upstream.urls.is_empty() {
+            return Err(ConfigError::at(key("urls"), "is empty", "name a server"));
+        }
+        if names.insert(upstream.name.as_str(), at).is_some() {
+            return Err(ConfigError::at(
+                key("name"),
+                "names two services",
+                "give each a name of its own",
+            ));
+        }
+        if upstream.assertion_audience.is_some() && config.assertion.is_none() {
+            return Err(ConfigError::at(
+                key("assertion_audience"),
+                "needs [assertion], which is not there",
+                "add [assertion] with issuer and key_file",
+            ));
+        }
+        let same = before.and_then(|before| {
+            let at = before
+                .config
+                .upstreams
+                .iter()
+                .position(|known| known == upstream)?;
+            before.upstreams.get(at)
+        });
+        if let Some(same) = same {
+            upstreams.push(Arc::clone(same));
+            continue;
+        }
+        let made = Upstream::new(upstream).map_err(|error| {
+            let todo = "write scheme, host and port: \"http://10.0.0.7:8080\"";
+            ConfigError::at(format!("upstreams[{at}]"), error, todo)
+        });
+        upstreams.push(Arc::new(made?));
+    }
+    Ok((upstreams, names))
+}
+
+fn routes(
+    config: &Config,
+    names: &Named<'_>,
+    guards: &HashMap<String, Guard>,
+) -> Result<(Table, Vec<Route>), ConfigError> {
+    let mut table = Table::default();
+    let mut routes = Vec::new();
+    for (at, route) in config.routes.iter().enumerate() {
+        let key = format!("routes[{at}]");
+        table
+            .add(at, &pattern(&key, route)?)
+            .map_err(|what| ConfigError::at(format!("{key}.path"), what, "take one of the two away"))?;
+        let upstream = names.get(route.upstream.as_str()).copied().ok_or_else(|| {
+            let what = format!("{:?} is none of the upstreams", route.upstream);
+            ConfigError::at(format!("{key}.upstream"), what, "name one of [[upstreams]]")
+        })?;
+        routes.push(Route {
+            access: access(&key, route, config, guards)?,
+            token: route.token,
+            exchange: wanted(&key, route, config)?,
+            sockets: route.websocket.then(|| Sockets {
+                origins: route.websocket_origins.clone(),
+            }),
+            cors: cors(&key, route)?,
+            limit: limit(&key, route)?,
+            name: route.path.clone(),
+            at_expiry: route.at_expiry,
+            upstream,
+        });
+    }
+    Ok((table, routes))
+}
+
+fn cors(key: &str, route: &config::Route) -> Result<Option<Cors>, ConfigError> {
+    let Some(cors) = &route.cors else {
+        return Ok(None);
+    };
+    let methods = pattern(key, route)?.methods;
+    let wrong = |(member, what): (&str, String)| {
+        ConfigError::at(
+            format!("{key}.cors.{member}"),
+            what,
+            "write origins as in \"https://app.example.com\"",
+        )
+    };
+    Cors::new(cors, &methods).map(Some).map_err(wrong)
+}
+
+fn limit(key: &str, route: &config::Route) -> Result<Option<Limit>, ConfigError> {
+    let Some(limit) = &route.rate_limit else {
+        return Ok(None);
+    };
+    let made = Limit::new(limit).ok_or_else(|| {
+        let todo = "write as in { requests = 100, per = \"1m\", burst = 20 }";
+        ConfigError::at(format!("{key}.rate_limit"), "is no limit: it has a zero", todo)
+    });
+    made.map(Some)
+}
+
+fn pattern(key: &str, route: &config::Route) -> Result<Pattern, ConfigError> {
+    let path = target::path(&route.path)
+        .ok()
+        .filter(|path| *path == route.path)
+        .ok_or_else(|| {
+            let todo = "write it from the root, without dot segments and needless escapes: \"/orders\"";
+            ConfigError::at(
+                format!("{key}.path"),
+                format!("{:?} is not how a path is matched", route.path),
+                todo,
+            )
+        })?;
+    let hosts: Result<Vec<_>, _> = route.hosts.iter().map(|host| named_host(key, host)).collect();
+    let methods: Result<Vec<_>, _> = route
+        .methods
+        .iter()
+        .map(|method| {
+            Method::from_bytes(method.as_bytes()).map_err(|_| {
+                let what = format!("{method:?} is no method");
+                ConfigError::at(format!("{key}.methods"), what, "write them as in \"GET\"")
+            })
+        })
+        .collect();
+    Ok(Pattern {
+        hosts: hosts?,
+        path: path.into_owned(),
+        exact: route.exact,
+        methods: methods?,
+    })
+}
+
+fn named_host(key: &str, host: &str) -> Result<String, ConfigError> {
+    let (star, bare) = match host.strip_prefix("*.") {
+        Some(parent) => ("*.", parent),
+        None => ("", host),
+    };
+    match target::host(bare) {
+        Ok((name, None)) => Ok(format!("{star}{name}")),
+        _ => Err(ConfigError::at(
+            format!("{key}.hosts"),
+            format!("{host:?} is no host"),
+            "write a name without port, or \"*.example.com\"",
+        )),
+    }
+}
+
+fn access(
+    key: &str,
+    route: &config::Route,
+    config: &Config,
+    guards: &HashMap<String, Guard>,
+) -> Result<Access, ConfigError> {
+    let rule = tokens::rule(key, route)?;
+    if route.public {
+        return match (rule, &route.audience) {
+            (None, None) => Ok(Access::Everybody),
+            _ => Err(ConfigError::at(
+                format!("{key}.public"),
+                "lets everybody in, and the route asks for more",
+                "take `public` away, or `require` and `audience`",
+            )),
+        };
+    }
+    let audience = route.audience.as_ref().or(config.tokens.audience.as_ref());
+    let guard = audience
+        .and_then(|audience| guards.get(audience))
+        .ok_or_else(|| {
+            ConfigError::at(
+                key,
+                "needs a token, but nothing says which: there is no audience",
+                "set tokens.audience, or say that everybody may pass: public = true",
+            )
+        })?;
+    Ok(Access::Bearer {
+        guard: guard.clone(),
+        rule,
+    })
+}
+
+/// What the caller's token is exchanged for.
+fn wanted(key: &str, route: &config::Route, config: &Config) -> Result<Option<Wanted>, ConfigError> {
+    let Some(exchange) = &route.exchange else {
+        return Ok(None);
+    };
+    if config.exchange.is_none() || route.public || route.token == Token::Forward {
+        return Err(ConfigError::at(
+            format!("{key}.exchange"),
+            "needs [exchange], a route that asks for a token, and no other use of that token",
+            "add [exchange]; take `public` and `token` away",
+        ));
+    }
+    Ok(Some(Wanted {
+        resource: exchange.resource.clone(),
+        scope: exchange.scope.clone(),
+    }))
+}
+
+fn identity(config: &[config::Identity]) -> Result<Vec<ClaimHeader>, ConfigError> {
+    let header = |(at, identity): (usize, &config::Identity)| {
+        let key = |member: &str| format!("identity[{at}].{member}");
+        let todo = "write a header name that is for this alone, such as \"X-User-ID\"";
+        let name = HeaderName::from_bytes(identity.name.as_bytes())
+            .map_err(|error| ConfigError::at(key("name"), error, todo))?;
+        // A name with other characters is one that servers fold into this one.
+        let plain = name
+            .as_str()
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !plain || STANDARD.contains(&name.as_str()) {
+            let what = format!("{:?} cannot say who asks", identity.name);
+            return Err(ConfigError::at(key("name"), what, todo));
+        }
+        let default = identity.default.as_deref().map(HeaderValue::from_str).transpose();
+        Ok(ClaimHeader {
+            name,
+            claim: identity.claim.clone(),
+            join: identity.join.clone(),
+            default: default
+                .map_err(|error| ConfigError::at(key("default"), error, "write visible ASCII"))?,
+            encode: identity.encode,
+        })
+    };
+    config.iter().enumerate().map(header).collect()
+}
+
+/// What is told anew (RFC 7239 and its forerunners), and what makes services see another path or method than was matched.
+const OTHER_NAMES: [&str; 14] = [
+    "Forwarded",
+    "X-Forwarded",
+    "X-Forwarded-*",
+    "X-Real-IP",
+    "X-Client-IP",
+    "X-Client-Cert",
+    "X-SSL-*",
+    "True-Client-IP",
+    "X-Original-*",
+    "X-Rewrite-URL",
+    "X-HTTP-Method",
+    "X-HTTP-Method-Override",
+    "X-Method-Override",
+    // Servers of the CGI family make the variable HTTP_PROXY of it.
+    "Proxy",
+];
+
+/// Headers that mean something else already.
+const STANDARD: [&str; 8] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "host",
+    "te",
+    "transfer-encoding",
+];

@@ -1,0 +1,224 @@
+//! The services behind the gateway, and how they are asked.
+//!
+//! Spec: RFC 9110 §7.6, §15.6.3 (502), §15.6.5 (504)
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use carnet_client::error::ClientError;
+use http::uri::Scheme;
+use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::time::{Instant, timeout_at};
+
+use crate::balance::{Load, Pool, Server};
+use crate::config::{self, Protocol};
+use crate::passing::Lent;
+use crate::refusal::Refusal;
+
+/// A service, as one or more servers that do the same.
+#[derive(Debug)]
+pub struct Upstream {
+    client: Client<HttpsConnector<HttpConnector>, Body>,
+    pool: Pool,
+    preserve_host: bool,
+    /// The `aud` of assertions for it; it gets none without.
+    pub assertion_audience: Option<String>,
+    answer_timeout: Duration,
+    retries: usize,
+    /// How long an answer may stand still.
+    pub(crate) idle_timeout: Duration,
+    /// What is asked to see whether a server is well, and how often.
+    pub(crate) health: Option<(Uri, Duration)>,
+}
+
+impl Upstream {
+    /// From what the operator says of it.
+    pub fn new(config: &config::Upstream) -> Result<Self, ClientError> {
+        let mut http = HttpConnector::new();
+        http.enforce_http(false);
+        http.set_nodelay(true);
+        http.set_connect_timeout(Some(config.connect_timeout.duration()));
+        let tls = carnet_client::http::tls(config.root_certificates_file.as_deref())?;
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        let connector = match config.protocol {
+            Protocol::Http1 => connector.enable_http1().wrap_connector(http),
+            Protocol::Http2 => connector.enable_http2().wrap_connector(http),
+        };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .http2_only(config.protocol == Protocol::Http2)
+            .build(connector);
+        let servers: Result<Vec<_>, _> = config.urls.iter().map(|url| server(url)).collect();
+        let ejection = (config.eject_after, config.eject_for.duration());
+        let path = config.health_path.as_ref();
+        let health = path.map(|path| path.parse().map_err(|_| ClientError::Address(path.clone())));
+        Ok(Self {
+            client,
+            pool: Pool::new(servers?, config.balance, ejection),
+            preserve_host: config.preserve_host,
+            assertion_audience: config.assertion_audience.clone(),
+            answer_timeout: config.answer_timeout.duration(),
+            retries: config.retries,
+            idle_timeout: config.idle_timeout.duration(),
+            health: health
+                .transpose()?
+                .map(|uri| (uri, config.health_interval.duration())),
+        })
+    }
+
+    /// Sends the request on. Its head must be what the service may see; its URI is a path. Of several servers another one is tried when the
+    /// first got nothing of the request, or when it may safely come twice.
+    ///
+    /// # Errors
+    /// 502 when no server can be reached or what it says is no HTTP, 504 when it takes too long, 408 when the client does, 400 when the
+    /// client's body was broken.
+    pub async fn ask(&self, request: Request<Body>) -> Result<(Response<Incoming>, Load), Refusal> {
+        self.pool.pay_in();
+        let (head, body) = request.into_parts();
+        let body = Lent::new(body);
+        let mut failed = Vec::new();
+        loop {
+            let load = self.pool.next(&failed).ok_or(UNREACHABLE)?;
+            // The last attempt may take the head; earlier ones leave it for the next.
+            let last = failed.len() >= self.retries || self.pool.servers().len() <= failed.len() + 1;
+            let attempt = Request::from_parts(head.clone(), Body::new(body.clone()));
+            let (refusal, unsent) = match self.attempt(attempt, load.server(), &body).await {
+                Ok(response) => {
+                    let well = !matches!(response.status().as_u16(), 502..=504);
+                    self.pool.note(load.server(), well);
+                    return Ok((response, load));
+                }
+                Err(failure) => failure,
+            };
+            if refusal.status().is_server_error() {
+                self.pool.note(load.server(), false);
+            }
+            let again = unsent || head.method.is_idempotent() && body.is_empty() && refusal == UNREACHABLE;
+            if last || !again || !body.is_whole() || !self.pool.pay_out() {
+                return Err(refusal);
+            }
+            failed.push(load.server().authority.clone());
+        }
+    }
+
+    /// One attempt; of a failure also whether the server got nothing of the request.
+    async fn attempt(
+        &self,
+        mut request: Request<Body>,
+        server: &Server,
+        body: &Lent,
+    ) -> Result<Response<Incoming>, (Refusal, bool)> {
+        self.address(&mut request, server)
+            .map_err(|refusal| (refusal, false))?;
+        let mut asked = pin!(self.client.request(request));
+        let mut since = Instant::now();
+        loop {
+            match timeout_at(since + self.answer_timeout, asked.as_mut()).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(error)) => return Err((judge(&error, server), error.is_connect())),
+                // A body that is still on its way gives the service time.
+                Err(_) => match body.progress() {
+                    (moved, _) if moved > since => since = moved,
+                    (_, true) => return Err((SLOW, false)),
+                    (_, false) => return Err((BODY_SLOW, false)),
+                },
+            }
+        }
+    }
+
+    fn address(&self, request: &mut Request<Body>, server: &Server) -> Result<(), Refusal> {
+        let mut uri = std::mem::take(request.uri_mut()).into_parts();
+        uri.scheme = Some(server.scheme.clone());
+        uri.authority = Some(server.authority.clone());
+        *request.uri_mut() = Uri::from_parts(uri).map_err(|_| UNREACHABLE)?;
+        *request.version_mut() = Version::HTTP_11;
+        if !self.preserve_host {
+            request.headers_mut().insert(header::HOST, server.host.clone());
+        }
+        Ok(())
+    }
+
+    /// The servers, for [`Upstream::probe`].
+    pub(crate) fn servers(&self) -> &[Arc<Server>] {
+        self.pool.servers()
+    }
+
+    /// Whether a server answers the health check with success.
+    pub(crate) async fn probe(&self, server: &Server, path: &Uri) -> bool {
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = path.clone();
+        if self.address(&mut request, server).is_err() {
+            return false;
+        }
+        request.headers_mut().insert(header::HOST, server.host.clone());
+        let answer = tokio::time::timeout(self.answer_timeout, self.client.request(request)).await;
+        matches!(answer, Ok(Ok(response)) if response.status().is_success())
+    }
+}
+
+fn server(url: &str) -> Result<Server, ClientError> {
+    let refuse = || ClientError::Address(url.to_owned());
+    let uri: Uri = url.parse().map_err(|_| refuse())?;
+    let parts = uri.into_parts();
+    let bare = parts.path_and_query.is_none_or(|path| path == "/");
+    match (parts.scheme, parts.authority) {
+        (Some(scheme), Some(authority)) if bare && (scheme == Scheme::HTTP || scheme == Scheme::HTTPS) => {
+            let host = HeaderValue::from_str(authority.as_str()).map_err(|_| refuse())?;
+            Ok(Server::new(scheme, authority, host))
+        }
+        _ => Err(refuse()),
+    }
+}
+
+/// Whose fault it is that there is no answer.
+fn judge(error: &hyper_util::client::legacy::Error, server: &Server) -> Refusal {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut body = false;
+    while let Some(error) = cause {
+        if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
+            // The body that we were sending on broke off: that is the client's.
+            body |= hyper.is_user();
+        }
+        if error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
+        {
+            return SLOW;
+        }
+        cause = error.source();
+    }
+    tracing::warn!(server = %server.authority, %error, cause = ?std::error::Error::source(error).map(ToString::to_string), "an upstream did not answer");
+    if body { BROKEN_BODY } else { UNREACHABLE }
+}
+
+/// Services close idle connections after a minute or more; we must be first.
+const IDLE: Duration = Duration::from_secs(30);
+
+const UNREACHABLE: Refusal = Refusal::new(
+    StatusCode::BAD_GATEWAY,
+    "upstream_unreachable",
+    "the service behind the gateway cannot be reached",
+);
+const SLOW: Refusal = Refusal::new(
+    StatusCode::GATEWAY_TIMEOUT,
+    "upstream_slow",
+    "the service behind the gateway did not answer in time",
+);
+const BODY_SLOW: Refusal = Refusal::new(
+    StatusCode::REQUEST_TIMEOUT,
+    "body_slow",
+    "the body of the request did not arrive in time",
+);
+const BROKEN_BODY: Refusal = Refusal::new(
+    StatusCode::BAD_REQUEST,
+    "body_broken",
+    "the body of the request broke off, or is not what its head announced",
+);

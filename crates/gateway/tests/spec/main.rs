@@ -1,0 +1,21 @@
+//! The gateway as clients and services see it: real sockets on both sides.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test panics to say that it failed"
+)]
+
+mod advisories;
+mod caller;
+mod docs;
+mod forward;
+mod harness;
+mod limits;
+mod log;
+mod operation;
+mod servers;
+mod smuggling;
+mod spoofing;
+mod streams;

@@ -1,0 +1,123 @@
+//! Requests that two programs could read in two ways: answered 400, and no byte of them goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use http::StatusCode;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::harness::{Answer, Harness, Running, USUAL, soon};
+
+/// A service that counts what it is asked.
+async fn counting() -> (Running, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let router = Router::new().fallback(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        async { StatusCode::NO_CONTENT }
+    });
+    (Running::start(router).await, asked)
+}
+
+#[tokio::test]
+async fn every_shape_of_the_corpus_is_a_400_and_never_forwarded() {
+    let (service, asked) = counting().await;
+    let harness = Harness::with(USUAL, service).await;
+    const SMUGGLED: &str = "GET /open/smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+    for head in [
+        // Content-Length and Transfer-Encoding, either first, and what servers have taken for one of them.
+        "POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        "POST /open HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+        "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        "POST /open HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        // CVE-2026-58055 (nghttpx): an upgrade with a body.
+        "POST /open HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 4\r\n\r\nGET ",
+        "GET /open HTTP/1.1\r\nHost: x\r\n folded: 1\r\n\r\n",
+        "GET /open HTTP/1.1\r\nHost: x\r\nA: b\r\n\tfolded\r\n\r\n",
+        "GET /open HTTP/1.1\r\nX-User-ID : admin\r\nHost: x\r\n\r\n",
+        "GET /open HTTP/1.1\nHost: x\n\n",
+        "GET /open HTTP/1.1\r\nHost: x\r\nA: b\rX-User-ID: admin\r\n\r\n",
+        // CVE-2021-32779 and GHSA-pxq7: a fragment hides the end of the path.
+        "GET /open#/../admin HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /open HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        "GET /open HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n",
+        "GET /open HTTP/1.1\r\nHost: x, y\r\n\r\n",
+        "GET /open HTTP/1.1\r\nHost: \r\n\r\n",
+        "GET /open HTTP/1.1\r\n\r\n",
+        "GET /open HTTP/1.0\r\n\r\n",
+        "GET http://x/open HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET http://evil.test/open HTTP/1.1\r\nHost: x\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+        "CONNECT x:80 HTTP/1.1\r\nHost: x:80\r\n\r\n",
+        "GET /open HTTP/1.1\r\nHost: user@x\r\n\r\n",
+    ] {
+        let answer = Answer::read(&harness.talk(&format!("{head}{SMUGGLED}")).await);
+        assert_eq!(answer.status, 400, "{head:?}: {answer:?}");
+        assert!(
+            !answer.body.contains("HTTP/1.1"),
+            "{head:?} got two answers: {answer:?}"
+        );
+        assert_eq!(asked.load(Ordering::SeqCst), 0, "{head:?} was forwarded");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_a_431() {
+    let (service, asked) = counting().await;
+    let harness = Harness::with(USUAL, service).await;
+    let many = "A: b\r\n".repeat(101);
+    for fields in [format!("A: {}\r\n", "b".repeat(70_000)), many] {
+        let answer = harness
+            .talk(&format!("GET /open HTTP/1.1\r\nHost: x\r\n{fields}\r\n"))
+            .await;
+        assert_eq!(Answer::read(&answer).status, 431);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    let fine = format!("A: {}\r\n", "b".repeat(60_000));
+    assert_eq!(harness.get("/open", &fine).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_or_is_no_body_reaches_no_end_at_the_service() {
+    // The service answers only what it has read to the end.
+    let harness = Harness::start().await;
+    for chunks in [
+        "5\r\nabc",
+        "x\r\nabc\r\n0\r\n\r\n",
+        "3\nabc\r\n0\r\n\r\n",
+        "3\r\nabcd\r\n0\r\n\r\n",
+        "0\r\nA: b\n\r\n",
+    ] {
+        let head = "POST /open HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let mut stream = TcpStream::connect(harness.gateway.address).await.unwrap();
+        stream
+            .write_all(format!("{head}{chunks}").as_bytes())
+            .await
+            .unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        let _ = soon(stream.read_to_string(&mut answer)).await;
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 400"),
+            "{chunks:?}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn two_requests_in_one_piece_are_two() {
+    let harness = Harness::start().await;
+    let first = "POST /open/1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    let second = "POST /open/2 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nConnection: close\r\n\r\nde";
+    let answers = harness.talk(&format!("{first}{second}")).await;
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 2, "{answers}");
+    assert!(
+        answers.contains("\"body\":\"abc\"") && answers.contains("\"body\":\"de\""),
+        "{answers}"
+    );
+}

@@ -1,0 +1,174 @@
+//! Values of a configuration file that know what they may be: durations and networks.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A duration such as `20s`, `15m`, `12h`, `90d` or `500ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ttl(Duration);
+
+impl Ttl {
+    /// So many seconds.
+    pub const fn seconds(n: u64) -> Self {
+        Self(Duration::from_secs(n))
+    }
+
+    /// So many minutes.
+    pub const fn minutes(n: u64) -> Self {
+        Self::seconds(n * 60)
+    }
+
+    /// So many days.
+    pub const fn days(n: u64) -> Self {
+        Self::seconds(n * 86_400)
+    }
+
+    /// As the standard library's type.
+    pub const fn duration(self) -> Duration {
+        self.0
+    }
+
+    /// In milliseconds, as the store counts.
+    pub fn millis(self) -> i64 {
+        i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// In whole seconds, as tokens count.
+    pub const fn as_seconds(self) -> u64 {
+        self.0.as_secs()
+    }
+}
+
+const UNITS: [(&str, u64); 5] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+];
+const LONGEST_TTL_MS: u64 = 10 * 365 * 86_400_000;
+
+impl FromStr for Ttl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refuse = || {
+            format!("{text:?} is no duration; write a number and a unit (ms, s, m, h, d), such as \"15m\"")
+        };
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
+        let unit = text.get(digits.len()..).unwrap_or_default();
+        let factor = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .map(|(_, factor)| *factor)
+            .ok_or_else(refuse)?;
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(refuse());
+        }
+        let millis = digits
+            .parse::<u64>()
+            .ok()
+            .and_then(|n| n.checked_mul(factor))
+            .filter(|n| *n <= LONGEST_TTL_MS);
+        millis
+            .map(|n| Self(Duration::from_millis(n)))
+            .ok_or_else(|| format!("{text:?} is longer than ten years"))
+    }
+}
+
+impl fmt::Display for Ttl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
+        let (name, factor) = UNITS
+            .iter()
+            .rev()
+            .find(|(_, factor)| millis > 0 && millis.is_multiple_of(*factor))
+            .unwrap_or(&UNITS[1]);
+        write!(f, "{}{name}", millis / factor)
+    }
+}
+
+/// A network in CIDR notation, or a single address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network(ipnet::IpNet);
+
+impl Network {
+    /// Whether the address lies in the network; an IPv4 address written as IPv6 counts as IPv4.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+
+    /// Whether it is wider than the private networks there are: 10.0.0.0/8 and fc00::/7.
+    pub fn is_too_wide(&self) -> bool {
+        self.0.prefix_len() < if self.0.addr().is_ipv4() { 8 } else { 7 }
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let single = || text.parse::<IpAddr>().map(ipnet::IpNet::from);
+        let network = text.parse::<ipnet::IpNet>().or_else(|_| single());
+        network
+            .map(Self)
+            .map_err(|_| format!("{text:?} is no network; write one such as \"10.0.0.0/8\" or \"127.0.0.1\""))
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Reads and writes these values as the strings of the file, so that a wrong one is refused where it stands.
+macro_rules! as_string {
+    ($($name:ty),*) => {$(
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    )*};
+}
+
+as_string!(Ttl, Network);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_a_number_and_a_unit() {
+        assert_eq!("15m".parse(), Ok(Ttl::minutes(15)));
+        assert_eq!("0s".parse(), Ok(Ttl::seconds(0)));
+        assert_eq!(
+            "90d".parse::<Ttl>().map(|ttl| ttl.to_string()),
+            Ok("90d".to_owned())
+        );
+        for text in [
+            "15",
+            "m",
+            "15 m",
+            "-1s",
+            "1.5h",
+            "15M",
+            "",
+            "1w",
+            "99999999999999999999s",
+            "4000d",
+        ] {
+            assert!(text.parse::<Ttl>().is_err(), "{text:?}");
+        }
+    }
+}
