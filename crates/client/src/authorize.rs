@@ -1,12 +1,12 @@
 //! Authorization code flow, the client's side: the address to open, and what comes back.
 //!
-//! Spec: RFC 6749 §4.1.1, §4.1.2 · RFC 7636 §4 · RFC 9207 §2.4 · OpenID Connect Core §3.1.2.1
+//! Spec: RFC 6749 §4.1.1, §4.1.2 · RFC 7636 §4 · RFC 9126 §2 · RFC 9207 §2.4 · OpenID Connect Core §3.1.2.1
 
 use carnet_jose::{base64url, primitive};
 use carnet_oauth::pkce::{Challenge, S256};
 
 use crate::error::ClientError;
-use crate::token::Client;
+use crate::token::{Client, read};
 
 /// A request under way: what must come back, and what only we know.
 pub struct Authorization {
@@ -63,6 +63,28 @@ impl Authorization {
         }
     }
 
+    /// The same request, told to the server beforehand, where it takes such (RFC 9126): the browser carries no more than its name.
+    pub async fn pushed(mut self, client: &Client) -> Result<Self, ClientError> {
+        let Some(url) = &client.metadata().pushed_authorization_request_endpoint else {
+            return Ok(self);
+        };
+        let endpoint = client.endpoint(Some(url), "pushed_authorization_request_endpoint")?;
+        let refuse = || ClientError::Address(self.url.clone());
+        let whole = url::Url::parse(&self.url).map_err(|_| refuse())?;
+        let bare = client.metadata().authorization_endpoint.as_deref();
+        let mut address = url::Url::parse(bare.unwrap_or_default()).map_err(|_| refuse())?;
+        let own = address.query_pairs().count();
+        let all: Vec<_> = whole.query_pairs().skip(own).collect();
+        let fields: Vec<_> = all.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let pushed: Pushed = read(&client.ask(endpoint, &fields).await?, endpoint)?;
+        address
+            .query_pairs_mut()
+            .append_pair("client_id", client.id())
+            .append_pair("request_uri", &pushed.request_uri);
+        self.url = address.into();
+        Ok(self)
+    }
+
     /// What names the request in the answer.
     pub fn state(&self) -> &str {
         &self.state
@@ -93,6 +115,12 @@ impl Authorization {
             (None, None) => None,
         }
     }
+}
+
+/// RFC 9126 §2.2.
+#[derive(serde::Deserialize)]
+struct Pushed {
+    request_uri: String,
 }
 
 fn random() -> Result<String, ClientError> {

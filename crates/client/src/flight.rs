@@ -8,13 +8,14 @@ use tokio::time::{Instant, timeout_at};
 
 /// A question that was asked once. It goes on when whoever asked is gone: a caller that hangs up takes no answer from the others.
 #[derive(Clone)]
-pub(crate) struct Flight<T> {
+pub struct Flight<T> {
     answer: watch::Receiver<Option<T>>,
     started: Instant,
 }
 
 impl<T: Clone + Send + Sync + 'static> Flight<T> {
-    pub(crate) fn start(question: impl Future<Output = T> + Send + 'static) -> Self {
+    /// Asks.
+    pub fn start(question: impl Future<Output = T> + Send + 'static) -> Self {
         let (sender, answer) = watch::channel(None);
         tokio::spawn(async move {
             sender.send_replace(Some(question.await));
@@ -26,7 +27,7 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
     }
 
     /// A question whose answer is known.
-    pub(crate) fn answered(answer: T) -> Self {
+    pub fn answered(answer: T) -> Self {
         let (_, answer) = watch::channel(Some(answer));
         Self {
             answer,
@@ -35,24 +36,24 @@ impl<T: Clone + Send + Sync + 'static> Flight<T> {
     }
 
     /// The answer, when it is there.
-    pub(crate) fn answer(&self) -> Option<T> {
+    pub fn answer(&self) -> Option<T> {
         self.answer.borrow().clone()
     }
 
     /// Whether nothing more will come: it was answered, or its runtime is gone.
-    pub(crate) fn is_over(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.answer.borrow().is_some() || self.answer.has_changed().is_err()
     }
 
     /// Waits for the answer; `None` when its runtime is gone.
-    pub(crate) async fn wait(&self) -> Option<T> {
+    pub async fn wait(&self) -> Option<T> {
         let mut answer = self.answer.clone();
         let answered = answer.wait_for(Option::is_some).await.ok()?;
         answered.clone()
     }
 
     /// Waits, but not longer than this after the question was asked: an answer that does not come holds up the first callers alone.
-    pub(crate) async fn wait_at_most(&self, patience: Duration) {
+    pub async fn wait_at_most(&self, patience: Duration) {
         let _ = timeout_at(self.started + patience, self.wait()).await;
     }
 }

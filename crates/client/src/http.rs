@@ -26,7 +26,7 @@ use crate::reach::{Reach, Resolver};
 
 /// The most bytes of an answer that are read.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
-/// How long an answer may take, from the connection to its last byte.
+/// How long an answer may take, from the connection to its last byte, unless more patience was asked for.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks authorization servers. Cheap to clone; clones share connections.
@@ -34,6 +34,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(5);
 pub struct HttpClient {
     client: Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
     reach: Reach,
+    patience: Duration,
 }
 
 /// An answer that was read to its end.
@@ -108,10 +109,17 @@ impl HttpClient {
             .wrap_connector(http);
         Ok(Self {
             reach,
+            patience: TIMEOUT,
             client: Client::builder(TokioExecutor::new())
                 .pool_idle_timeout(Duration::from_secs(30))
                 .build(connector),
         })
+    }
+
+    /// Waits so long for an answer, rather than five seconds.
+    pub fn patient(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// GET with these headers.
@@ -126,7 +134,7 @@ impl HttpClient {
             let response = self.client.request(request).await;
             response.map_err(|error| unreachable(url, &error))
         };
-        let (parts, body) = in_time(url, asked).await?.into_parts();
+        let (parts, body) = self.in_time(url, asked).await?.into_parts();
         Ok(Streamed {
             status: parts.status,
             headers: parts.headers,
@@ -165,7 +173,7 @@ impl HttpClient {
             let response = self.client.request(request).await;
             Ok(response.map_err(|error| unreachable(url, &error))?.status())
         };
-        in_time(url, asked).await
+        self.in_time(url, asked).await
     }
 
     async fn send(
@@ -199,7 +207,22 @@ impl HttpClient {
                 body: body.to_bytes(),
             })
         };
-        in_time(url, whole).await
+        self.in_time(url, whole).await
+    }
+
+    async fn in_time<T>(
+        &self,
+        url: &str,
+        work: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        let seconds = self.patience.as_secs();
+        tokio::time::timeout(self.patience, work)
+            .await
+            .unwrap_or_else(|_| {
+                Err(ClientError::Unreachable(format!(
+                    "{url}: more than {seconds} seconds"
+                )))
+            })
     }
 
     fn request(
@@ -219,12 +242,6 @@ impl HttpClient {
         *request.headers_mut() = headers;
         Ok(request)
     }
-}
-
-async fn in_time<T>(url: &str, work: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
-    tokio::time::timeout(TIMEOUT, work)
-        .await
-        .unwrap_or_else(|_| Err(ClientError::Unreachable(format!("{url}: more than five seconds"))))
 }
 
 impl Answer {

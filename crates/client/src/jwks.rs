@@ -176,6 +176,17 @@ impl RemoteKeys {
         }
     }
 
+    /// The same, for the key that this token names.
+    pub async fn look_for_key_of(self: &Arc<Self>, token: &str) {
+        let decoded = carnet_jose::dangerous::decode(token).ok();
+        let kid = decoded
+            .as_ref()
+            .and_then(|token| token.header.get("kid")?.as_str());
+        if let Some(kid) = kid {
+            self.refresh_for(kid).await;
+        }
+    }
+
     /// The attempt under way, or a new one when the last began at least `pause` ago.
     fn fly(self: &Arc<Self>, pause: Duration) -> Option<Flight<()>> {
         let now = self.clock.since_epoch();

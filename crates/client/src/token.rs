@@ -159,9 +159,14 @@ impl Client {
     ) -> Result<Answer, ClientError> {
         let (proof, shown) = self.credentials.prove(&self.id, &self.metadata.issuer)?;
         headers.extend(proof);
+        // What the proof says, such as `client_id`, is not said twice.
+        let further: Vec<_> = fields
+            .iter()
+            .filter(|(name, _)| shown.iter().all(|(said, _)| said != name))
+            .collect();
         let form = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(shown)
-            .extend_pairs(fields)
+            .extend_pairs(&shown)
+            .extend_pairs(further)
             .finish();
         self.http.post_form(url, headers, form).await
     }

@@ -2,6 +2,7 @@
 //!
 //! Every key stands in docs/gateway.md. Unknown keys are refused.
 
+pub mod bff;
 mod traffic;
 
 use std::net::SocketAddr;
@@ -45,6 +46,8 @@ pub struct Config {
     /// The services behind the gateway.
     #[serde(default)]
     pub upstreams: Vec<Upstream>,
+    /// An app in browsers whose tokens the gateway keeps.
+    pub bff: Option<bff::Bff>,
     /// Which request goes where, and what it needs.
     #[serde(default)]
     pub routes: Vec<Route>,

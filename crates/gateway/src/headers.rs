@@ -84,9 +84,20 @@ pub fn allowed_trailers(mut trailers: HeaderMap) -> HeaderMap {
     trailers
 }
 
-/// Takes cookies of these names out of what a client sends.
+/// Leaves of the cookies that a client sends those of these names.
+pub fn keep_cookies(headers: &mut HeaderMap, names: &[String]) {
+    filter_cookies(headers, |pair| is_cookie_of(pair, names));
+}
+
+/// Takes cookies of these names out of what a client sends. A star ends the beginning of a name.
 pub fn strip_cookies(headers: &mut HeaderMap, names: &[String]) {
-    if names.is_empty() || !headers.contains_key(header::COOKIE) {
+    if !names.is_empty() {
+        filter_cookies(headers, |pair| !is_cookie_of(pair, names));
+    }
+}
+
+fn filter_cookies(headers: &mut HeaderMap, keeps: impl Fn(&[u8]) -> bool) {
+    if !headers.contains_key(header::COOKIE) {
         return;
     }
     let mut kept: Vec<Vec<u8>> = Vec::new();
@@ -95,7 +106,7 @@ pub fn strip_cookies(headers: &mut HeaderMap, names: &[String]) {
         kept.extend(
             pairs
                 .map(<[u8]>::trim_ascii)
-                .filter(|pair| !pair.is_empty() && !is_cookie_of(pair, names))
+                .filter(|pair| !pair.is_empty() && keeps(pair))
                 .map(<[u8]>::to_vec),
         );
     }
@@ -125,7 +136,11 @@ pub fn strip_set_cookies(headers: &mut HeaderMap, names: &[String]) {
 
 fn is_cookie_of(pair: &[u8], names: &[String]) -> bool {
     let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
-    names.iter().any(|own| own.as_bytes() == name.trim_ascii())
+    let name = name.trim_ascii();
+    names.iter().any(|own| match own.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning.as_bytes()),
+        None => own.as_bytes() == name,
+    })
 }
 
 fn strip(headers: &mut HeaderMap, refused: impl Fn(&str) -> bool) -> bool {

@@ -9,6 +9,7 @@
 mod admin;
 pub mod assertion;
 pub mod balance;
+pub mod bff;
 mod caller;
 pub mod config;
 pub mod cors;
@@ -37,8 +38,8 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
-use carnet_guard::{Auth, Refused};
+use axum::response::Response;
+use carnet_guard::Auth;
 use carnet_listen::PeerAddr;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Version, header};
@@ -46,6 +47,7 @@ use hyper::body::Incoming;
 use tokio::time::{Duration, Instant};
 
 use crate::balance::Load;
+use crate::caller::No;
 use crate::config::{AtExpiry, Spoofed};
 use crate::forwarded::Origin;
 use crate::metrics::Metrics;
@@ -114,39 +116,18 @@ async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
     response
 }
 
-/// Why a request is not forwarded.
-enum No {
-    Gateway(Refusal),
-    Guard(Refused),
-}
-
-impl From<Refusal> for No {
-    fn from(refusal: Refusal) -> Self {
-        Self::Gateway(refusal)
-    }
-}
-
-impl No {
-    fn answer(self, record: &mut Record) -> Response {
-        match self {
-            Self::Gateway(refusal) => {
-                record.refused(refusal.code());
-                refusal.into_response()
-            }
-            Self::Guard(refused) => {
-                record.refused(refused.code());
-                refused.into_response()
-            }
-        }
-    }
-}
-
 /// Finds the route of a request; what scripts of other origins may know of its answer is said here, whatever the answer is.
 async fn pass(site: &Site, request: Request, record: &mut Record) -> Result<Response, No> {
-    let (mut parts, body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
     let target = Target::read(&parts)?;
     target::rewrite(&mut parts, &target)?;
     record.target(&target);
+    if let Some(bff) = &site.bff {
+        (parts, body) = match bff.answer(&target.path, parts, body).await {
+            Ok(response) => return Ok(response),
+            Err(further) => further,
+        };
+    }
     if let Some(assertions) = &site.assertions
         && target.path == assertion::JWKS_PATH
         && parts.method == Method::GET
@@ -206,7 +187,7 @@ impl Forward<'_> {
             return Err(SPOOFED.into());
         }
 
-        let caller = route.admit(&parts).await.map_err(No::Guard)?;
+        let (session, caller) = caller::admit(site, route, (&mut parts, asked.is_some())).await?;
         record.caller(caller.as_ref());
         if let Some(limit) = &route.limit {
             limit.count(caller.as_ref(), origin.client)?;
@@ -214,6 +195,9 @@ impl Forward<'_> {
         caller::tell(site, (route, upstream), caller.as_ref(), &mut parts.headers).await?;
 
         let headers = &mut parts.headers;
+        if let Some(mapped) = &route.session {
+            headers::keep_cookies(headers, &mapped.cookies);
+        }
         headers::strip_cookies(headers, &site.own_cookies);
         origin.write(headers);
         let authority = HeaderValue::try_from(&*target.authority()).map_err(|_| BROKEN)?;
@@ -222,7 +206,8 @@ impl Forward<'_> {
             upgrade::ask(headers);
         }
         parts.extensions.clear();
-        let (response, load) = upstream.ask(Request::from_parts(parts, body)).await?;
+        let request = Request::from_parts(parts, body);
+        let (response, load) = caller::ask(site, (route, upstream), session, request).await?;
 
         let until = match route.at_expiry {
             AtExpiry::Close => caller.as_ref().and_then(|auth| end_of(auth, site)),
@@ -233,7 +218,7 @@ impl Forward<'_> {
             until,
             idle: upstream.idle_timeout,
         };
-        back(site, response, asked, stay)
+        back((site, route), response, asked, stay)
     }
 }
 
@@ -252,7 +237,7 @@ fn end_of(auth: &Auth, site: &Site) -> Option<Instant> {
 
 /// What of an answer goes back.
 fn back(
-    site: &Site,
+    (site, route): (&Site, &Route),
     mut response: http::Response<Incoming>,
     asked: Option<upgrade::Asked>,
     stay: Stay,
@@ -264,6 +249,14 @@ fn back(
     headers::strip_hop_by_hop(&mut parts.headers);
     site.identity_names.strip(&mut parts.headers);
     headers::strip_set_cookies(&mut parts.headers, &site.own_cookies);
+    if route.session.is_some() {
+        // RFC 9111 §3.5 speaks of Authorization alone: no cache on the way knows that a cookie says whose answer it is.
+        let said = parts.headers.entry(header::CACHE_CONTROL);
+        said.or_insert(HeaderValue::from_static("no-store"));
+        parts
+            .headers
+            .append(header::VARY, HeaderValue::from_static("Cookie"));
+    }
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
     let Stay { load, until, idle } = stay;

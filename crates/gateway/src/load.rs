@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::config::Config;
+use crate::config::{self, Config};
 
 /// Reads the file; relative paths in it are taken from its folder.
 pub fn load(file: &Path) -> Result<Config, ConfigError> {
@@ -55,12 +55,14 @@ fn paths(config: &mut Config) -> impl Iterator<Item = &mut PathBuf> {
         .upstreams
         .iter_mut()
         .map(|upstream| &mut upstream.root_certificates_file);
+    let bff = config.bff.iter_mut().flat_map(config::bff::Bff::paths);
     listen
         .into_iter()
         .chain(issuers)
         .chain(upstreams)
         .flatten()
         .chain(secrets.into_iter().flatten())
+        .chain(bff)
 }
 
 /// Why a configuration is not taken: where, what, and what to write instead.

@@ -13,6 +13,7 @@ use http::request::Parts;
 use tokio::task::JoinSet;
 
 use crate::assertion::Assertions;
+use crate::bff::{Bff, Mapped};
 use crate::config::{AtExpiry, Config, Spoofed, Token};
 use crate::cors::Cors;
 use crate::headers::Reserved;
@@ -44,6 +45,8 @@ pub struct Site {
     pub assertions: Option<Assertions>,
     /// Where tokens are exchanged.
     pub exchange: Option<Exchange>,
+    /// The app whose tokens we keep.
+    pub bff: Option<Bff>,
     table: Table,
     routes: Vec<Route>,
     upstreams: Vec<Arc<Upstream>>,
@@ -61,6 +64,8 @@ pub struct Route {
     access: Access,
     /// What becomes of `Authorization`.
     pub token: Token,
+    /// What of a session's requests passes, when the token is that of a session.
+    pub session: Option<Mapped>,
     /// For what the caller's token is exchanged.
     pub exchange: Option<Wanted>,
     /// What it says of WebSockets, when it lets them through.

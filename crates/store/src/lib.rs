@@ -5,6 +5,7 @@
 
 mod administrator;
 mod audit;
+mod bff_session;
 mod browser;
 mod client;
 mod client_registration;
@@ -39,6 +40,7 @@ mod user;
 mod withdrawal;
 
 pub use audit::{AuditAction, AuditRow, NewAudit, Outcome};
+pub use bff_session::{BffSession, NewBffSession};
 pub use browser::{BrowserSession, NewBrowserSession};
 pub use client::{ClientRow, ClientSecret, ClientState, ON_ITS_WAY_MS};
 pub use client_registration::{ClientRegistration, NewRegistration, RegistrationChange};

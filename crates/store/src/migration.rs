@@ -110,7 +110,7 @@ fn checksum(text: &str) -> String {
     })
 }
 
-const MIGRATIONS: [Migration; 7] = [
+const MIGRATIONS: [Migration; 8] = [
     Migration {
         version: 1,
         name: "0001_start",
@@ -145,6 +145,11 @@ const MIGRATIONS: [Migration; 7] = [
         version: 7,
         name: "0007_client_registration",
         text: include_str!("../migrations/0007_client_registration.sql"),
+    },
+    Migration {
+        version: 8,
+        name: "0008_bff",
+        text: include_str!("../migrations/0008_bff.sql"),
     },
 ];
 

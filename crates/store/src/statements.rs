@@ -2,16 +2,17 @@
 
 use crate::database::Statement;
 use crate::{
-    administrator, audit, browser, client, client_registration, credential, family, grant,
+    administrator, audit, bff_session, browser, client, client_registration, credential, family, grant,
     initial_access_token, live_session, logout_notice, migration, registry, registry_change, revocation,
     role, rotation, session, settings, signing_key, store, sweep, throttle, ticket, user, withdrawal,
 };
 
 /// Every statement that a method of the store sends.
 pub fn statements() -> Vec<&'static Statement> {
-    let lists: [&[&'static Statement]; 26] = [
+    let lists: [&[&'static Statement]; 27] = [
         &administrator::STATEMENTS,
         &audit::STATEMENTS,
+        &bff_session::STATEMENTS,
         &browser::STATEMENTS,
         &client::STATEMENTS,
         &client_registration::STATEMENTS,

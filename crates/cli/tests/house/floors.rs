@@ -76,7 +76,7 @@ pub(crate) const GATEWAY: &[&[&str]] = &[
     &["metrics", "passing"],
     &["upstream"],
     &["health"],
-    &["assertion", "tokens"],
+    &["assertion", "bff", "tokens"],
     &["site"],
     &["caller"],
     &["lib"],

@@ -112,6 +112,15 @@ pub struct Route {
     /// Lets everybody in. Without it a valid token is needed.
     #[serde(default)]
     pub public: bool,
+    /// The token is that of the session behind the browser's cookie: the route is the app's of `[bff]`.
+    #[serde(default)]
+    pub session: bool,
+    /// Cookies that the service gets from such a route; none when empty.
+    #[serde(default)]
+    pub pass_cookies: Vec<String>,
+    /// Lets an `EventSource` of the app, which cannot send X-CSRF, read event streams of such a route.
+    #[serde(default)]
+    pub session_events: bool,
     /// What a token must have: `scope:…`, `role:…`, `permission:…`. All of them.
     #[serde(default)]
     pub require: Vec<String>,

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::{Access, Route, Site};
 use crate::assertion::Assertions;
+use crate::bff::{self, Bff};
 use crate::config::{self, Config, Token};
 use crate::cors::Cors;
 use crate::headers::Reserved;
@@ -39,6 +40,15 @@ impl Site {
         let known = before.filter(same).map(|before| &before.guards);
         let guards = tokens::guards(config, &clock, known).await?;
         let (table, routes) = routes(config, &names, &guards)?;
+        let as_before =
+            |before: &&Self| before.config.tokens == config.tokens && before.config.bff == config.bff;
+        let bff = match before.filter(as_before) {
+            // Its sessions may be in memory.
+            Some(before) => before.bff.clone(),
+            None => Bff::of(config, &clock).await?,
+        };
+        let mut own_cookies = config.headers.own_cookies.clone();
+        own_cookies.extend(bff.iter().map(Bff::cookie_names));
         let identity = identity(&config.identity)?;
         let spoken = identity.iter().map(|header| header.name.as_str());
         let assertions = config
@@ -51,7 +61,8 @@ impl Site {
             identity_names: Reserved::new(config.headers.reserved.iter().map(String::as_str).chain(spoken)),
             other_names: Reserved::new(OTHER_NAMES),
             spoofed: config.headers.spoofed,
-            own_cookies: config.headers.own_cookies.clone(),
+            own_cookies,
+            bff,
             identity,
             assertions: assertions.transpose()?,
             exchange: tokens::exchange(config, &clock)?,
@@ -133,9 +144,10 @@ fn routes(
         routes.push(Route {
             access: access(&key, route, config, guards)?,
             token: route.token,
+            session: bff::mapped(&key, route, config)?,
             exchange: wanted(&key, route, config)?,
             sockets: route.websocket.then(|| Sockets {
-                origins: route.websocket_origins.clone(),
+                origins: bff::socket_origins(route, config),
             }),
             cors: cors(&key, route)?,
             limit: limit(&key, route)?,

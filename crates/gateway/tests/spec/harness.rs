@@ -63,7 +63,7 @@ pub(crate) const NOW: u64 = 1_800_000_000;
 /// Something that listens until it is dropped.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
-    _stop: oneshot::Sender<()>,
+    pub(crate) _stop: oneshot::Sender<()>,
 }
 
 impl Running {

@@ -8,6 +8,7 @@
 )]
 
 mod advisories;
+mod bff;
 mod caller;
 mod docs;
 mod forward;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use carnet_client::clock::Clock;
+use carnet_client::login_check::LoginCheck;
 use carnet_client::provider::Provider;
 use carnet_client::renewal::Renewals;
+use carnet_client::seal::Keys;
 use http::{HeaderValue, Request, header};
 
-use super::login_check::LoginCheck;
-use super::seal::Keys;
 use super::settings::Settings;
 use crate::auth::Auth;
 use crate::challenge::Refused;

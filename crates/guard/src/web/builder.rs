@@ -12,8 +12,11 @@ use carnet_client::clock::{Clock, SystemClock};
 use carnet_client::credentials::Credentials;
 use carnet_client::http::HttpClient;
 use carnet_client::key_file;
+use carnet_client::login_check::LoginCheck;
 use carnet_client::provider::Provider;
 use carnet_client::renewal::Renewals;
+use carnet_client::return_to;
+use carnet_client::seal::Keys;
 use carnet_jose::{AnySigningKey, Jwk};
 use url::Url;
 
@@ -21,8 +24,6 @@ use crate::issuer::Issuer;
 use crate::resource_server::{BuildError, ResourceServer};
 
 use super::app::{Parts, Web};
-use super::login_check::LoginCheck;
-use super::seal::Keys;
 use super::settings::{SameSite, Settings};
 use super::{callback, login, logout};
 
@@ -230,7 +231,7 @@ impl WebApp {
             guard = guard.root_file(file)?;
         }
         let guard = guard.build().await?;
-        let login = LoginCheck::new(http, self.clock.clone(), (&issuer, &id), self.leeway)?;
+        let login = LoginCheck::new(http, (&issuer, &id), (self.leeway, self.clock.clone()))?;
         Ok(Web {
             parts: Arc::new(Parts {
                 renewals: Renewals::new(provider.clone(), self.clock.clone()),
@@ -251,7 +252,7 @@ impl WebApp {
             .clone()
             .ok_or_else(|| policy("name the audience of the tokens"))?;
         for path in [&self.routes_at, &self.after_logout] {
-            if !path.starts_with('/') || super::return_to::local(path, &origin) != path {
+            if !path.starts_with('/') || return_to::local(path, &origin) != path {
                 return Err(BuildError::Policy(format!("{path:?} is no path of this app")));
             }
         }

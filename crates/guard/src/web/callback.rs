@@ -6,7 +6,6 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use carnet_client::authorize::Authorization;
 use carnet_client::error::ClientError;
-use carnet_jose::primitive;
 use carnet_oauth::token_response::TokenResponse;
 use http::{HeaderMap, StatusCode, header};
 
@@ -91,12 +90,7 @@ async fn check_id_token(
     (tokens, auth): (&TokenResponse, &Auth),
 ) -> Result<(), &'static str> {
     let id_token = tokens.id_token.as_deref().ok_or("there is no ID token")?;
-    let claims = web.parts.login.claims(id_token, web.now()).await;
-    let claims = claims.map_err(|error| error.code())?;
-    let nonce = claims.nonce.unwrap_or_default();
-    if !primitive::verify_equal(nonce.as_bytes(), begun.nonce.as_bytes()) {
-        return Err("the nonce of the ID token is another");
-    }
+    let claims = web.parts.login.check(id_token, &begun.nonce, web.now()).await?;
     if claims.sub != auth.sub() {
         return Err("the tokens are about two users");
     }

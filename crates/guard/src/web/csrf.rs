@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
+use carnet_client::seal;
 use carnet_jose::primitive;
 use http::{HeaderMap, Method, Request, StatusCode};
 
 use super::app::Web;
 use super::page::{Answer, refused};
 use super::session::Session;
-use super::{body, seal, source};
+use super::{body, source};
 
 /// What forms of a session carry.
 #[derive(Clone)]

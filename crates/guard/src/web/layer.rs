@@ -160,7 +160,7 @@ impl WebLayer {
         let original = request.extensions().get::<OriginalUri>();
         let uri = original.map_or(request.uri(), |original| &original.0);
         let here = uri.path_and_query().map_or("/", |path| path.as_str());
-        let here = super::return_to::local(here, &settings.origin);
+        let here = carnet_client::return_to::local(here, &settings.origin);
         if source::is_navigation(request.method(), request.headers()) {
             let outside = source::is_link_from_outside(request.method(), request.headers());
             // Strict cookies were not sent: whether somebody is logged in shows when the next request begins here.

@@ -5,13 +5,13 @@
 use axum::extract::{Query, State};
 use axum::response::Response;
 use carnet_client::authorize::Authorization;
+use carnet_client::return_to;
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
 use super::app::Web;
 use super::cookie;
 use super::page::{Answer, see_other, unavailable};
-use super::return_to;
 use super::settings::SameSite;
 
 /// A login under way, in a cookie of this browser alone.

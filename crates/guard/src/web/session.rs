@@ -2,13 +2,13 @@
 //!
 //! Spec: RFC 6265bis §4.1
 
+use carnet_client::seal::random;
 use carnet_oauth::token_response::TokenResponse;
 use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use super::app::Web;
 use super::cookie;
-use super::seal::random;
 use crate::auth::Auth;
 
 /// What the cookies of one browser say.

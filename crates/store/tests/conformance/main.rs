@@ -11,6 +11,7 @@
 
 mod administrator;
 mod audit;
+mod bff_session;
 mod browser;
 mod client;
 mod client_registration;

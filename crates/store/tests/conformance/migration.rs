@@ -30,7 +30,8 @@ async fn opening_without_migrating_is_refused(kind: Kind) {
                 "0004_claims",
                 "0005_dpop",
                 "0006_logout",
-                "0007_client_registration"
+                "0007_client_registration",
+                "0008_bff"
             ]
             .map(str::to_owned)
             .as_slice(),
@@ -52,7 +53,7 @@ async fn of_many_that_migrate_at_once_one_does_it(kind: Kind) {
         .into_iter()
         .map(|report| report.unwrap().unwrap().new.len())
         .sum();
-    assert_eq!(did, 7);
+    assert_eq!(did, 8);
     let store = Store::open(&config).await.unwrap();
     assert!(!store.revocation_clock().await.unwrap().epoch.is_empty());
     store.close().await;
@@ -108,7 +109,7 @@ async fn migrating_again_changes_nothing(f: &Fixture) {
     let report = Store::migrate(&f.config).await.unwrap();
     assert_eq!(
         (report.applied.len(), report.new.len(), report.pending.len()),
-        (7, 0, 0)
+        (8, 0, 0)
     );
     assert_eq!(Store::migration_status(&f.config).await.unwrap(), report);
     assert_eq!(f.store.revocation_clock().await.unwrap(), clock);

@@ -5,7 +5,7 @@
 use url::Url;
 
 /// `wanted`, when it is a path of the app at `origin`; else the home page.
-pub(super) fn local<'w>(wanted: &'w str, origin: &str) -> &'w str {
+pub fn local<'w>(wanted: &'w str, origin: &str) -> &'w str {
     // Browsers read `/\` as `//`, and leave out tabs and line breaks.
     let plain = wanted
         .bytes()

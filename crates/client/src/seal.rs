@@ -6,10 +6,10 @@ use carnet_jose::{base64url, primitive};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::resource_server::BuildError;
+use crate::error::ClientError;
 
 /// The keys of an app: the first seals, all of them open.
-pub(super) struct Keys {
+pub struct Keys {
     pairs: Vec<Pair>,
     /// The app and the client: what one has sealed another does not open, whatever secret they share.
     place: String,
@@ -21,12 +21,13 @@ struct Pair {
 }
 
 impl Keys {
-    pub(super) fn new(secrets: &[Vec<u8>], place: &[&str]) -> Result<Self, BuildError> {
+    /// From secrets of 32 bytes or more; `place` names the app and the client.
+    pub fn new(secrets: &[Vec<u8>], place: &[&str]) -> Result<Self, ClientError> {
         let derive = |secret: &[u8], purpose: &[u8]| {
             let mut key = [0; 32];
             primitive::hkdf_sha256(secret, b"carnet-guard web", purpose, &mut key)
-                .map_err(|error| BuildError::Policy(format!("the key of the cookies: {error}")))?;
-            Ok::<_, BuildError>(key)
+                .map_err(|error| ClientError::Invalid(format!("the key of the cookies: {error}")))?;
+            Ok::<_, ClientError>(key)
         };
         let pairs = secrets.iter().map(|secret| {
             Ok(Pair {
@@ -35,13 +36,13 @@ impl Keys {
             })
         });
         Ok(Self {
-            pairs: pairs.collect::<Result<_, BuildError>>()?,
+            pairs: pairs.collect::<Result<_, ClientError>>()?,
             place: place.join("\0"),
         })
     }
 
     /// The value of a cookie with this purpose; `None` when there is no randomness.
-    pub(super) fn seal(&self, purpose: &str, content: &impl Serialize) -> Option<String> {
+    pub fn seal(&self, purpose: &str, content: &impl Serialize) -> Option<String> {
         let plain = serde_json::to_vec(content).ok()?;
         let mut salt = [0; SALT_BYTES];
         primitive::fill_random(&mut salt).ok()?;
@@ -51,7 +52,7 @@ impl Keys {
     }
 
     /// What was sealed for this purpose, by us.
-    pub(super) fn open<T: DeserializeOwned>(&self, purpose: &str, value: &str) -> Option<T> {
+    pub fn open<T: DeserializeOwned>(&self, purpose: &str, value: &str) -> Option<T> {
         let whole = base64url::decode(value).ok()?;
         let (salt, sealed) = whole.split_first_chunk::<SALT_BYTES>()?;
         let associated = self.associated(purpose);
@@ -63,7 +64,7 @@ impl Keys {
     }
 
     /// The proofs that a form of this session with this nonce may carry; the first is what new ones get.
-    pub(super) fn proofs(&self, session: &str, nonce: &str) -> impl Iterator<Item = String> {
+    pub fn proofs(&self, session: &str, nonce: &str) -> impl Iterator<Item = String> {
         let parts: [&[u8]; 3] = [session.as_bytes(), b"\0", nonce.as_bytes()];
         let macs = self
             .pairs
@@ -91,10 +92,16 @@ impl Pair {
 const SALT_BYTES: usize = 16;
 
 /// A name that nobody guesses; `None` when there is no randomness.
-pub(super) fn random() -> Option<String> {
+pub fn random() -> Option<String> {
     let mut bytes = [0; 16];
     primitive::fill_random(&mut bytes).ok()?;
     Some(base64url::encode(&bytes))
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys")
+    }
 }
 
 #[cfg(test)]

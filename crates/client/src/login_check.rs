@@ -1,0 +1,84 @@
+//! The ID token of a login, checked by the client that began it.
+//!
+//! Spec: OpenID Connect Core §3.1.3.7
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use carnet_jose::{Algorithm, Error, KeySource, TokenType, Verifier, primitive};
+use carnet_oauth::id_token::IdTokenClaims;
+
+use crate::clock::Clock;
+use crate::error::ClientError;
+use crate::http::HttpClient;
+use crate::jwks::{Location, RemoteKeys};
+
+/// What the ID token of a login must be: the issuer's, for this client, and of the login that was begun.
+pub struct LoginCheck {
+    keys: Arc<RemoteKeys>,
+    verifier: Verifier,
+}
+
+impl LoginCheck {
+    /// For logins of a client at an issuer, whose keys its metadata names. Nothing is asked yet.
+    pub fn new(
+        http: HttpClient,
+        (issuer, client_id): (&str, &str),
+        (leeway, clock): (Duration, Arc<dyn Clock>),
+    ) -> Result<Self, ClientError> {
+        let every = signatures();
+        let location = Location::Discover(issuer.to_owned());
+        let keys = Arc::new(RemoteKeys::with_clock(http, location, &every, clock));
+        let verifier = Verifier::builder(keys.clone() as Arc<dyn KeySource>)
+            .algorithms(&every)
+            .token_type(TokenType::IdToken)
+            .issuer(issuer)
+            .audience(client_id)
+            .leeway(leeway)
+            .build()
+            .map_err(|error| ClientError::Invalid(error.to_string()))?;
+        Ok(Self { keys, verifier })
+    }
+
+    /// What the token says at `now`, in seconds since 1970.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the log.
+    pub async fn check(&self, id_token: &str, nonce: &str, now: u64) -> Result<IdTokenClaims, &'static str> {
+        self.keys.prepare().await;
+        let verify = || self.verifier.verify_owned::<IdTokenClaims>(id_token, now);
+        let verified = match verify() {
+            Err(Error::UnknownKeyId) => {
+                self.keys.look_for_key_of(id_token).await;
+                verify()
+            }
+            verified => verified,
+        };
+        let claims = verified.map_err(|error| error.code())?.claims;
+        let said = claims.nonce.as_deref().unwrap_or_default();
+        if !primitive::verify_equal(said.as_bytes(), nonce.as_bytes()) {
+            return Err("the nonce of the ID token is another");
+        }
+        Ok(claims)
+    }
+
+    /// The keys of the issuer, for its other tokens to this client.
+    pub fn keys(&self) -> Arc<RemoteKeys> {
+        self.keys.clone()
+    }
+}
+
+/// Every signature that an issuer may make.
+pub fn signatures() -> Vec<Algorithm> {
+    Algorithm::ALL
+        .iter()
+        .copied()
+        .filter(|one| !one.is_mac())
+        .collect()
+}
+
+impl std::fmt::Debug for LoginCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LoginCheck")
+    }
+}

@@ -1,0 +1,59 @@
+//! A request of the app on its way to a service: the cookie goes, the token comes.
+//!
+//! Spec: RFC 10017 §6.1.3 · RFC 6750 §2.1
+
+use http::request::Parts as Head;
+use http::{HeaderMap, HeaderValue, header};
+
+use super::app::Bff;
+use super::csrf;
+use super::session::{BROKEN, Session};
+use crate::refusal::Refusal;
+
+/// What of a session's requests passes on a route.
+#[derive(Clone, Debug)]
+pub struct Mapped {
+    /// These cookies of the app.
+    pub cookies: Vec<String>,
+    /// Event streams without the header that `EventSource` cannot send.
+    pub events: bool,
+}
+
+impl Bff {
+    /// The session behind the request, which may begin a WebSocket, and which then carries its access token and nothing else that could be taken for one.
+    ///
+    /// # Errors
+    /// 403 when no page of the app has sent it, 401 when nobody is logged in, 503 when that cannot be said.
+    pub async fn admit(&self, head: &mut Head, mapped: &Mapped, socket: bool) -> Result<Session, Refusal> {
+        let settings = &self.parts.settings;
+        if socket {
+            csrf::demand_socket(settings, &head.headers)?;
+        } else if mapped.events && csrf::is_event_source(&head.method, &head.headers) {
+            csrf::demand_page(settings, &head.headers)?;
+        } else {
+            csrf::demand_script(settings, &head.method, &head.headers)?;
+        }
+        let session = self.session(&head.headers).await?;
+        self.touch(&session).await?;
+        let session = self.fresh(session).await?;
+        head.headers.remove(&settings.csrf_header);
+        head.headers.remove(carnet_oauth::dpop::HEADER);
+        carry(&mut head.headers, &session)?;
+        Ok(session)
+    }
+
+    /// The same request with the next token: the present one was not accepted.
+    pub async fn again(&self, headers: &mut HeaderMap, session: Session) -> Result<Session, Refusal> {
+        let session = self.next(session).await?;
+        carry(headers, &session)?;
+        Ok(session)
+    }
+}
+
+fn carry(headers: &mut HeaderMap, session: &Session) -> Result<(), Refusal> {
+    let text = format!("Bearer {}", *session.content.access_token);
+    let mut value = HeaderValue::from_str(&text).map_err(|_| BROKEN)?;
+    value.set_sensitive(true);
+    headers.insert(header::AUTHORIZATION, value);
+    Ok(())
+}

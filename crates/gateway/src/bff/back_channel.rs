@@ -1,0 +1,109 @@
+//! `backchannel`: the issuer says that a session has ended, or all sessions of a user.
+//!
+//! Spec: OpenID Connect Back-Channel Logout §2.4 – §2.8
+
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use carnet_jose::{Error, base64url, primitive};
+use carnet_store::ThrottleRule;
+use http::request::Parts as Head;
+use http::{StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use serde_json::{Map, Value};
+
+use super::app::{Bff, no_store};
+use crate::refusal::Refusal;
+
+pub(super) async fn end(bff: &Bff, head: &Head, body: Body) -> Result<Response, Refusal> {
+    let token = token_of(head, body).await.ok_or(INVALID)?;
+    let claims = verified(bff, &token).await.map_err(|why| {
+        tracing::warn!(why, "a logout token was refused");
+        INVALID
+    })?;
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let jti = text("jti").unwrap_or_default();
+    let (client_id, store) = (&bff.parts.settings.client_id, &bff.parts.store);
+    // It counts once, at whichever replica.
+    let once = ThrottleRule {
+        key: format!(
+            "bff jti {}",
+            base64url::encode(&primitive::sha256(jti.as_bytes()))
+        ),
+        limit: 1,
+        window_ms: REMEMBERED_MS,
+    };
+    let counted = store.count_attempt(&[once], bff.now_ms()).await;
+    if counted.map_err(|error| no_store(&error))?.is_some() {
+        tracing::warn!(why = "replayed", "a logout token was refused");
+        return Err(INVALID);
+    }
+    let ended = store.end_bff_sessions(client_id, text("sub"), text("sid")).await;
+    let ended = ended.map_err(|error| no_store(&error))?;
+    tracing::info!(ended, "the issuer has ended sessions");
+    // What was remembered of earlier ones, and has had its time.
+    if let Err(error) = store.sweep(bff.now_ms(), SWEPT_AT_ONCE).await {
+        tracing::warn!(%error, "what has expired could not be forgotten");
+    }
+    Ok(StatusCode::OK.into_response())
+}
+
+/// §2.5: a form with the token; nothing else of it counts.
+async fn token_of(head: &Head, body: Body) -> Option<String> {
+    let kind = head.headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return None;
+    }
+    let bytes = Limited::new(body, MOST_BYTES).collect().await.ok()?.to_bytes();
+    let mut found = url::form_urlencoded::parse(&bytes).filter(|(name, _)| name == "logout_token");
+    let first = found.next().map(|(_, value)| value.into_owned());
+    first.filter(|_| found.next().is_none())
+}
+
+/// §2.6. The type, the issuer, the audience and the times are the verifier's.
+async fn verified(bff: &Bff, token: &str) -> Result<Map<String, Value>, &'static str> {
+    let keys = bff.parts.login.keys();
+    keys.prepare().await;
+    let verify = || {
+        bff.parts
+            .logout_tokens
+            .verify_owned::<Map<String, Value>>(token, bff.now())
+    };
+    let verified = match verify() {
+        Err(Error::UnknownKeyId) => {
+            keys.look_for_key_of(token).await;
+            verify()
+        }
+        verified => verified,
+    };
+    let claims = verified.map_err(|error| error.code())?.claims;
+    let event = claims.get("events").and_then(|events| events.get(EVENT));
+    if !event.is_some_and(Value::is_object) {
+        return Err("the event is another");
+    }
+    if claims.contains_key("nonce") {
+        return Err("it has a nonce, as ID tokens have");
+    }
+    let named = |name: &str| {
+        claims
+            .get(name)
+            .and_then(Value::as_str)
+            .is_some_and(|text| !text.is_empty())
+    };
+    if !named("sub") && !named("sid") {
+        return Err("it names neither user nor session");
+    }
+    Ok(claims)
+}
+
+const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+const MOST_BYTES: usize = 64 * 1024;
+const SWEPT_AT_ONCE: i64 = 100;
+/// Longer than any logout token is believed.
+const REMEMBERED_MS: i64 = 10 * 60_000;
+
+const INVALID: Refusal = Refusal::new(
+    StatusCode::BAD_REQUEST,
+    "logout_token_invalid",
+    "there is no logout token that is valid here",
+);

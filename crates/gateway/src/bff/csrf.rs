@@ -1,0 +1,89 @@
+//! The one place where a request proves that a page of the app has sent it. It stands before the session is even looked for.
+//!
+//! Three layers, none of which leans on another: the cookie is `SameSite=Strict`; a header that no form and no link can send; and what the browser
+//! says of where the request comes from.
+//!
+//! Spec: RFC 10017 §6.1.3.3 · RFC 9700 §4.7 · W3C Fetch Metadata §2
+
+use http::{HeaderMap, Method, StatusCode};
+
+use super::app::Settings;
+use crate::refusal::Refusal;
+
+/// A script of a page of the app asks.
+pub(super) fn demand_script(
+    settings: &Settings,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(), Refusal> {
+    if one(headers, settings.csrf_header.as_str()) != One::Is("1") {
+        return Err(CSRF);
+    }
+    let from = one(headers, "origin");
+    let (is_ours, absent) = (from == One::Is(settings.origin.as_str()), from == One::Missing);
+    let proven = match one(headers, "sec-fetch-site") {
+        One::Is(site) => site == "same-origin" && (is_ours || absent),
+        // A browser of old times: then `Origin` must be there where it always was.
+        One::Missing => is_ours || (absent && matches!(*method, Method::GET | Method::HEAD)),
+        One::Twice => false,
+    };
+    if proven { Ok(()) } else { Err(CSRF) }
+}
+
+/// A page of the app opens a WebSocket, to which no script can add a header (RFC 6455 §10.2).
+pub(super) fn demand_socket(settings: &Settings, headers: &HeaderMap) -> Result<(), Refusal> {
+    match one(headers, "origin") {
+        One::Is(origin) if origin == settings.origin => Ok(()),
+        _ => Err(CSRF),
+    }
+}
+
+/// Whether an `EventSource` asks, to which no script can add a header either.
+pub(super) fn is_event_source(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::GET && one(headers, "accept") == One::Is("text/event-stream")
+}
+
+/// A page of the app asks for what it can only read: the browser says so, one way or the other.
+pub(super) fn demand_page(settings: &Settings, headers: &HeaderMap) -> Result<(), Refusal> {
+    let ours = One::Is(settings.origin.as_str());
+    match (one(headers, "sec-fetch-site"), one(headers, "origin")) {
+        (One::Is("same-origin"), One::Missing) => Ok(()),
+        (One::Is("same-origin") | One::Missing, origin) if origin == ours => Ok(()),
+        _ => Err(CSRF),
+    }
+}
+
+/// A person opens an address in a window: no script, no frame, no picture.
+pub(super) fn demand_window(headers: &HeaderMap) -> Result<(), Refusal> {
+    match one(headers, "sec-fetch-dest") {
+        One::Missing | One::Is("document") => Ok(()),
+        One::Is(_) | One::Twice => Err(WINDOW),
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum One<'h> {
+    Missing,
+    Is(&'h str),
+    Twice,
+}
+
+fn one<'h>(headers: &'h HeaderMap, name: &str) -> One<'h> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => One::Missing,
+        (Some(value), None) => One::Is(value.to_str().unwrap_or_default()),
+        (Some(_), Some(_)) => One::Twice,
+    }
+}
+
+const CSRF: Refusal = Refusal::new(
+    StatusCode::FORBIDDEN,
+    "csrf",
+    "the request does not prove that a page of this app has sent it",
+);
+const WINDOW: Refusal = Refusal::new(
+    StatusCode::FORBIDDEN,
+    "window_required",
+    "this address is opened in a window, not asked by a script or a frame",
+);

@@ -1,0 +1,161 @@
+//! `logout`: gives the tokens back, ends the session, and leads to the issuer, where the login itself ends.
+//!
+//! Spec: RFC 7009 · OpenID Connect RP-Initiated Logout §2, §3
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
+use carnet_jose::primitive;
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::app::{Asked, Bff, no_store};
+use super::session::Session;
+use super::{csrf, login, page};
+use crate::refusal::Refusal;
+
+/// What the way to the issuer needs: sealed, so that no script reads an ID token on it.
+#[derive(Serialize, Deserialize)]
+struct Leaving {
+    id_token: Option<Zeroizing<String>>,
+    return_to: String,
+    /// Seconds since 1970.
+    at: u64,
+}
+
+/// A script of the app ends the session, and is told the address that it opens next.
+pub(super) async fn of_a_script(bff: &Bff, asked: &Asked) -> Result<Response, Refusal> {
+    csrf::demand_script(&bff.parts.settings, &asked.head.method, &asked.head.headers)?;
+    let return_to = return_to(bff, asked)?;
+    let session = bff.session(&asked.head.headers).await?;
+    end(bff, &session).await?;
+    let leaving = sealed(bff, &session, return_to);
+    let url = leaving.map_or_else(
+        || bff.parts.settings.after_logout.clone(),
+        |leaving| format!("{}?t={leaving}", bff.path("logout/end")),
+    );
+    Ok(gone(bff, Json(json!({ "logout_url": url })).into_response()))
+}
+
+/// A link of the app, which knows what only its own session proves with.
+pub(super) async fn of_a_link(bff: &Bff, asked: &Asked) -> Result<Response, Refusal> {
+    csrf::demand_window(&asked.head.headers)?;
+    let return_to = return_to(bff, asked)?;
+    let session = bff.session(&asked.head.headers).await?;
+    let (said, proof) = (
+        asked.parameter("sid").unwrap_or_default(),
+        session.secret.proof(bff),
+    );
+    if !proof.is_some_and(|proof| primitive::verify_equal(said.as_bytes(), proof.as_bytes())) {
+        return Err(PROOF);
+    }
+    end(bff, &session).await?;
+    let leaving = Leaving {
+        id_token: session.content.id_token,
+        return_to,
+        at: bff.now(),
+    };
+    Ok(gone(bff, leave(bff, leaving).await))
+}
+
+/// The window that a script has sent here goes on to the issuer.
+pub(super) async fn at_the_issuer(bff: &Bff, asked: &Asked) -> Result<Response, Refusal> {
+    csrf::demand_window(&asked.head.headers)?;
+    let leaving = asked
+        .parameter("t")
+        .and_then(|sealed| bff.parts.keys.open(LEAVING, sealed));
+    let fresh = |leaving: &Leaving| (leaving.at..leaving.at + LEAVING_SECONDS).contains(&bff.now());
+    match leaving.filter(fresh) {
+        Some(leaving) => Ok(leave(bff, leaving).await),
+        None => Ok(page::see_other(&bff.parts.settings.after_logout)),
+    }
+}
+
+/// The issuer has ended the login, or not; the browser is back.
+pub(super) fn come_back(bff: &Bff, asked: &Asked) -> Response {
+    let state = asked.parameter("state");
+    let return_to = state.and_then(|state| bff.parts.keys.open::<String>(BACK, state));
+    page::see_other(&return_to.unwrap_or_else(|| bff.parts.settings.after_logout.clone()))
+}
+
+/// Ends a session: from here on its cookie opens nothing. Its refresh token is given back, also when the browser hangs up.
+pub(super) async fn end(bff: &Bff, session: &Session) -> Result<(), Refusal> {
+    let ended = bff.parts.store.end_bff_session(&session.secret.digest).await;
+    ended.map_err(|error| no_store(&error))?;
+    if let Some(refresh_token) = session.content.refresh_token.clone() {
+        let giving = tokio::spawn(give_back(bff.clone(), refresh_token));
+        let _ = tokio::time::timeout(GIVING, giving).await;
+    }
+    Ok(())
+}
+
+/// RFC 7009 §2.1: with it, what it has led to.
+pub(super) async fn give_back(bff: Bff, refresh_token: Zeroizing<String>) {
+    let given_back = match bff.parts.provider.client().await {
+        Ok(client) => client.revoke(&refresh_token).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = given_back {
+        tracing::warn!(%error, "a refresh token could not be given back; it lives until the issuer forgets it");
+    }
+}
+
+fn return_to(bff: &Bff, asked: &Asked) -> Result<String, Refusal> {
+    let wanted = asked.parameter("returnUrl");
+    login::local(bff, wanted.unwrap_or(&bff.parts.settings.after_logout))
+}
+
+fn sealed(bff: &Bff, session: &Session, return_to: String) -> Option<String> {
+    let leaving = Leaving {
+        id_token: session.content.id_token.clone(),
+        return_to,
+        at: bff.now(),
+    };
+    bff.parts.keys.seal(LEAVING, &leaving)
+}
+
+/// To the issuer's address for this; home, when it has none or does not answer.
+async fn leave(bff: &Bff, leaving: Leaving) -> Response {
+    let url = end_session(bff, &leaving).await;
+    page::see_other(&url.unwrap_or(leaving.return_to))
+}
+
+async fn end_session(bff: &Bff, leaving: &Leaving) -> Option<String> {
+    let client = bff.parts.provider.client().await.ok()?;
+    let endpoint = client.metadata().openid.as_ref()?.end_session_endpoint.as_ref()?;
+    let mut url = url::Url::parse(endpoint).ok()?;
+    let state = bff.parts.keys.seal(BACK, &leaving.return_to)?;
+    {
+        let mut query = url.query_pairs_mut();
+        query
+            .append_pair("client_id", client.id())
+            .append_pair("post_logout_redirect_uri", &bff.url("logout/callback"))
+            .append_pair("state", &state);
+        if let Some(id_token) = &leaving.id_token {
+            query.append_pair("id_token_hint", id_token);
+        }
+    }
+    Some(url.into())
+}
+
+fn gone(bff: &Bff, mut response: Response) -> Response {
+    let line = bff.no_cookie().map(|line| (header::SET_COOKIE, line));
+    response.headers_mut().extend(line);
+    response
+}
+
+const LEAVING: &str = "bff leaving";
+const BACK: &str = "bff back";
+/// As long a browser may take to open what it was told.
+const LEAVING_SECONDS: u64 = 60;
+/// As long a logout waits for the issuer to take a token back; what takes longer goes on by itself.
+const GIVING: Duration = Duration::from_secs(2);
+
+const PROOF: Refusal = Refusal::new(
+    StatusCode::FORBIDDEN,
+    "csrf",
+    "the request does not prove that a page of this app has sent it",
+);

@@ -1,0 +1,126 @@
+//! A browser that logs in again and again, because what it was given never comes back, is stopped and told why.
+//!
+//! Spec: RFC 6265bis §5.7 (cookies that are not kept)
+
+use axum::response::Response;
+use carnet_jose::base64url;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+use super::app::{Asked, Bff, no_store};
+use super::cookie::{self, SameSite};
+use super::page;
+use crate::refusal::Refusal;
+
+/// The logins of this browser that came to a good end of late.
+#[derive(Default, Serialize, Deserialize)]
+struct Marker {
+    logins: Vec<Login>,
+    /// How far the issuer's clock was from ours at the last of them, in seconds.
+    skew: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Login {
+    /// Seconds since 1970.
+    at: u64,
+    digest: String,
+}
+
+/// `Set-Cookie` that remembers a login with this session.
+pub(super) fn note(bff: &Bff, headers: &HeaderMap, (digest, skew): (&[u8; 32], u64)) -> Option<HeaderValue> {
+    let mut marker = read(bff, headers);
+    let at = bff.now();
+    let digest = base64url::encode(digest);
+    marker.logins.push(Login { at, digest });
+    let many = marker.logins.len().saturating_sub(MOST);
+    marker.logins.drain(..many);
+    marker.skew = skew;
+    let sealed = bff.parts.keys.seal(PURPOSE, &marker)?;
+    let name = bff.parts.settings.cookie_name(WHAT);
+    cookie::set(
+        &bff.parts.settings,
+        (&name, &sealed),
+        WINDOW_SECONDS,
+        SameSite::Lax,
+    )
+}
+
+/// A page instead of the next login, when the last ones led nowhere.
+pub(super) async fn stop(bff: &Bff, asked: &Asked) -> Result<Option<Response>, Refusal> {
+    let headers = &asked.head.headers;
+    let marker = read(bff, headers);
+    if marker.logins.len() < MOST {
+        return Ok(None);
+    }
+    for login in &marker.logins {
+        if !is_unheard_of(bff, login).await? {
+            return Ok(None);
+        }
+    }
+    tracing::warn!("a browser logs in again and again, and never comes with the session that it was given");
+    let mut response = diagnosis(bff, headers, marker.skew);
+    let settings = &bff.parts.settings;
+    let gone = cookie::set(settings, (&settings.cookie_name(WHAT), ""), 0, SameSite::Lax);
+    response
+        .headers_mut()
+        .extend(gone.map(|line| (header::SET_COOKIE, line)));
+    Ok(Some(response))
+}
+
+/// Whether the session of a login lives, and no request has come with it.
+async fn is_unheard_of(bff: &Bff, login: &Login) -> Result<bool, Refusal> {
+    let digest = base64url::decode(&login.digest).ok();
+    let Some(digest) = digest.and_then(|bytes| bytes.try_into().ok()) else {
+        return Ok(false);
+    };
+    let times = (bff.now_ms(), bff.parts.settings.idle_ms);
+    let row = bff.parts.store.bff_session(&digest, times).await;
+    Ok(row
+        .map_err(|error| no_store(&error))?
+        .is_some_and(|row| !row.used))
+}
+
+fn read(bff: &Bff, headers: &HeaderMap) -> Marker {
+    let name = bff.parts.settings.cookie_name(WHAT);
+    let mut found = cookie::values(headers, &name);
+    let marker = found.find_map(|value| bff.parts.keys.open::<Marker>(PURPOSE, value));
+    let mut marker = marker.unwrap_or_default();
+    let recent = |login: &Login| (login.at..login.at + WINDOW_SECONDS).contains(&bff.now());
+    marker.logins.retain(recent);
+    marker
+}
+
+/// What was received: everything that such a loop was ever due to.
+fn diagnosis(bff: &Bff, headers: &HeaderMap, skew: u64) -> Response {
+    let settings = &bff.parts.settings;
+    let count = cookie::values(headers, &settings.cookie_name("")).count();
+    let cookies = match count {
+        0 => "The browser does not send the session cookie: something on the way takes it away, or it was set for another host.".to_owned(),
+        1 => "The browser sends a session cookie that is not known here: the replicas may keep their sessions in different places.".to_owned(),
+        many => format!("The browser sends {many} session cookies: one of them was set by another app of this host."),
+    };
+    let asked = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let host = format!(
+        "The browser asked for {}; the app is configured as {}.",
+        asked.unwrap_or("no host"),
+        settings.origin
+    );
+    let clock = format!("The clock of the issuer is {skew} seconds from the clock here.");
+    let sentences = [
+        "You were logged in three times within a minute, and no request came with the session.",
+        cookies.as_str(),
+        host.as_str(),
+        clock.as_str(),
+    ];
+    page::page(
+        StatusCode::OK,
+        &sentences,
+        (&bff.path("login"), "Log in once more"),
+    )
+}
+
+const WHAT: &str = "loop";
+const PURPOSE: &str = "bff loop";
+const MOST: usize = 3;
+const WINDOW_SECONDS: u64 = 60;

@@ -1,0 +1,103 @@
+//! Backend for a frontend: logs people in for an app in the browser and keeps its tokens; the browser has a cookie that says nothing.
+//!
+//! Spec: RFC 10017 §6.1 · OpenID Connect Core §3.1
+
+mod admit;
+mod app;
+mod back_channel;
+mod build;
+mod callback;
+mod cookie;
+mod csrf;
+mod flights;
+mod login;
+mod logout;
+mod loop_breaker;
+mod page;
+mod refresh;
+mod session;
+mod sessions;
+mod user;
+
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use http::request::Parts as Head;
+use http::{HeaderValue, Method, StatusCode, header};
+
+pub use self::admit::Mapped;
+use self::app::Asked;
+pub use self::app::Bff;
+pub use self::build::{mapped, socket_origins};
+pub use self::session::Session;
+use crate::refusal::Refusal;
+
+impl Bff {
+    /// Answers what is asked of the endpoints themselves; gives back what is for any other path.
+    pub async fn answer(&self, path: &str, head: Head, body: Body) -> Result<Response, (Head, Body)> {
+        let rest = path
+            .strip_prefix(&self.parts.settings.prefix)
+            .and_then(|rest| rest.strip_prefix('/'));
+        let Some(rest) = rest.map(str::to_owned) else {
+            return Err((head, body));
+        };
+        let query = head.uri.query().unwrap_or_default();
+        let query = url::form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        let asked = Asked { head, query };
+        let answered = self.endpoint(&rest, &asked, body).await;
+        let mut response = answered.unwrap_or_else(|refusal| {
+            tracing::info!(code = refusal.code(), path, "a browser was refused");
+            refusal.into_response()
+        });
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        Ok(response)
+    }
+
+    async fn endpoint(&self, path: &str, asked: &Asked, body: Body) -> Result<Response, Refusal> {
+        let method = &asked.head.method;
+        match (path, method) {
+            ("login", &Method::GET) => login::begin(self, asked).await,
+            ("callback", &Method::GET) => callback::end(self, asked).await,
+            ("user", &Method::GET) => user::tell(self, asked).await,
+            ("logout", &Method::POST) => logout::of_a_script(self, asked).await,
+            ("logout", &Method::GET) => logout::of_a_link(self, asked).await,
+            ("logout/end", &Method::GET) => logout::at_the_issuer(self, asked).await,
+            ("logout/callback", &Method::GET) => Ok(logout::come_back(self, asked)),
+            ("backchannel", &Method::POST) => back_channel::end(self, &asked.head, body).await,
+            ("sessions", &Method::GET) => sessions::list(self, asked).await,
+            ("login" | "callback" | "user" | "logout/end" | "logout/callback" | "sessions", _) => {
+                Err(not_allowed("GET"))
+            }
+            ("logout", _) => Err(not_allowed("GET, POST")),
+            ("backchannel", _) => Err(not_allowed("POST")),
+            _ => match (path.strip_prefix("sessions/"), method) {
+                (Some(name), &Method::DELETE) => sessions::end(self, asked, name).await,
+                (Some(_), _) => Err(not_allowed("DELETE")),
+                (None, _) => Err(UNKNOWN),
+            },
+        }
+    }
+}
+
+fn not_allowed(allow: &'static str) -> Refusal {
+    const REFUSAL: Refusal = Refusal::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "this path is not for this method",
+    );
+    REFUSAL.with(header::ALLOW, HeaderValue::from_static(allow))
+}
+
+const UNKNOWN: Refusal = Refusal::new(
+    StatusCode::NOT_FOUND,
+    "route_unknown",
+    "there is nothing at this address",
+);

@@ -1,0 +1,191 @@
+//! Access tokens before they end: one question to the issuer, however many requests wait for its answer, at however many replicas.
+//!
+//! Spec: RFC 6749 §6 · RFC 9700 §4.14.2 (rotation)
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use carnet_client::error::ClientError;
+use carnet_client::flight::Flight;
+use carnet_oauth::token_response::TokenResponse;
+use http::{HeaderValue, header};
+use tokio::time::{Instant, sleep, timeout};
+use zeroize::Zeroizing;
+
+use super::app::{Bff, UNAVAILABLE, no_store};
+use super::flights::Outcome;
+use super::logout;
+use super::session::{BROKEN, Content, NOBODY, Secret, Session};
+use crate::refusal::Refusal;
+
+impl Bff {
+    /// The session with an access token that lives.
+    pub(super) async fn fresh(&self, session: Session) -> Result<Session, Refusal> {
+        let (now, content) = (self.now(), &session.content);
+        if now < content.renew_at {
+            return Ok(session);
+        }
+        let lives = now < content.expires;
+        if content.refresh_token.is_none() {
+            // Nothing can follow this token.
+            return if lives { Ok(session) } else { Err(NOBODY) };
+        }
+        if lives {
+            // Ahead of time: nobody waits.
+            if !self.parts.flights.is_paused(now) {
+                self.refresh(&session);
+            }
+            return Ok(session);
+        }
+        self.next(session).await
+    }
+
+    /// The session with the next tokens, whatever its present ones are worth.
+    pub(super) async fn next(&self, session: Session) -> Result<Session, Refusal> {
+        let wait = || UNAVAILABLE.with(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        if session.content.refresh_token.is_none() {
+            return Err(NOBODY);
+        }
+        if self.parts.flights.is_paused(self.now()) {
+            return Err(wait());
+        }
+        match timeout(PATIENCE, self.refresh(&session).wait()).await {
+            Ok(Some(Outcome::Moved)) => self.load(session.secret).await?.ok_or(NOBODY),
+            Ok(Some(Outcome::Over)) => Err(NOBODY),
+            Ok(Some(Outcome::Unknown) | None) | Err(_) => Err(wait()),
+        }
+    }
+
+    /// The refresh of this session that is under way, or a new one. It goes on when whoever asked is gone.
+    fn refresh(&self, session: &Session) -> Flight<Outcome> {
+        let flights = &self.parts.flights;
+        let mut under_way = flights.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let digest = session.secret.digest;
+        if let Some(flight) = under_way.get(&digest).filter(|flight| !flight.is_over()) {
+            return flight.clone();
+        }
+        let (bff, secret, version) = (self.clone(), session.secret.clone(), session.row.version);
+        let flight = Flight::start(async move {
+            let outcome = refreshed(&bff, &secret, version).await;
+            let flights = &bff.parts.flights;
+            let mut under_way = flights.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+            under_way.remove(&secret.digest);
+            outcome.unwrap_or(Outcome::Unknown)
+        });
+        under_way.insert(digest, flight.clone());
+        flight
+    }
+
+    async fn lease(&self, secret: &Secret) -> Result<bool, Refusal> {
+        let now = self.now_ms();
+        let times = (now, now.saturating_add(LEASE_MS));
+        let owner = &self.parts.flights.owner;
+        let leased = self
+            .parts
+            .store
+            .lease_bff_session(&secret.digest, owner, times)
+            .await;
+        leased.map_err(|error| no_store(&error))
+    }
+}
+
+/// Waits until it is our turn, and asks, if nobody has meanwhile.
+async fn refreshed(bff: &Bff, secret: &Secret, version: i64) -> Result<Outcome, Refusal> {
+    let until = Instant::now() + PATIENCE;
+    let mut step = FIRST_STEP;
+    let session = loop {
+        // After the lease was taken, never before: whoever had it has changed the session.
+        let leased = bff.lease(secret).await?;
+        let Some(session) = bff.load(secret.clone()).await? else {
+            return Ok(Outcome::Over);
+        };
+        if session.row.version != version {
+            if leased {
+                release(bff, secret).await;
+            }
+            return Ok(Outcome::Moved);
+        }
+        if leased {
+            break session;
+        }
+        if Instant::now() >= until {
+            return Ok(Outcome::Unknown);
+        }
+        sleep(step).await;
+        step = (step * 2).min(LAST_STEP);
+    };
+    ask(bff, session).await
+}
+
+/// Asks the issuer, and keeps what it says. The lease is ours.
+async fn ask(bff: &Bff, session: Session) -> Result<Outcome, Refusal> {
+    let refresh_token = session.content.refresh_token.clone().ok_or(BROKEN)?;
+    let asked = keeping_the_lease(bff, &session.secret, tokens(bff, &refresh_token)).await;
+    match asked {
+        Ok(tokens) => keep(bff, session, &tokens).await,
+        Err(ClientError::Refused(code, _)) if code == "invalid_grant" => {
+            let now = bff.load(session.secret.clone()).await?;
+            if now.is_some_and(|now| now.row.version != session.row.version) {
+                return Ok(Outcome::Moved);
+            }
+            tracing::info!("the issuer has ended a session");
+            let ended = bff.parts.store.end_bff_session(&session.secret.digest).await;
+            ended.map_err(|error| no_store(&error))?;
+            Ok(Outcome::Over)
+        }
+        // Whatever else goes wrong says nothing about the token, and logs nobody out.
+        Err(error) => {
+            tracing::warn!(%error, "a session could not be refreshed");
+            bff.parts.flights.pause(bff.now());
+            release(bff, &session.secret).await;
+            Ok(Outcome::Unknown)
+        }
+    }
+}
+
+async fn tokens(bff: &Bff, refresh_token: &str) -> Result<TokenResponse, ClientError> {
+    bff.parts.provider.client().await?.refresh(refresh_token).await
+}
+
+async fn keep(bff: &Bff, session: Session, tokens: &TokenResponse) -> Result<Outcome, Refusal> {
+    let next: Content = session.content.renewed(tokens, bff.now());
+    if bff.replace(&session, &next).await? {
+        return Ok(Outcome::Moved);
+    }
+    let now = bff.load(session.secret).await?;
+    // Logged out while we asked: what came is given back. Where somebody else was faster, it is the same login, and goes on.
+    if now.is_none()
+        && let Some(refresh_token) = next.refresh_token
+    {
+        logout::give_back(bff.clone(), Zeroizing::new(refresh_token.to_string())).await;
+    }
+    Ok(now.map_or(Outcome::Over, |_| Outcome::Moved))
+}
+
+/// An issuer that is slow is waited for: nobody else asks meanwhile.
+async fn keeping_the_lease<T>(bff: &Bff, secret: &Secret, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        if let Ok(answer) = timeout(LEASE_AGAIN, &mut work).await {
+            return answer;
+        }
+        // A database that does not answer is in the log; the work goes on in any case.
+        let _ = bff.lease(secret).await;
+    }
+}
+
+async fn release(bff: &Bff, secret: &Secret) {
+    let owner = &bff.parts.flights.owner;
+    if let Err(error) = bff.parts.store.release_bff_session(&secret.digest, owner).await {
+        tracing::warn!(%error, "a lease could not be given back; it ends by itself");
+    }
+}
+
+/// How long a request waits for the tokens of its session.
+const PATIENCE: Duration = Duration::from_secs(10);
+const LEASE_MS: i64 = 10_000;
+const LEASE_AGAIN: Duration = Duration::from_secs(3);
+const FIRST_STEP: Duration = Duration::from_millis(25);
+const LAST_STEP: Duration = Duration::from_millis(200);

@@ -1,0 +1,104 @@
+//! How a session ends by its user's wish, here and at the issuer.
+
+use std::time::Duration;
+
+use super::browser::{COOKIE, SCRIPT};
+use super::world::World;
+
+#[tokio::test]
+async fn ck_07_a_logout_ends_the_session_and_gives_the_token_back() {
+    let world = World::new().await;
+    let mut user = world.user().await;
+    let mut copy = user.clone();
+    let told = user.call("POST", "/bff/logout?returnUrl=/bye").await;
+    assert_eq!(told.status, 200, "{told:?}");
+    told.has_no_token();
+    assert!(told.all("set-cookie")[0].starts_with(&format!("{COOKIE}=; Path=/; Max-Age=0")));
+    assert_eq!(world.issuer.revoked.lock().unwrap().as_slice(), ["rt-secret-2"]);
+    assert_eq!(
+        copy.call("GET", "/api").await.status,
+        401,
+        "the old cookie opens nothing"
+    );
+
+    let url = told.json()["logout_url"].as_str().unwrap().to_owned();
+    assert!(url.starts_with("/bff/logout/end?t="), "{url}");
+    // A script cannot follow it: what it leads to is for the issuer alone.
+    let script = user.ask("GET", &url, (SCRIPT, "")).await;
+    assert_eq!(script.refusal(), (403, "window_required".to_owned()));
+    let away = user.open(&url).await;
+    let location = url::Url::parse(&away.one("location")).unwrap();
+    let query: std::collections::HashMap<_, _> = location.query_pairs().into_owned().collect();
+    assert_eq!((away.status, location.path()), (303, "/logout"));
+    assert_eq!(
+        query["post_logout_redirect_uri"],
+        "https://app.test/bff/logout/callback"
+    );
+    assert_eq!(query["client_id"], "app");
+    assert!(query["id_token_hint"].starts_with("eyJ"));
+    let back = user
+        .open(&format!("/bff/logout/callback?state={}", query["state"]))
+        .await;
+    assert_eq!((back.status, back.one("location").as_str()), (303, "/bye"));
+    let strange = user.open("/bff/logout/callback?state=x").await;
+    assert_eq!(strange.one("location"), "/");
+    world.clock.wait(Duration::from_secs(61));
+    assert_eq!(
+        user.open(&url).await.one("location"),
+        "/",
+        "the way is open for a minute"
+    );
+}
+
+#[tokio::test]
+async fn lo_02_a_link_ends_the_session_whose_own_it_is() {
+    let world = World::new().await;
+    let (mut user, mut other) = (world.user().await, world.user().await);
+    let url = user.call("GET", "/bff/user").await.json()["bff:logout_url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for link in [
+        "/bff/logout",
+        "/bff/logout?sid=",
+        "/bff/logout?sid=sid_1",
+        &format!("{url}x"),
+    ] {
+        assert_eq!(
+            user.open(link).await.refusal(),
+            (403, "csrf".to_owned()),
+            "{link}"
+        );
+    }
+    assert_eq!(other.open(&url).await.status, 403);
+    assert_eq!(user.ask("GET", &url, (SCRIPT, "")).await.status, 403);
+    assert_eq!(user.call("GET", "/api").await.status, 200, "nothing has happened");
+    let away = user.open(&url).await;
+    assert_eq!(away.status, 303);
+    assert!(away.one("location").contains("/logout?"));
+    assert_eq!(user.session(), None);
+    assert_eq!(other.call("GET", "/api").await.status, 200);
+}
+
+#[tokio::test]
+async fn ck_07_a_session_ends_when_it_rests_and_when_its_time_is_over() {
+    let world = World::new().await;
+    let mut resting = world.user().await;
+    world.clock.wait(Duration::from_secs(8 * 3600 - 1));
+    let left = resting.call("GET", "/bff/user?slide=false").await.json();
+    assert_eq!(left["bff:session_expires_in"], 1);
+    world.clock.wait(Duration::from_secs(2));
+    assert_eq!(resting.call("GET", "/bff/user").await.status, 401);
+
+    let mut busy = world.user().await;
+    for _ in 0..23 {
+        world.clock.wait(Duration::from_secs(7 * 3600));
+        assert_eq!(busy.call("GET", "/bff/user").await.status, 200);
+    }
+    world.clock.wait(Duration::from_secs(7 * 3600));
+    assert_eq!(
+        busy.call("GET", "/bff/user").await.status,
+        401,
+        "a week is the most"
+    );
+}

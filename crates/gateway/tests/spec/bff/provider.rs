@@ -1,0 +1,282 @@
+//! An issuer that says yes to everybody, as strictly as the specs ask.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use carnet_guard::Clock as _;
+use carnet_guard::testing::TestClock;
+use carnet_jose::{Algorithm, AnySigningKey, KeySet, Signer, TokenType};
+use carnet_oauth::pkce::Challenge;
+use http::{StatusCode, header};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+
+use crate::harness::{AUDIENCE, Running};
+
+/// What an issuer knows.
+pub(super) struct Issuer {
+    pub(super) clock: TestClock,
+    access: Signer,
+    id: Signer,
+    logout: Signer,
+    jwks: Value,
+    url: Mutex<String>,
+    codes: Mutex<HashMap<String, HashMap<String, String>>>,
+    pushed: Mutex<HashMap<String, HashMap<String, String>>>,
+    /// The refresh token that is good.
+    current: Mutex<String>,
+    numbers: AtomicU64,
+    pub(super) refreshes: AtomicUsize,
+    pub(super) revoked: Mutex<Vec<String>>,
+    pub(super) manner: Mutex<Manner>,
+}
+
+/// How it behaves.
+#[derive(Clone)]
+pub(super) struct Manner {
+    /// Answers the token endpoint with this instead.
+    pub(super) trouble: Option<(u16, &'static str)>,
+    /// The token endpoint takes so many seconds, of which each is three by the clock.
+    pub(super) slow: u64,
+    /// The nonce of ID tokens, when it is not the one that was sent.
+    pub(super) nonce: Option<&'static str>,
+    /// The `iss` of its answers, when it is not its own.
+    pub(super) iss: Option<&'static str>,
+    /// Says no.
+    pub(super) denies: Option<&'static str>,
+    /// Takes requests beforehand.
+    pub(super) par: bool,
+    pub(super) sub: &'static str,
+}
+
+impl Issuer {
+    pub(super) async fn start(clock: TestClock) -> (Arc<Self>, Running) {
+        let keys = || AnySigningKey::generate(Algorithm::Es256).unwrap();
+        let (access, id, logout) = (keys(), keys(), keys());
+        let named = |kid: &str, key: &AnySigningKey| (Some(kid.to_owned()), key.verifying_key());
+        let set = KeySet::new(vec![named("a", &access), named("i", &id), named("l", &logout)]).unwrap();
+        let signer = |key, kind, kid: &str| Signer::new(key, kind, Some(kid.to_owned())).unwrap();
+        let issuer = Arc::new(Self {
+            clock,
+            access: signer(access, TokenType::AccessToken, "a"),
+            id: signer(id, TokenType::IdToken, "i"),
+            logout: signer(logout, TokenType::Other("logout+jwt"), "l"),
+            jwks: serde_json::from_str(&set.to_jwks_json().unwrap()).unwrap(),
+            url: Mutex::default(),
+            codes: Mutex::default(),
+            pushed: Mutex::default(),
+            current: Mutex::default(),
+            numbers: AtomicU64::new(1),
+            refreshes: AtomicUsize::new(0),
+            revoked: Mutex::default(),
+            manner: Mutex::new(Manner {
+                trouble: None,
+                slow: 0,
+                nonce: None,
+                iss: None,
+                denies: None,
+                par: false,
+                sub: "user_1",
+            }),
+        });
+        let running = Running::start(Router::new().fallback(answer).with_state(issuer.clone())).await;
+        *issuer.url.lock().unwrap() = format!("http://{}", running.address);
+        (issuer, running)
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.url.lock().unwrap().clone()
+    }
+
+    pub(super) fn manner(&self, change: impl FnOnce(&mut Manner)) {
+        change(&mut self.manner.lock().unwrap());
+    }
+
+    pub(super) fn refreshes(&self) -> usize {
+        self.refreshes.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.clock.since_epoch().as_secs()
+    }
+
+    /// A logout token with these claims as well; `null` takes one away.
+    pub(super) fn logout_token(&self, more: &Value) -> String {
+        self.logout.sign(&self.logout_claims(more)).unwrap()
+    }
+
+    /// The same claims in a token of another type.
+    pub(super) fn mistyped_logout_token(&self) -> String {
+        self.id.sign(&self.logout_claims(&json!({}))).unwrap()
+    }
+
+    fn logout_claims(&self, more: &Value) -> Value {
+        let now = self.now();
+        let mut claims = json!({
+            "iss": self.url(), "aud": "app", "iat": now, "exp": now + 120, "jti": format!("j{}", self.number()),
+            "sub": "user_1", "sid": "sid_1",
+            "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
+        });
+        for (name, value) in more.as_object().unwrap() {
+            match value {
+                Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+                value => claims[name] = value.clone(),
+            }
+        }
+        claims
+    }
+
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::SeqCst)
+    }
+
+    fn metadata(&self) -> Value {
+        let url = self.url();
+        let mut metadata = json!({
+            "issuer": url, "jwks_uri": format!("{url}/jwks"), "authorization_endpoint": format!("{url}/authorize?tenant=1"),
+            "token_endpoint": format!("{url}/token"), "revocation_endpoint": format!("{url}/revoke"),
+            "end_session_endpoint": format!("{url}/logout"), "authorization_response_iss_parameter_supported": true,
+            "response_types_supported": ["code"], "userinfo_endpoint": format!("{url}/userinfo"),
+            "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["ES256"],
+            "claims_supported": [], "claims_parameter_supported": false, "request_parameter_supported": false,
+            "request_uri_parameter_supported": false,
+        });
+        if self.manner.lock().unwrap().par {
+            metadata["pushed_authorization_request_endpoint"] = json!(format!("{url}/par"));
+        }
+        metadata
+    }
+
+    /// Where the browser goes after a login at `location`.
+    pub(super) fn log_in(&self, location: &str) -> String {
+        let url = url::Url::parse(location).unwrap();
+        let mut asked: HashMap<String, String> = url.query_pairs().into_owned().collect();
+        if let Some(uri) = asked.get("request_uri") {
+            asked = self.pushed.lock().unwrap().remove(uri).unwrap();
+        }
+        for (name, value) in [
+            ("response_type", "code"),
+            ("client_id", "app"),
+            ("code_challenge_method", "S256"),
+        ] {
+            assert_eq!(asked[name], value);
+        }
+        let manner = self.manner.lock().unwrap().clone();
+        let mut back = url::Url::parse(&asked["redirect_uri"]).unwrap();
+        let own = self.url();
+        back.query_pairs_mut()
+            .append_pair("state", &asked["state"])
+            .append_pair("iss", manner.iss.unwrap_or(&own));
+        match manner.denies {
+            Some(error) => drop(back.query_pairs_mut().append_pair("error", error)),
+            None => {
+                let code = format!("code{}", self.number());
+                back.query_pairs_mut().append_pair("code", &code);
+                self.codes.lock().unwrap().insert(code, asked);
+            }
+        }
+        format!("{}?{}", back.path(), back.query().unwrap())
+    }
+
+    fn tokens(&self, nonce: Option<&str>) -> Value {
+        let (now, number) = (self.now(), self.number());
+        let manner = self.manner.lock().unwrap().clone();
+        let claims = json!({
+            "iss": self.url(), "aud": AUDIENCE, "sub": manner.sub, "client_id": "app", "jti": format!("at{number}"),
+            "iat": now, "exp": now + 600, "scope": "read:orders", "roles": ["editor"],
+        });
+        let refresh_token = format!("rt-secret-{number}");
+        self.current.lock().unwrap().clone_from(&refresh_token);
+        let mut tokens = json!({
+            "access_token": self.access.sign(&claims).unwrap(), "token_type": "Bearer", "expires_in": 600,
+            "refresh_token": refresh_token,
+        });
+        if let Some(nonce) = nonce {
+            let claims = json!({
+                "iss": self.url(), "aud": "app", "sub": manner.sub, "iat": now, "exp": now + 300, "sid": "sid_1",
+                "nonce": manner.nonce.unwrap_or(nonce), "name": "Alice", "roles": ["editor"], "at_hash": "x",
+            });
+            tokens["id_token"] = json!(self.id.sign(&claims).unwrap());
+        }
+        tokens
+    }
+
+    async fn token(&self, form: &HashMap<String, String>) -> (StatusCode, Value) {
+        let no = |error: &str| (StatusCode::BAD_REQUEST, json!({ "error": error }));
+        if form["grant_type"] == "authorization_code" {
+            let asked = self.codes.lock().unwrap().remove(&form["code"]);
+            let Some(asked) = asked else {
+                return no("invalid_grant");
+            };
+            let challenge = Challenge::parse(&asked["code_challenge"]).unwrap();
+            if !challenge.matches(&form["code_verifier"]) || asked["redirect_uri"] != form["redirect_uri"] {
+                return no("invalid_grant");
+            }
+            return (StatusCode::OK, self.tokens(Some(&asked["nonce"])));
+        }
+        self.refreshes.fetch_add(1, Ordering::SeqCst);
+        let manner = self.manner.lock().unwrap().clone();
+        for _ in 0..manner.slow {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.clock.wait(Duration::from_secs(3));
+        }
+        if let Some((status, error)) = manner.trouble {
+            return (StatusCode::from_u16(status).unwrap(), json!({ "error": error }));
+        }
+        let good = *self.current.lock().unwrap() == form["refresh_token"];
+        if good {
+            (StatusCode::OK, self.tokens(None))
+        } else {
+            no("invalid_grant")
+        }
+    }
+}
+
+async fn answer(State(issuer): State<Arc<Issuer>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let form: HashMap<String, String> = url::form_urlencoded::parse(&bytes).into_owned().collect();
+    let proven = || {
+        assert!(
+            parts.headers[header::AUTHORIZATION]
+                .to_str()
+                .unwrap()
+                .starts_with("Basic ")
+        )
+    };
+    let (status, told) = match parts.uri.path() {
+        "/.well-known/oauth-authorization-server" => (StatusCode::OK, issuer.metadata()),
+        "/jwks" => (StatusCode::OK, issuer.jwks.clone()),
+        "/token" => {
+            proven();
+            issuer.token(&form).await
+        }
+        "/par" => {
+            proven();
+            let uri = format!("urn:par:{}", issuer.number());
+            issuer.pushed.lock().unwrap().insert(uri.clone(), form);
+            (
+                StatusCode::CREATED,
+                json!({ "request_uri": uri, "expires_in": 60 }),
+            )
+        }
+        "/revoke" => {
+            proven();
+            issuer.revoked.lock().unwrap().push(form["token"].clone());
+            (StatusCode::OK, json!({}))
+        }
+        _ => (StatusCode::NOT_FOUND, json!({})),
+    };
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/json")],
+        Body::from(told.to_string()),
+    )
+        .into_response()
+}

@@ -1,0 +1,160 @@
+//! An issuer, a service, and gateways that keep their sessions in one database.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use carnet_gateway::config::Config;
+use carnet_gateway::serve::Server;
+use carnet_gateway::site::Site;
+use carnet_gateway::{Gateway, load};
+use carnet_guard::testing::TestClock;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use super::browser::{Browser, Told};
+use super::provider::Issuer;
+use crate::harness::{AUDIENCE, NOW, Running, mirror};
+
+pub(super) struct World {
+    pub(super) clock: TestClock,
+    pub(super) issuer: Arc<Issuer>,
+    pub(super) gateway: Running,
+    pub(super) folder: TempDir,
+    text: String,
+    _issuer: Running,
+    _service: Running,
+}
+
+/// `{issuer}` and `{service}` are their addresses.
+const TEXT: &str = r#"
+    [tokens]
+    audience = "{audience}"
+    [[issuers]]
+    issuer = "{issuer}"
+    [bff]
+    url = "https://app.test"
+    issuer = "{issuer}"
+    client_id = "app"
+    client_secret_file = "client.secret"
+    key_file = "bff.key"
+    sqlite_file = "bff.db"
+    resources = ["{audience}"]
+    scope = "openid profile"
+    [[upstreams]]
+    name = "service"
+    urls = ["http://{service}"]
+    [[routes]]
+    path = "/"
+    public = true
+    upstream = "service"
+    [[routes]]
+    path = "/api"
+    session = true
+    token = "forward"
+    pass_cookies = ["lang"]
+    upstream = "service"
+    [[routes]]
+    path = "/quiet"
+    session = true
+    upstream = "service"
+    [[routes]]
+    path = "/admin"
+    session = true
+    require = ["role:admin"]
+    upstream = "service"
+"#;
+
+impl World {
+    pub(super) async fn new() -> Self {
+        Self::with(mirror().await, |text| text).await
+    }
+
+    pub(super) async fn with(service: Running, change: impl FnOnce(String) -> String) -> Self {
+        let clock = TestClock::at(NOW);
+        let (issuer, running) = Issuer::start(clock.clone()).await;
+        let folder = tempfile::tempdir().unwrap();
+        for (name, secret) in [("client.secret", "the secret of the app"), ("bff.key", KEY)] {
+            carnet_listen::secret_file::create(&folder.path().join(name), secret.as_bytes()).unwrap();
+        }
+        let text = change(TEXT.to_owned())
+            .replace("{audience}", AUDIENCE)
+            .replace("{issuer}", &issuer.url())
+            .replace("{service}", &service.address.to_string());
+        let gateway = replica(&text, folder.path(), &clock).await;
+        Self {
+            clock,
+            issuer,
+            gateway,
+            folder,
+            text,
+            _issuer: running,
+            _service: service,
+        }
+    }
+
+    /// Another gateway with the same configuration.
+    pub(super) async fn replica(&self) -> Running {
+        replica(&self.text, self.folder.path(), &self.clock).await
+    }
+
+    /// A gateway with its sessions in memory, and what it becomes when its configuration is read again.
+    pub(super) async fn reloaded(&self) -> (Running, Running) {
+        let text = self.text.replace("sqlite_file = \"bff.db\"", "");
+        let mut config = configuration(&text, self.folder.path());
+        let clock = || Arc::new(self.clock.clone());
+        let before = Site::build(&config, clock(), None).await.unwrap();
+        config.routes.pop();
+        let after = Site::build(&config, clock(), Some(&before)).await.unwrap();
+        (serve(before, &config).await, serve(after, &config).await)
+    }
+
+    pub(super) fn browser(&self) -> Browser {
+        Browser::new(self.gateway.address)
+    }
+
+    /// A browser that is logged in.
+    pub(super) async fn user(&self) -> Browser {
+        let mut browser = self.browser();
+        let told: Told = browser.log_in(&self.issuer).await;
+        assert_eq!(told.status, 200, "{told:?}");
+        assert!(browser.session().is_some(), "{told:?}");
+        browser
+    }
+}
+
+async fn replica(text: &str, folder: &Path, clock: &TestClock) -> Running {
+    let config = configuration(text, folder);
+    let site = Site::build(&config, Arc::new(clock.clone()), None).await;
+    serve(site.unwrap(), &config).await
+}
+
+fn configuration(text: &str, folder: &Path) -> Config {
+    let mut config = load::parse(text, &folder.join("gateway.toml")).unwrap();
+    config.listen.address.set_port(0);
+    config
+}
+
+async fn serve(site: Site, config: &Config) -> Running {
+    let server = Server::bind(Gateway::new(site), config).await.unwrap();
+    let address = server.local_addr();
+    let (stop, stopped) = oneshot::channel::<()>();
+    tokio::spawn(server.run(None, async { drop(stopped.await) }));
+    Running { address, _stop: stop }
+}
+
+/// Why a configuration is refused.
+pub(super) async fn refused(change: impl FnOnce(String) -> String) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, secret) in [("client.secret", "s"), ("bff.key", KEY), ("short.key", "short")] {
+        carnet_listen::secret_file::create(&folder.path().join(name), secret.as_bytes()).unwrap();
+    }
+    let text = change(TEXT.to_owned())
+        .replace("{audience}", AUDIENCE)
+        .replace("{issuer}", "http://127.0.0.1:1")
+        .replace("{service}", "127.0.0.1:1");
+    let config = load::parse(&text, &folder.path().join("gateway.toml")).unwrap();
+    let refused = Site::build(&config, Arc::new(TestClock::at(NOW)), None).await;
+    refused.err().map(|error| error.place).unwrap_or_default()
+}
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
