@@ -200,7 +200,8 @@ fn issued(answer: Answer, url: &str, (token_type, what): (&str, &str)) -> Result
 
 fn said(answer: Answer, url: &str) -> Result<Bytes, ClientError> {
     match answer.status {
-        StatusCode::OK => Ok(answer.body),
+        // RFC 9126 §2.2: a request that was pushed is a 201.
+        StatusCode::OK | StatusCode::CREATED => Ok(answer.body),
         _ => Err(refused(&answer, url)),
     }
 }
