@@ -26,10 +26,25 @@ install_tools() {
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
     command -v chromium >/dev/null || missing+=(chromium)
     command -v gcc >/dev/null || missing+=(gcc libc6-dev)
+    [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
+    [ -x /usr/sbin/haproxy ] || missing+=(haproxy)
+    command -v caddy >/dev/null || missing+=(caddy)
     [ ${#missing[@]} = 0 ] && return
     step "installing ${missing[*]}"
     as_root apt-get update -q
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+    # Packages start what they bring; the tests start their own, on other ports.
+    local policy=/usr/sbin/policy-rc.d ours='' status=0 service
+    if [ ! -e $policy ]; then
+        ours=yes
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+        as_root chmod 755 $policy
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" || status=$?
+    [ -z "$ours" ] || as_root rm $policy
+    for service in nginx haproxy caddy; do
+        case " ${missing[*]} " in *" $service"*) as_root systemctl disable $service >/dev/null 2>&1 || true ;; esac
+    done
+    return $status
 }
 
 start_postgres() {
@@ -89,6 +104,8 @@ interop_tests() {
     ./interop/mission/run
     step "OAuth and OpenID clients that we did not write (Node, Python, Rust, and one in Chromium)"
     ./interop/clients/run
+    step "forward-auth for the real nginx, Caddy, HAProxy and Envoy"
+    ./interop/forward-auth/run
     step "the pages, the web tools, the browser examples and the quickstart in Chromium (Playwright, axe-core)"
     ./interop/browser/run
 }

@@ -111,7 +111,7 @@ fn is_refused_token(response: &Response<Incoming>) -> bool {
 /// 403 when a claim does not fit into its header, or the authorization server gives no token for the service; 503 when it does not answer.
 pub(crate) async fn tell(
     site: &Site,
-    (route, upstream): (&Route, &Upstream),
+    (route, upstream): (&Route, Option<&Upstream>),
     caller: Option<&Auth>,
     headers: &mut HeaderMap,
 ) -> Result<(), Refusal> {
@@ -124,7 +124,8 @@ pub(crate) async fn tell(
         return Ok(());
     };
     identity::write(headers, auth, &site.identity)?;
-    if let (Some(assertions), Some(audience)) = (&site.assertions, &upstream.assertion_audience) {
+    let audience = upstream.and_then(|upstream| upstream.assertion_audience.as_ref());
+    if let (Some(assertions), Some(audience)) = (&site.assertions, audience) {
         let assertion = assertions.header(auth, &sent, audience).ok_or(UNSIGNED)?;
         headers.insert(assertion::HEADER, assertion);
     }

@@ -3,6 +3,7 @@
 //! Every key stands in docs/gateway.md. Unknown keys are refused.
 
 pub mod bff;
+mod forward_auth;
 mod traffic;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 use crate::identity::Encode;
 
+pub use forward_auth::{Dialect, ForwardAuth};
 pub use traffic::{AtExpiry, Balance, Cors, Protocol, RateLimit, Route, RouteExchange, Token, Upstream};
 
 /// The whole file.
@@ -43,6 +45,8 @@ pub struct Config {
     pub assertion: Option<Assertion>,
     /// Where tokens are exchanged, for routes that say so.
     pub exchange: Option<Exchange>,
+    /// Proxies that ask whether a request may pass.
+    pub forward_auth: Option<ForwardAuth>,
     /// The services behind the gateway.
     #[serde(default)]
     pub upstreams: Vec<Upstream>,

@@ -13,12 +13,14 @@ pub mod bff;
 mod caller;
 pub mod config;
 pub mod cors;
+mod forward_auth;
 pub mod forwarded;
 pub mod headers;
 mod health;
 pub mod identity;
 pub mod limit;
 pub mod load;
+mod login;
 pub mod metrics;
 mod passing;
 mod record;
@@ -78,6 +80,11 @@ impl Gateway {
     /// Everything as one router; the listener adds [`PeerAddr`] to each request.
     pub fn router(&self) -> Router {
         Router::new().fallback(answer).with_state(self.clone())
+    }
+
+    /// What proxies ask, for a listener that clients do not reach.
+    pub fn forward_auth(&self) -> Router {
+        forward_auth::router(Arc::clone(&self.site), Arc::clone(&self.metrics))
     }
 
     /// The site of the moment.
@@ -142,6 +149,7 @@ async fn pass(site: &Site, request: Request, record: &mut Record) -> Result<Resp
         return Ok(cors.preflight(&parts.headers)?);
     }
     let (route, upstream) = site.find(&target, &parts.method)?;
+    let upstream = upstream.ok_or(NOWHERE)?;
     record.route(&route.name);
     let origin = parts.headers.get(header::ORIGIN).cloned();
     let asked = Forward {
@@ -192,7 +200,7 @@ impl Forward<'_> {
         if let Some(limit) = &route.limit {
             limit.count(caller.as_ref(), origin.client)?;
         }
-        caller::tell(site, (route, upstream), caller.as_ref(), &mut parts.headers).await?;
+        caller::tell(site, (route, Some(upstream)), caller.as_ref(), &mut parts.headers).await?;
 
         let headers = &mut parts.headers;
         if let Some(mapped) = &route.session {
@@ -292,6 +300,11 @@ const UNASKED: Refusal = Refusal::new(
     StatusCode::BAD_GATEWAY,
     "upstream_unreachable",
     "the service behind the gateway changed the protocol unasked",
+);
+const NOWHERE: Refusal = Refusal::new(
+    StatusCode::NOT_FOUND,
+    "route_unknown",
+    "nothing is here: this route is for proxies that ask",
 );
 const BROKEN: Refusal = Refusal::new(
     StatusCode::INTERNAL_SERVER_ERROR,

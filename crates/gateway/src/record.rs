@@ -49,6 +49,11 @@ impl Record {
         self.path.clone_from(&target.path);
     }
 
+    /// That of the request that a proxy asks about.
+    pub(crate) fn method(&mut self, method: &Method) {
+        self.method = method.clone();
+    }
+
     pub(crate) fn route(&mut self, name: &str) {
         name.clone_into(&mut self.route);
     }

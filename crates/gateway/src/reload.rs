@@ -8,6 +8,7 @@ use carnet_guard::Clock;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::Gateway;
+use crate::config::Config;
 use crate::load::{ConfigError, load};
 use crate::site::Site;
 
@@ -83,9 +84,11 @@ impl Reload {
     async fn build(&self) -> Result<Site, ConfigError> {
         let config = load(&self.file)?;
         let before = self.gateway.site();
-        if config.listen != before.config.listen || config.admin != before.config.admin {
+        let side = |config: &Config| config.forward_auth.as_ref().map(|side| (side.address, side.tls));
+        let kept = config.listen == before.config.listen && config.admin == before.config.admin;
+        if !kept || side(&config) != side(&before.config) {
             tracing::warn!(
-                "another address, certificate file or limit in [listen] or [admin] needs a restart"
+                "another address, certificate file or limit in [listen], [admin] or [forward_auth] needs a restart"
             );
         }
         let site = Site::build(&config, self.clock.clone(), Some(&before)).await?;

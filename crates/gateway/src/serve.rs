@@ -3,12 +3,14 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use carnet_listen::tls_pair::TlsFiles;
 use carnet_listen::{ListenConfig, Listener};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-use crate::config::{Config, Listen};
+use crate::config::{Config, ForwardAuth, Listen};
 use crate::reload::Reload;
 use crate::{Gateway, admin};
 
@@ -18,6 +20,8 @@ pub struct Server {
     gateway: Gateway,
     listener: Listener,
     admin: Option<Listener>,
+    /// Where proxies ask.
+    side: Option<Listener>,
 }
 
 impl Server {
@@ -34,10 +38,15 @@ impl Server {
             }
             None => None,
         };
+        let side = match &config.forward_auth {
+            Some(settings) => Some(Listener::bind(side_config(&config.listen, settings)).await?),
+            None => None,
+        };
         Ok(Self {
             gateway,
             listener,
             admin,
+            side,
         })
     }
 
@@ -51,12 +60,18 @@ impl Server {
         self.admin.as_ref().map(Listener::local_addr)
     }
 
+    /// Where proxies ask.
+    pub fn forward_auth_addr(&self) -> Option<SocketAddr> {
+        self.side.as_ref().map(Listener::local_addr)
+    }
+
     /// Answers until `shutdown` is ready, then lets open requests finish. `reload` reads the configuration again when it changes.
     pub async fn run(self, reload: Option<Reload>, shutdown: impl Future<Output = ()> + Send + 'static) {
         let Self {
             gateway,
             listener,
             admin,
+            side,
         } = self;
         let mut beside = JoinSet::new();
         if let Some(admin) = admin {
@@ -67,10 +82,35 @@ impl Server {
         if let Some(reload) = reload {
             beside.spawn(reload.keep_fresh());
         }
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async {
+            shutdown.await;
+            drop(stop);
+        };
+        let asked = async {
+            if let Some(side) = side {
+                tracing::info!(address = %side.local_addr(), "proxies may ask");
+                side.serve(gateway.forward_auth(), async { drop(stopped.await) })
+                    .await;
+            }
+        };
         tracing::info!(address = %listener.local_addr(), "ready");
-        listener.serve(gateway.router(), shutdown).await;
+        tokio::join!(listener.serve(gateway.router(), shutdown), asked);
         beside.shutdown().await;
         tracing::info!("stopped");
+    }
+}
+
+/// Proxies ask for many people: no cap for each address.
+fn side_config(listen: &Listen, settings: &ForwardAuth) -> ListenConfig {
+    let config = listen_config(listen);
+    ListenConfig {
+        address: settings.address,
+        tls: config.tls.filter(|_| settings.tls),
+        trusted_proxies: settings.peers.clone(),
+        // A proxy must not find closed what it keeps open for the next request.
+        idle_timeout: Duration::from_secs(600),
+        ..config
     }
 }
 

@@ -20,6 +20,7 @@ use crate::headers::Reserved;
 use crate::health;
 use crate::identity::ClaimHeader;
 use crate::limit::Limit;
+use crate::login::Login;
 use crate::route::Table;
 use crate::target;
 use crate::upgrade::Sockets;
@@ -78,7 +79,9 @@ pub struct Route {
     pub name: String,
     /// What happens to streams when the caller's token ends.
     pub at_expiry: AtExpiry,
-    upstream: usize,
+    /// Where browsers without a token are sent.
+    pub(crate) login: Option<Login>,
+    upstream: Option<usize>,
 }
 
 /// Who may pass.
@@ -101,14 +104,14 @@ impl Site {
         self.guards.values().all(Guard::ready)
     }
 
-    /// The route of a request, and the service behind it.
+    /// The route of a request, and the service behind it, when there is one.
     pub fn find(
         &self,
         target: &target::Target,
         method: &Method,
-    ) -> Result<(&Route, &Upstream), crate::refusal::Refusal> {
+    ) -> Result<(&Route, Option<&Upstream>), crate::refusal::Refusal> {
         let route = &self.routes[self.table.find(&target.host, &target.path, method)?];
-        Ok((route, &self.upstreams[route.upstream]))
+        Ok((route, route.upstream.map(|at| &*self.upstreams[at])))
     }
 }
 

@@ -107,8 +107,8 @@ pub struct Route {
     /// Methods; every one when empty.
     #[serde(default)]
     pub methods: Vec<String>,
-    /// The name of one of `[[upstreams]]`.
-    pub upstream: String,
+    /// The name of one of `[[upstreams]]`. A route without one is for `[forward_auth]` alone.
+    pub upstream: Option<String>,
     /// Lets everybody in. Without it a valid token is needed.
     #[serde(default)]
     pub public: bool,
@@ -129,6 +129,8 @@ pub struct Route {
     pub require_any: Vec<String>,
     /// What `aud` must name, rather than `tokens.audience`.
     pub audience: Option<String>,
+    /// Where `[forward_auth]` sends a browser without a token: a path or a URL, with `{path}` or `{url}` in its query for what was asked for.
+    pub login_url: Option<String>,
     /// What becomes of `Authorization`: strip or forward.
     #[serde(default)]
     pub token: Token,

@@ -17,6 +17,7 @@ use crate::headers::Reserved;
 use crate::identity::ClaimHeader;
 use crate::limit::Limit;
 use crate::load::ConfigError;
+use crate::login::Login;
 use crate::route::{Pattern, Table};
 use crate::target;
 use crate::tokens;
@@ -137,10 +138,7 @@ fn routes(
         table
             .add(at, &pattern(&key, route)?)
             .map_err(|what| ConfigError::at(format!("{key}.path"), what, "take one of the two away"))?;
-        let upstream = names.get(route.upstream.as_str()).copied().ok_or_else(|| {
-            let what = format!("{:?} is none of the upstreams", route.upstream);
-            ConfigError::at(format!("{key}.upstream"), what, "name one of [[upstreams]]")
-        })?;
+        let upstream = upstream(&key, route, config, names)?;
         routes.push(Route {
             access: access(&key, route, config, guards)?,
             token: route.token,
@@ -153,10 +151,46 @@ fn routes(
             limit: limit(&key, route)?,
             name: route.path.clone(),
             at_expiry: route.at_expiry,
+            login: login(&key, route, config)?,
             upstream,
         });
     }
     Ok((table, routes))
+}
+
+/// Only proxies that ask need no service.
+fn upstream(
+    key: &str,
+    route: &config::Route,
+    config: &Config,
+    names: &Named<'_>,
+) -> Result<Option<usize>, ConfigError> {
+    let wrong = |what| ConfigError::at(format!("{key}.upstream"), what, "name one of [[upstreams]]");
+    match &route.upstream {
+        None if config.forward_auth.is_some() => Ok(None),
+        None => Err(wrong("is missing".to_owned())),
+        Some(name) => match names.get(name.as_str()) {
+            Some(at) => Ok(Some(*at)),
+            None => Err(wrong(format!("{name:?} is none of the upstreams"))),
+        },
+    }
+}
+
+fn login(key: &str, route: &config::Route, config: &Config) -> Result<Option<Login>, ConfigError> {
+    let Some(text) = &route.login_url else {
+        return Ok(None);
+    };
+    let wrong = |what| {
+        let todo = "write \"/login?to={path}\" or \"https://login.example.com/?to={url}\", on a route with a token and, for {url}, with hosts";
+        ConfigError::at(format!("{key}.login_url"), what, todo)
+    };
+    if config.forward_auth.is_none() || route.public {
+        return Err(wrong(
+            "is for proxies that ask, and for routes that ask for a token",
+        ));
+    }
+    let login = Login::read(text, !route.hosts.is_empty()).map_err(wrong)?;
+    Ok(Some(login))
 }
 
 fn cors(key: &str, route: &config::Route) -> Result<Option<Cors>, ConfigError> {

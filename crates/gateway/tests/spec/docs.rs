@@ -29,6 +29,7 @@ fn the_example_of_the_guide_is_a_configuration() {
 fn every_key_stands_in_the_guide() {
     let source = concat!(
         include_str!("../../src/config.rs"),
+        include_str!("../../src/config/forward_auth.rs"),
         include_str!("../../src/config/traffic.rs")
     );
     let keys = source

@@ -165,6 +165,8 @@ pub(crate) struct Harness {
     pub(crate) gateway: Running,
     pub(crate) service: Running,
     pub(crate) clock: TestClock,
+    /// Where proxies ask.
+    pub(crate) side: Option<SocketAddr>,
     _folder: TempDir,
 }
 
@@ -213,12 +215,13 @@ impl Harness {
             text.replace("{service}", &service.address.to_string())
         );
         let clock = TestClock::at(NOW);
-        let gateway = run(&text, &folder.path().join("gateway.toml"), clock.clone()).await;
+        let (gateway, side) = run(&text, &folder.path().join("gateway.toml"), clock.clone()).await;
         Self {
             issuer,
             gateway,
             service,
             clock,
+            side,
             _folder: folder,
         }
     }
@@ -252,15 +255,18 @@ fn secret(folder: &TempDir, name: &str, text: &str) {
     assert!(carnet_listen::secret_file::create(&folder.path().join(name), text.as_bytes()).unwrap());
 }
 
-async fn run(text: &str, file: &Path, clock: TestClock) -> Running {
+async fn run(text: &str, file: &Path, clock: TestClock) -> (Running, Option<SocketAddr>) {
     let mut config = load::parse(text, file).unwrap();
     config.listen.address.set_port(0);
+    if let Some(side) = &mut config.forward_auth {
+        side.address.set_port(0);
+    }
     let site = Site::build(&config, Arc::new(clock), None).await.unwrap();
     let server = Server::bind(Gateway::new(site), &config).await.unwrap();
-    let address = server.local_addr();
+    let (address, side) = (server.local_addr(), server.forward_auth_addr());
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(server.run(None, async { drop(stopped.await) }));
-    Running { address, _stop: stop }
+    (Running { address, _stop: stop }, side)
 }
 
 /// Sends these bytes and reads until the other side closes.

@@ -1,0 +1,192 @@
+//! What `[forward_auth]` and its routes say: who may ask, where browsers are sent, what services get.
+
+use crate::forward_auth::{Asked, DIALECTS, SIDE, TOKEN, ask, described, get, harness, says};
+use crate::harness::{Harness, mirror};
+use crate::log;
+
+#[tokio::test]
+async fn a_browser_is_sent_to_the_login_and_nobody_else_is() {
+    let harness = harness().await;
+    let page = "Accept: text/html,*/*\r\n";
+    for dialect in DIALECTS {
+        let answer = ask(&harness, dialect, get("/pages/1?a=b", page)).await;
+        let expected = if dialect == "nginx" { 401 } else { 302 };
+        assert_eq!(answer.status, expected, "{dialect}");
+        assert!(
+            says(&answer, "location: /login?to=%2fpages%2f1%3fa%3db"),
+            "{answer:?}"
+        );
+        for (method, path, headers) in [
+            ("POST", "/pages/1", "Accept: text/html\r\n"),
+            ("GET", "/pages/1", "Accept: application/json\r\n"),
+            ("GET", "/pages/1", "Accept: text/html\r\nSec-Fetch-Mode: cors\r\n"),
+            (
+                "GET",
+                "/pages/1",
+                "Accept: text/html\r\nX-Requested-With: XMLHttpRequest\r\n",
+            ),
+            (
+                "GET",
+                "/pages/1",
+                "Accept: text/html\r\nAuthorization: Bearer a.b.c\r\n",
+            ),
+            (
+                "GET",
+                "/pages/1",
+                "Accept: text/html\r\nAuthorization: Basic YTpi\r\n",
+            ),
+            ("GET", "/orders", "Accept: text/html\r\n"),
+        ] {
+            let asked = Asked {
+                method,
+                ..get(path, headers)
+            };
+            let answer = ask(&harness, dialect, asked).await;
+            assert_eq!(
+                (answer.status, answer.head.contains("location:")),
+                (401, false),
+                "{dialect} {headers}"
+            );
+        }
+    }
+    // To a host that the route names, and by the scheme that the proxy says.
+    let asked = Asked {
+        host: "SHOP.test",
+        ..get("/cart", page)
+    };
+    let answer = ask(&harness, "traefik", asked).await;
+    assert!(
+        says(
+            &answer,
+            "location: https://login.test/?to=https%3a%2f%2fshop.test%2fcart"
+        ),
+        "{answer:?}"
+    );
+    assert_eq!(
+        ask(&harness, "envoy", asked).await.status,
+        401,
+        "Envoy does not say the scheme"
+    );
+}
+
+#[tokio::test]
+async fn only_peers_and_dialects_that_are_named_are_answered() {
+    let strangers = SIDE.replace("[forward_auth]", "[forward_auth]\npeers = [\"10.0.0.0/8\"]");
+    let harness = Harness::with(&strangers, mirror().await).await;
+    for dialect in DIALECTS {
+        let answer = ask(&harness, dialect, get("/open", TOKEN)).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (403, "forward_auth_peer_unknown"),
+            "{dialect}"
+        );
+    }
+    let one = SIDE.replace(
+        "\"nginx\", \"caddy\", \"traefik\", \"haproxy\", \"envoy\", \"envoy-grpc\"",
+        "\"caddy\"",
+    );
+    let harness = Harness::with(&one, mirror().await).await;
+    for dialect in DIALECTS {
+        let answer = ask(&harness, dialect, get("/open", TOKEN)).await;
+        assert_eq!(
+            answer.status,
+            if dialect == "caddy" { 200 } else { 404 },
+            "{dialect}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn clients_of_the_gateway_cannot_ask_and_find_no_route_without_a_service() {
+    let harness = harness().await;
+    let headers = described("nginx", get("/open", ""));
+    for path in ["/forward-auth/nginx", "/open"] {
+        let answer = harness.get(path, &headers).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (404, "route_unknown"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_believes_assertions_alone_gets_one() {
+    let text = r#"
+        [forward_auth]
+        dialects = ["traefik"]
+        [assertion]
+        issuer = "https://gateway.test"
+        key_file = "assertion.pem"
+        [[upstreams]]
+        name = "service"
+        urls = ["http://{service}"]
+        assertion_audience = "https://service.test"
+        [[routes]]
+        path = "/orders"
+        upstream = "service"
+        token = "forward"
+    "#;
+    let harness = Harness::with(text, mirror().await).await;
+    let answer = ask(&harness, "traefik", get("/orders", TOKEN)).await;
+    assert!(answer.head.contains("x-identity-assertion: ey"), "{answer:?}");
+    assert!(answer.head.contains("authorization: bearer ey"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_says_who_asks_is_refused_when_the_operator_wants_it() {
+    let text = format!("[headers]\nspoofed = \"refuse\"\n{SIDE}");
+    let harness = Harness::with(&text, mirror().await).await;
+    for dialect in DIALECTS {
+        let answer = ask(&harness, dialect, get("/open", "X-User-ID: admin\r\n")).await;
+        assert_eq!(answer.code(), "identity_spoofed", "{dialect}");
+        assert_eq!(ask(&harness, dialect, get("/open", "")).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_caller_is_counted_whoever_asks() {
+    let limit = "path = \"/pages\"\n    rate_limit = { requests = 2, per = \"1h\" }";
+    let text = SIDE.replace("path = \"/pages\"", limit);
+    let harness = Harness::with(&text, mirror().await).await;
+    for (dialect, status) in [("nginx", 200), ("caddy", 200), ("caddy", 429), ("nginx", 403)] {
+        let answer = ask(&harness, dialect, get("/pages", TOKEN)).await;
+        assert_eq!(answer.status, status, "{dialect}");
+    }
+}
+
+#[tokio::test]
+async fn what_proxies_ask_stands_in_the_log_without_query_and_token() {
+    log::keep();
+    let harness = Harness::with(SIDE, mirror().await).await;
+    let asked = Asked {
+        method: "DELETE",
+        ..get("/orders/asked-about?key=s3cr3t", TOKEN)
+    };
+    assert_eq!(ask(&harness, "traefik", asked).await.status, 200);
+    ask(&harness, "nginx", get("/pages/asked-about?key=s3cr3t", "")).await;
+    let lines = log::lines();
+    let line = |path: &str| {
+        let found = lines
+            .lines()
+            .find(|line| line.contains("micros=") && line.contains(path));
+        found.unwrap_or_else(|| panic!("{path}"))
+    };
+    for (path, words) in [
+        (
+            "path=\"/orders/asked-about\"",
+            ["method=DELETE", "route=\"/orders\"", "status=200"],
+        ),
+        (
+            "path=\"/pages/asked-about\"",
+            ["method=GET", "code=\"token_missing\"", "status=401"],
+        ),
+    ] {
+        assert!(
+            words.iter().all(|word| line(path).contains(word)),
+            "{}",
+            line(path)
+        );
+    }
+    assert!(!lines.contains("s3cr3t"));
+}

@@ -1,0 +1,164 @@
+// What a proxy lets through when Carnet decides, for every proxy that docs/forward-auth.md configures.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { PROXIES, ask, hits, start, stop, stopCarnet, token } from './support.js';
+
+const bearer = (claims) => `Authorization: Bearer ${token(claims)}`;
+const page = ['Accept: text/html,*/*;q=0.8', 'Sec-Fetch-Mode: navigate'];
+
+/** Refused, and the service has not heard of it. */
+function refused(answer, statuses, what = '') {
+  assert.ok(statuses.includes(answer.status), `${answer.status} instead of ${statuses} ${what}`);
+  assert.deepEqual(answer.seen, [], what);
+}
+const ANY = [400, 401, 403, 404, 405];
+
+/** Nobody but user_1 is named to the service, and that once. */
+function honest(answer, user, what) {
+  const told = answer.told('X-User-ID').filter((value) => value !== '');
+  assert.deepEqual(told, answer.seen.length > 0 && user ? [user] : [], what);
+}
+
+const CASES = {
+  'a token opens, and the service is told who asks': async (proxy) => {
+    const answer = await ask(proxy, '/orders/7?a=b%2Fc&d', [bearer()]);
+    assert.equal(answer.status, 200);
+    assert.deepEqual([answer.seen[0].method, answer.seen[0].url], ['GET', '/orders/7?a=b%2Fc&d']);
+    assert.deepEqual(answer.told('X-User-ID'), ['user_1']);
+    assert.deepEqual(answer.told('X-User-Roles'), ['editor,reviewer']);
+    assert.deepEqual(answer.told('Authorization').filter(Boolean), []);
+  },
+  'no token: 401 with a challenge': async (proxy) => {
+    const answer = await ask(proxy, '/orders');
+    refused(answer, [401]);
+    assert.match(answer.answered('WWW-Authenticate'), /^Bearer/);
+  },
+  'a wrong scope: 403': async (proxy) => refused(await ask(proxy, '/orders', [bearer({ scope: 'read:users' })]), [403]),
+  'expired, of another issuer, for another API, damaged: 401': async (proxy) => {
+    const past = Math.floor(Date.now() / 1000) - 60;
+    for (const claims of [{ exp: past }, { iss: 'https://evil.test' }, { aud: 'https://other.test' }]) {
+      refused(await ask(proxy, '/orders', [bearer(claims)]), [401], JSON.stringify(claims));
+    }
+    refused(await ask(proxy, '/orders', [`${bearer().slice(0, -8)}AAAAAAAA`]), [401]);
+  },
+  'two tokens open nothing': async (proxy) => {
+    refused(await ask(proxy, '/orders', [bearer(), bearer()]), ANY);
+    refused(await ask(proxy, `/orders?access_token=${token()}`), ANY);
+  },
+  'X-User-ID of a client is not believed': async (proxy) => {
+    for (const name of ['X-User-ID', 'x-user-id', 'X-USER-ID']) {
+      const spoofed = [`${name}: admin`, `${name}: root`, 'X-User-Roles: admin'];
+      const known = await ask(proxy, '/orders', [bearer({ roles: [] }), ...spoofed]);
+      assert.equal(known.status, 200);
+      honest(known, 'user_1', name);
+      const open = await ask(proxy, '/open', spoofed);
+      assert.equal(open.status, 200);
+      honest(open, undefined, name);
+      for (const answer of [known, open]) assert.deepEqual(answer.told('X-User-Roles').filter(Boolean), []);
+    }
+  },
+  'nor is any name that a service takes for it': async (proxy) => {
+    for (const name of ['X_User_ID', 'X.User.ID', 'X-User_ID', 'x_user-id', 'X~User~ID', 'X!User`ID']) {
+      honest(await ask(proxy, '/orders', [bearer(), `${name}: admin`]), 'user_1', name);
+      honest(await ask(proxy, '/open', [`${name}: admin`]), undefined, name);
+    }
+  },
+  'Connection takes nothing away that the service is told': async (proxy) => {
+    for (const listed of ['close, X-User-ID', 'close, x-user-roles, Authorization']) {
+      const answer = await ask(proxy, '/orders', [bearer()], { connection: listed });
+      if (answer.seen.length > 0) honest(answer, 'user_1', listed);
+      else refused(answer, ANY, listed);
+    }
+  },
+  'no spelling of a path opens another': async (proxy) => {
+    for (const target of [
+      '/open/../orders', '/open/%2e%2e/orders', '/open/.%2E/orders', '/open/..%2forders', '/open%2f..%2forders', '/open/..%5corders',
+      '/open\\..\\orders', '/open/..;/orders', '/orders;/open', '/orders;x', '//orders', '/%6frders', '/./orders',
+      '/orders%00', '/orders?/open', '/orders?x=/../open', '/orders#/open', '/orders%23/open', '/orders/../orders', '/Orders', '/',
+      'http://evil.test/orders', 'http://api.test/open/../orders', '*',
+    ]) {
+      refused(await ask(proxy, target), ANY, target);
+    }
+    // What seems to be open must not be something else for the service.
+    for (const target of ['/orders/../open', '/orders/%2e%2e/open', '/open#/../orders', '/open/#/../../orders', '/open//../orders']) {
+      const answer = await ask(proxy, target);
+      for (const hit of answer.seen) assert.match(hit.url, /^\/open(\/(orders)?)?$/, target);
+    }
+  },
+  'the method that counts is the one that was sent': async (proxy) => {
+    const reader = bearer();
+    const writer = bearer({ scope: 'write:orders' });
+    refused(await ask(proxy, '/orders', [reader], { method: 'POST', body: '{}' }), [403]);
+    refused(await ask(proxy, '/orders', [reader], { method: 'DELETE' }), [403]);
+    refused(await ask(proxy, '/orders', [writer]), [403]);
+    const answer = await ask(proxy, '/orders', [writer], { method: 'POST', body: '{"a":1}' });
+    assert.equal(answer.status, 200);
+    assert.deepEqual([answer.seen[0].method, answer.seen[0].body], ['POST', '{"a":1}']);
+    for (const name of ['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override', 'X_HTTP_Method_Override']) {
+      const overridden = await ask(proxy, '/orders', [reader, `${name}: DELETE`]);
+      assert.deepEqual(overridden.told(name), [], name);
+    }
+  },
+  'no header decides what is asked about': async (proxy) => {
+    const forged = [
+      'X-Original-URL: http://api.test/open', 'X-Original-Method: OPTIONS', 'X-Forwarded-Uri: /open', 'X-Forwarded-Method: GET',
+      'X-Forwarded-Host: open.test', 'X-Forwarded-Proto: https', 'X-Rewrite-URL: /open', 'X-Envoy-Original-Path: /open',
+      'User-Agent: kube-probe/1.30',
+    ];
+    refused(await ask(proxy, '/orders', forged), ANY);
+    for (const header of forged) refused(await ask(proxy, '/orders', [header]), ANY, header);
+    for (const header of forged) refused(await ask(proxy, '/orders', [header, bearer({ scope: '' })]), ANY, header);
+    for (const name of ['X-Original-URL', 'X-Rewrite-URL']) {
+      assert.deepEqual((await ask(proxy, '/open', [`${name}: /orders`])).told(name).filter(Boolean), [], name);
+    }
+  },
+  'a host in capitals has the same rules': async (proxy) => {
+    for (const host of ['admin.test', 'ADMIN.test', 'Admin.Test', 'admin.test:80']) {
+      refused(await ask(proxy, '/open', [], { host }), [401], host);
+    }
+  },
+  'a browser that opens a page is sent to the login': async (proxy) => {
+    const answer = await ask(proxy, '/pages/1?a=b', page);
+    refused(answer, [302]);
+    assert.match(answer.answered('Location'), /\/login\?to=%2Fpages%2F1%3Fa%3Db$/);
+  },
+  'a script, a form and a bad token are not': async (proxy) => {
+    refused(await ask(proxy, '/pages/1', ['Accept: application/json']), [401]);
+    refused(await ask(proxy, '/pages/1', ['Accept: text/html', 'Sec-Fetch-Mode: cors']), [401]);
+    refused(await ask(proxy, '/pages/1', ['Accept: text/html', 'X-Requested-With: XMLHttpRequest']), [401]);
+    refused(await ask(proxy, '/pages/1', page, { method: 'POST', body: 'a=b' }), [401]);
+    refused(await ask(proxy, '/pages/1', [...page, bearer({ exp: 1 })]), [401]);
+    refused(await ask(proxy, '/orders', page), [401]);
+  },
+};
+const DOWN = 'without Carnet nothing opens';
+
+const cells = {};
+const cell = (name, proxy, body) =>
+  test(`${proxy}: ${name}`, { timeout: 60_000 }, async () => {
+    (cells[name] ??= {})[proxy] = 'FAILED';
+    await body();
+    cells[name][proxy] = 'ok';
+  });
+
+before(start, { timeout: 60_000 });
+for (const proxy of PROXIES) for (const [name, body] of Object.entries(CASES)) cell(name, proxy, () => body(proxy));
+test('Carnet ends', stopCarnet);
+for (const proxy of PROXIES) {
+  cell(DOWN, proxy, async () => {
+    for (const [target, headers] of [['/orders', [bearer()]], ['/open', []], ['/orders', []]]) {
+      const answer = await ask(proxy, target, headers);
+      assert.ok(answer.status >= 400, `${answer.status}`);
+      assert.deepEqual(answer.seen, []);
+    }
+  });
+}
+
+after(async () => {
+  await stop();
+  const first = Math.max(...[...Object.keys(cells), DOWN].map((name) => name.length));
+  const line = (name, values) => [name.padEnd(first), ...values.map((value, at) => value.padEnd(PROXIES[at].length))].join('  ').trimEnd();
+  console.log(`\n${line('', PROXIES)}`);
+  for (const [name, row] of Object.entries(cells)) console.log(line(name, PROXIES.map((proxy) => row[proxy] ?? '–')));
+  console.log(`\n${hits.length} requests reached the service.`);
+});
