@@ -21,6 +21,7 @@ install_tools() {
     local missing=()
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=(postgresql)
     command -v node >/dev/null && command -v npm >/dev/null || missing+=(nodejs npm)
+    command -v redis-server >/dev/null || missing+=(redis-server)
     command -v openssl >/dev/null || missing+=(openssl)
     command -v curl >/dev/null || missing+=(curl)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
@@ -57,6 +58,18 @@ start_postgres() {
     as_user "$pg_bin/pg_ctl" -D "$work/pg/data" -w -t 60 -l "$work/pg/log" \
         -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$work/pg -c max_connections=300" start >/dev/null
     export CARNET_TEST_POSTGRES="postgres://carnet@127.0.0.1:$port/postgres?sslmode=disable"
+}
+
+# Debian's package may start a server of its own on 6379; it is left alone.
+start_redis() {
+    local port
+    port=$(free_port)
+    install -d "$work/redis"
+    redis-server --port "$port" --bind 127.0.0.1 --save "" --appendonly no --dir "$work/redis" >"$work/redis/log" &
+    export CARNET_TEST_REDIS="redis://127.0.0.1:$port"
+    for _ in $(seq 100); do redis-cli -p "$port" ping >/dev/null 2>&1 && return; sleep 0.1; done
+    cat "$work/redis/log" >&2
+    return 1
 }
 
 clean_up() {
@@ -112,6 +125,7 @@ interop_tests() {
 
 install_tools
 start_postgres
+start_redis
 case ${1:-all} in
     rust) build_binary; rust_tests ;;
     interop) build_binary; interop_tests ;;

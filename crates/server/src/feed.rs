@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use carnet_store::{RevocationEntry, Store, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 /// How soon is seen what another process has written. What this one writes is seen at once.
@@ -34,6 +34,8 @@ struct Parts {
     places: Arc<Semaphore>,
     readers: Semaphore,
     closing: watch::Sender<bool>,
+    /// Another node has said that there is something to read.
+    woken: Notify,
 }
 
 /// Where the order of commits stands, and the entries that lead there.
@@ -90,6 +92,7 @@ impl Feed {
             places: Arc::new(Semaphore::new(max_consumers.min(Semaphore::MAX_PERMITS))),
             readers: Semaphore::new(READERS),
             closing: watch::Sender::new(false),
+            woken: Notify::new(),
         }))
     }
 
@@ -118,6 +121,11 @@ impl Feed {
         self.page(position, fits).await
     }
 
+    /// Another node has committed something: the store is read now, and not with the next round.
+    pub(crate) fn wake(&self) {
+        self.0.woken.notify_one();
+    }
+
     /// Everybody who follows is told to come back later, to another node or to this one when it runs again.
     pub fn close(&self) {
         self.0.closing.send_replace(true);
@@ -144,6 +152,7 @@ impl Feed {
             tokio::select! {
                 _ = rounds.tick() => {}
                 _ = news.changed() => {}
+                () = self.0.woken.notified() => {}
             }
             {
                 let mut watched = lock(&self.0.watched);

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::config::Listen;
 use crate::logout::back_channel::BackChannel;
-use crate::{router, upkeep};
+use crate::{fan_out, router, upkeep};
 use carnet_listen::tls_pair::TlsFiles;
 use carnet_listen::{ListenConfig, Listener, redirect};
 
@@ -62,6 +62,10 @@ impl Server {
         beside.spawn(upkeep::keep_keys(app.clone()));
         beside.spawn(upkeep::sweep(app.clone()));
         beside.spawn(back_channel.run());
+        if app.config.redis.url_file.is_some() {
+            beside.spawn(fan_out::write_keys(app.clone()));
+            beside.spawn(fan_out::listen(app.clone()));
+        }
         if let Some(listener) = redirect {
             let router = redirect::router(app.config.issuer.as_str().to_owned());
             beside.spawn(async move { listener.serve(router, std::future::pending()).await });

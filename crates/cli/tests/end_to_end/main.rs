@@ -12,6 +12,7 @@ mod first_user;
 mod login;
 mod oauth;
 mod pages;
+mod redis_keys;
 mod revocation;
 mod support;
 mod two_nodes;

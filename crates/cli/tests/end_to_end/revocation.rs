@@ -21,7 +21,7 @@ async fn gw_13_a_revocation_is_seen_everywhere_within_a_second_on_postgres() {
 }
 
 /// A guard that trusts the issuer and follows the feed of one of its nodes.
-async fn guard(issuer: &Carnet, node: &Carnet) -> Guard {
+pub(crate) async fn guard(issuer: &Carnet, node: &Carnet) -> Guard {
     let feed = Revocations::feed(
         format!("{}/revocations", node.base),
         "orders",
@@ -39,7 +39,7 @@ async fn check(guard: &Guard, token: &str) -> Result<(), Refused> {
 }
 
 /// Until every guard refuses; counted from now.
-async fn refused_by(guards: &[Guard], token: &str) -> Duration {
+pub(crate) async fn refused_by(guards: &[Guard], token: &str) -> Duration {
     let begun = Instant::now();
     for guard in guards {
         while check(guard, token).await.is_ok() {
@@ -51,7 +51,7 @@ async fn refused_by(guards: &[Guard], token: &str) -> Duration {
     begun.elapsed()
 }
 
-fn sid(tokens: &Tokens) -> String {
+pub(crate) fn sid(tokens: &Tokens) -> String {
     let claims = carnet_jose::dangerous::decode(&tokens.access).unwrap().payload;
     claims["sid"].as_str().unwrap().to_owned()
 }

@@ -18,7 +18,14 @@ pub(crate) const CRATES: &[&[&str]] = &[
 
 /// The modules of `server`. `lib` collects the routes.
 pub(crate) const SERVER: &[&[&str]] = &[
-    &["clock", "email", "open_error", "service_bundle", "turns"],
+    &[
+        "clock",
+        "email",
+        "open_error",
+        "redis_keys",
+        "service_bundle",
+        "turns",
+    ],
     &["config", "master_key"],
     &["assertion", "log", "outbound", "pages", "password", "resource"],
     &["remote_keys"],
@@ -41,6 +48,7 @@ pub(crate) const SERVER: &[&[&str]] = &[
         "consent",
         "device",
         "discovery",
+        "fan_out",
         "health",
         "introspection",
         "login",

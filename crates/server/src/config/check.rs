@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use super::fault::{Fault, fault};
 use super::lifetimes::{check_access_ttl, check_refresh_grace, check_refresh_life};
 use super::parties;
+use super::redis::{check_redis, unprotected_redis};
 use super::registration_policy::check_client_registration;
 use super::revocation_feed::check_revocation_feed;
 use super::service_clients::check_services;
@@ -32,6 +33,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
     check_passwords(config)?;
     check_log(config)?;
     check_revocation_feed(&config.revocation_feed)?;
+    check_redis(&config.redis)?;
     check_sizes(config)?;
     check_services(&config.services)?;
     parties::check_resources(config)?;
@@ -40,6 +42,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
     check_client_registration(config)?;
     let mut warnings = check_claims(config)?;
     warnings.extend(unnamed_proxy(config));
+    warnings.extend(unprotected_redis(&config.redis));
     Ok(warnings)
 }
 
@@ -303,7 +306,7 @@ fn usable_pair(certificate: &Path, key: &Path) -> Result<(), Fault> {
     })
 }
 
-fn certificates(key: &str, file: &Path) -> Result<(), Fault> {
+pub(super) fn certificates(key: &str, file: &Path) -> Result<(), Fault> {
     let found = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let what = match found {
         Ok(found) if found.is_empty() => format!("{} has no certificate", file.display()),
@@ -313,14 +316,14 @@ fn certificates(key: &str, file: &Path) -> Result<(), Fault> {
     Err(fault(key, what, "name a file with PEM certificates"))
 }
 
-fn readable(key: &str, file: &Path) -> Result<(), Fault> {
+pub(super) fn readable(key: &str, file: &Path) -> Result<(), Fault> {
     let todo = "name a file that this user can read";
     std::fs::File::open(file)
         .map(|_| ())
         .map_err(|error| fault(key, format!("{}: {error}", file.display()), todo))
 }
 
-fn private(key: &str, file: &Path) -> Result<(), Fault> {
+pub(super) fn private(key: &str, file: &Path) -> Result<(), Fault> {
     secret_file::check(file)
         .map_err(|error| fault(key, format!("{}: {}", file.display(), error.what), error.todo))
 }

@@ -215,6 +215,8 @@ fn resolve_paths(config: &mut Config, folder: &Path) {
     paths.extend(config.listen.tls_key_file.as_mut());
     paths.extend(config.storage.postgres_url_file.as_mut());
     paths.extend(config.storage.postgres_root_certificates_file.as_mut());
+    paths.extend(config.redis.url_file.as_mut());
+    paths.extend(config.redis.root_certificates_file.as_mut());
     paths.extend(config.passwords.breached_list_file.as_mut());
     paths.extend(config.pages.theme_folder.as_mut());
     paths.extend(config.outbound.root_certificates_file.as_mut());

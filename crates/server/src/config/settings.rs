@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::authorization::Authorization;
 use super::client::Client;
 use super::client_registration::ClientRegistration;
+use super::redis::Redis;
 use super::resource::Resource;
 use super::revocation_feed::RevocationFeed;
 use super::service_clients::Services;
@@ -48,6 +49,9 @@ pub struct Config {
     /// How resource servers follow what is taken back.
     #[serde(default)]
     pub revocation_feed: RevocationFeed,
+    /// Where services that do not follow the feed look.
+    #[serde(default)]
+    pub redis: Redis,
     /// Password hashing and strength.
     #[serde(default)]
     pub passwords: Passwords,
