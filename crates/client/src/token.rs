@@ -115,7 +115,7 @@ impl Client {
         let url = self.endpoint(self.metadata.token_endpoint.as_ref(), "token_endpoint")?;
         let Some(key) = &self.key else {
             let answer = self.post(url, fields, HeaderMap::new()).await?;
-            return issued(answer, url, ("Bearer", "bearer token"));
+            return self.issued(answer, url, ("Bearer", "bearer token")).await;
         };
         let request = Request {
             method: "POST",
@@ -125,7 +125,28 @@ impl Client {
         let post = |headers| -> Sending<'_> { Box::pin(self.post(url, fields, headers)) };
         let answer = key.send(&request, post).await?;
         // RFC 9449 §5: another type would say that it is not bound.
-        issued(answer, url, (SCHEME, "token that is bound to the key"))
+        self.issued(answer, url, (SCHEME, "token that is bound to the key"))
+            .await
+    }
+
+    /// RFC 6749 §7.1: a token of another type is not for us; A.12: one that is no visible ASCII is none.
+    async fn issued(
+        &self,
+        answer: Answer,
+        url: &str,
+        (token_type, what): (&str, &str),
+    ) -> Result<TokenResponse, ClientError> {
+        let tokens: TokenResponse = read(&said(answer, url)?, url)?;
+        let visible = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let refresh_token = tokens.refresh_token.as_deref();
+        if visible(&tokens.access_token) && refresh_token.is_none_or(visible) {
+            if tokens.token_type.eq_ignore_ascii_case(token_type) {
+                return Ok(tokens);
+            }
+            // Nobody will use them: they are not left open either.
+            let _told = self.revoke(refresh_token.unwrap_or(&tokens.access_token)).await;
+        }
+        Err(ClientError::Invalid(format!("{url} answered with no {what}")))
     }
 
     /// Asks a resource with an access token of this client, and a proof when it is bound.
@@ -183,19 +204,6 @@ impl Client {
         }
         Ok(url)
     }
-}
-
-/// RFC 6749 §7.1: a token of another type is not for us; A.12: one that is no visible ASCII is none.
-fn issued(answer: Answer, url: &str, (token_type, what): (&str, &str)) -> Result<TokenResponse, ClientError> {
-    let tokens: TokenResponse = read(&said(answer, url)?, url)?;
-    let visible = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    if tokens.token_type.eq_ignore_ascii_case(token_type)
-        && visible(&tokens.access_token)
-        && tokens.refresh_token.as_deref().is_none_or(visible)
-    {
-        return Ok(tokens);
-    }
-    Err(ClientError::Invalid(format!("{url} answered with no {what}")))
 }
 
 fn said(answer: Answer, url: &str) -> Result<Bytes, ClientError> {

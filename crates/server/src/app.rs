@@ -109,6 +109,8 @@ impl App {
         let clock: Arc<dyn Clock> = Arc::new(clock);
         let master = master_keys(&config, &store).await?;
         let directory = Directory::new(&config, clock.clone()).map_err(OpenError::Config)?;
+        // At once, and not at the first request: what a changed configuration makes of them is told at the start.
+        directory.keep(&config, &store).await?;
         let trusted_issuers = TrustedIssuer::all(&config).map_err(OpenError::Config)?;
         if directory.has_configured_services() {
             // The file may have changed since it was last read, and a bundle that says something else has another number.

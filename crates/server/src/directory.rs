@@ -162,10 +162,7 @@ impl Directory {
     }
 
     fn read(&self, config: &Config, row: &ClientRow, secrets: &[ClientSecret]) -> Result<Client, String> {
-        let registered: config::Client =
-            serde_json::from_str(&row.settings).map_err(|error| error.to_string())?;
-        config::check_client(config, &registered, &|name| name.to_owned())
-            .map_err(|fault| format!("{}: {}; {}", fault.key, fault.what, fault.todo))?;
+        let registered = config::registered(config, &row.settings)?;
         let own = secrets.iter().filter(|secret| secret.client_id == row.client_id);
         let digests = own.filter_map(|secret| {
             Some(SecretDigest {

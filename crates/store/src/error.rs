@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The call contradicts what is stored. The text is a stable code, such as `email_taken`.
     #[error("the change contradicts what is stored: {0}")]
     Conflict(&'static str),
+    /// A text has a NUL, which no text in the store has: PostgreSQL could not even be asked for it.
+    #[error("a text with a NUL character cannot be stored or looked for")]
+    Unstorable,
     /// The database has another schema than this program.
     #[error("{0}")]
     Schema(String),
@@ -33,6 +36,7 @@ impl StoreError {
         match self {
             Self::Busy { .. } => "store_busy",
             Self::Conflict(code) => code,
+            Self::Unstorable => "store_unstorable",
             Self::Schema(_) => "store_schema",
             Self::Foreign(_) => "store_foreign",
             Self::Unavailable(_) => "store_unavailable",

@@ -4,6 +4,8 @@ mod add;
 mod token;
 mod tokens;
 
+use std::collections::BTreeMap;
+
 use carnet_oauth::service_token;
 use carnet_server::config;
 use carnet_store::{AuditAction, ClientRow, ClientState, Reason};
@@ -89,17 +91,28 @@ fn settings(row: &ClientRow) -> Result<config::Client, Failure> {
     })
 }
 
+/// Why the server cannot use a client that it should.
+fn fault(operator: &Operator, row: &ClientRow) -> Option<String> {
+    let active = row.state == ClientState::Active;
+    let used = active.then(|| config::registered(&operator.config, &row.settings));
+    used?.err()
+}
+
 async fn list(operator: &Operator, out: &Output) -> Result<(), Failure> {
     let mut clients: Vec<(config::Client, &str, Option<String>)> = Vec::new();
+    let mut faults: BTreeMap<String, String> = BTreeMap::new();
     for client in &operator.config.clients {
         clients.push((client.clone(), "configured", None));
     }
     for row in operator.store.clients().await.map_err(broken)? {
-        clients.push((settings(&row)?, row.state.as_str(), row.registered_with));
+        faults.extend(fault(operator, &row).map(|fault| (row.client_id.clone(), fault)));
+        // One that cannot be read is listed all the same.
+        let client = settings(&row).unwrap_or_else(|_| config::Client::named(&row.client_id));
+        clients.push((client, row.state.as_str(), row.registered_with));
     }
     let json: Vec<Value> = clients
         .iter()
-        .map(|(client, state, with)| json!({ "id": client.id, "name": client.name, "state": state, "self_registered": with.is_some(), "grant_types": client.grant_types, "auth_method": client.auth_method, "scope": client.scope }))
+        .map(|(client, state, with)| json!({ "id": client.id, "name": client.name, "state": state, "self_registered": with.is_some(), "grant_types": client.grant_types, "auth_method": client.auth_method, "scope": client.scope, "fault": faults.get(&client.id) }))
         .collect();
     let grant_types = |client: &config::Client| match client.grant_types.as_slice() {
         [] => "login API".to_owned(),
@@ -134,6 +147,9 @@ async fn list(operator: &Operator, out: &Output) -> Result<(), Failure> {
         ],
         (rows.collect(), empty),
     );
+    for (id, fault) in &faults {
+        out.warn(&format!("the server cannot use {id}: {fault}"));
+    }
     Ok(())
 }
 
@@ -156,6 +172,7 @@ async fn show(operator: &Operator, id: &str, out: &Output) -> Result<(), Failure
     }
     let row = find(operator, id).await?;
     let registered = settings(&row)?;
+    let fault = fault(operator, &row);
     let mut secrets = operator.store.client_secrets().await.map_err(broken)?;
     secrets.retain(|secret| secret.client_id == id);
     let json = json!({
@@ -167,6 +184,7 @@ async fn show(operator: &Operator, id: &str, out: &Output) -> Result<(), Failure
         "last_used_at": row.last_used_at,
         "service_id": service_id(operator, &registered),
         "settings": registered,
+        "fault": fault,
         "secrets": secrets.iter().map(|secret| json!({ "created_at": secret.created_at, "expires_at": secret.expires_at })).collect::<Vec<_>>(),
     });
     tell(out, &json, || {
@@ -191,6 +209,9 @@ async fn show(operator: &Operator, id: &str, out: &Output) -> Result<(), Failure
                 "\na secret of {}{until}",
                 when(secret.created_at, operator.now)
             ));
+        }
+        if let Some(fault) = &fault {
+            text.push_str(&format!("\nthe server cannot use it: {fault}"));
         }
         text
     });

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::failure::Failure;
 use crate::input;
 use crate::key_file::{self, unusable};
+use crate::login::key::sound;
 use crate::moment;
 use crate::output::Output;
 
@@ -46,6 +47,7 @@ impl Dpop {
             None => None,
         };
         let method = self.method.to_ascii_uppercase();
+        sound((&method, &self.url), self.nonce.as_deref())?;
         let request = Request {
             method: &method,
             uri: &self.url,

@@ -33,6 +33,7 @@ The client is registered once, by an operator:
   carnet client add my-cli --public --grant-type device_code --grant-type refresh_token --scope 'openid offline_access'
 and for --browser with --grant-type authorization_code --redirect-uri http://127.0.0.1/callback as well.
 With --dpop, or for a client that has to, tokens are bound to a key (DPoP) that is made for the login and kept with it.
+With --browser, only --dpop binds the code on its way back as well (dpop_jkt, RFC 9449 §10): what a client has to do is known too late for that.
 Tokens are kept in $XDG_STATE_HOME/carnet/logins (~/.local/state/carnet/logins), for this user alone.
 JSON: {\"issuer\",\"client_id\",\"user\",\"scope\",\"expires_at\",\"token_type\"}; before that, on stderr, what somebody is to do: \
 {\"verification_uri\",\"verification_uri_complete\",\"user_code\",\"expires_in\"}, with --browser {\"authorization_url\"}")]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::operator::show;
 use crate::failure::Failure;
 use crate::login::kept::{Login, Logins};
-use crate::login::key::Applicant;
+use crate::login::key::{Applicant, sound};
 use crate::login::server::{connect, failure};
 use crate::moment;
 use crate::output::Output;
@@ -86,6 +86,7 @@ fn headers(
         return Err(Failure::broken("--dpop has two values"));
     };
     let method = method.to_ascii_uppercase();
+    sound((&method, url), nonce)?;
     let request = Request {
         method: &method,
         uri: url,

@@ -71,6 +71,36 @@ impl Applicant {
     }
 }
 
+/// Refuses what no request has, and no server gives: a proof of it would be one of nothing.
+pub(crate) fn sound((method, url): (&str, &str), nonce: Option<&str>) -> Result<(), Failure> {
+    let refuse = |what, why, todo| Err(Failure::usage("proof_impossible", what).because(why).todo(todo));
+    if http::Method::from_bytes(method.as_bytes()).is_err() {
+        let why = "a method is one word, without spaces and separators (RFC 9110 §9.1)";
+        return refuse("this is no method of HTTP", why, "write GET, POST or another");
+    }
+    let named = url::Url::parse(url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some());
+    if named {
+        let why =
+            "no request has it in its URL, and a password would be in every log on the way (RFC 9110 §4.2.4)";
+        return refuse(
+            "the URL has a user name or password in it",
+            why,
+            "take out what stands before the @",
+        );
+    }
+    // RFC 9449 §8.1: 1*NQCHAR.
+    let quotable = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    if nonce.is_some_and(|nonce| nonce.is_empty() || !nonce.bytes().all(quotable)) {
+        let why = "a nonce is visible ASCII without quotes and backslashes, and at least one character (RFC 9449 §8.1)";
+        return refuse(
+            "this is no nonce",
+            why,
+            "write the value of DPoP-Nonce as the server sent it, or leave --nonce out",
+        );
+    }
+    Ok(())
+}
+
 /// RFC 9449 §5, §8.
 pub(crate) fn wants_proof(error: &ClientError) -> bool {
     matches!(error, ClientError::Refused(code, _) if code == "invalid_dpop_proof" || code == "use_dpop_nonce")

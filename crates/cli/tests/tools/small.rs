@@ -152,6 +152,40 @@ fn a_proof_by_hand_is_one_that_servers_take() {
 }
 
 #[test]
+fn a_proof_of_what_no_request_is_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = "https://api.example.com/orders";
+    for words in [
+        &["", url][..],
+        &["GET /", url],
+        &["G\u{e9}T", url],
+        &["GET", "https://alice@api.example.com/orders"],
+        &["GET", "https://alice:secret@api.example.com/orders"],
+        &["GET", url, "--nonce", ""],
+        &["GET", url, "--nonce", "a\nb"],
+        &["GET", url, "--nonce", "a b"],
+        &["GET", url, "--nonce", "a\"b"],
+    ] {
+        let made = carnet(
+            folder.path(),
+            &[&["dpop"], words, &["--key", "k.jwk"]].concat(),
+            "",
+        );
+        assert!(
+            made.exit == 2 && made.err.contains("proof_impossible"),
+            "{words:?}: {}",
+            made.err
+        );
+        assert!(
+            made.out.is_empty() && !made.err.contains("secret"),
+            "{}",
+            made.err
+        );
+        assert!(!folder.path().join("k.jwk").exists(), "{words:?}");
+    }
+}
+
+#[test]
 fn a_proof_that_no_server_takes_is_not_made() {
     let folder = tempfile::tempdir().unwrap();
     let url = "https://api.example.com/orders";

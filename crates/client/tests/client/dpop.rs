@@ -74,6 +74,33 @@ async fn a_token_that_is_not_bound_is_refused_by_who_wants_one() {
 }
 
 #[tokio::test]
+async fn tokens_that_are_not_bound_as_they_should_be_are_given_back() {
+    let with_refresh_token = BEARER.replace("\"scope\"", "\"refresh_token\":\"next\",\"scope\"");
+    for (said, given_back) in [
+        (BEARER.to_owned(), "token=a.b.c"),
+        (with_refresh_token, "token=next"),
+    ] {
+        let server = Pretended::start(move |_| says(200, &[], said.clone())).await;
+        let mut client = client(&server, &key());
+        client = Client::public(
+            HttpClient::new().unwrap(),
+            Metadata {
+                revocation_endpoint: Some(format!("{}/revoke", server.url)),
+                ..client.metadata().clone()
+            },
+            "cli",
+        )
+        .with_key(key());
+        let refused = client.redeem("c", "http://127.0.0.1/cb", "v").await.unwrap_err();
+        assert!(matches!(refused, ClientError::Invalid(_)), "{refused}");
+        let asked = server.asked();
+        assert_eq!(asked.len(), 2);
+        assert_eq!(asked[1].path, "/revoke");
+        assert!(asked[1].body.contains(given_back), "{:?}", asked[1]);
+    }
+}
+
+#[tokio::test]
 async fn a_resource_is_asked_with_a_proof_for_the_token() {
     let challenge = "DPoP error=\"use_dpop_nonce\"";
     let headers = [("dpop-nonce", "n1"), ("www-authenticate", challenge)];

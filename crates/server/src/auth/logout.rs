@@ -8,8 +8,8 @@ use carnet_store::{AuditAction, FamilyRecord, NewAudit, Reason, Strength, User, 
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use super::answer;
 use super::refresh::{presented, require_page_of};
+use super::{answer, holder};
 use crate::app::App;
 use crate::audit::Caller;
 use crate::config::{LogoutStrength, RefreshTokenIn};
@@ -110,6 +110,9 @@ async fn proven(app: &App, headers: &HeaderMap, in_body: Option<&str>) -> Result
         sessions.extend(by_refresh_token(app, headers, (text, way)).await?);
     }
     let Some(token) = bearer::token_of(headers)? else {
+        if sessions.is_empty() {
+            holder::refuse_bound(headers)?;
+        }
         return Ok(sessions);
     };
     match by_access_token(app, token).await? {
@@ -139,6 +142,7 @@ async fn by_access_token(app: &App, token: &str) -> Result<Result<Proven, Reject
         other => other,
     };
     Ok(presented.and_then(|presented| {
+        let presented = holder::of_login(app, presented)?;
         Ok(Proven {
             sid: presented.claims.sid.ok_or(Rejected::Invalid)?,
             user: presented.user,
@@ -162,13 +166,15 @@ async fn by_refresh_token(
     if !token.is_genuine(&app.master, &family) {
         return Ok(None);
     }
-    if way == RefreshTokenIn::Cookie
-        && let Some(client) = app.directory.login_client(Some(&family.client_id))
-    {
+    // Those of other clients are given back at the revocation endpoint.
+    let Some(client) = app.directory.login_client(Some(&family.client_id)) else {
+        tracing::info!(client_id = %family.client_id, "a refresh token was not counted at the login API: its client is none of it");
+        return Ok(None);
+    };
+    if way == RefreshTokenIn::Cookie {
         require_page_of(app, client, headers)?;
     }
-    let client = app.directory.login_client(Some(&family.client_id));
-    let grace = client.map_or(0, |client| client.refresh_grace.millis());
+    let grace = client.refresh_grace.millis();
     let now = app.now();
     let live = user.state == UserState::Active
         && family.revoked_at.is_none()

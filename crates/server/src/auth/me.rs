@@ -6,9 +6,9 @@ use axum::response::{IntoResponse as _, Response};
 use http::HeaderMap;
 use serde::Serialize;
 
+use super::holder;
 use crate::app::App;
 use crate::http::failure::Failure;
-use crate::token::bearer;
 
 /// What the user may know about their own token.
 #[derive(Serialize)]
@@ -27,7 +27,7 @@ struct Me {
 }
 
 pub(super) async fn me(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
-    let presented = bearer::authenticate(&app, &headers).await?;
+    let presented = holder::authenticate(&app, &headers).await?;
     let (claims, user) = (presented.claims, presented.user);
     let me = Me {
         sub: user.sub,

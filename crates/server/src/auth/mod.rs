@@ -3,6 +3,7 @@
 //! Spec: RFC 6749 §5.1 (answers) · RFC 9700 §4.14 (refresh tokens) · RFC 10017 §6.1 (browser apps)
 
 mod answer;
+mod holder;
 mod login;
 mod logout;
 mod me;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use super::holder;
 use crate::app::App;
 use crate::audit::Caller;
 use crate::credentials::invalid_credentials;
@@ -17,7 +18,6 @@ use crate::http::failure::{Failure, Refusal, overloaded};
 use crate::http::json::Json;
 use crate::password::Password;
 use crate::throttle::Attempt;
-use crate::token::bearer;
 
 /// The body of a password change.
 #[derive(Deserialize)]
@@ -33,7 +33,7 @@ pub(super) async fn change(
     headers: HeaderMap,
     Json(request): Json<PasswordRequest>,
 ) -> Result<StatusCode, Failure> {
-    let presented = bearer::authenticate(&app, &headers).await?;
+    let presented = holder::authenticate(&app, &headers).await?;
     let user = presented.user;
     let canonical = Email::parse(&user.email)
         .map(|email| email.canonical)

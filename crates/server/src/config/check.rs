@@ -15,6 +15,7 @@ use super::revocation_feed::check_revocation_feed;
 use super::service_clients::check_services;
 use super::settings::Config;
 use super::trust::check_trusted_issuers;
+use super::unheeded;
 use super::value::ClaimSource;
 use carnet_listen::value::Ttl;
 use tracing_subscriber::EnvFilter;
@@ -41,6 +42,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
     check_trusted_issuers(config)?;
     check_client_registration(config)?;
     let mut warnings = check_claims(config)?;
+    warnings.extend(unheeded::warnings(config));
     warnings.extend(unnamed_proxy(config));
     warnings.extend(unprotected_redis(&config.redis));
     Ok(warnings)

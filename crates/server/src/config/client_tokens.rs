@@ -30,6 +30,14 @@ pub(super) fn check_client_tokens(
         None => "refresh_absolute",
     };
     check_refresh_life(&key(named), idle, absolute)?;
+    if client.refresh_grace.is_some_and(|grace| grace > absolute) {
+        let what = format!("is longer than a refresh token lives: {absolute}");
+        return Err(fault(
+            &key("refresh_grace"),
+            what,
+            "shorten it, or lengthen refresh_absolute",
+        ));
+    }
     if client.refresh_rotation == RefreshRotation::Off && !client.is_sender_constrained() {
         let what = "a token that stays the same must be of no use to a thief";
         let todo = "take it out, or write dpop = \"required\" for a client that proves who it is";

@@ -22,6 +22,7 @@ mod service_clients;
 mod settings;
 mod trust;
 mod trusted_issuer;
+mod unheeded;
 mod value;
 
 pub use authorization::Authorization;
@@ -36,7 +37,7 @@ pub use fault::Fault;
 pub use load::{ConfigError, DEFAULT, load, parse};
 pub use parties::{check_client, client_faults};
 pub use redis::Redis;
-pub use registration::registration_faults;
+pub use registration::{registered, registration_faults};
 pub use resource::Resource;
 pub use revocation_feed::RevocationFeed;
 pub use service_clients::{Services, service_keys};
@@ -45,4 +46,5 @@ pub use settings::{
     Pages, Passwords, Registration, Storage, Tokens,
 };
 pub use trusted_issuer::{SubjectIs, TrustedIssuer};
+pub use unheeded::{client_warnings, reach};
 pub use value::{ClaimSource, Issuer};

@@ -7,6 +7,7 @@ use carnet_oauth::client_auth::AuthMethod;
 
 use super::client::{ASSERTION_ALGORITHMS, Client};
 use super::fault::{Fault, fault};
+use super::parties::check_client;
 use super::settings::Config;
 
 /// What is asked of a client beyond [`client_faults`](super::client_faults) when it is registered beside the running server.
@@ -35,10 +36,42 @@ pub fn registration_faults(config: &Config, client: &Client, key: &dyn Fn(&str) 
             "is read by the server, for clients of the configuration file",
             "write the keys as jwks",
         ),
+        check_name(config, client, key),
         check_keys(client, key),
         check_life(config, client, key),
     ];
     checks.into_iter().filter_map(Result::err).collect()
+}
+
+/// The client of a row of the store, or why the server cannot use it under this configuration.
+///
+/// # Errors
+///
+/// What is wrong and what to do, for an operator: something that was right may not be any more when the configuration has changed.
+pub fn registered(config: &Config, settings: &str) -> Result<Client, String> {
+    let client: Client = serde_json::from_str(settings).map_err(|error| error.to_string())?;
+    let key = |name: &str| name.to_owned();
+    check_client(config, &client, &key)
+        .and_then(|()| check_name(config, &client, &key))
+        .and_then(|()| check_keys(&client, &key))
+        .map_err(|fault| format!("{}: {}; {}", fault.key, fault.what, fault.todo))?;
+    Ok(client)
+}
+
+/// Whose word an assertion is must be told by its iss alone.
+fn check_name(config: &Config, client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
+    match config
+        .trusted_issuers
+        .iter()
+        .any(|trusted| trusted.issuer == client.id)
+    {
+        true => Err(fault(
+            &key("id"),
+            "is the issuer of a [[trusted_issuers]] table",
+            "choose another",
+        )),
+        false => Ok(()),
+    }
 }
 
 fn check_life(config: &Config, client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {

@@ -3,14 +3,17 @@
 //! Spec: RFC 7523 §3 · RFC 7517 §5
 
 use carnet_jose::{Algorithm, KeySet};
+use carnet_oauth::grant_type::GrantType;
 
-use super::client::ASSERTION_ALGORITHMS;
+use super::client::{ASSERTION_ALGORITHMS, Client};
 use super::fault::{Fault, fault};
 use super::settings::Config;
 use super::trusted_issuer::TrustedIssuer;
 use super::value::is_loopback;
 use carnet_listen::value::Ttl;
 
+/// The built-in client of the login API.
+const FIRST_PARTY: &str = "first-party";
 const LONGEST: Ttl = Ttl::minutes(60);
 
 pub(super) fn check_trusted_issuers(config: &Config) -> Result<(), Fault> {
@@ -36,6 +39,16 @@ pub(super) fn check_trusted_issuers(config: &Config) -> Result<(), Fault> {
             "is empty: nobody could bring its assertions",
             "name the clients that may",
         )?;
+        for id in &trusted.clients {
+            let client = config.clients.iter().find(|client| client.id == *id);
+            let deaf = |client: &Client| !client.grant_types.contains(&GrantType::JwtBearer);
+            wrong(
+                id == FIRST_PARTY || client.is_some_and(deaf),
+                "clients",
+                &format!("names {id}, which may not bring assertions"),
+                "add \"jwt_bearer\" to the grant_types of a client that proves who it is, or take it out",
+            )?;
+        }
         let unfit = |algorithm: &Algorithm| !ASSERTION_ALGORITHMS.contains(algorithm);
         wrong(
             trusted.algorithms.is_empty() || trusted.algorithms.iter().any(unfit),
@@ -70,10 +83,18 @@ fn check_keys(trusted: &TrustedIssuer, key: &dyn Fn(&str) -> String) -> Result<(
     }
     if let Some(uri) = &trusted.jwks_uri {
         let url = url::Url::parse(uri).ok();
-        let sound = url.is_some_and(|url| url.scheme() == "https" || is_loopback(&url));
-        return match sound {
+        let plain = |url: &url::Url| {
+            let named = !url.username().is_empty() || url.password().is_some();
+            let local = url.scheme() == "http" && is_loopback(url);
+            (url.scheme() == "https" || local) && !named && url.fragment().is_none()
+        };
+        return match url.is_some_and(|url| plain(&url)) {
             true => Ok(()),
-            false => Err(fault(&key("jwks_uri"), "is no https URL", "write https://…")),
+            false => Err(fault(
+                &key("jwks_uri"),
+                "is no https URL without fragment and user name",
+                "write https://…",
+            )),
         };
     }
     let (name, keys) = match &trusted.jwks_file {

@@ -110,6 +110,11 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Busy { retry_after_seconds } => overloaded(retry_after_seconds),
+            // Whatever had it came with the request: no text of ours has.
+            StoreError::Unstorable => {
+                const REASON: &str = "a value has a NUL character, which nothing here has";
+                Refusal::new(StatusCode::BAD_REQUEST, "invalid_request", REASON).into()
+            }
             // D8: without its memory the server refuses, and says that it is worth coming back.
             StoreError::Unavailable(why) => {
                 tracing::error!(error = %why, "the database does not answer");

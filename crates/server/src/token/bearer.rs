@@ -203,6 +203,13 @@ pub fn insufficient_scope(scope: &'static str) -> Refusal {
         .header(header::WWW_AUTHENTICATE, value_of(&challenge))
 }
 
+/// The token is none that counts here, for a reason that the caller can do something about.
+pub fn invalid_because(reason: &'static str) -> Refusal {
+    let challenge = Challenge::new().error("invalid_token", reason);
+    Refusal::new(StatusCode::UNAUTHORIZED, "token_invalid", reason)
+        .header(header::WWW_AUTHENTICATE, value_of(&challenge))
+}
+
 fn invalid(code: &'static str) -> Refusal {
     let reason = reason(code);
     challenge(code, Challenge::new().error("invalid_token", reason))

@@ -81,7 +81,7 @@ async fn for_client(request: &TokenRequest<'_>, assertion: &str) -> Result<Token
     let claims = own(app, client, assertion).await?;
     let claims = claims.ok_or_else(|| refuse(INVALID))?;
     // Before the assertion is spent: a wrong scope costs nobody another one.
-    let answer = client_credentials::grant(request)?;
+    let answer = client_credentials::within(request, claims.scope.as_ref())?;
     if !client_auth::spend(app, client, &claims).await? {
         tracing::info!(client_id = %client.id, "an assertion was refused: it was used before");
         return Err(refuse(INVALID));
@@ -98,8 +98,9 @@ async fn own(app: &App, client: &Client, assertion: &str) -> Result<Option<Asser
     let now = app.now_seconds();
     let why = match verifiers.grant.verify(assertion, now).await {
         Ok(claims) => match client_auth::unfit(client, &claims, now) {
-            None => return Ok(Some(claims)),
             Some(why) => why,
+            None if is_of_another(client, &claims) => OF_ANOTHER,
+            None => return Ok(Some(claims)),
         },
         // Nobody can say yet whether it is right.
         Err(carnet_jose::Error::KeysUnavailable) => return Err(overloaded(5)),
@@ -120,10 +121,7 @@ async fn for_user(
     let user = user(app, trusted, &claims).await?;
     let audience = request.audience(&client.audiences)?;
     let most = most(request, &user, audience).await?;
-    let most = claims
-        .scope
-        .as_ref()
-        .map_or(most.clone(), |said| most.intersection(said));
+    let most = client_credentials::narrowed(most, claims.scope.as_ref())?;
     let scope = request.scope(&most)?;
     spend(app, trusted, &claims).await?;
     let family = begin(request, (&user, audience, &scope), claims.exp).await?;
@@ -168,11 +166,10 @@ async fn believed(
     let (now, client) = (request.app.now_seconds(), request.client);
     let why = match trusted.assertions.verify(assertion, now).await {
         Ok(claims) => {
-            let of_another = claims.client_id.as_ref().is_some_and(|id| *id != client.id);
             let longest = trusted.config.longest_life.as_seconds();
             match claims.unfit(now, longest) {
                 Some(why) => why,
-                None if of_another => "client_id is another client",
+                None if is_of_another(client, &claims) => OF_ANOTHER,
                 // The clocks may differ; a token that lives no longer than this would be dead.
                 None if claims.exp <= now => "it has expired",
                 None => return Ok(claims),
@@ -186,9 +183,18 @@ async fn believed(
     Err(refuse(INVALID))
 }
 
+/// RFC 8693 §4.3 gives the name its meaning: the one client that may use it.
+fn is_of_another(client: &Client, claims: &AssertionClaims) -> bool {
+    claims.client_id.as_ref().is_some_and(|id| *id != client.id)
+}
+
+const OF_ANOTHER: &str = "client_id is another client";
+
 /// The user whom the assertion is about, as long as they may log in.
 async fn user(app: &App, trusted: &TrustedIssuer, claims: &AssertionClaims) -> Result<User, Failure> {
     let found = match trusted.config.subject {
+        // No user is named so, and not every database can be asked.
+        SubjectIs::Sub if claims.sub.contains('\0') => None,
         SubjectIs::Sub => app.store.user_by_sub(&claims.sub).await?,
         SubjectIs::Email => match Email::parse(&claims.sub) {
             Some(email) => app
@@ -227,7 +233,7 @@ async fn most(request: &TokenRequest<'_>, user: &User, audience: &str) -> Result
         tracing::info!(client_id = %client.id, sub = %user.sub, %audience, "an assertion was refused: the user has not let the client");
         refuse(NOBODY)
     })?;
-    Ok(own.intersection(&allowed.scope))
+    client_credentials::narrowed(own, Some(&allowed.scope))
 }
 
 /// RFC 7523 §3, item 7: it counts once, on all nodes together.

@@ -12,7 +12,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, VERIFIER, authorize_url, web_url};
-use crate::harness::{ALICE, Server, claims};
+use crate::harness::{ALICE, PASSWORD, Server, claims};
 use crate::listener::{Asked, Listener, knocked_at};
 use crate::web::{exchange, redeem, text};
 
@@ -159,7 +159,7 @@ async fn every_way_in_which_a_session_ends_is_told() {
     let new = || NewPassword::given(&alice.sub, "$2b$04$abcdefghijklmnopqrstuu".to_owned());
     for way in [
         "page",
-        "bearer",
+        "everywhere",
         "revoke session",
         "revoke user",
         "withdraw",
@@ -175,15 +175,15 @@ async fn every_way_in_which_a_session_ends_is_told() {
                 let page = browser.get("/logout").await;
                 browser.submit(&page, &[("decision", "logout")]).await;
             }
-            "bearer" => {
-                let call = server.post("/auth/logout").bearer(text(&body, "access_token"));
+            "everywhere" => {
+                let own = server.log_in(ALICE, PASSWORD).await;
+                let call = server.post("/auth/logout").bearer(&own.access);
+                let call = call.json(&serde_json::json!({ "mode": "everywhere" }));
                 assert_eq!(call.send().await.status, StatusCode::NO_CONTENT);
             }
             "revoke session" => {
-                store
-                    .end_session(&sid, Strength::DenyList, None, &cut)
-                    .await
-                    .unwrap();
+                let ended = store.end_session(&sid, Strength::DenyList, None, &cut).await;
+                ended.unwrap();
             }
             "revoke user" => {
                 let ended = store

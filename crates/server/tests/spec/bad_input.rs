@@ -305,3 +305,27 @@ async fn head_spends_nothing_at_the_front_door() {
     assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(reply.header("allow"), "GET, POST");
 }
+
+#[tokio::test]
+async fn a_nul_is_refused_before_any_database_is_asked() {
+    let server = Server::start().await;
+    for asked in ["\0", "a\0b"] {
+        let found = server.app.store.user_by_sub(asked).await;
+        assert!(
+            matches!(found, Err(carnet_store::StoreError::Unstorable)),
+            "{found:?}"
+        );
+    }
+    let nul = "carnet_rt.a\0b.1.c";
+    for (path, field) in [("/oauth/introspect", "token"), ("/oauth/revoke", "token")] {
+        let call = server.post(path).basic("orders-api", "orders.secret");
+        let status = call.form(&[(field, nul)]).send().await.status;
+        assert!(status.as_u16() < 500, "{path}: {status}");
+    }
+    let body = serde_json::json!({ "email": "a\0@example.com", "password": "a\0b" });
+    let login = server.post("/auth/login").json(&body).send().await;
+    assert!(login.status.as_u16() < 500, "{login:?}");
+    let logout = serde_json::json!({ "refresh_token": nul });
+    let logout = server.post("/auth/logout").json(&logout).send().await;
+    assert!(logout.status.as_u16() < 500, "{logout:?}");
+}

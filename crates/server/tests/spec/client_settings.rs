@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use carnet_store::{AuditAction, NewAudit};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -183,4 +184,28 @@ async fn the_algorithm_is_the_apis_then_the_clients() {
     assert_eq!(algorithm(SHARED_API).await, "HS256");
     let body = crate::client_auth::svc(&server, &[]).send().await.json();
     assert!(server.is_active(text(&body, "access_token")).await);
+}
+
+#[tokio::test]
+async fn registered_clients_are_read_at_the_start_and_those_that_do_not_fit_any_more_are_left_out() {
+    let server = Server::start().await;
+    let audit = NewAudit::success("test", AuditAction::ClientCreate, "");
+    for (id, audience) in [
+        ("fits", "https://api.example.com"),
+        ("gone", "https://gone.example.com"),
+    ] {
+        let settings = json!({
+            "id": id, "grant_types": ["client_credentials"], "auth_method": "client_secret_basic", "audiences": [audience],
+        });
+        let new = (id, &*settings.to_string());
+        let added = server
+            .app
+            .store
+            .add_client(new, Some([7; 32]), (server.app_now(), &audit));
+        added.await.unwrap();
+    }
+    let server = server.another(&[]).await;
+    // Nobody has asked for anything yet.
+    assert!(server.app.directory.client("fits").is_some());
+    assert!(server.app.directory.client("gone").is_none());
 }

@@ -313,3 +313,34 @@ async fn ca_11_wrong_assertions_are_counted_as_other_failures_are() {
         StatusCode::OK
     );
 }
+
+#[tokio::test]
+async fn a_clients_own_assertion_grants_no_more_scope_than_it_says() {
+    let server = Server::replacing(&[(
+        "\nscope = \"read:metrics\"",
+        "\nscope = \"read:metrics write:logs\"",
+    )])
+    .await;
+    let says = |scope: &str| assertion(&server, |claims| claims["scope"] = json!(scope));
+    let reply = own(&server, &says("read:metrics admin"), &[]).await;
+    assert_eq!(reply.json()["scope"], "read:metrics", "{reply:?}");
+    let more = [("scope", "write:logs")];
+    assert_refused(&own(&server, &says("read:metrics"), &more).await, "invalid_scope");
+    for nothing in ["", "openid", "admin"] {
+        assert_refused(&own(&server, &says(nothing), &[]).await, "invalid_scope");
+    }
+}
+
+#[tokio::test]
+async fn a_clients_own_assertion_for_another_client_is_refused() {
+    let server = Server::start().await;
+    let names = |id: &str| assertion(&server, |claims| claims["client_id"] = json!(id));
+    assert_refused(&own(&server, &names("svc"), &[]).await, "invalid_grant");
+    let proof = assertion(&server, |_| {});
+    let proven = [
+        ("client_assertion_type", JWT_BEARER),
+        ("client_assertion", proof.as_str()),
+    ];
+    assert_refused(&own(&server, &names("svc"), &proven).await, "invalid_grant");
+    assert_eq!(own(&server, &names("jwtc"), &[]).await.status, StatusCode::OK);
+}

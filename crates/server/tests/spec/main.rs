@@ -28,6 +28,7 @@ mod end_session;
 mod engine;
 mod front_channel;
 mod harness;
+mod holder;
 mod introspection;
 mod jwt_bearer;
 mod keys;

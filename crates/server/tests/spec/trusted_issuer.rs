@@ -251,3 +251,35 @@ async fn ad_08_a_private_address_is_not_asked_for_keys_and_nobody_is_believed_me
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{reply:?}");
     assert_eq!(knocks.load(std::sync::atomic::Ordering::SeqCst), 0);
 }
+
+#[tokio::test]
+async fn an_assertion_that_leaves_nothing_of_the_scope_gives_no_token() {
+    let server = with_alice("", "openid read:orders").await;
+    for scope in ["", "openid", "admin"] {
+        let jwt = about_alice(&server, |said| said["scope"] = json!(scope)).await;
+        assert_refused(&brought(&server, &jwt, &[]).await, "invalid_scope");
+    }
+    // Nor does what the user has let: here nothing but to be known.
+    let server = with_alice("", "openid").await;
+    let jwt = about_alice(&server, |_| {}).await;
+    assert_refused(&brought(&server, &jwt, &[]).await, "invalid_scope");
+}
+
+#[tokio::test]
+async fn a_nul_in_what_an_assertion_says_is_refused_and_breaks_nothing() {
+    for subject in ["", "subject = \"email\""] {
+        let server = with_alice(subject, "read:orders").await;
+        let sub = server.user(ALICE).await.sub;
+        for odd in ["\0".to_owned(), format!("{sub}\0"), format!("\0{ALICE}")] {
+            let jwt = about_alice(&server, |said| said["sub"] = json!(odd)).await;
+            assert_refused(&brought(&server, &jwt, &[]).await, "invalid_grant");
+        }
+        for claim in ["iss", "client_id"] {
+            let jwt = about_alice(&server, |said| said[claim] = json!("reports\0")).await;
+            assert_refused(&brought(&server, &jwt, &[]).await, "invalid_grant");
+        }
+    }
+    let server = with_alice("", "read:orders").await;
+    let jwt = about_alice(&server, |said| said["jti"] = json!("a\0b")).await;
+    assert_eq!(brought(&server, &jwt, &[]).await.status, StatusCode::OK);
+}

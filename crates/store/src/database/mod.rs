@@ -86,6 +86,7 @@ impl Database {
         statement: &'static Statement,
         params: Vec<Param>,
     ) -> Result<Vec<Row>, StoreError> {
+        Param::check(&params)?;
         match &self.engine {
             Opened::Sqlite(sqlite) => sqlite.read(statement, params).await,
             Opened::Postgres(postgres) => in_time(postgres.read(statement, &params)).await,

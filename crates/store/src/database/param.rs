@@ -1,5 +1,6 @@
 //! What goes into a statement: four types, each with a typed NULL.
 
+use crate::error::StoreError;
 use crate::id::Id;
 
 /// A value for a `$n`.
@@ -9,6 +10,17 @@ pub(crate) enum Param {
     Int(Option<i64>),
     Bool(Option<bool>),
     Bytes(Option<Vec<u8>>),
+}
+
+impl Param {
+    /// Refuses what only one of the engines takes, so that both do the same.
+    pub(crate) fn check(params: &[Self]) -> Result<(), StoreError> {
+        let has_nul = |param: &Self| matches!(param, Self::Text(Some(text)) if text.contains('\0'));
+        match params.iter().any(has_nul) {
+            true => Err(StoreError::Unstorable),
+            false => Ok(()),
+        }
+    }
 }
 
 /// The values of `$1`, `$2`, … in order.

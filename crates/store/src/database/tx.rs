@@ -59,6 +59,7 @@ impl<'c> Tx<'c> {
         statement: &'static Statement,
         params: Vec<Param>,
     ) -> Result<u64, StoreError> {
+        Param::check(&params)?;
         match self.on {
             On::Sqlite(connection) => sqlite::execute(connection, statement, &params),
             On::Postgres(connection) => connection.execute(statement, &params).await,
@@ -80,6 +81,7 @@ impl<'c> Tx<'c> {
         statement: &'static Statement,
         params: Vec<Param>,
     ) -> Result<Vec<Row>, StoreError> {
+        Param::check(&params)?;
         match self.on {
             On::Sqlite(connection) => sqlite::all(connection, statement, &params),
             On::Postgres(connection) => connection.all(statement, &params).await,

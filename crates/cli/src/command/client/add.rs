@@ -110,6 +110,8 @@ pub(super) async fn run(operator: &Operator, add: Add, out: &Output) -> Result<(
     if let Some((_, failure)) = flaws.into_iter().next() {
         return Err(failure);
     }
+    let warnings = config::client_warnings(&operator.config, &client, &|name| name.replace('_', "-"));
+    warnings.iter().for_each(|warning| out.warn(warning));
     let secret = match client.auth_method.has_secret() {
         true => Some(made_password()?),
         false => None,
