@@ -1,7 +1,8 @@
-//! Keeps Redis filled with what was taken back, and hears there what other nodes have taken back. The store stays the truth: Redis may come, go
-//! and forget.
+//! Keeps Redis filled with what was taken back, and hears there what other nodes have taken back.
 //!
 //! Spec: RFC 7009 §2.1 (what is revoked is of no use any more)
+//!
+//! The store stays the truth: Redis may come, go and forget.
 
 use std::pin::pin;
 use std::time::Duration;

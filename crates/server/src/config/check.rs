@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use carnet_oauth::access_token::RESERVED_CLAIMS;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 
 use super::fault::{Fault, fault};
+use super::files::{certificates, private, readable};
 use super::lifetimes::{check_access_ttl, check_refresh_grace, check_refresh_life};
 use super::parties;
 use super::redis::{check_redis, unprotected_redis};
@@ -20,7 +19,6 @@ use super::value::ClaimSource;
 use carnet_listen::value::Ttl;
 use tracing_subscriber::EnvFilter;
 
-use carnet_listen::secret_file;
 use carnet_listen::tls_pair::{Pair, TlsFiles};
 
 /// Something that works but should not surprise anybody later.
@@ -306,26 +304,4 @@ fn usable_pair(certificate: &Path, key: &Path) -> Result<(), Fault> {
             "name PEM files: the certificate with its chain, and its own key, not encrypted",
         )
     })
-}
-
-pub(super) fn certificates(key: &str, file: &Path) -> Result<(), Fault> {
-    let found = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let what = match found {
-        Ok(found) if found.is_empty() => format!("{} has no certificate", file.display()),
-        Ok(_) => return Ok(()),
-        Err(error) => format!("{}: {error}", file.display()),
-    };
-    Err(fault(key, what, "name a file with PEM certificates"))
-}
-
-pub(super) fn readable(key: &str, file: &Path) -> Result<(), Fault> {
-    let todo = "name a file that this user can read";
-    std::fs::File::open(file)
-        .map(|_| ())
-        .map_err(|error| fault(key, format!("{}: {error}", file.display()), todo))
-}
-
-pub(super) fn private(key: &str, file: &Path) -> Result<(), Fault> {
-    secret_file::check(file)
-        .map_err(|error| fault(key, format!("{}: {}", file.display(), error.what), error.todo))
 }

@@ -9,6 +9,7 @@ mod client_registration;
 mod client_tokens;
 mod client_uri;
 mod fault;
+mod files;
 mod lifetimes;
 mod load;
 mod logout;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::check::{Warning, certificates, private, readable};
 use super::fault::{Fault, fault};
+use super::files::{certificates, private, readable};
 use crate::redis_keys::Target;
 
 /// `[redis]`
@@ -44,7 +44,7 @@ pub(super) fn check_redis(redis: &Redis) -> Result<(), Fault> {
 }
 
 /// The password and every revocation would go through the network for anybody to read, and to change.
-pub(super) fn unprotected_redis(redis: &Redis) -> Option<Warning> {
+pub(super) fn unprotected_redis(redis: &Redis) -> Option<String> {
     let target = Target::read(redis.url_file.as_deref()?, None).ok()?;
     target.is_unprotected().then(|| {
         "redis.url_file: names another machine without TLS, so others in the network can read the password and take keys away; write rediss://"

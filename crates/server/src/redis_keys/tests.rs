@@ -1,3 +1,5 @@
+//! What is said to a real Redis, and what is not taken for a URL.
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use carnet_oauth::revocation::RevocationKind;
