@@ -2,24 +2,19 @@
 //!
 //! Spec: ECMA-48 (control functions) · Unicode UAX #9 (bidirectional text)
 
+use carnet_oauth::unseen::is_unseen;
+
 /// The text with every character that steers a terminal, or hides, written as `\u{…}`.
 pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for char in text.chars() {
-        if steers(char) {
+        if is_unseen(char) {
             plain.extend(char.escape_unicode())
         } else {
             plain.push(char)
         }
     }
     plain
-}
-
-fn steers(char: char) -> bool {
-    char.is_control()
-        || matches!(char,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 
-/// The lifetime that the answer names, between a minute and a day, less the time that it lay in caches; `None` when it names none.
+/// The lifetime that the answer names, a day at most, less the time that it lay in caches; `None` when it names none. It is never made longer:
+/// the issuer counts on it when it begins to sign with a key that it has published for so long.
 ///
 /// At least a fifth of the lifetime is left, so that a cache that hands out old answers is not asked all the time.
 pub(crate) fn lifetime(headers: &HeaderMap) -> Option<Duration> {
@@ -27,7 +28,7 @@ pub(crate) fn lifetime(headers: &HeaderMap) -> Option<Duration> {
     }
     let max_age = match max_age? {
         0 => return Some(UNCACHEABLE),
-        seconds => Duration::from_secs(seconds).clamp(SHORTEST, LONGEST),
+        seconds => Duration::from_secs(seconds).min(LONGEST),
     };
     let age = headers
         .get(header::AGE)
@@ -36,7 +37,6 @@ pub(crate) fn lifetime(headers: &HeaderMap) -> Option<Duration> {
     Some(left.max(max_age / 5))
 }
 
-const SHORTEST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(86_400);
 /// Keys are used from memory all the same: nobody wants to be asked about each token.
 const UNCACHEABLE: Duration = Duration::from_secs(60);
@@ -59,8 +59,7 @@ mod tests {
             ("public, Max-Age=\"600\" , must-revalidate", "100", Some(500)),
             ("max-age=600", "9000", Some(120)),
             ("max-age=600", "-1", Some(600)),
-            ("max-age=1", "0", Some(60)),
-            ("max-age=59", "0", Some(60)),
+            ("max-age=1", "0", Some(1)),
             ("max-age=99999999999", "0", Some(86_400)),
             ("max-age=99999999999999999999999", "0", None),
             ("max-age=-1", "0", None),

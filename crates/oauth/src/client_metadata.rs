@@ -131,18 +131,24 @@ impl ClientMetadata {
     }
 }
 
-/// Members that ask for what a server does not do and must not seem to do: encryption, signatures of what it does not sign.
-pub const REFUSED_MEMBERS: [&str; 13] = [
+/// Members that ask for what a server does not do and must not seem to do: encryption, signatures of what it does not sign, tokens that
+/// are bound to a certificate, ways of logging in.
+pub const REFUSED_MEMBERS: [&str; 18] = [
     "authorization_encrypted_response_alg",
     "authorization_encrypted_response_enc",
     "authorization_signed_response_alg",
+    "default_acr_values",
     "id_token_encrypted_response_alg",
     "id_token_encrypted_response_enc",
+    "introspection_encrypted_response_alg",
+    "introspection_encrypted_response_enc",
+    "introspection_signed_response_alg",
     "request_object_encryption_alg",
     "request_object_encryption_enc",
     "request_object_signing_alg",
     "require_signed_request_object",
     "sector_identifier_uri",
+    "tls_client_certificate_bound_access_tokens",
     "userinfo_encrypted_response_alg",
     "userinfo_encrypted_response_enc",
     "userinfo_signed_response_alg",

@@ -4,6 +4,8 @@
 
 use url::{Host, Url};
 
+use crate::plain_uri;
+
 /// Whether this may be registered as a redirect URI; if not, what to write instead.
 ///
 /// ```
@@ -37,6 +39,12 @@ pub fn check(uri: &str) -> Result<(), &'static str> {
     }
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err("take user name and password out");
+    }
+    // Browsers go elsewhere than whoever reads the URI by RFC 3986.
+    if plain_uri::read(uri).is_none() {
+        return Err(
+            "write scheme and host as they are read: https://, a host in lower case without escapes and backslashes, no default port",
+        );
     }
     match parsed.scheme() {
         "https" => Ok(()),

@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 5321 §4.1.2 (the unquoted part of it) · RFC 6531 · RFC 5890 (domains)
 
+use carnet_oauth::unseen::is_unseen;
 use unicode_normalization::UnicodeNormalization as _;
 
 /// An address as typed, and as compared.
@@ -22,8 +23,7 @@ impl Email {
         let display: String = text.trim_matches(' ').nfc().collect();
         let (local, domain) = display.split_once('@')?;
         // Quoted parts, comments, lists and control characters are how one address turns into another.
-        let harmless =
-            |c: char| !c.is_control() && !c.is_whitespace() && !"\"(),:;<>@[\\]".contains(c) && !invisible(c);
+        let harmless = |c: char| !c.is_whitespace() && !"\"(),:;<>@[\\]".contains(c) && !is_unseen(c);
         let dots = !local.starts_with('.') && !local.ends_with('.') && !local.contains("..");
         if local.is_empty() || !local.chars().all(harmless) || !dots || !domain.chars().all(harmless) {
             return None;
@@ -34,11 +34,6 @@ impl Email {
         let canonical = format!("{}@{domain}", local.to_lowercase().nfc().collect::<String>());
         (display.len() <= MAX_BYTES && canonical.len() <= MAX_BYTES).then_some(Self { display, canonical })
     }
-}
-
-/// Characters that cannot be seen, or that turn the reading direction.
-fn invisible(c: char) -> bool {
-    matches!(c, '\u{00AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::{
     io::{self, Write as _},
 };
 
+use carnet_oauth::unseen::is_unseen;
 use serde_json::{Map, Value};
 use thiserror::Error;
 use tracing::{
@@ -70,23 +71,13 @@ pub fn escape(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             '\\' => out.push_str("\\\\"),
-            letter if is_hidden(letter) => {
+            letter if is_unseen(letter) => {
                 let _ = write!(out, "\\u{{{:x}}}", u32::from(letter));
             }
             letter => out.push(letter),
         }
     }
     out
-}
-
-/// Characters that are not seen, or that change how others are seen.
-fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(
-            letter,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 fn subscriber<C, W>(level: &str, lines: Lines<C, W>) -> Result<impl Subscriber + Send + Sync, LogError>

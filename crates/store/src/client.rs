@@ -227,18 +227,24 @@ pub(crate) async fn keep_secrets(
     Ok(())
 }
 
-/// Let this secret count from now on, and no other: none at all, when there is none.
-pub(crate) async fn replace_secrets(
+/// The digests of the secrets that count, each with its end if it has one. The client's row is to be locked.
+pub(crate) async fn counting_secrets(
     tx: Tx<'_>,
     client: Id,
-    digest: Option<[u8; 32]>,
     now: i64,
-) -> Result<(), StoreError> {
-    tx.execute(&DROP_SECRETS, params![client]).await?;
-    match digest {
-        Some(digest) => add_secret(tx, client, digest, now).await,
-        None => Ok(()),
-    }
+) -> Result<Vec<(Vec<u8>, Option<i64>)>, StoreError> {
+    let rows = tx.all(&COUNTING_SECRETS, params![client, now]).await?;
+    rows.into_iter()
+        .map(|row| {
+            let mut row = row.fields();
+            Ok((row.take()?, row.take()?))
+        })
+        .collect()
+}
+
+/// Let no secret count any more.
+pub(crate) async fn drop_secrets(tx: Tx<'_>, client: Id) -> Result<(), StoreError> {
+    tx.execute(&DROP_SECRETS, params![client]).await.map(|_| ())
 }
 
 pub(crate) async fn add_secret(tx: Tx<'_>, client: Id, digest: [u8; 32], now: i64) -> Result<(), StoreError> {
@@ -326,6 +332,11 @@ static LASTING_SECRETS: Statement = Statement::new(
     "SELECT digest FROM client_secrets WHERE client = $1 AND expires_at IS NULL",
 );
 
+static COUNTING_SECRETS: Statement = Statement::new(
+    "client.counting_secrets",
+    "SELECT digest, expires_at FROM client_secrets WHERE client = $1 AND (expires_at IS NULL OR expires_at > $2)",
+);
+
 static DROP_SECRET: Statement = Statement::new(
     "client.drop_secret",
     "DELETE FROM client_secrets WHERE client = $1 AND digest = $2 AND expires_at IS NULL",
@@ -341,7 +352,7 @@ static REVOKE_GRANTS: Statement = Statement::new(
     "UPDATE grants SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 14] = [
+pub(crate) static STATEMENTS: [&Statement; 15] = [
     &INSERT,
     &LOCK,
     &LOCK_STATE,
@@ -353,6 +364,7 @@ pub(crate) static STATEMENTS: [&Statement; 14] = [
     &FORGET_SECRETS,
     &DROP_SECRETS,
     &LASTING_SECRETS,
+    &COUNTING_SECRETS,
     &DROP_SECRET,
     &REVOKE_FAMILIES,
     &REVOKE_GRANTS,

@@ -5,7 +5,7 @@
 use crate::audit::{self, NewAudit};
 use crate::client::{self, ClientState, add_secret};
 use crate::cut::Cut;
-use crate::database::{Lane, Statement, params};
+use crate::database::{Lane, Statement, Tx, params};
 use crate::error::StoreError;
 use crate::id::Id;
 use crate::initial_access_token as initial;
@@ -53,8 +53,20 @@ pub struct RegistrationChange {
     pub settings: String,
     /// What it says of itself beside that, as JSON text.
     pub metadata: String,
-    /// The one secret that counts from now on, or none at all; `None`: they stay.
-    pub secrets: Option<Option<[u8; 32]>>,
+    /// The SHA-256 of a secret, for a client that has to have one: it counts if no other does without an end. `None`: it has no secret from
+    /// now on.
+    pub secret: Option<[u8; 32]>,
+    /// The SHA-256 of the secret that the client says it has.
+    pub shown: Option<[u8; 32]>,
+}
+
+/// What became of a client's secrets when its registration changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecretsLeft {
+    /// Whether the secret of the change counts now.
+    pub is_new: bool,
+    /// When the secret that was shown stops to count, if it will.
+    pub shown_until: Option<i64>,
 }
 
 impl Store {
@@ -112,12 +124,13 @@ impl Store {
         .transpose()
     }
 
-    /// Change a registration; `false` when it is not there any more.
+    /// Change a registration; `None` when it is not there any more. [`StoreError::Conflict`], and nothing is done: `secret_unknown` when the
+    /// secret that was shown does not count.
     pub async fn change_client_registration(
         &self,
         change: &RegistrationChange,
         (now, audit): (i64, &NewAudit),
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<SecretsLeft>, StoreError> {
         let (change, audit) = (change.clone(), audit.clone());
         self.database
             .write(Lane::Main, "client_registration.change", async move |tx| {
@@ -128,16 +141,14 @@ impl Store {
                     &change.metadata,
                     now
                 ];
+                // The row is ours from here on: what is known of the secrets stays true.
                 let Some(row) = tx.optional(&CHANGE, row).await? else {
-                    return Ok(false);
+                    return Ok(None);
                 };
-                let id: Id = row.fields().take()?;
-                if let Some(secret) = change.secrets {
-                    client::replace_secrets(tx, id, secret, now).await?;
-                }
+                let left = secrets(tx, row.fields().take()?, &change, now).await?;
                 settings::bump(tx).await?;
                 audit::append(tx, &audit, now).await?;
-                Ok(true)
+                Ok(Some(left))
             })
             .await
     }
@@ -183,6 +194,30 @@ impl Store {
             })
             .await
     }
+}
+
+async fn secrets(
+    tx: Tx<'_>,
+    client: Id,
+    change: &RegistrationChange,
+    now: i64,
+) -> Result<SecretsLeft, StoreError> {
+    let known = client::counting_secrets(tx, client, now).await?;
+    let shown_until = match change.shown {
+        None => None,
+        Some(shown) => known
+            .iter()
+            .find(|(digest, _)| *digest == shown)
+            .map(|(_, until)| *until)
+            .ok_or(StoreError::Conflict("secret_unknown"))?,
+    };
+    let is_new = change.secret.is_some() && known.iter().all(|(_, until)| until.is_some());
+    match change.secret {
+        None => client::drop_secrets(tx, client).await?,
+        Some(digest) if is_new => add_secret(tx, client, digest, now).await?,
+        Some(_) => {}
+    }
+    Ok(SecretsLeft { is_new, shown_until })
 }
 
 /// `version` for the sake of SQLite, which knows the type of a count by its name alone.

@@ -43,7 +43,7 @@ pub use audit::{AuditAction, AuditRow, NewAudit, Outcome};
 pub use bff_session::{BffSession, NewBffSession};
 pub use browser::{BrowserSession, NewBrowserSession};
 pub use client::{ClientRow, ClientSecret, ClientState, ON_ITS_WAY_MS};
-pub use client_registration::{ClientRegistration, NewRegistration, RegistrationChange};
+pub use client_registration::{ClientRegistration, NewRegistration, RegistrationChange, SecretsLeft};
 pub use config::{Engine, StoreConfig};
 pub use credential::NewPassword;
 pub use cut::{Cut, Reason};

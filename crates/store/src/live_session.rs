@@ -60,6 +60,12 @@ impl Store {
             .collect()
     }
 
+    /// Whether a session is this login in a browser, or a client's that began in it or stands on it, even if it has ended.
+    pub async fn is_within(&self, sid: &str, browser_sid: &str) -> Result<bool, StoreError> {
+        let row = self.database.read_one(&WITHIN, params![sid, browser_sid]).await?;
+        Ok(row.is_some())
+    }
+
     /// The clients that the end of this session concerns: its own, and those whose sessions began in it. Newest first, `limit` at most.
     pub async fn clients_concerned(&self, sid: &str, limit: i64) -> Result<Vec<ConcernedClient>, StoreError> {
         let rows = self.database.read(&CONCERNED, params![sid, limit]).await?;
@@ -91,6 +97,12 @@ static LIVE: Statement = Statement::new(
      ORDER BY s.id DESC",
 );
 
+static WITHIN: Statement = Statement::new(
+    "live_session.within",
+    "SELECT s.sid FROM sessions s JOIN sessions b ON b.sid = $2
+     WHERE s.sid = $1 AND s.user_id = b.user_id AND (s.id = b.id OR s.began_in = b.id OR s.parent_id = b.id)",
+);
+
 static CONCERNED: Statement = Statement::new(
     "live_session.concerned",
     "SELECT s.client_id, s.sid FROM sessions s
@@ -99,4 +111,4 @@ static CONCERNED: Statement = Statement::new(
      ORDER BY s.id DESC LIMIT $2",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 2] = [&LIVE, &CONCERNED];
+pub(crate) static STATEMENTS: [&Statement; 3] = [&LIVE, &WITHIN, &CONCERNED];

@@ -17,12 +17,13 @@ pub(crate) use proof::is_offered;
 pub(crate) use refused::refused;
 pub(crate) use resource::authenticate_resource;
 
-/// The methods that discovery names. `none` proves nothing.
+/// The methods that discovery names (RFC 8414 §2: every one that is supported). That of public clients is the last one to choose.
 pub(crate) fn methods() -> Vec<String> {
-    let proving = AuthMethod::ALL
+    let (public, proving): (Vec<_>, Vec<_>) = AuthMethod::ALL
         .into_iter()
-        .filter(|method| *method != AuthMethod::None);
-    proving.map(|method| method.name().to_owned()).collect()
+        .partition(|method| *method == AuthMethod::None);
+    let all = proving.into_iter().chain(public);
+    all.map(|method| method.name().to_owned()).collect()
 }
 
 /// The algorithms of assertions that discovery names.

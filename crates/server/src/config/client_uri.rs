@@ -3,6 +3,7 @@
 //! Spec: RFC 7591 §2 (jwks_uri) · OpenID Connect Back-Channel Logout §2.2
 
 use carnet_oauth::client_auth::AuthMethod;
+use carnet_oauth::plain_uri;
 use url::Url;
 
 use super::client::Client;
@@ -12,11 +13,13 @@ use super::value::is_loopback;
 
 /// The address, if it is https without fragment and user name; plain http on a loopback issuer, where nothing leaves the machine.
 pub(super) fn sound(config: &Config, uri: &str) -> Option<Url> {
-    Url::parse(uri).ok().filter(|parsed| {
+    plain_uri::read(uri).filter(|parsed| {
         let encrypted = parsed.scheme() == "https";
         let local = parsed.scheme() == "http" && is_loopback(parsed) && config.issuer.is_loopback();
-        let plain = uri.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) && !uri.contains('#');
-        (encrypted || local) && plain && parsed.username().is_empty() && parsed.password().is_none()
+        (encrypted || local)
+            && !uri.contains('#')
+            && parsed.username().is_empty()
+            && parsed.password().is_none()
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use carnet_jose::{Algorithm, AnyVerifyingKey};
 use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::grant_type::GrantType;
-use carnet_oauth::redirect_uri;
+use carnet_oauth::{plain_uri, redirect_uri, unseen};
 
 use super::client::{Client, DpopPolicy, LEAST_SECRET_BYTES};
 use super::client_tokens::{check_client_tokens, published};
@@ -219,14 +219,9 @@ fn check_addresses(key: &str, uris: &[String]) -> Result<(), Fault> {
 
 /// What people are shown: nothing that turns the text around or leads off https (CN-04).
 fn check_shown(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
-    let hidden = |char: char| {
-        char.is_control()
-            || matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    let odd =
-        |name: &String| name.trim().is_empty() || name.chars().count() > 100 || name.chars().any(hidden);
+    let odd = |name: &String| name.chars().count() > 100 || !unseen::is_readable(name);
     if client.name.iter().chain(client.names.values()).any(odd) {
-        let what = "is empty, longer than 100 characters, or has characters that cannot be seen";
+        let what = "has no letter, is longer than 100 characters, or has characters that cannot be seen";
         return Err(fault(&key("name"), what, "write it in plain letters"));
     }
     let addresses = [
@@ -236,12 +231,13 @@ fn check_shown(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Faul
         ("tos_uri", &client.tos_uri),
     ];
     for (name, address) in addresses {
-        let sound = |address: &String| {
-            let parsed = url::Url::parse(address).ok();
-            parsed.is_some_and(|url| url.scheme() == "https" && url.username().is_empty())
-        };
+        let sound = |address: &String| plain_uri::read_link(address).is_some();
         if !address.as_ref().is_none_or(sound) {
-            return Err(fault(&key(name), "is no https URL", "write https://…"));
+            return Err(fault(
+                &key(name),
+                "is no https URL",
+                "write https://… in ASCII, without a user name",
+            ));
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ fn lk_01_no_value_makes_a_second_line_or_moves_the_terminal() {
         assert_eq!(text.lines().count(), 1, "{text}");
         assert!(text.ends_with('\n'));
         let bare = text.trim_end_matches('\n');
-        assert!(!bare.chars().any(is_hidden), "{bare:?}");
+        assert!(!bare.chars().any(is_unseen), "{bare:?}");
     }
 }
 

@@ -124,37 +124,38 @@ async fn show(visitor: Visitor) -> Response {
     visitor.told(begun.await)
 }
 
-/// LO-02: a hint of the very user who is signed in is word enough; everybody else is asked.
+/// LO-02: a hint of this very login is word enough, when somebody has checked whose it is; everybody else is asked.
 async fn begin(visitor: &Visitor, request: &LogoutRequest) -> Result<Response, Failure> {
     let app = &visitor.app;
     let browser = Browser::read(app, &visitor.headers).await?;
     let hint = request.hint(app);
-    match (&browser.session, &hint) {
-        (Some(session), Some(hint)) if session.user.sub == hint.sub => {
-            // What this client began, also in a login of the same user before the one that stands now.
-            let sids: Vec<&str> = hint
-                .sid
-                .as_deref()
-                .into_iter()
-                .chain([session.sid.as_str()])
-                .collect();
-            let frames = end(visitor, &session.user.sub, &sids).await?;
-            return done(visitor, request, Outcome::Left(frames)).await;
-        }
-        (Some(session), _) => {
-            let client = request.client(app, hint.as_ref()).await?;
-            let back = request.back(client.as_deref()).filter(|_| hint.is_some());
-            return confirmation(visitor, request, (&browser, session), back.as_deref());
-        }
-        // Nobody is signed in here any more; what the client itself began may still go on.
-        (None, Some(hint)) => {
-            let sids: Vec<&str> = hint.sid.as_deref().into_iter().collect();
-            let frames = end(visitor, &hint.sub, &sids).await?;
-            return done(visitor, request, Outcome::Absent(frames)).await;
-        }
-        (None, None) => {}
-    }
-    done(visitor, request, Outcome::Left(Vec::new())).await
+    let client = request.client(app, hint.as_ref()).await?;
+    let is_known = client.as_ref().is_some_and(|client| !client.is_unverified());
+    let session = browser.session.as_ref();
+    // §2: what the client itself began ends at its word; of another user's it knows nothing.
+    let word = hint.as_ref().filter(|_| is_known);
+    let word = word.filter(|hint| session.is_none_or(|session| session.user.sub == hint.sub));
+    let mut sids: Vec<&str> = word.and_then(|hint| hint.sid.as_deref()).into_iter().collect();
+    let is_this_login = match (sids.first(), session) {
+        (Some(sid), Some(session)) => app.store.is_within(sid, &session.sid).await?,
+        _ => false,
+    };
+    sids.extend(
+        session
+            .filter(|_| is_this_login)
+            .map(|session| session.sid.as_str()),
+    );
+    let frames = match word {
+        Some(hint) => end(visitor, &hint.sub, &sids).await?,
+        None => Vec::new(),
+    };
+    // Nobody is signed in here any more.
+    let Some(session) = session.filter(|_| !is_this_login) else {
+        return done(visitor, request, Outcome::Left(frames)).await;
+    };
+    let back = request.back(client.as_deref());
+    let back = back.filter(|_| is_known && hint.is_some());
+    confirmation(visitor, request, (&browser, session), (back.as_deref(), frames))
 }
 
 async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
@@ -183,7 +184,7 @@ fn confirmation(
     visitor: &Visitor,
     request: &LogoutRequest,
     (browser, session): (&Browser, &BrowserSession),
-    back: Option<&str>,
+    (back, frames): (Option<&str>, Vec<Frame>),
 ) -> Result<Response, Failure> {
     let app = &visitor.app;
     let fields: Vec<_> = request
@@ -194,6 +195,7 @@ fn confirmation(
         "action": PATH,
         "csrf": browser.form_token(app, SUBJECT)?,
         "fields": fields,
+        "frames": frames,
         "user": { "email": session.user.email },
         "client": null,
         "language_links": [],
@@ -203,6 +205,7 @@ fn confirmation(
     let origin = back.and_then(|uri| url::Url::parse(uri).ok());
     let origin = origin.map(|uri| uri.origin().ascii_serialization());
     view.sends_to = origin.as_deref();
+    view.frames = origins(frames);
     let mut response = page(app, "logout.html", &view, &content)?;
     browser.remember(app, &mut response)?;
     Ok(response)
@@ -227,14 +230,18 @@ async fn end(visitor: &Visitor, sub: &str, sids: &[&str]) -> Result<Vec<Frame>, 
     Ok(frames)
 }
 
+/// Where frames are, each once.
+fn origins(frames: Vec<Frame>) -> Vec<String> {
+    let origins: BTreeSet<String> = frames.into_iter().map(|frame| frame.origin).collect();
+    origins.into_iter().collect()
+}
+
 /// What became of the request.
 enum Outcome {
     /// The user did not want to.
     Stayed,
-    /// They are signed out; these clients are told by the page.
+    /// Nobody is signed in here any more; these clients are told by the page.
     Left(Vec<Frame>),
-    /// Nobody was signed in here; these clients are told by the page.
-    Absent(Vec<Frame>),
 }
 
 /// Back to the client, when its hint says who asks and where to is registered; else a page that says what is. A page goes before when
@@ -244,26 +251,28 @@ async fn done(visitor: &Visitor, request: &LogoutRequest, outcome: Outcome) -> R
     let hint = request.hint(app);
     let client = request.client(app, hint.as_ref()).await?;
     let back = request.back(client.as_deref());
-    // D17: with a hint of its own a client that nobody has checked could send anybody anywhere.
+    // D17: a client that nobody has checked sends nobody anywhere: there is a link, and who is behind it.
     let unverified = client.as_ref().is_some_and(|client| client.is_unverified());
-    let (stayed, asks, frames) = match outcome {
-        Outcome::Stayed => (true, true, Vec::new()),
-        Outcome::Left(frames) => (false, false, frames),
-        Outcome::Absent(frames) => (false, unverified, frames),
+    let (stayed, frames) = match outcome {
+        Outcome::Stayed => (true, Vec::new()),
+        Outcome::Left(frames) => (false, frames),
     };
-    let goes_on = back.as_ref().filter(|_| hint.is_some() && !asks);
+    let goes_on = back.as_ref().filter(|_| hint.is_some() && !stayed && !unverified);
     let mut response = match goes_on {
         Some(uri) if frames.is_empty() => see_other(uri)?,
         _ => {
             let link = back.as_ref().zip(client.as_ref());
-            let link = link.map(|(uri, client)| json!({ "url": uri, "name": client.shown_name() }));
+            let link = link.map(|(uri, client)| {
+                let host = url::Url::parse(uri).ok();
+                let host = host.and_then(|uri| uri.host_str().map(str::to_owned));
+                json!({ "url": uri, "name": client.shown_name(), "unverified": unverified, "goes_to": host })
+            });
             let content = json!({
                 "stayed": stayed, "back": link, "goes_on": goes_on.is_some(), "frames": frames,
                 "client": null, "language_links": [], "script": GO_ON,
             });
             let mut view = View::in_language(language(request.ui_locales.as_deref(), &visitor.headers));
-            let origins: BTreeSet<String> = frames.into_iter().map(|frame| frame.origin).collect();
-            view.frames = origins.into_iter().collect();
+            view.frames = origins(frames);
             if goes_on.is_some() {
                 let hash = BASE64.encode(&primitive::sha256(GO_ON.as_bytes()));
                 view.script_hash = Some(format!("'sha256-{hash}'"));

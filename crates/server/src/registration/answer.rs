@@ -23,8 +23,8 @@ pub(super) struct Told<'a> {
     pub(super) said: ClientMetadata,
     /// When it registered, in milliseconds.
     pub(super) since: i64,
-    /// Its secret, when it was made or shown just now: of others the digest alone is known.
-    pub(super) secret: Option<&'a str>,
+    /// Its secret, when it was made or shown just now (of others the digest alone is known), and when it stops to count, if it will.
+    pub(super) secret: Option<(&'a str, Option<i64>)>,
     /// The token that manages the registration.
     pub(super) token: &'a str,
 }
@@ -36,11 +36,14 @@ impl Told<'_> {
         let mut tell = |name: &str, value: Value| body.insert(name.to_owned(), value);
         tell("client_id", json!(client.id));
         tell("client_id_issued_at", json!(self.since.div_euclid(1000)));
-        if let Some(secret) = self.secret {
+        if let Some((secret, _)) = self.secret {
             tell("client_secret", json!(secret));
         }
         if client.auth_method.has_secret() {
-            tell("client_secret_expires_at", json!(0));
+            let until = self.secret.and_then(|(_, until)| until);
+            // RFC 7591 §3.2.1: 0 when it does not.
+            let until = until.map_or(0, |until| until.div_euclid(1000));
+            tell("client_secret_expires_at", json!(until));
         }
         tell("registration_access_token", json!(self.token));
         tell("registration_client_uri", json!(format!("{uri}/{}", client.id)));

@@ -46,22 +46,22 @@ pub(super) async fn register(
         Ok(wanted) => wanted,
         Err(flaw) => return Ok(flaw.into_response()),
     };
-    keep(&app, &caller, wanted, invited).await
+    keep(&app, (&caller, &headers), wanted, invited).await
 }
 
 /// An initial access token that counts: its name, and its digest.
 type Invitation = (String, [u8; 32]);
 
 async fn invitation(app: &App, headers: &HeaderMap) -> Result<Invitation, Failure> {
-    let token = bearer(headers).ok_or_else(uninvited)?;
+    let token = bearer(headers).ok_or_else(|| uninvited(headers))?;
     let digest = primitive::sha256(token.as_bytes());
     let name = app.store.initial_access_token(digest, app.now()).await?;
-    Ok((name.ok_or_else(uninvited)?, digest))
+    Ok((name.ok_or_else(|| uninvited(headers))?, digest))
 }
 
 async fn keep(
     app: &App,
-    caller: &Caller,
+    (caller, headers): (&Caller, &HeaderMap),
     wanted: Wanted,
     invited: Option<Invitation>,
 ) -> Result<Response, Failure> {
@@ -83,7 +83,7 @@ async fn keep(
     let kept = app.store.register_client(&new, most, (now, &audit)).await;
     kept.map_err(|error| match error {
         // Somebody else has used it up in this very moment.
-        StoreError::Conflict("initial_access_token_spent") => uninvited().into(),
+        StoreError::Conflict("initial_access_token_spent") => uninvited(headers).into(),
         StoreError::Conflict("too_many_clients") => full().into(),
         other => Failure::from(other),
     })?;
@@ -92,7 +92,7 @@ async fn keep(
         client: &client,
         said,
         since: now,
-        secret: secret.as_deref(),
+        secret: secret.as_deref().map(|secret| (secret, None)),
         token: &token,
     };
     Ok(told.with_status(StatusCode::CREATED))
@@ -119,12 +119,20 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     }
 }
 
-/// RFC 6750 §3.1, in the words of an OAuth endpoint.
-pub(super) fn unauthorized(reason: &'static str) -> Refusal {
-    ErrorCode::InvalidToken.because(reason).header(
-        header::WWW_AUTHENTICATE,
-        HeaderValue::from_static("Bearer error=\"invalid_token\""),
-    )
+/// RFC 6750 §3.1, in the words of an OAuth endpoint. Who has shown no token is not told that it is a wrong one.
+pub(super) fn unauthorized(headers: &HeaderMap, reason: &'static str) -> Refusal {
+    let shown = headers.get_all(header::AUTHORIZATION).iter();
+    let is_bearer = |value: &HeaderValue| {
+        let scheme = value.as_bytes().split(|byte| *byte == b' ').next();
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Bearer"))
+    };
+    let challenge = match shown.into_iter().any(is_bearer) {
+        true => "Bearer error=\"invalid_token\"",
+        false => "Bearer",
+    };
+    ErrorCode::InvalidToken
+        .because(reason)
+        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
 /// Nobody registers clients here but the operator.
@@ -134,8 +142,11 @@ pub(super) fn closed() -> Refusal {
 }
 
 /// The same for every token that does not count, and for none.
-fn uninvited() -> Refusal {
-    unauthorized("an initial access token that counts is needed to register a client")
+fn uninvited(headers: &HeaderMap) -> Refusal {
+    unauthorized(
+        headers,
+        "an initial access token that counts is needed to register a client",
+    )
 }
 
 fn full() -> Refusal {

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use carnet_jose::primitive;
 use carnet_oauth::client_metadata::ClientMetadata;
-use carnet_store::{AuditAction, ClientRegistration, ClientState, Reason, RegistrationChange};
+use carnet_store::{AuditAction, ClientRegistration, ClientState, Reason, RegistrationChange, StoreError};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
@@ -18,7 +18,6 @@ use super::flaw::Flaw;
 use super::request::{self, Body, Wanted};
 use crate::app::App;
 use crate::audit::Caller;
-use crate::client::Proof;
 use crate::config::{self, ClientRegistrationPolicy};
 use crate::http::failure::{Failure, Refusal};
 use crate::throttle::Attempt;
@@ -73,16 +72,17 @@ pub(super) async fn change(
         Ok(object) => object,
         Err(flaw) => return Ok(flaw.into_response()),
     };
-    let shown = object.get("client_secret").and_then(Value::as_str);
-    let shown = shown.map(|secret| Zeroizing::new(secret.to_owned()));
-    if let Err(flaw) = check_identity(&app, &managed.client.id, &object).await? {
-        return Ok(flaw.into_response());
-    }
+    let shown = match check_identity(&managed.client.id, &object) {
+        Ok(shown) => shown,
+        Err(flaw) => return Ok(flaw.into_response()),
+    };
     let wanted = match request::read(&app, &managed.client.id, object) {
         Ok(wanted) => wanted,
         Err(flaw) => return Ok(flaw.into_response()),
     };
-    managed.become_what(&app, &caller, (wanted, shown)).await
+    managed
+        .become_what(&app, (&caller, &headers), (wanted, shown))
+        .await
 }
 
 /// §2.3: the client leaves, with its tokens and what people have let it do.
@@ -101,7 +101,7 @@ pub(super) async fn delete(
         .await?;
     match gone {
         true => Ok(StatusCode::NO_CONTENT.into_response()),
-        false => Err(stranger().into()),
+        false => Err(stranger(&headers).into()),
     }
 }
 
@@ -109,8 +109,8 @@ impl Managed {
     /// The registration of this name, if the request brings its token. AD-10: one of another client, or of one that is disabled, is as
     /// good as none.
     async fn of(app: &App, headers: &HeaderMap, path: Named) -> Result<Self, Failure> {
-        let Path(client_id) = path.map_err(|_| stranger())?;
-        let token = bearer(headers).ok_or_else(stranger)?;
+        let Path(client_id) = path.map_err(|_| stranger(headers))?;
+        let token = bearer(headers).ok_or_else(|| stranger(headers))?;
         let digest = primitive::sha256(token.as_bytes());
         // What is no name is not looked for.
         let row = match client_id.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -119,7 +119,7 @@ impl Managed {
         };
         let known = row.as_ref().map_or(&[0; 32][..], |row| row.digest.as_slice());
         let right = primitive::verify_equal(known, &digest);
-        let row = row.filter(|_| right).ok_or_else(stranger)?;
+        let row = row.filter(|_| right).ok_or_else(|| stranger(headers))?;
         Ok(Self {
             client: serde_json::from_str(&row.settings).map_err(Failure::broken)?,
             row,
@@ -131,60 +131,51 @@ impl Managed {
     async fn become_what(
         self,
         app: &App,
-        caller: &Caller,
+        (caller, headers): (&Caller, &HeaderMap),
         (wanted, shown): (Wanted, Option<Zeroizing<String>>),
     ) -> Result<Response, Failure> {
         let Wanted { client, said } = wanted;
-        let needs = (
-            self.client.auth_method.has_secret(),
-            client.auth_method.has_secret(),
-        );
-        let made = match needs {
-            (false, true) => Some(Zeroizing::new(random_secret()?)),
-            _ => None,
-        };
-        let secrets = match needs {
-            (_, false) => Some(None),
-            (false, true) => made
-                .as_ref()
-                .map(|secret| Some(primitive::sha256(secret.as_bytes()))),
-            // §2.2: nobody chooses a secret; the one that there is stays.
-            (true, true) => None,
-        };
+        let has_secret = client.auth_method.has_secret();
+        // Whether it is needed is known when nobody else can change the client.
+        let fresh = has_secret.then(random_secret).transpose()?.map(Zeroizing::new);
+        let digest = |secret: &Zeroizing<String>| primitive::sha256(secret.as_bytes());
         let change = RegistrationChange {
             client_id: client.id.clone(),
             registration_digest: self.digest,
             settings: serde_json::to_string(&client).map_err(Failure::broken)?,
             metadata: serde_json::to_string(&said).map_err(Failure::broken)?,
-            secrets,
+            secret: fresh.as_ref().map(digest),
+            shown: shown.as_ref().map(digest),
         };
         let audit = caller.did(&client.id, AuditAction::ClientChange, &client.id);
-        let changed = app
-            .store
-            .change_client_registration(&change, (app.now(), &audit))
-            .await?;
-        if !changed {
-            return Err(stranger().into());
-        }
-        let secret = made.or(shown.filter(|_| needs == (true, true)));
+        let store = &app.store;
+        let changed = store.change_client_registration(&change, (app.now(), &audit));
+        let left = match changed.await {
+            Ok(left) => left.ok_or_else(|| stranger(headers))?,
+            Err(StoreError::Conflict("secret_unknown")) => return Ok(wrong_secret().into_response()),
+            Err(other) => return Err(other.into()),
+        };
+        // §2.2: nobody chooses a secret; the one that there is stays.
+        let secret = match left.is_new {
+            true => fresh.map(|secret| (secret, None)),
+            false => shown
+                .filter(|_| has_secret)
+                .map(|secret| (secret, left.shown_until)),
+        };
         let told = Told {
             app,
             client: &client,
             said,
             since: self.row.created_at,
-            secret: secret.as_ref().map(|secret| secret.as_str()),
+            secret: secret.as_ref().map(|(secret, until)| (secret.as_str(), *until)),
             token: &self.token,
         };
         Ok(told.with_status(StatusCode::OK))
     }
 }
 
-/// §2.2: who it is, the client repeats; what the server has given it, it does not say anew.
-async fn check_identity(
-    app: &App,
-    client_id: &str,
-    object: &Map<String, Value>,
-) -> Result<Result<(), Flaw>, Failure> {
+/// §2.2: who it is, the client repeats; what the server has given it, it does not say anew. The secret that it shows, if it does.
+fn check_identity(client_id: &str, object: &Map<String, Value>) -> Result<Option<Zeroizing<String>>, Flaw> {
     const OURS: [&str; 4] = [
         "registration_access_token",
         "registration_client_uri",
@@ -192,26 +183,20 @@ async fn check_identity(
         "client_id_issued_at",
     ];
     if object.get("client_id").and_then(Value::as_str) != Some(client_id) {
-        return Ok(Err(Flaw::of("client_id", "is not that of this registration")));
+        return Err(Flaw::of("client_id", "is not that of this registration"));
     }
     if let Some(ours) = OURS.into_iter().find(|member| object.contains_key(*member)) {
-        return Ok(Err(Flaw::of(ours, "is not the client's to say (RFC 7592 §2.2)")));
+        return Err(Flaw::of(ours, "is not the client's to say (RFC 7592 §2.2)"));
     }
-    let Some(secret) = object.get("client_secret").filter(|value| !value.is_null()) else {
-        return Ok(Ok(()));
-    };
-    let digest = primitive::sha256(secret.as_str().unwrap_or_default().as_bytes());
-    let known = app.client(client_id).await?;
-    let right = known.is_some_and(|client| match &client.proof {
-        Proof::Secrets(secrets) => secrets
-            .iter()
-            .any(|one| primitive::verify_equal(&one.digest, &digest)),
-        Proof::None | Proof::Keys(_) => false,
-    });
-    match right {
-        true => Ok(Ok(())),
-        false => Ok(Err(Flaw::of("client_secret", "is not the one that was issued"))),
+    match object.get("client_secret") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(secret)) => Ok(Some(Zeroizing::new(secret.clone()))),
+        Some(_) => Err(wrong_secret()),
     }
+}
+
+fn wrong_secret() -> Flaw {
+    Flaw::of("client_secret", "is not the one that was issued")
 }
 
 fn said(row: &ClientRegistration) -> Result<ClientMetadata, Failure> {
@@ -219,6 +204,9 @@ fn said(row: &ClientRegistration) -> Result<ClientMetadata, Failure> {
 }
 
 /// The same whether there is such a client or not.
-fn stranger() -> Refusal {
-    unauthorized("the registration access token is not that of this client")
+fn stranger(headers: &HeaderMap) -> Refusal {
+    unauthorized(
+        headers,
+        "the registration access token is not that of this client",
+    )
 }

@@ -5,6 +5,7 @@
 use carnet_jose::dangerous;
 use carnet_oauth::client_metadata::{ApplicationType, ClientMetadata, REFUSED_MEMBERS};
 use carnet_oauth::error_code::ErrorCode;
+use carnet_oauth::unseen::is_unseen;
 use serde_json::{Map, Value};
 
 use super::flaw::Flaw;
@@ -29,7 +30,11 @@ pub(super) struct Wanted {
 pub(super) fn read(app: &App, id: &str, object: Map<String, Value>) -> Result<Wanted, Flaw> {
     check_statement(object.get("software_statement"))?;
     for member in REFUSED_MEMBERS {
-        let asked = |value: &Value| !matches!(value, Value::Null | Value::Bool(false));
+        let asked = |value: &Value| match value {
+            Value::Null | Value::Bool(false) => false,
+            Value::Array(values) => !values.is_empty(),
+            _ => true,
+        };
         if object.get(member).is_some_and(asked) {
             return Err(Flaw::of(member, "is not offered here; take it out"));
         }
@@ -75,12 +80,12 @@ fn said(metadata: &mut ClientMetadata) -> Result<ClientMetadata, Flaw> {
         require_auth_time: metadata.require_auth_time.take(),
         ..ClientMetadata::default()
     };
-    let plain = |text: &String| text.len() <= MAX_TEXT_BYTES && !text.chars().any(char::is_control);
+    let plain = |text: &String| text.len() <= MAX_TEXT_BYTES && !text.chars().any(is_unseen);
     let contacts = said.contacts.as_deref().unwrap_or_default();
     if contacts.len() > MAX_ENTRIES || !contacts.iter().all(plain) {
         return Err(Flaw::of(
             "contacts",
-            "has 20 addresses at most, of 200 bytes each",
+            "has 20 addresses at most, of 200 bytes each, and none with characters that cannot be seen",
         ));
     }
     for (member, text) in [
@@ -88,7 +93,10 @@ fn said(metadata: &mut ClientMetadata) -> Result<ClientMetadata, Flaw> {
         ("software_version", &said.software_version),
     ] {
         if !text.as_ref().is_none_or(plain) {
-            return Err(Flaw::of(member, "has 200 bytes at most, and none that control"));
+            return Err(Flaw::of(
+                member,
+                "has 200 bytes at most, and no characters that cannot be seen",
+            ));
         }
     }
     // OpenID Connect Core §4.

@@ -6,9 +6,9 @@ use carnet_jose::Algorithm;
 use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::client_metadata::{ApplicationType, ClientMetadata};
 use carnet_oauth::grant_type::GrantType;
+use carnet_oauth::plain_uri;
 use carnet_oauth::scope::ScopeSet;
 use serde_json::Value;
-use url::Url;
 
 use super::flaw::Flaw;
 use crate::app::App;
@@ -162,7 +162,7 @@ fn put_keys(client: &mut Client, metadata: &ClientMetadata) -> Result<(), Flaw> 
     if metadata.jwks.as_ref().is_some_and(has_private_key) {
         return Err(Flaw::of(
             "jwks",
-            "holds a private key: keep it to yourself, and send public keys",
+            "holds a private key, or PEM: keep private keys to yourself, and send public ones as JWKs",
         ));
     }
     if client.auth_method != AuthMethod::PrivateKeyJwt {
@@ -181,11 +181,17 @@ fn put_keys(client: &mut Client, metadata: &ClientMetadata) -> Result<(), Flaw> 
     Ok(())
 }
 
+/// Wherever it lies: beside the keys, in members that nobody knows, or as PEM.
 fn has_private_key(jwks: &Value) -> bool {
     const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
-    let keys = jwks.get("keys").and_then(Value::as_array);
-    let private = |key: &Value| PRIVATE.iter().any(|member| key.get(member).is_some());
-    keys.is_some_and(|keys| keys.iter().any(private))
+    match jwks {
+        Value::Object(members) => members
+            .iter()
+            .any(|(name, value)| PRIVATE.contains(&name.as_str()) || has_private_key(value)),
+        Value::Array(values) => values.iter().any(has_private_key),
+        Value::String(text) => text.contains("-----BEGIN"),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn id_token_signing(app: &App, named: Option<&str>) -> Result<Option<Algorithm>, Flaw> {
@@ -211,8 +217,7 @@ fn max_age(seconds: Option<u64>) -> Result<Option<Ttl>, Flaw> {
 
 /// Whether this is an https URL without a user name.
 pub(super) fn is_https(uri: &str) -> bool {
-    let parsed = Url::parse(uri).ok().filter(|_| uri.len() <= MAX_URI_BYTES);
-    parsed.is_some_and(|url| url.scheme() == "https" && url.username().is_empty())
+    uri.len() <= MAX_URI_BYTES && plain_uri::read_link(uri).is_some()
 }
 
 /// What is asked of every client, whoever registers it.
@@ -257,7 +262,7 @@ const FAULTS: [(&str, &str, &str); 14] = [
     (
         "name",
         "client_name",
-        "is empty, longer than 100 characters, or has characters that cannot be seen",
+        "has no letter, is longer than 100 characters, or has characters that cannot be seen",
     ),
     ("uri", "client_uri", "is no https URL"),
     ("logo_uri", "logo_uri", "is no https URL"),

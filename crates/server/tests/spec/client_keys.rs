@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use carnet_jose::{Algorithm, AnySigningKey, Signer, TokenType};
 use carnet_oauth::client_auth::JWT_BEARER;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::client_auth::{jwks, signer};
 use crate::harness::{Reply, Server};
 use crate::listener::{Listener, knocked_at};
-use crate::registration::{OPEN, app_with, registered};
+use crate::registration::{OPEN, REGISTER, app_with, registered};
 use crate::web::text;
 
 const ISSUER: &str = "http://127.0.0.1:8080";
@@ -115,6 +115,38 @@ async fn a_change_of_some_client_makes_nobody_fetch_keys_again() {
 }
 
 #[tokio::test]
+async fn a_client_that_names_two_addresses_by_turns_makes_nobody_fetch_sooner() {
+    let listener = Listener::start().await;
+    listener.says(&jwks());
+    let open = OPEN.replace("\"device_code\"", "\"client_credentials\"");
+    let server = Server::replacing(&[
+        ("https://auth.example.com", ISSUER),
+        ("[first_party]", &format!("{open}\n[first_party]")),
+    ])
+    .await;
+    let metadata = |place: &str| {
+        app_with(json!({
+            "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": format!("{}/{place}", listener.url),
+            "grant_types": ["authorization_code", "client_credentials"],
+        }))
+    };
+    let client = registered(&server, &metadata("a")).await;
+    let id = text(&client, "client_id");
+    for place in ["a", "b", "a", "b", "a", "b"] {
+        let mut change = metadata(place);
+        change["client_id"] = client["client_id"].clone();
+        let call = server.call(Method::PUT, &format!("{REGISTER}/{id}"));
+        let call = call.bearer(text(&client, "registration_access_token"));
+        assert_eq!(call.json(&change).send().await.status, StatusCode::OK);
+        // Somebody else registers meanwhile.
+        registered(&server, &metadata(&format!("c{place}"))).await;
+        let reply = ask(&server, id, &signer("k1")).await;
+        assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+    }
+    assert_eq!(listener.asked().len(), 2, "one of each address");
+}
+
+#[tokio::test]
 async fn ad_08_keys_are_not_looked_for_where_nobody_may_look() {
     let (port, knocks) = knocked_at().await;
     let server = Server::with(&OPEN.replace("\"device_code\"", "\"client_credentials\"")).await;
@@ -127,7 +159,7 @@ async fn ad_08_keys_are_not_looked_for_where_nobody_may_look() {
         "10.0.0.1",
         "169.254.169.254",
         "[fd00::1]",
-        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
     ] {
         let metadata = app_with(json!({
             "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": format!("https://{host}:{port}/jwks"),

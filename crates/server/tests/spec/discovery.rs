@@ -58,12 +58,28 @@ async fn lk_06_the_metadata_is_exact_and_promises_nothing_that_is_not_there() {
     // OpenID Connect Discovery §4: the same, where its clients look.
     let openid = server.get("/.well-known/openid-configuration").send().await;
     assert_eq!(openid.json(), metadata);
-    let text = metadata.to_string();
+    names_nothing_weak(&metadata);
+    assert!(reply.header("cache-control").contains("max-age"));
+    assert_eq!(reply.header("access-control-allow-origin"), "*");
+}
+
+fn names_nothing_weak(metadata: &serde_json::Value) {
+    // RFC 8414 §2, RFC 7591 §2: a public client has the method `none`. Nothing else is called so.
+    let mut rest = metadata.clone();
+    for endpoint in ["token", "revocation"] {
+        let methods = rest[format!("{endpoint}_endpoint_auth_methods_supported")].take();
+        let expected = [
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+            "none",
+        ];
+        assert_eq!(methods, serde_json::json!(expected), "{endpoint}");
+    }
+    let text = rest.to_string();
     for weak in ["none", "plain", "HS256", "implicit", "password"] {
         assert!(!text.contains(&format!("\"{weak}\"")), "{weak}");
     }
-    assert!(reply.header("cache-control").contains("max-age"));
-    assert_eq!(reply.header("access-control-allow-origin"), "*");
 }
 
 #[tokio::test]

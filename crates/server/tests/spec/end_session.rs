@@ -151,3 +151,22 @@ async fn a_client_ends_what_it_began_even_if_somebody_else_was_signed_in_since()
     assert_refused(&dead, "invalid_grant");
     assert!(!server.is_active(text(&body, "access_token")).await);
 }
+
+#[tokio::test]
+async fn lo_02_a_hint_of_another_login_of_the_same_user_asks_before_it_ends_this_one() {
+    let server = Server::start().await;
+    let (there, here) = (Browser::of(&server), Browser::of(&server));
+    let old = take(&server, &there, "openid").await;
+    let new = take(&server, &here, "openid").await;
+    let out = format!("/logout?id_token_hint={}&{BYE}", text(&old, "id_token"));
+    let asked = here.get(&out).await;
+    assert!(asked.text().contains("id=\"logout-confirm\""), "{asked:?}");
+    assert!(
+        !server.is_active(text(&old, "access_token")).await,
+        "what the client began is its own to end"
+    );
+    assert!(server.is_active(text(&new, "access_token")).await);
+    let left = here.submit(&asked, &[("decision", "logout")]).await;
+    assert_eq!(left.header("location"), "https://web.example.com/bye", "{left:?}");
+    assert!(!server.is_active(text(&new, "access_token")).await);
+}

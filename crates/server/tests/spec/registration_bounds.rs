@@ -66,6 +66,11 @@ const BEYOND: &str = r#"
     {"id_token_signed_response_alg": "HS256"}
     {"default_max_age": 99999999999}
     {"default_max_age": -1}
+    {"default_acr_values": ["gold"]}
+    {"tls_client_certificate_bound_access_tokens": true}
+    {"introspection_signed_response_alg": "RS256"}
+    {"contacts": ["a\u202eb@example.com"]}
+    {"software_id": "a\u3164"}
     {"contacts": "me"}
     {"application_type": "service"}
     {"backchannel_logout_session_required": true}
@@ -94,7 +99,7 @@ async fn ad_07_what_goes_beyond_the_policy_is_refused() {
 }
 
 /// What leads nowhere or to somebody else.
-const DANGEROUS: [&str; 14] = [
+const DANGEROUS: [&str; 20] = [
     "https://app.example.net/cb#x",
     "https://app.example.net/cb#",
     "javascript:alert(1)",
@@ -107,6 +112,12 @@ const DANGEROUS: [&str; 14] = [
     "myapp:/cb",
     "https://*.example.net/cb",
     "https://user@app.example.net/cb",
+    "https:app.example.net",
+    "https:/app.example.net/cb",
+    "https:\\\\app.example.net/cb",
+    "https://app.example.net\\@evil.test/cb",
+    "https://app%2eexample.net/cb",
+    "https://APP.example.net/cb",
     "/cb",
     "",
 ];
@@ -144,7 +155,16 @@ async fn ru_04_ru_07_ru_10_what_no_redirect_uri_may_be() {
 #[tokio::test]
 async fn ru_07_nor_any_other_address_of_a_client() {
     let server = Server::with(OPEN).await;
-    for uri in DANGEROUS.iter().filter(|uri| !uri.starts_with("https:")) {
+    let further = [
+        "https://:b@app.example.net/",
+        "https://app.example.net/\u{202e}",
+        "https://app.example.net/\n",
+    ];
+    for uri in DANGEROUS
+        .iter()
+        .chain(&further)
+        .filter(|uri| !uri.contains(['*', '#']))
+    {
         for member in [
             "initiate_login_uri",
             "client_uri",
@@ -206,6 +226,9 @@ async fn keys_are_public_in_one_place_and_can_be_used() {
         json!({ "jwks": { "keys": [] } }),
         json!({ "jwks": "keys" }),
         json!({ "jwks": private }),
+        json!({ "jwks": { "keys": jwks["keys"], "d": "x" } }),
+        json!({ "jwks": { "keys": jwks["keys"], "old": [{ "p": "x" }] } }),
+        json!({ "jwks": { "keys": jwks["keys"], "pem": "-----BEGIN PRIVATE KEY-----" } }),
         json!({ "jwks": jwks, "jwks_uri": "https://app.example.net/jwks" }),
         json!({ "jwks_uri": "http://app.example.net/jwks" }),
         json!({ "jwks_uri": "http://127.0.0.1/jwks" }),
@@ -234,7 +257,22 @@ async fn keys_are_public_in_one_place_and_can_be_used() {
 #[tokio::test]
 async fn cn_04_a_name_has_nothing_that_cannot_be_seen() {
     let server = Server::with(OPEN).await;
-    for name in ["", " ", "Bank\u{202e}gpj", "a\u{200b}b", "a\nb", &"x".repeat(101)] {
+    for name in [
+        "",
+        " ",
+        "Bank\u{202e}gpj",
+        "a\u{200b}b",
+        "a\nb",
+        "\u{2800}",
+        "\u{3164}",
+        "Shop\u{ffa0}",
+        "a\u{34f}b",
+        "a\u{fe0f}",
+        "a\u{2028}b",
+        "a\u{ad}b",
+        "...",
+        &"x".repeat(101),
+    ] {
         for member in ["client_name", "client_name#de"] {
             let said = refused(
                 &register(&server, &app_with(json!({ member: name }))).await,

@@ -1,6 +1,6 @@
 //! Spec tests of `/oauth/register/{client_id}` (RFC 7592): a client sees, changes and ends its own registration, and nobody else's.
 
-use carnet_store::{AuditAction, ClientState, Reason};
+use carnet_store::{AuditAction, ClientState, NewAudit, Reason};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -72,7 +72,14 @@ async fn ad_10_a_token_is_good_for_one_live_client_and_says_of_others_nothing() 
             assert_stranger(&call.bearer(token).send().await, &unknown);
         }
         let bare = server.call(method.clone(), &format!("{REGISTER}/{}", text(&a, "client_id")));
-        assert_stranger(&bare.json(&app()).send().await, &unknown);
+        let bare = bare.json(&app()).send().await;
+        // RFC 6750 §3.1: who has shown nothing is told of no error of it.
+        let challenge = bare.header("www-authenticate").to_owned();
+        assert_eq!(
+            (challenge.as_str(), bare.status),
+            ("Bearer", StatusCode::UNAUTHORIZED)
+        );
+        assert_eq!(bare.json(), unknown.json());
     }
     // Disabled, it cannot enable itself.
     let cut = server.cut(Reason::Revoked);
@@ -201,6 +208,64 @@ async fn a_secret_comes_and_goes_with_the_method() {
             .await;
         assert_eq!(reply.status, status, "{reply:?}");
     }
+}
+
+#[tokio::test]
+async fn a_client_with_a_secret_method_has_a_secret_whatever_came_before() {
+    let server = Server::with(OPEN).await;
+    let client = registered(&server, &app()).await;
+    let method = |name: &str| changed(&client, json!({ "token_endpoint_auth_method": name }));
+    let (none, basic, post) = (
+        method("none"),
+        method("client_secret_basic"),
+        method("client_secret_post"),
+    );
+    for _ in 0..5 {
+        tokio::join!(
+            put(&server, &client, &none),
+            put(&server, &client, &basic),
+            put(&server, &client, &none),
+            put(&server, &client, &post),
+        );
+        // Whoever has missed the answer asks for another by way of `none`.
+        put(&server, &client, &none).await;
+        let again = put(&server, &client, &basic).await.json();
+        let reply = as_client(server.post("/oauth/revoke").form(&[("token", "x")]), &again);
+        assert_eq!(reply.send().await.status, StatusCode::OK, "{again}");
+    }
+    // What an accident has left without a secret is mended by a change that says nothing of it.
+    let id = text(&client, "client_id");
+    let secretless = carnet_store::RegistryChange {
+        epoch: server.app.store.settings_epoch().await.unwrap(),
+        cut: server.cut(Reason::Revoked),
+        administrators: "admin".to_owned(),
+        steps: vec![carnet_store::RegistryStep::ChangeClient(
+            carnet_store::ClientChange {
+                client_id: id.to_owned(),
+                secrets: Some(Vec::new()),
+                ..Default::default()
+            },
+        )],
+    };
+    server.app.store.change_registry(&secretless).await.unwrap();
+    let mended = put(&server, &client, &basic).await.json();
+    let reply = as_client(server.post("/oauth/revoke").form(&[("token", "x")]), &mended);
+    assert_eq!(reply.send().await.status, StatusCode::OK, "{mended}");
+}
+
+#[tokio::test]
+async fn a_secret_that_runs_out_is_told_with_its_end() {
+    let server = Server::with(OPEN).await;
+    let client = registered(&server, &app()).await;
+    let (id, end) = (text(&client, "client_id"), server.app_now() + 60 * 60_000);
+    let row = NewAudit::success("cli", AuditAction::ClientSecret, id);
+    let store = &server.app.store;
+    let rotated = store.rotate_client_secret(id, ([9; 32], end), (server.app_now(), &row));
+    assert!(rotated.await.unwrap());
+    let same = changed(&client, json!({ "client_secret": client["client_secret"] }));
+    let told = put(&server, &client, &same).await.json();
+    assert_eq!(told["client_secret"], client["client_secret"]);
+    assert_eq!(told["client_secret_expires_at"], end / 1000);
 }
 
 #[tokio::test]

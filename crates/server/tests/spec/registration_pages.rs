@@ -1,11 +1,11 @@
 //! Spec tests of what people see of a client that registered itself, and of where it may send them.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, answer, authorize_url};
-use crate::harness::Server;
-use crate::registration::{CALLBACK, OPEN, app, app_with, registered, tokens};
+use crate::harness::{Reply, Server};
+use crate::registration::{CALLBACK, OPEN, REGISTER, app, app_with, registered, tokens};
 use crate::web::text;
 
 fn url(client: &Value, more: &[(&str, &str)]) -> String {
@@ -112,6 +112,10 @@ async fn cn_04_what_such_a_client_says_is_text_and_leads_nowhere_else() {
                 );
             }
         }
+        assert!(
+            page.text().contains("<bdi>&lt;img src=x onerror=1&gt;</bdi>"),
+            "{page:?}"
+        );
         let german = Browser::of(&server)
             .follow(&url(&client, &[("ui_locales", "de")]))
             .await;
@@ -120,7 +124,7 @@ async fn cn_04_what_such_a_client_says_is_text_and_leads_nowhere_else() {
 }
 
 #[tokio::test]
-async fn d17_nor_by_a_logout_of_somebody_who_is_not_there() {
+async fn d17_nor_by_a_logout_not_even_of_whoever_is_signed_in_at_it() {
     let server = Server::with(OPEN).await;
     let bye = "https://app.example.net/bye";
     let client = registered(&server, &app_with(json!({ "post_logout_redirect_uris": [bye] }))).await;
@@ -130,11 +134,49 @@ async fn d17_nor_by_a_logout_of_somebody_who_is_not_there() {
         "/logout?id_token_hint={}&post_logout_redirect_uri={bye}",
         text(&body, "id_token")
     );
+    let nowhere = |reply: &Reply| {
+        assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+        assert!(reply.headers.get("location").is_none() && reply.headers.get("refresh").is_none());
+    };
     let stranger = Browser::of(&server).get(&out).await;
-    assert_eq!(stranger.status, StatusCode::OK, "{stranger:?}");
-    assert!(stranger.headers.get("location").is_none() && stranger.headers.get("refresh").is_none());
-    // Who has logged in at the client goes back there.
-    assert_eq!(browser.get(&out).await.header("location"), bye);
+    nowhere(&stranger);
+    assert!(
+        server.is_active(text(&body, "access_token")).await,
+        "it ended nothing"
+    );
+    let asked = browser.get(&out).await;
+    nowhere(&asked);
+    assert!(asked.text().contains("id=\"logout-confirm\""), "{asked:?}");
+    assert!(
+        server.is_active(text(&body, "access_token")).await,
+        "they were only asked"
+    );
+    let left = browser.submit(&asked, &[("decision", "logout")]).await;
+    nowhere(&left);
+    assert!(!server.is_active(text(&body, "access_token")).await);
+    for page in [&stranger, &left] {
+        let page = page.text();
+        assert!(page.contains("id=\"client-unverified\"") && page.contains("app.example.net&#x2f;bye"));
+        assert!(!page.contains("<script"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn d17_a_hint_of_a_client_that_is_gone_is_no_word() {
+    let server = Server::with(OPEN).await;
+    let client = registered(&server, &app()).await;
+    let browser = Browser::of(&server);
+    let body = tokens(&server, &browser, &client, "openid").await;
+    let path = format!("{REGISTER}/{}", text(&client, "client_id"));
+    let call = server.call(Method::DELETE, &path);
+    let gone = call
+        .bearer(text(&client, "registration_access_token"))
+        .send()
+        .await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    let out = format!("/logout?id_token_hint={}", text(&body, "id_token"));
+    let asked = browser.get(&out).await;
+    assert!(asked.text().contains("id=\"logout-confirm\""), "{asked:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use carnet_oauth::extent::Extent;
 use carnet_store::{
     AuditAction, ClientState, Cut, GrantKey, InitialAccessToken, NewAudit, NewRegistration, Reason,
-    RegistrationChange, Store, StoreError,
+    RegistrationChange, SecretsLeft, Store, StoreError,
 };
 use futures_util::future::join_all;
 
@@ -15,6 +15,8 @@ on_every_engine!(
     of_racing_registrations_no_more_are_kept_than_there_may_be,
     an_initial_access_token_that_does_not_count_registers_nobody,
     a_registration_is_changed_by_its_token_alone,
+    a_secret_that_is_shown_has_to_count,
+    of_racing_changes_the_last_one_says_whether_there_is_a_secret,
     a_client_that_is_deleted_leaves_no_grant_and_no_registration,
     unused_clients_are_forgotten_and_those_of_the_operator_stay,
 );
@@ -50,7 +52,7 @@ async fn token(store: &Store, name: &str, (digest, uses): ([u8; 32], i64)) -> Re
     store.add_initial_access_token(&token, digest, &audit()).await
 }
 
-fn is_conflict(outcome: &Result<(), StoreError>, code: &str) -> bool {
+fn is_conflict<T>(outcome: &Result<T, StoreError>, code: &str) -> bool {
     matches!(outcome, Err(StoreError::Conflict(found)) if *found == code)
 }
 
@@ -152,27 +154,29 @@ async fn a_registration_is_changed_by_its_token_alone(f: &Fixture) {
         (row.settings.as_str(), row.digest.as_slice(), row.created_at),
         ("{}", &[2; 32][..], NOW)
     );
-    let change = |digest, secrets| RegistrationChange {
+    let change = |digest, secret, shown| RegistrationChange {
         client_id: "c".to_owned(),
         registration_digest: digest,
         settings: "{\"name\":\"x\"}".to_owned(),
         metadata: "{}".to_owned(),
-        secrets,
+        secret,
+        shown,
     };
     let row = audit();
     let epoch = store.settings_epoch().await.unwrap();
-    let changed = async |change: RegistrationChange, now: i64| {
+    let changed = async |change: RegistrationChange, now: i64| -> Option<SecretsLeft> {
         let done = store.change_client_registration(&change, (now, &row));
         done.await.unwrap()
     };
-    assert!(!changed(change([3; 32], None), NOW).await);
+    assert_eq!(changed(change([3; 32], None, None), NOW).await, None);
     assert_eq!(store.settings_epoch().await.unwrap(), epoch);
-    for (secrets, left) in [
-        (None, vec![1]),
-        (Some(Some([5; 32])), vec![5]),
-        (Some(None), vec![]),
+    for (secret, is_new, left) in [
+        (Some([4; 32]), false, vec![1]),
+        (None, false, vec![]),
+        (Some([5; 32]), true, vec![5]),
     ] {
-        assert!(changed(change([2; 32], secrets), NOW + 1).await);
+        let done = changed(change([2; 32], secret, None), NOW + 1).await;
+        assert_eq!(done.map(|done| done.is_new), Some(is_new));
         let known = store.client_secrets().await.unwrap();
         assert_eq!(
             known.iter().map(|secret| secret.digest[0]).collect::<Vec<_>>(),
@@ -191,7 +195,91 @@ async fn a_registration_is_changed_by_its_token_alone(f: &Fixture) {
             .unwrap()
     );
     assert!(store.client_registration("c").await.unwrap().is_none());
-    assert!(!changed(change([2; 32], None), NOW).await);
+    assert_eq!(changed(change([2; 32], None, None), NOW).await, None);
+}
+
+async fn a_secret_that_is_shown_has_to_count(f: &Fixture) {
+    let store = &f.store;
+    store
+        .register_client(&new("c", None), 9, (NOW, &audit()))
+        .await
+        .unwrap();
+    let change = |digest, secret, shown| RegistrationChange {
+        client_id: "c".to_owned(),
+        registration_digest: digest,
+        settings: "{\"name\":\"x\"}".to_owned(),
+        metadata: "{}".to_owned(),
+        secret,
+        shown,
+    };
+    let row = audit();
+    let changed = async |change: RegistrationChange, now: i64| -> Option<SecretsLeft> {
+        let done = store.change_client_registration(&change, (now, &row));
+        done.await.unwrap()
+    };
+    let wrong = change([2; 32], None, Some([8; 32]));
+    let refused = store.change_client_registration(&wrong, (NOW + 1, &row)).await;
+    assert!(is_conflict(&refused, "secret_unknown"), "and it keeps its secret");
+    let rotated = store
+        .rotate_client_secret("c", ([6; 32], NOW + 50), (NOW + 2, &row))
+        .await;
+    assert!(rotated.unwrap());
+    let shown = changed(change([2; 32], Some([7; 32]), Some([1; 32])), NOW + 3).await;
+    assert_eq!(
+        shown,
+        Some(SecretsLeft {
+            is_new: false,
+            shown_until: Some(NOW + 50)
+        })
+    );
+    let over = change([2; 32], Some([7; 32]), Some([1; 32]));
+    let refused = store.change_client_registration(&over, (NOW + 50, &row)).await;
+    assert!(is_conflict(&refused, "secret_unknown"), "it has run out");
+}
+
+async fn of_racing_changes_the_last_one_says_whether_there_is_a_secret(f: &Fixture) {
+    f.store
+        .register_client(&new("c", None), 9, (NOW, &audit()))
+        .await
+        .unwrap();
+    let change = |settings: &str, secret| RegistrationChange {
+        client_id: "c".to_owned(),
+        registration_digest: [2; 32],
+        settings: settings.to_owned(),
+        metadata: "{}".to_owned(),
+        secret,
+        shown: None,
+    };
+    let mut issued = vec![vec![1; 32]];
+    for round in 0..10_u8 {
+        let one = |n: u8| {
+            let store = f.store.clone();
+            let change = match n % 2 {
+                0 => change("{\"none\":1}", None),
+                _ => change("{\"secret\":1}", Some([10 + 6 * round + n; 32])),
+            };
+            tokio::spawn(async move {
+                let done = store
+                    .change_client_registration(&change, (NOW + 1, &audit()))
+                    .await;
+                change.secret.filter(|_| done.unwrap().unwrap().is_new)
+            })
+        };
+        let made = join_all((0..6).map(one))
+            .await
+            .into_iter()
+            .filter_map(Result::unwrap);
+        issued.extend(made.map(|digest| digest.to_vec()));
+        let row = f.store.clients().await.unwrap().remove(0);
+        let known = f.store.client_secrets().await.unwrap();
+        match row.settings.contains("secret") {
+            true => {
+                assert_eq!(known.len(), 1, "{round}");
+                assert!(issued.contains(&known[0].digest), "somebody was told");
+            }
+            false => assert!(known.is_empty(), "{round}"),
+        }
+    }
 }
 
 async fn a_client_that_is_deleted_leaves_no_grant_and_no_registration(f: &Fixture) {
