@@ -43,7 +43,11 @@ impl Cached {
 
     /// Between two attempts to replace it.
     pub(crate) fn pause(&self) -> Duration {
-        (self.max_age / 5).clamp(SHORTEST_PAUSE, COOLDOWN)
+        match self.max_age / 5 {
+            Duration::ZERO => FILE_PAUSE,
+            // However short the issuer wants it: it signs with what it has published for so long.
+            pause => pause.min(COOLDOWN),
+        }
     }
 
     pub(crate) fn is_confirmed_by(&self, answer: &Answer) -> bool {
@@ -79,5 +83,5 @@ impl Cached {
 const STALE_IF_ERROR: Duration = Duration::from_secs(86_400);
 /// Between two attempts, whatever asked for them.
 pub(crate) const COOLDOWN: Duration = Duration::from_secs(30);
-/// For sets that are old from the beginning, such as one from a file.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(5);
+/// For a set that is old from the beginning: one from a file.
+const FILE_PAUSE: Duration = Duration::from_secs(5);
