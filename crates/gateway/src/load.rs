@@ -12,7 +12,16 @@ pub fn load(file: &Path) -> Result<Config, ConfigError> {
         what: format!("the configuration cannot be read: {error}"),
         todo: "name a readable file with --config; docs/gateway.md has one to begin with".to_owned(),
     })?;
-    parse(&text, file)
+    let config = parse(&text, file)?;
+    // What is left of a file while it is written, or on a full disk: it would close every route.
+    if config.routes.is_empty() {
+        return Err(ConfigError {
+            place: file.display().to_string(),
+            what: "has no [[routes]]: nothing would be let through".to_owned(),
+            todo: "write one; docs/gateway.md has a file to begin with".to_owned(),
+        });
+    }
+    Ok(config)
 }
 
 /// As [`load`], from a text; `file` names it in errors and says where relative paths start.

@@ -43,6 +43,13 @@ impl Refusal {
     }
 }
 
+/// 405: goes out with `Allow` (RFC 9110 §15.5.6).
+pub(crate) const METHOD: Refusal = Refusal::new(
+    StatusCode::METHOD_NOT_ALLOWED,
+    "method_not_allowed",
+    "what is here does not take this method; see Allow",
+);
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let words = self.status.canonical_reason().unwrap_or("Refused");

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use http::{HeaderValue, Method, StatusCode, header};
 
-use crate::refusal::Refusal;
+use crate::refusal::{METHOD, Refusal};
 
 /// What a route answers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -149,11 +149,6 @@ const UNKNOWN: Refusal = Refusal::new(
     StatusCode::NOT_FOUND,
     "route_unknown",
     "nothing is here: no route has this host and path",
-);
-const METHOD: Refusal = Refusal::new(
-    StatusCode::METHOD_NOT_ALLOWED,
-    "method_not_allowed",
-    "what is here does not take this method; see Allow",
 );
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
 use http::request::Parts;
-use http::{StatusCode, Uri, Version, header};
+use http::{HeaderValue, Method, StatusCode, Uri, Version, header};
 
-use crate::refusal::Refusal;
+use crate::refusal::{METHOD, Refusal};
 
 /// Host, path and query of a request. Nothing else decides where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,13 +28,18 @@ impl Target {
     ///
     /// # Errors
     /// 400 for every shape that two programs could read in two ways: no host or two, a target in absolute form, a path with `//`, `\`,
-    /// `;`, encoded slashes or control characters, or one that leads above the root.
+    /// `;`, encoded slashes or control characters, or one that leads above the root. 405 for CONNECT, which forwards no path, and for
+    /// TRACE, which sends back what it is shown (RFC 9110 §9.3.6, §9.3.8).
     pub fn read(parts: &Parts) -> Result<Self, Refusal> {
         let (host, port) = authority(parts)?;
+        let path = path(parts.uri.path())?.into_owned();
+        if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+            return Err(METHOD.with(header::ALLOW, HeaderValue::from_static(METHODS)));
+        }
         Ok(Self {
             host,
             port,
-            path: path(parts.uri.path())?.into_owned(),
+            path,
             query: parts.uri.query().map(str::to_owned),
         })
     }
@@ -211,6 +216,7 @@ pub fn rewrite(parts: &mut Parts, target: &Target) -> Result<(), Refusal> {
     Ok(())
 }
 
+const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 const HOST: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,
     "host_invalid",

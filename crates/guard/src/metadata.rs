@@ -64,7 +64,7 @@ impl ResourceMetadata {
     }
 }
 
-/// The metadata as it is served: for servers that are not axum's. See [`Guard::metadata`].
+/// The metadata as it is served: for servers that are not axum's. See [`crate::Guard::metadata`].
 #[derive(Clone, Debug)]
 pub struct PublishedMetadata {
     pub(crate) url: Arc<str>,

@@ -155,7 +155,7 @@ pub struct Route {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cors {
-    /// Origins as browsers write them, such as "https://app.example.com"; or "*".
+    /// Origins as browsers write them, such as `https://app.example.com`; or `*`.
     pub origins: Vec<String>,
     /// Lets them send cookies.
     #[serde(default)]

@@ -9,6 +9,15 @@ fn spelled(raw: &str) -> Option<String> {
 }
 
 #[test]
+fn gw_07_no_tunnel_and_no_trace_leads_anywhere() {
+    for method in ["CONNECT", "TRACE"] {
+        let request = Request::builder().method(method).uri("/public/x");
+        let (parts, ()) = request.header("Host", "h.example").body(()).unwrap().into_parts();
+        assert_eq!(Target::read(&parts).unwrap_err().status(), 405, "{method}");
+    }
+}
+
+#[test]
 fn a_path_has_one_spelling() {
     for (raw, one) in [
         ("/", "/"),

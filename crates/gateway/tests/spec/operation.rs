@@ -97,6 +97,7 @@ async fn a_new_configuration_is_taken_whole_or_not_at_all() {
         String::new() + "routes = 1",
         good.replace("path = \"/free\"", "path = \"/a/../free\""),
         good.replace("upstream = \"service\"", "upstream = \"other\""),
+        String::new(),
         good.replace("public = true", "publik = true"),
         good.replace("role:admin", "admin"),
         good.replace("jwks.json", "missing.json"),
@@ -119,7 +120,7 @@ async fn a_new_configuration_is_taken_whole_or_not_at_all() {
         "{metrics}"
     );
     assert!(
-        metrics.contains("carnet_gateway_reloads_total{outcome=\"refused\"} 9"),
+        metrics.contains("carnet_gateway_reloads_total{outcome=\"refused\"} 10"),
         "{metrics}"
     );
 }
