@@ -107,7 +107,8 @@ readme_demo() {
     local out="$work/demo.json"
     cargo run --release --locked -q -- demo --json --port 0 --api-port 0 >"$out" &
     local demo=$!
-    for _ in $(seq 100); do [ -s "$out" ] && break; sleep 0.1; done
+    # Long enough for a build, should the one above not be the same.
+    for _ in $(seq 3000); do [ -s "$out" ] && break; kill -0 "$demo" 2>/dev/null || break; sleep 0.1; done
     curl -fsS "$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["issuer"])' "$out")/health/ready"
     kill "$demo"
     wait "$demo" || true
