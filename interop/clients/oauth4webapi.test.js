@@ -287,6 +287,19 @@ flow('revocation', 'a revoked token is told to be inactive, an unknown one is as
   assert.deepEqual(await introspect(tokens.access_token), { active: false });
 });
 
+flow('logout', 'the end-session address of the metadata ends the login and leads back to the client', async () => {
+  const browser = new Browser();
+  const asked = await ask({}, { browser });
+  const tokens = await redeem(asked, oauth.validateAuthResponse(as, asked.client, asked.at.url, asked.state));
+  const back = 'https://shop.example.com/goodbye';
+  const url = new URL(as.end_session_endpoint);
+  url.search = new URLSearchParams({ id_token_hint: tokens.id_token, post_logout_redirect_uri: back, state: 'bye' });
+  assert.equal((await browser.open(url)).url.href, `${back}?state=bye`);
+  await assert.rejects(refresh(asked, tokens.refresh_token), { error: 'invalid_grant' });
+  const silent = await ask({ prompt: 'none' }, { browser });
+  assert.throws(() => oauth.validateAuthResponse(as, silent.client, silent.at.url, silent.state), { error: 'login_required' });
+});
+
 flow('introspection', 'a token is active to the API that it is for', async () => {
   const { client, tokens } = await logIn();
   const told = await introspect(tokens.access_token);

@@ -4,14 +4,15 @@
 
 mod read;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use carnet_jose::{Algorithm, Error, KeySource, TokenType, Verifier, dangerous};
+use carnet_jose::{Algorithm, Error, KeySource, TokenType, Verifier};
 use carnet_oauth::service_token::{self, BUNDLE_PATH, ServiceBundle};
 use http::{HeaderMap, StatusCode, header};
 
+use crate::attempts::Attempts;
 use crate::clock::Clock;
 use crate::error::ClientError;
 use crate::flight::Flight;
@@ -33,14 +34,7 @@ pub struct RemoteServices {
     keys: Arc<RemoteKeys>,
     bundles: Verifier,
     known: ArcSwapOption<Known>,
-    attempts: Mutex<Attempts>,
-}
-
-#[derive(Default)]
-struct Attempts {
-    /// When the last one began.
-    last: Option<Duration>,
-    flight: Option<Flight<()>>,
+    attempts: Attempts,
 }
 
 impl RemoteServices {
@@ -89,7 +83,7 @@ impl RemoteServices {
             keys,
             bundles,
             known: ArcSwapOption::empty(),
-            attempts: Mutex::default(),
+            attempts: Attempts::default(),
         })
     }
 
@@ -136,31 +130,25 @@ impl RemoteServices {
     /// The attempt under way, or a new one when the last began at least `pause` ago.
     fn fly(self: &Arc<Self>, pause: Duration) -> Option<Flight<()>> {
         let now = self.clock.since_epoch();
-        let mut attempts = self.attempts();
-        if let Some(flight) = attempts.flight.as_ref().filter(|flight| !flight.is_over()) {
-            return Some(flight.clone());
-        }
-        let recent = |last: Duration| (last..last + pause).contains(&now);
-        if attempts.last.is_some_and(recent) {
-            return None;
-        }
-        attempts.last = Some(now);
         let services = self.clone();
-        let flight = Flight::start(async move { services.attempt(now).await });
-        attempts.flight = Some(flight.clone());
-        Some(flight)
+        self.attempts
+            .join((now, pause), || async move { services.attempt(now).await })
     }
 
-    async fn attempt(self: Arc<Self>, now: Duration) {
+    /// Whether there is a bundle that the server has confirmed by now.
+    async fn attempt(&self, now: Duration) -> bool {
         let fetched = tokio::time::timeout(TIMEOUT, self.fetch(now)).await;
         let late = || ClientError::Unreachable(format!("{}: more than five seconds", self.url));
-        match fetched.unwrap_or_else(|_| Err(late())) {
+        let fetched = fetched.unwrap_or_else(|_| Err(late()));
+        let came = fetched.is_ok();
+        match fetched {
             Ok(next) => self.known.store(Some(Arc::new(next))),
             Err(error) if self.is_loaded() => {
                 tracing::warn!(%error, "the bundle of services could not be fetched again; the known one is used");
             }
             Err(error) => tracing::warn!(%error, "the bundle of services could not be fetched"),
         }
+        came
     }
 
     async fn fetch(&self, now: Duration) -> Result<Known, ClientError> {
@@ -202,9 +190,7 @@ impl RemoteServices {
             let verified = match self.bundles.verify_owned::<ServiceBundle>(token, now) {
                 // Perhaps the server has just begun to sign with it.
                 Err(Error::UnknownKeyId) => {
-                    let decoded = dangerous::decode(token).map_err(|error| invalid(&error))?;
-                    let kid = decoded.header.get("kid").and_then(|kid| kid.as_str());
-                    self.keys.refresh_for(kid.unwrap_or_default()).await;
+                    self.keys.look_for_key_of(token).await;
                     self.bundles.verify_owned(token, now)
                 }
                 other => other,
@@ -216,10 +202,6 @@ impl RemoteServices {
             parts.push(verified.claims);
         }
         Ok(parts)
-    }
-
-    fn attempts(&self) -> MutexGuard<'_, Attempts> {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

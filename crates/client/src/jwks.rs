@@ -3,13 +3,14 @@
 //! Spec: RFC 7517 §5 · RFC 9111 §4.3 (validation)
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use carnet_jose::{Algorithm, Error, KeySet, KeySource};
 use http::{HeaderMap, header};
 
+use crate::attempts::Attempts;
 use crate::clock::{Clock, SystemClock};
 use crate::discovery::jwks_uri;
 use crate::error::ClientError;
@@ -51,8 +52,8 @@ pub struct RemoteKeys {
     algorithms: Vec<Algorithm>,
     cached: ArcSwapOption<Cached>,
     snapshot: Option<Snapshot>,
-    /// Locked for moments, and only when keys are missing, due, or not the ones that a token names.
-    attempts: Mutex<Attempts>,
+    /// Made only when keys are missing, due, or not the ones that a token names.
+    attempts: Attempts,
 }
 
 /// The keys of an issuer, in numbers.
@@ -68,17 +69,6 @@ pub struct KeysHealth {
     pub fetches: u64,
     /// How often that failed.
     pub failures: u64,
-}
-
-#[derive(Default)]
-struct Attempts {
-    /// When the last one began.
-    last: Option<Duration>,
-    /// It failed: the address may have moved.
-    failed: bool,
-    fetches: u64,
-    failures: u64,
-    flight: Option<Flight<()>>,
 }
 
 impl RemoteKeys {
@@ -101,7 +91,7 @@ impl RemoteKeys {
             algorithms: algorithms.to_vec(),
             cached: ArcSwapOption::empty(),
             snapshot: None,
-            attempts: Mutex::default(),
+            attempts: Attempts::default(),
         }
     }
 
@@ -120,12 +110,12 @@ impl RemoteKeys {
     pub fn health(&self) -> KeysHealth {
         let now = self.clock.since_epoch();
         let cached = self.cached.load();
-        let attempts = self.attempts();
+        let attempts = self.attempts.made();
         KeysHealth {
             loaded: cached.as_ref().is_some_and(|cached| !cached.is_over(now)),
             keys: cached.as_ref().map_or(0, |cached| cached.set.len()),
             age: cached.as_ref().map(|cached| now.saturating_sub(cached.fetched)),
-            fetches: attempts.fetches,
+            fetches: attempts.begun,
             failures: attempts.failures,
         }
     }
@@ -190,34 +180,23 @@ impl RemoteKeys {
     /// The attempt under way, or a new one when the last began at least `pause` ago.
     fn fly(self: &Arc<Self>, pause: Duration) -> Option<Flight<()>> {
         let now = self.clock.since_epoch();
-        let mut attempts = self.attempts();
-        if let Some(flight) = attempts.flight.as_ref().filter(|flight| !flight.is_over()) {
-            return Some(flight.clone());
-        }
-        // Attempts are counted, not successes: a sick issuer is not hammered, and random key ids cost nothing.
-        // A clock that was set back does not make anybody wait until it has caught up.
-        let recent = |last: Duration| (last..last + pause).contains(&now);
-        if attempts.last.is_some_and(recent) {
-            return None;
-        }
-        attempts.last = Some(now);
-        attempts.fetches += 1;
         let keys = self.clone();
-        let flight = Flight::start(async move { keys.attempt(now).await });
-        attempts.flight = Some(flight.clone());
-        Some(flight)
+        self.attempts
+            .join((now, pause), || async move { keys.attempt(now).await })
     }
 
-    async fn attempt(&self, now: Duration) {
+    /// Whether there are keys that the issuer has confirmed by now.
+    async fn attempt(&self, now: Duration) -> bool {
         let current = self.cached.load_full();
-        let moved = self.attempts().failed;
+        // The address may have moved when the last attempt failed.
+        let moved = self.attempts.made().failed;
         let fetched = tokio::time::timeout(TIMEOUT, self.fetch(current.as_deref(), moved, now));
         let fetched = fetched.await.unwrap_or_else(|_| {
             Err(ClientError::Unreachable(
                 "the keys did not come within five seconds".to_owned(),
             ))
         });
-        self.note(fetched.is_err());
+        let came = fetched.is_ok();
         match fetched {
             Ok(next) => {
                 let next = Arc::new(next);
@@ -231,12 +210,7 @@ impl RemoteKeys {
             }
             Err(error) => tracing::warn!(%error, "the keys of the issuer could not be fetched"),
         }
-    }
-
-    fn note(&self, failed: bool) {
-        let mut attempts = self.attempts();
-        attempts.failed = failed;
-        attempts.failures += u64::from(failed);
+        came
     }
 
     /// Whose keys these are.
@@ -297,10 +271,6 @@ impl RemoteKeys {
             return Err(Error::KeysUnavailable);
         }
         Ok(read(cached))
-    }
-
-    fn attempts(&self) -> MutexGuard<'_, Attempts> {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Talks to an authorization server: discovery, cached keys, introspection, the revocation feed, tokens.
 
+mod attempts;
 pub mod authorize;
 pub mod bundle;
 pub mod clock;

@@ -5,8 +5,6 @@ use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 /// A duration such as `20s`, `15m`, `12h`, `90d` or `500ms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ttl(Duration);
@@ -126,16 +124,40 @@ impl fmt::Display for Network {
     }
 }
 
-/// Reads and writes these values as the strings of the file, so that a wrong one is refused where it stands.
+/// Reads and writes these types as the strings of a configuration file, by their `FromStr` and `Display`, so that a wrong one is refused
+/// where it stands.
+///
+/// ```
+/// #[derive(Debug)]
+/// struct Port(u16);
+///
+/// impl std::str::FromStr for Port {
+///     type Err = String;
+///     fn from_str(text: &str) -> Result<Self, String> {
+///         text.parse().map(Self).map_err(|_| format!("{text:?} is no port"))
+///     }
+/// }
+/// impl std::fmt::Display for Port {
+///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+///         self.0.fmt(f)
+///     }
+/// }
+/// carnet_listen::as_string!(Port);
+///
+/// let error = serde_json::from_str::<Port>("\"many\"").unwrap_err();
+/// assert!(error.to_string().starts_with("\"many\" is no port"));
+/// ```
+#[macro_export]
 macro_rules! as_string {
     ($($name:ty),*) => {$(
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
             }
         }
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }

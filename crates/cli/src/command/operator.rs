@@ -84,6 +84,12 @@ impl Operator {
         })
     }
 
+    /// Whether there is a role of this name.
+    pub(crate) async fn knows_role(&self, name: &str) -> Result<bool, Failure> {
+        let roles = self.store.list_roles().await.map_err(broken)?;
+        Ok(roles.iter().any(|role| role.name == name))
+    }
+
     /// Ends one session, with its tokens; says so.
     pub(crate) async fn end_session(&self, sid: &str, out: &Output) -> Result<(), Failure> {
         let cut = self.cut(Reason::Revoked, AuditAction::Revoke, sid);

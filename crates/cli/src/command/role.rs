@@ -98,13 +98,7 @@ async fn add(
     {
         return Err(flaw.failure);
     }
-    let known = operator
-        .store
-        .list_roles()
-        .await
-        .map_err(broken)?
-        .into_iter()
-        .any(|role| role.name == name);
+    let known = operator.knows_role(name).await?;
     let action = if known {
         AuditAction::RoleChange
     } else {

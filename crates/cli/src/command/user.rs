@@ -113,14 +113,7 @@ async fn add_user(operator: &Operator, add: Add, out: &Output) -> Result<(), Fai
     let (hash, made) = password_hash(operator, &add.password, &email.display).await?;
     let mut roles = add.roles;
     if add.admin {
-        let known = operator
-            .store
-            .list_roles()
-            .await
-            .map_err(broken)?
-            .into_iter()
-            .any(|role| role.name == ADMINISTRATORS);
-        if !known {
+        if !operator.knows_role(ADMINISTRATORS).await? {
             operator
                 .store
                 .add_role(ADMINISTRATORS, "may administer this server", operator.now)
@@ -307,14 +300,7 @@ async fn give_role(
     out: &Output,
 ) -> Result<(), Failure> {
     let user = operator.user(name).await?;
-    let known = operator
-        .store
-        .list_roles()
-        .await
-        .map_err(broken)?
-        .into_iter()
-        .any(|known| known.name == role);
-    if !known {
+    if !operator.knows_role(role).await? {
         let todo = format!("make it: carnet role add {role}");
         return Err(
             Failure::refused("role_unknown", format!("there is no role {role}"))

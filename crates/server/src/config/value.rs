@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use carnet_listen::as_string;
 
 /// The public URL of this server, byte for byte as it stands in `iss`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,22 +149,6 @@ impl fmt::Display for ClaimSource {
             Self::Attribute(name) => write!(f, "attributes.{name}"),
         }
     }
-}
-
-/// Reads and writes these values as the strings of the file, so that a wrong one is refused where it stands.
-macro_rules! as_string {
-    ($($name:ty),*) => {$(
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-    )*};
 }
 
 as_string!(Issuer, ClaimSource);
