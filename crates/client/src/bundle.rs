@@ -190,7 +190,7 @@ impl RemoteServices {
             let verified = match self.bundles.verify_owned::<ServiceBundle>(token, now) {
                 // Perhaps the server has just begun to sign with it.
                 Err(Error::UnknownKeyId) => {
-                    self.keys.look_for_key_of(token).await;
+                    self.keys.refresh_for_issuer(token).await;
                     self.bundles.verify_owned(token, now)
                 }
                 other => other,

@@ -112,7 +112,7 @@ impl RemoteKeys {
         let cached = self.cached.load();
         let attempts = self.attempts.made();
         KeysHealth {
-            loaded: cached.as_ref().is_some_and(|cached| !cached.is_over(now)),
+            loaded: self.is_loaded(),
             keys: cached.as_ref().map_or(0, |cached| cached.set.len()),
             age: cached.as_ref().map(|cached| now.saturating_sub(cached.fetched)),
             fetches: attempts.begun,
@@ -124,7 +124,8 @@ impl RemoteKeys {
     pub(crate) fn due_in(&self) -> Option<Duration> {
         let now = self.clock.since_epoch();
         let cached = self.cached.load();
-        cached.as_ref().map(|cached| cached.due().saturating_sub(now))
+        let cached = cached.as_ref().filter(|cached| !cached.set.is_empty());
+        cached.map(|cached| cached.due().saturating_sub(now))
     }
 
     /// Whether there are keys to check with.
@@ -135,7 +136,12 @@ impl RemoteKeys {
     /// Called before a token is checked. Fetches when there are no keys; starts a fetch in the background when they are nearly too old.
     pub async fn prepare(self: &Arc<Self>) {
         let now = self.clock.since_epoch();
-        let (pause, patience) = match self.cached.load().as_deref() {
+        let (pause, patience) = match self
+            .cached
+            .load()
+            .as_deref()
+            .filter(|cached| !cached.set.is_empty())
+        {
             None => (FIRST_COOLDOWN, FIRST_PATIENCE),
             Some(cached) => match cached.state(now) {
                 State::Fresh => return,
@@ -156,24 +162,32 @@ impl RemoteKeys {
     ///
     /// One attempt every 30 seconds, whatever the tokens say; everybody who needs it waits for the same one, two seconds at most.
     pub async fn refresh_for(self: &Arc<Self>, kid: &str) {
+        self.refresh(kid, COOLDOWN).await;
+    }
+
+    /// The same, for a token that did not come from a caller: the issuer itself has sent it. One attempt a second, so that nobody who sends
+    /// tokens with invented keys can stand before it.
+    pub async fn refresh_for_issuer(self: &Arc<Self>, token: &str) {
+        if let Some(kid) = key_of(token) {
+            self.refresh(&kid, FIRST_COOLDOWN).await;
+        }
+    }
+
+    async fn refresh(self: &Arc<Self>, kid: &str, pause: Duration) {
         // Somebody else's attempt may have brought it since.
         let known = |cached: &Arc<Cached>| cached.set.kids().any(|known| known == kid);
         if self.cached.load().as_ref().is_some_and(known) {
             return;
         }
-        if let Some(flight) = self.fly(COOLDOWN) {
+        if let Some(flight) = self.fly(pause) {
             flight.wait_at_most(FIRST_PATIENCE).await;
         }
     }
 
-    /// The same, for the key that this token names.
+    /// [`RemoteKeys::refresh_for`] the key that this token names.
     pub async fn look_for_key_of(self: &Arc<Self>, token: &str) {
-        let decoded = carnet_jose::dangerous::decode(token).ok();
-        let kid = decoded
-            .as_ref()
-            .and_then(|token| token.header.get("kid")?.as_str());
-        if let Some(kid) = kid {
-            self.refresh_for(kid).await;
+        if let Some(kid) = key_of(token) {
+            self.refresh_for(&kid).await;
         }
     }
 
@@ -267,11 +281,19 @@ impl RemoteKeys {
     fn usable<T>(&self, read: impl FnOnce(&Cached) -> T) -> Result<T, Error> {
         let cached = self.cached.load();
         let cached = cached.as_ref().ok_or(Error::KeysUnavailable)?;
-        if cached.is_over(self.clock.since_epoch()) {
+        // A set without keys is an issuer in trouble, not a word on any token.
+        if cached.set.is_empty() || cached.is_over(self.clock.since_epoch()) {
             return Err(Error::KeysUnavailable);
         }
         Ok(read(cached))
     }
+}
+
+/// The `kid` of a token that nobody has checked.
+fn key_of(token: &str) -> Option<String> {
+    let decoded = carnet_jose::dangerous::decode(token).ok()?;
+    let kid = decoded.header.get("kid")?.as_str()?;
+    Some(kid.to_owned())
 }
 
 impl KeySource for RemoteKeys {
@@ -294,7 +316,7 @@ impl std::fmt::Debug for RemoteKeys {
 
 /// How long a set is fresh when its answer does not say.
 const DEFAULT_MAX_AGE: Duration = Duration::from_secs(600);
-/// Between two attempts while there are no keys at all: the issuer may just be starting.
+/// Between two attempts while there are no keys at all: the issuer may just be starting. And for what the issuer itself has signed.
 const FIRST_COOLDOWN: Duration = Duration::from_secs(1);
 /// How long a request waits for fresh keys while there are known ones.
 const PATIENCE: Duration = Duration::from_millis(300);

@@ -49,7 +49,7 @@ impl LoginCheck {
         let verify = || self.verifier.verify_owned::<IdTokenClaims>(id_token, now);
         let verified = match verify() {
             Err(Error::UnknownKeyId) => {
-                self.keys.look_for_key_of(id_token).await;
+                self.keys.refresh_for_issuer(id_token).await;
                 verify()
             }
             verified => verified,

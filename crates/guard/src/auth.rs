@@ -99,6 +99,12 @@ impl<S, X> Auth<S, X> {
         self.text("iss")
     }
 
+    /// Whether the token is about a user, as far as it says: a client that got it for itself (RFC 6749 §4.4) is its own `sub` (RFC 9068 §2.2).
+    /// Some issuers invent a user for each client; their tokens can only be told apart by a claim or a scope.
+    pub fn is_user(&self) -> bool {
+        self.sub() != self.client_id()
+    }
+
     /// The client that asked for the token; empty for issuers that do not say.
     pub fn client_id(&self) -> &str {
         self.text("client_id")

@@ -66,7 +66,7 @@ pub use layer::{GuardLayer, GuardService, RuleLayer, RuleService};
 pub use metadata::{PublishedMetadata, ResourceMetadata};
 pub use resource_server::{BuildError, Builder, Guard, ResourceServer};
 pub use revocations::Revocations;
-pub use right::{Right, Rights};
+pub use right::{Right, Rights, User};
 pub use rule::{ClaimRule, Rule};
 
 /// The examples of the guide compile.

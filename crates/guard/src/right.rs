@@ -10,6 +10,24 @@ pub trait Right {
     fn rule() -> Rule;
 }
 
+/// The right of users alone: the own tokens of clients (RFC 6749 §4.4) do not have it, whatever their scope.
+///
+/// ```
+/// use carnet_guard::{Auth, User};
+///
+/// async fn profile(auth: Auth<User>) -> String {
+///     format!("the profile of {}", auth.sub())
+/// }
+/// ```
+#[derive(Debug)]
+pub enum User {}
+
+impl Right for User {
+    fn rule() -> Rule {
+        Rule::user()
+    }
+}
+
 /// One right, several in a tuple, or none: `()`.
 pub trait Rights {
     /// What they ask of the caller, all together; `None` when nothing.

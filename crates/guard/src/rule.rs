@@ -26,6 +26,8 @@ use crate::claim::{ClaimPath, ClaimTest};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rule {
+    /// The token is about a user, not a client's own; see [`Auth::is_user`].
+    User,
     /// The token has this scope.
     Scope(String),
     /// The user has this role here.
@@ -53,6 +55,11 @@ enum Verdict {
 }
 
 impl Rule {
+    /// The token is about a user, not a client's own; see [`Auth::is_user`].
+    pub fn user() -> Self {
+        Self::User
+    }
+
     /// The token has this scope.
     pub fn scope(name: impl Into<String>) -> Self {
         Self::Scope(name.into())
@@ -118,6 +125,7 @@ impl Rule {
     fn verdict<S, X>(&self, auth: &Auth<S, X>) -> Verdict {
         let has = |list: &[String], name: &String| Verdict::of(list.contains(name));
         match self {
+            Self::User => Verdict::of(auth.is_user()),
             Self::Scope(name) => has(auth.scopes(), name),
             Self::Role(name) => has(auth.roles(), name),
             Self::Permission(name) => has(auth.permissions(), name),
@@ -156,7 +164,12 @@ impl Rule {
         match self {
             Self::Scope(name) => needed.push(name),
             Self::All(rules) | Self::Any(rules) => rules.iter().for_each(|rule| rule.scopes(needed)),
-            Self::Role(_) | Self::Permission(_) | Self::Claim(..) | Self::Acr(_) | Self::MaxAge(_) => {}
+            Self::User
+            | Self::Role(_)
+            | Self::Permission(_)
+            | Self::Claim(..)
+            | Self::Acr(_)
+            | Self::MaxAge(_) => {}
         }
     }
 }

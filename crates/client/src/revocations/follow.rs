@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use carnet_jose::{Error, KeySource, TokenType, Verifier, dangerous, primitive};
+use carnet_jose::{Error, KeySource, TokenType, Verifier, primitive};
 use carnet_oauth::revocation::{self, RevocableToken, RevocationMessage};
 use http::{HeaderMap, HeaderValue, header};
 use tokio::time::{Instant, sleep, timeout};
@@ -210,10 +210,7 @@ impl Follower {
         };
         let verified = match (verify(), &self.keys) {
             (Err(Error::UnknownKeyId), Keys::Remote(keys)) => {
-                let header = dangerous::decode(token)?.header;
-                if let Some(kid) = header.get("kid").and_then(|kid| kid.as_str()) {
-                    keys.refresh_for(kid).await;
-                }
+                keys.refresh_for_issuer(token).await;
                 verify()?
             }
             (outcome, _) => outcome?,

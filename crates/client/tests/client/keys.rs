@@ -97,6 +97,46 @@ async fn jk_04_random_kids_cost_two_fetches() {
 }
 
 #[tokio::test]
+async fn what_the_issuer_itself_has_signed_waits_for_no_random_kid() {
+    let clock = Frozen::new();
+    let set = jwks("a");
+    let server = Pretended::start(move |_| says(200, &[], set.clone())).await;
+    let keys = keys_at(&server, &clock);
+    keys.prepare().await;
+    clock.wait(31);
+    keys.refresh_for("x").await;
+    let new = jwks("b");
+    server.answer(move |_| says(200, &[], new.clone()));
+    clock.wait(1);
+    keys.refresh_for("b").await;
+    assert!(!knows(&keys, "b"), "a caller's token waits for its turn");
+    // {"alg":"ES256","kid":"b"}, {} and no signature that anybody looks at.
+    keys.refresh_for_issuer("eyJhbGciOiJFUzI1NiIsImtpZCI6ImIifQ.e30.AAAA")
+        .await;
+    assert!(knows(&keys, "b"));
+    assert_eq!(server.count(), 3);
+}
+
+#[tokio::test]
+async fn a_set_without_keys_is_no_word_on_tokens_and_asked_for_again_within_a_second() {
+    let clock = Frozen::new();
+    let set = jwks("a");
+    let good = set.clone();
+    let server = Pretended::start(move |_| says(200, &[], good.clone())).await;
+    let keys = keys_at(&server, &clock);
+    keys.prepare().await;
+    server.answer(|_| says(200, &[("cache-control", "max-age=600")], r#"{"keys":[]}"#));
+    clock.wait(31);
+    keys.refresh_for("b").await;
+    assert_eq!(keys.keys().unwrap_err(), Error::KeysUnavailable);
+    assert!(!keys.health().loaded);
+    server.answer(move |_| says(200, &[], set.clone()));
+    clock.wait(1);
+    keys.prepare().await;
+    assert!(knows(&keys, "a"));
+}
+
+#[tokio::test]
 async fn attempts_count_even_when_they_fail() {
     let clock = Frozen::new();
     let set = jwks("a");

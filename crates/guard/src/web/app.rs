@@ -9,6 +9,7 @@ use carnet_client::renewal::Renewals;
 use carnet_client::seal::Keys;
 use http::{HeaderValue, Request, header};
 
+use super::ended::Ended;
 use super::settings::Settings;
 use crate::auth::Auth;
 use crate::challenge::Refused;
@@ -25,6 +26,7 @@ pub(super) struct Parts {
     pub(super) provider: Arc<Provider>,
     pub(super) renewals: Renewals,
     pub(super) login: LoginCheck,
+    pub(super) ended: Ended,
     pub(super) keys: Keys,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: Settings,

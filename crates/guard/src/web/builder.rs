@@ -24,6 +24,7 @@ use crate::issuer::Issuer;
 use crate::resource_server::{BuildError, ResourceServer};
 
 use super::app::{Parts, Web};
+use super::ended::Ended;
 use super::settings::{SameSite, Settings};
 use super::{callback, login, logout};
 
@@ -238,6 +239,7 @@ impl WebApp {
                 guard,
                 provider,
                 login,
+                ended: Ended::default(),
                 keys,
                 clock: self.clock,
                 settings,

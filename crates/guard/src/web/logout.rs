@@ -33,8 +33,10 @@ pub(super) async fn log_out(State(web): State<Web>, request: Request<Body>) -> R
     response
 }
 
-/// Gives the refresh token back, and with it what it has led to (RFC 7009 §2.1). Requests that still have it are refused at once.
+/// Ends the session here, and gives the refresh token back with what it has led to (RFC 7009 §2.1). Requests that still have its cookies are
+/// refused at once.
 pub(super) fn give_back(web: &Web, session: &Session) -> Option<tokio::task::JoinHandle<()>> {
+    web.parts.ended.insert(&session.id, web.now());
     let (web, refresh) = (web.clone(), session.refresh.clone()?);
     Some(tokio::spawn(async move {
         let (renewals, mut newest) = (&web.parts.renewals, refresh);

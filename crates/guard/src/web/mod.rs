@@ -28,6 +28,7 @@ mod builder;
 mod callback;
 mod cookie;
 mod csrf;
+mod ended;
 mod extract;
 mod layer;
 mod login;

@@ -27,6 +27,9 @@ pub(super) enum Renewed {
 
 /// Where a session stands, after a refresh when it is time for one.
 pub(super) async fn standing(web: &Web, session: Session) -> Standing {
+    if web.parts.ended.has(&session.id) {
+        return Standing::Over;
+    }
     let session = Box::new(session);
     if let Some(access) = session.access.as_ref().filter(|_| session.is_fresh(web.now())) {
         match web.caller(&access.token).await {

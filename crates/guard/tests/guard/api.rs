@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::routing::get;
 use axum::{Json, Router};
-use carnet_guard::{Auth, Guard, Rule, permission, role, scope};
+use carnet_guard::{Auth, Guard, Rule, User, permission, role, scope};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ pub(crate) fn routes(guard: &Guard) -> Router {
                 Json(json!({ "sub": auth.sub(), "client": auth.client_id(), "team": auth.claim("team") }))
             }),
         )
+        .route("/profile", get(async |_: Auth<(User, ReadOrders)>| "profile"))
         .route("/orders", get(async |_: Auth<ReadOrders>| "orders"))
         .route("/both", get(async |_: Auth<(ReadOrders, WriteOrders)>| "both"))
         .route("/typed", get(async |_: Auth<(Editor, WriteArticles)>| "typed"))

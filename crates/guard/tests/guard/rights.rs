@@ -38,6 +38,25 @@ async fn gw_12_a_missing_scope_is_403_and_named() {
 }
 
 #[tokio::test]
+async fn gw_12_the_own_token_of_a_client_opens_no_route_for_users() {
+    let own = async |path| {
+        ask(path, |token| {
+            token.claim("client_id", "alice").scope("read:orders")
+        })
+        .await
+    };
+    assert_eq!(own("/orders").await.status, StatusCode::OK);
+    let answer = own("/profile").await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::FORBIDDEN, "insufficient_scope")
+    );
+    assert!(!answer.challenge.contains("scope="), "no scope would help");
+    let users = ask("/profile", |token| token.scope("read:orders")).await;
+    assert_eq!(users.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_tuple_of_scopes_asks_for_all_of_them() {
     let answer = ask("/both", |token| token.scope("read:orders")).await;
     assert!(

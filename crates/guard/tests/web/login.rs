@@ -140,10 +140,12 @@ async fn ck_02_a_login_makes_a_new_session_and_gives_the_old_one_back() {
     let app = App::start().await;
     let mut browser = Browser::default();
     browser.log_in(&app).await;
-    let proof = browser.proof(&app).await;
+    let (proof, old) = (browser.proof(&app).await, browser.clone());
     browser.log_in(&app).await;
     let answer = browser.post(&app, "/notes", &format!("_csrf={proof}")).await;
     assert_eq!(answer.status, StatusCode::FORBIDDEN, "a form of the old session");
+    let answer = old.clone().open(&app, "/notes").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "its cookies");
     while app.issuer.inside.revoked.lock().unwrap().is_empty() {
         tokio::task::yield_now().await;
     }

@@ -3,7 +3,7 @@
 use axum::extract::Query;
 use axum::routing::get;
 use axum::{Json, Router};
-use carnet_guard::{Auth, Introspection, Issuer, ResourceServer};
+use carnet_guard::{Auth, Introspection, Issuer, ResourceServer, User};
 use carnet_server::http::origin::open_cors;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ async fn callback(token_endpoint: String, Query(answer): Query<Answer>) -> Strin
     }
 }
 
-async fn profile(auth: Auth) -> Json<Value> {
+async fn profile(auth: Auth<User>) -> Json<Value> {
     Json(
         json!({ "userId": auth.sub(), "email": auth.claim("email"), "role": auth.claim("role"), "roles": auth.roles() }),
     )
