@@ -17,12 +17,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::GaiResolver;
 use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::{BuilderVerifierExt as _, Verifier};
 
 use crate::error::ClientError;
 use crate::reach::{Reach, Resolver};
+use crate::shown_certificate::ShownCertificate;
 
 /// The most bytes of an answer that are read.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
@@ -262,10 +263,24 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     found.collect::<Result<_, _>>().map_err(|error| unusable(&error))
 }
 
-/// TLS for other clients of the house: trusts what the platform trusts, and the PEM certificates of `root_file` as well.
-pub fn tls(root_file: Option<&Path>) -> Result<ClientConfig, ClientError> {
+/// TLS for other clients of the house: trusts what the platform trusts, and the PEM certificates of `root_file` as well; shows a certificate to
+/// servers that ask for one.
+pub fn tls(
+    root_file: Option<&Path>,
+    shown: Option<Arc<ShownCertificate>>,
+) -> Result<ClientConfig, ClientError> {
     let roots = root_file.map(certificates).transpose()?;
-    trusting(roots.unwrap_or_default())
+    let mut config = trusting(roots.unwrap_or_default())?;
+    if let Some(shown) = shown {
+        config.client_auth_cert_resolver = shown;
+    }
+    Ok(config)
+}
+
+/// The name that a server's certificate must have, when it is not the host of its URL: a host name or an IP address.
+pub fn server_name(text: &str) -> Result<ServerName<'static>, ClientError> {
+    let name = ServerName::try_from(text.to_owned());
+    name.map_err(|_| ClientError::Invalid(format!("{text:?} is no name that a certificate can have")))
 }
 
 /// TLS that trusts what the platform trusts, and these as well.

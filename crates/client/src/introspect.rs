@@ -1,12 +1,12 @@
 //! Asking whether a token may be used now.
 //!
-//! Spec: RFC 7662
+//! Spec: RFC 7662 · RFC 9701 §4 (signed answers)
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use carnet_jose::primitive;
-use carnet_oauth::introspection::IntrospectionResponse;
+use carnet_jose::{Algorithm, primitive};
+use carnet_oauth::introspection::{IntrospectionResponse, MEDIA_TYPE};
 use http::{HeaderMap, HeaderValue, header};
 use quick_cache::sync::Cache;
 use serde::Deserialize as _;
@@ -17,6 +17,8 @@ use crate::credentials::basic;
 use crate::error::ClientError;
 use crate::flight::Flight;
 use crate::http::{HttpClient, address};
+use crate::revocations::Keys;
+use crate::signed_answer::SignedAnswers;
 
 /// An introspection endpoint, and what it said a moment ago.
 pub struct Introspection {
@@ -29,10 +31,13 @@ pub struct Introspection {
     asking: Mutex<()>,
 }
 
+#[derive(Clone)]
 struct Endpoint {
     http: HttpClient,
     url: String,
     authorization: HeaderValue,
+    /// `None`: answers need no signature.
+    signed: Option<Arc<SignedAnswers>>,
 }
 
 /// Everybody who asks about the same token waits for the same answer.
@@ -76,12 +81,26 @@ impl Introspection {
                 http,
                 url: url.to_owned(),
                 authorization: basic(id, secret)?,
+                signed: None,
             }),
             clock: Box::new(clock),
             ttl: ttl.min(LONGEST_TTL),
             questions: Cache::new(CAPACITY),
             asking: Mutex::default(),
         })
+    }
+
+    /// Asks for signed answers, and takes no others: those of this issuer to the resource server that asks by the name `id`.
+    pub fn signed(
+        mut self,
+        (issuer, id): (&str, &str),
+        keys: (Keys, &[Algorithm]),
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ClientError> {
+        let mut endpoint = Endpoint::clone(&self.endpoint);
+        endpoint.signed = Some(Arc::new(SignedAnswers::new((issuer, id), keys, clock)?));
+        self.endpoint = Arc::new(endpoint);
+        Ok(self)
     }
 
     /// What the server says. Without an answer there is no yes: the error is the caller's to turn into 503.
@@ -153,19 +172,25 @@ impl Endpoint {
     async fn ask(&self, token: &str) -> Result<Answer, ClientError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, self.authorization.clone());
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        let wanted = match &self.signed {
+            Some(_) => MEDIA_TYPE,
+            None => "application/json",
+        };
+        headers.insert(header::ACCEPT, HeaderValue::from_static(wanted));
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("token", token)
             .finish();
-        let body = self
-            .http
-            .post_form(&self.url, headers, form)
-            .await?
-            .ok(&self.url)?;
-        carnet_jose::json::check_object(&body, 32)
-            .map_err(|error| ClientError::Invalid(format!("{}: {error}", self.url)))?;
+        let answer = self.http.post_form(&self.url, headers, form).await?;
         let invalid = |_| ClientError::Invalid(format!("{} gave no introspection answer", self.url));
-        let told: Map<String, Value> = serde_json::from_slice(&body).map_err(invalid)?;
+        let told: Map<String, Value> = match &self.signed {
+            Some(signed) => signed.read(&self.url, answer).await?,
+            None => {
+                let body = answer.ok(&self.url)?;
+                carnet_jose::json::check_object(&body, 32)
+                    .map_err(|error| ClientError::Invalid(format!("{}: {error}", self.url)))?;
+                serde_json::from_slice(&body).map_err(invalid)?
+            }
+        };
         let expires = told.get("exp").and_then(Value::as_u64).map(Duration::from_secs);
         let response = IntrospectionResponse::deserialize(&told).map_err(invalid)?;
         Ok(Answer {

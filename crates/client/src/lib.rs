@@ -28,5 +28,7 @@ pub mod revocations;
 pub mod seal;
 pub mod service_client;
 pub mod service_signer;
+pub mod shown_certificate;
+mod signed_answer;
 mod snapshot;
 pub mod token;

@@ -1,6 +1,6 @@
 //! Who asks, signed: services need not believe a header because of the network that it came from.
 //!
-//! Spec: RFC 7519 · RFC 8725 §3.11 (explicit typing) · RFC 7517 §5 (the published key) · RFC 7638
+//! Spec: RFC 7519 · RFC 8725 §3.11 (explicit typing) · RFC 9493 §4.1 (sub_id) · RFC 7517 §5 (the published key) · RFC 7638
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use carnet_guard::{Algorithm, Auth, Clock};
 use carnet_jose::{AnySigningKey, KeySet, Signer, TokenType, primitive};
 use carnet_listen::secret_file;
+use carnet_oauth::identity_assertion::{self, LONGEST_SECONDS, TYPE};
 use http::{HeaderName, HeaderValue, header};
 use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
@@ -17,14 +18,16 @@ use crate::config;
 use crate::load::ConfigError;
 
 /// The header.
-pub const HEADER: HeaderName = HeaderName::from_static("x-identity-assertion");
+pub const HEADER: HeaderName = HeaderName::from_static(identity_assertion::HEADER);
 /// Where services find the key, on every host.
-pub const JWKS_PATH: &str = "/.well-known/identity-assertion-jwks.json";
+pub const JWKS_PATH: &str = identity_assertion::JWKS_PATH;
 
 /// Signs assertions with the gateway's own key.
 pub struct Assertions {
     issuer: String,
     lifetime: u64,
+    /// The claims that are passed on.
+    passed_on: Vec<String>,
     signer: Signer,
     jwks: String,
     clock: Arc<dyn Clock>,
@@ -36,18 +39,29 @@ impl Assertions {
     /// With the private key of the file (EC, P-256, PKCS#8 PEM), which must be its owner's alone.
     pub(crate) fn new(config: &config::Assertion, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let lifetime = config.lifetime.as_seconds();
-        if !(10..=LONGEST).contains(&lifetime) {
-            let what = format!("{} is not between 10s and {LONGEST}s", config.lifetime);
+        if !(10..=LONGEST_SECONDS).contains(&lifetime) {
+            let what = format!("{} is not between 10s and {LONGEST_SECONDS}s", config.lifetime);
             return Err(ConfigError::at("assertion.lifetime", what, "write \"60s\""));
         }
-        let key = read_key(&config.key_file)?;
-        let wrong = |error: carnet_jose::Error| unusable(&error);
+        let key = read_key(&config.key_file, "assertion.key_file")?;
+        let wrong = |error: carnet_jose::Error| unusable(&error, "assertion.key_file");
         // RFC 7638: replicas with the same file call it the same.
         let kid = key.thumbprint().map_err(wrong)?;
-        let set = KeySet::new(vec![(Some(kid.clone()), key.verifying_key())]).map_err(wrong)?;
+        let mut published = vec![(Some(kid.clone()), key.verifying_key())];
+        for (at, file) in config.other_key_files.iter().enumerate() {
+            let place = format!("assertion.other_key_files[{at}]");
+            let other = read_key(file, &place)?;
+            let kid = other.thumbprint().map_err(|error| unusable(&error, &place))?;
+            // While two change places, one file may stand in both.
+            if published.iter().all(|(known, _)| known.as_ref() != Some(&kid)) {
+                published.push((Some(kid), other.verifying_key()));
+            }
+        }
+        let set = KeySet::new(published).map_err(wrong)?;
         Ok(Self {
             issuer: config.issuer.clone(),
             lifetime,
+            passed_on: passed_on(&config.claims)?,
             signer: Signer::new(key, TokenType::Other(TYPE), Some(kid)).map_err(wrong)?,
             jwks: set.to_jwks_json().map_err(wrong)?,
             clock,
@@ -75,10 +89,15 @@ impl Assertions {
 
     fn claims(&self, auth: &Auth, audience: &str, (now, expires): (u64, u64)) -> Map<String, Value> {
         let mut claims = Map::new();
-        for name in PASSED_ON {
+        for name in &self.passed_on {
             if let Some(value) = auth.claim(name) {
-                claims.insert((*name).to_owned(), value.clone());
+                claims.insert(name.clone(), value.clone());
             }
+        }
+        // Of two issuers each may have a user of that name.
+        if !auth.iss().is_empty() {
+            let subject = identity_assertion::subject(auth.iss(), auth.sub());
+            claims.insert("sub_id".to_owned(), subject);
         }
         let own = [
             ("iss", Value::from(self.issuer.as_str())),
@@ -100,15 +119,28 @@ impl Assertions {
     }
 }
 
-fn read_key(file: &Path) -> Result<AnySigningKey, ConfigError> {
-    let secret = secret_file::read_or_say(file).map_err(|error| unusable(&error))?;
-    let text = std::str::from_utf8(&secret).map_err(|error| unusable(&error))?;
-    AnySigningKey::from_pem(text, Algorithm::Es256).map_err(|error| unusable(&error))
+fn passed_on(more: &[String]) -> Result<Vec<String>, ConfigError> {
+    if let Some(own) = more
+        .iter()
+        .find(|name| identity_assertion::OWN.contains(&name.as_str()))
+    {
+        let what = format!("{own:?} is the assertion's own");
+        return Err(ConfigError::at("assertion.claims", what, "take it away"));
+    }
+    let mut names: Vec<String> = PASSED_ON.iter().map(|name| (*name).to_owned()).collect();
+    names.extend(more.iter().cloned());
+    Ok(names)
 }
 
-fn unusable(error: &dyn std::fmt::Display) -> ConfigError {
+fn read_key(file: &Path, place: &str) -> Result<AnySigningKey, ConfigError> {
+    let secret = secret_file::read_or_say(file).map_err(|error| unusable(&error, place))?;
+    let text = std::str::from_utf8(&secret).map_err(|error| unusable(&error, place))?;
+    AnySigningKey::from_pem(text, Algorithm::Es256).map_err(|error| unusable(&error, place))
+}
+
+fn unusable(error: &dyn std::fmt::Display, place: &str) -> ConfigError {
     ConfigError::at(
-        "assertion.key_file",
+        place,
         error,
         "make one: carnet jwk generate --algorithm ES256 --format pem --out assertion.pem",
     )
@@ -122,10 +154,6 @@ impl std::fmt::Debug for Assertions {
     }
 }
 
-/// Its own `typ`: it is taken for no access token, and no access token for it.
-const TYPE: &str = "identity+jwt";
-/// Seconds.
-const LONGEST: u64 = 60;
 const CAPACITY: usize = 10_000;
 
 /// What a service may want to know of the caller. The token's own name is not among it: nothing can be done with an assertion but read it.

@@ -250,6 +250,12 @@ pub struct Assertion {
     pub issuer: String,
     /// The private key: EC, P-256, PKCS#8 PEM, readable by its owner alone.
     pub key_file: PathBuf,
+    /// Keys that are published as well and sign nothing: the next one, or the one before.
+    #[serde(default)]
+    pub other_key_files: Vec<PathBuf>,
+    /// Claims that services get beside the usual ones.
+    #[serde(default)]
+    pub claims: Vec<String>,
     /// How long an assertion may be believed; 60s at most.
     #[serde(default = "minute")]
     pub lifetime: Ttl,

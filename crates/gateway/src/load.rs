@@ -47,30 +47,32 @@ pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
 }
 
 fn paths(config: &mut Config) -> impl Iterator<Item = &mut PathBuf> {
-    let secrets = [
-        config.assertion.as_mut().map(|assertion| &mut assertion.key_file),
-        config
-            .exchange
-            .as_mut()
-            .map(|exchange| &mut exchange.client_secret_file),
-    ];
+    let keys = config
+        .assertion
+        .iter_mut()
+        .flat_map(|assertion| std::iter::once(&mut assertion.key_file).chain(&mut assertion.other_key_files));
+    let exchange = config.exchange.iter_mut();
+    let secrets = keys.chain(exchange.map(|exchange| &mut exchange.client_secret_file));
     let listen = [
         &mut config.listen.tls_certificate_file,
         &mut config.listen.tls_key_file,
         &mut config.tokens.root_certificates_file,
     ];
     let issuers = config.issuers.iter_mut().map(|issuer| &mut issuer.jwks_file);
-    let upstreams = config
-        .upstreams
-        .iter_mut()
-        .map(|upstream| &mut upstream.root_certificates_file);
+    let upstreams = config.upstreams.iter_mut().flat_map(|upstream| {
+        [
+            &mut upstream.root_certificates_file,
+            &mut upstream.client_certificate_file,
+            &mut upstream.client_key_file,
+        ]
+    });
     let bff = config.bff.iter_mut().flat_map(config::bff::Bff::paths);
     listen
         .into_iter()
         .chain(issuers)
         .chain(upstreams)
         .flatten()
-        .chain(secrets.into_iter().flatten())
+        .chain(secrets)
         .chain(bff)
 }
 

@@ -92,10 +92,13 @@ enum Access {
 }
 
 impl Site {
-    /// Begins to look whether servers are well; ends when the site is dropped.
+    /// Begins to look whether servers are well and certificates new; ends when the site is dropped.
     pub fn watch(&mut self) {
         for upstream in &self.upstreams {
             self.watching.spawn(health::watch(Arc::clone(upstream)));
+            if let Some(shown) = upstream.shown_certificate() {
+                self.watching.spawn(shown.keep_fresh());
+            }
         }
     }
 

@@ -2,16 +2,21 @@
 //!
 //! Spec: RFC 9110 §7.6, §15.6.3 (502), §15.6.5 (504)
 
+mod tls;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use carnet_client::clock::Clock;
 use carnet_client::error::ClientError;
+use carnet_client::http::server_name;
+use carnet_client::shown_certificate::ShownCertificate;
 use http::uri::Scheme;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -26,6 +31,8 @@ use crate::refusal::Refusal;
 #[derive(Debug)]
 pub struct Upstream {
     client: Client<HttpsConnector<HttpConnector>, Body>,
+    /// The certificate that it shows to servers which ask for one.
+    shown: Option<Arc<ShownCertificate>>,
     pool: Pool,
     preserve_host: bool,
     /// The `aud` of assertions for it; it gets none without.
@@ -40,17 +47,9 @@ pub struct Upstream {
 
 impl Upstream {
     /// From what the operator says of it.
-    pub fn new(config: &config::Upstream) -> Result<Self, ClientError> {
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(config.connect_timeout.duration()));
-        let tls = carnet_client::http::tls(config.root_certificates_file.as_deref())?;
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
-        let connector = match config.protocol {
-            Protocol::Http1 => connector.enable_http1().wrap_connector(http),
-            Protocol::Http2 => connector.enable_http2().wrap_connector(http),
-        };
+    pub fn new(config: &config::Upstream, clock: &Arc<dyn Clock>) -> Result<Self, ClientError> {
+        let shown = tls::shown(config, clock)?;
+        let connector = connector(config, shown.clone())?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -62,6 +61,7 @@ impl Upstream {
         let health = path.map(|path| path.parse().map_err(|_| ClientError::Address(path.clone())));
         Ok(Self {
             client,
+            shown,
             pool: Pool::new(servers?, config.balance, ejection),
             preserve_host: config.preserve_host,
             assertion_audience: config.assertion_audience.clone(),
@@ -146,6 +146,11 @@ impl Upstream {
         Ok(())
     }
 
+    /// The certificate that it shows, to be kept fresh.
+    pub(crate) fn shown_certificate(&self) -> Option<Arc<ShownCertificate>> {
+        self.shown.clone()
+    }
+
     /// The servers, for [`Upstream::probe`].
     pub(crate) fn servers(&self) -> &[Arc<Server>] {
         self.pool.servers()
@@ -162,6 +167,29 @@ impl Upstream {
         let answer = tokio::time::timeout(self.answer_timeout, self.client.request(request)).await;
         matches!(answer, Ok(Ok(response)) if response.status().is_success())
     }
+}
+
+fn connector(
+    config: &config::Upstream,
+    shown: Option<Arc<ShownCertificate>>,
+) -> Result<HttpsConnector<HttpConnector>, ClientError> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(config.connect_timeout.duration()));
+    let tls = carnet_client::http::tls(config.root_certificates_file.as_deref(), shown)?;
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+    let connector = match &config.server_name {
+        None => connector,
+        Some(name) => {
+            tls::only_https("server_name", config)?;
+            connector.with_server_name_resolver(FixedServerNameResolver::new(server_name(name)?))
+        }
+    };
+    Ok(match config.protocol {
+        Protocol::Http1 => connector.enable_http1().wrap_connector(http),
+        Protocol::Http2 => connector.enable_http2().wrap_connector(http),
+    })
 }
 
 fn server(url: &str) -> Result<Server, ClientError> {
@@ -195,7 +223,8 @@ fn judge(error: &hyper_util::client::legacy::Error, server: &Server) -> Refusal 
         }
         cause = error.source();
     }
-    tracing::warn!(server = %server.authority, %error, cause = ?std::error::Error::source(error).map(ToString::to_string), "an upstream did not answer");
+    let cause = tls::whole(error);
+    tracing::warn!(server = %server.authority, cause, hint = tls::hint(&cause), "an upstream did not answer");
     if body { BROKEN_BODY } else { UNREACHABLE }
 }
 

@@ -124,6 +124,9 @@ mod tests {
     fn what_grpc_is_told_needs_no_encoding() {
         for refused in [
             Refused::TokenMissing,
+            Refused::CallerMissing,
+            Refused::CallerNotBelieved,
+            Refused::CallerUnclear,
             Refused::Malformed,
             Refused::ProofInvalid,
             Refused::TokenExpired,

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use carnet_jose::Verified;
+use carnet_oauth::identity_assertion;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -51,8 +52,29 @@ pub struct Nothing {}
 pub(crate) enum Known {
     /// It is signed.
     Signed(Arc<Verified<'static, Token>>),
+    /// The gateway in front of us has signed what it says.
+    Asserted(Arc<Verified<'static, Asserted>>),
     /// Its issuer was asked.
     Told(Arc<Token>),
+    /// The gateway in front of us says so in plain headers, of which it may have more to say.
+    Said(Arc<Token>),
+}
+
+/// What a gateway says of a token, read as the token itself: its `iss` is whoever has named the user so.
+#[derive(Debug, Deserialize)]
+#[serde(from = "Map<String, Value>")]
+pub(crate) struct Asserted(pub(crate) Token);
+
+impl From<Map<String, Value>> for Asserted {
+    fn from(mut all: Map<String, Value>) -> Self {
+        let subject = all.remove("sub_id").unwrap_or_default();
+        // RFC 9493 §4.1: by the one or by the other, never by a part of each.
+        if let Some((issuer, sub)) = identity_assertion::named(&subject) {
+            all.insert("iss".to_owned(), issuer.into());
+            all.insert("sub".to_owned(), sub.into());
+        }
+        Self(Token::from(all))
+    }
 }
 
 /// What a token says, with its rights taken apart.
@@ -94,15 +116,17 @@ impl<S, X> Auth<S, X> {
         self.text("sub")
     }
 
-    /// Who issued the token; empty when an introspection answer does not say. With several issuers, a user is the pair of this and `sub`.
+    /// Who issued the token; empty when an introspection answer or a gateway does not say. With several issuers, a user is the pair of this and `sub`.
     pub fn iss(&self) -> &str {
         self.text("iss")
     }
 
     /// Whether the token is about a user, as far as it says: a client that got it for itself (RFC 6749 §4.4) is its own `sub` (RFC 9068 §2.2).
-    /// Some issuers invent a user for each client; their tokens can only be told apart by a claim or a scope.
+    /// Some issuers invent a user for each client; their tokens can only be told apart by a claim or a scope. Behind a gateway that says no
+    /// `client_id` in its plain headers nobody is known to be a user.
     pub fn is_user(&self) -> bool {
-        self.sub() != self.client_id()
+        let unsaid = matches!(self.known, Known::Said(_)) && self.client_id().is_empty();
+        self.sub() != self.client_id() && !unsaid
     }
 
     /// The client that asked for the token; empty for issuers that do not say.
@@ -128,11 +152,12 @@ impl<S, X> Auth<S, X> {
         self.claim("sid").and_then(Value::as_str)
     }
 
-    /// When the token expires, in seconds since 1970.
+    /// When the token expires, in seconds since 1970; behind a gateway, when the gateway's word does.
     pub fn expires(&self) -> Option<u64> {
         match &self.known {
             Known::Signed(verified) => verified.registered.exp,
-            Known::Told(told) => told.all.get("exp").and_then(Value::as_u64),
+            Known::Asserted(verified) => verified.registered.exp,
+            Known::Told(told) | Known::Said(told) => told.all.get("exp").and_then(Value::as_u64),
         }
     }
 
@@ -227,7 +252,8 @@ impl<S, X> Auth<S, X> {
     fn token(&self) -> &Token {
         match &self.known {
             Known::Signed(verified) => &verified.claims,
-            Known::Told(told) => told,
+            Known::Asserted(verified) => &verified.claims.0,
+            Known::Told(told) | Known::Said(told) => told,
         }
     }
 

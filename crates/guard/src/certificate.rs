@@ -2,13 +2,12 @@
 //!
 //! Spec: RFC 8705 §3 · RFC 9440 §2 (Client-Cert)
 
-use std::net::IpAddr;
-
 use carnet_jose::{base64url, primitive};
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use http::HeaderMap;
 use http::request::Parts;
-use ipnet::IpNet;
+
+use crate::peer::{self, Peers};
 
 /// The certificate that the client showed on this connection: whoever ends TLS puts it into the extensions of each request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +24,6 @@ impl ClientCertificate {
     }
 }
 
-/// The address that a request came from, for servers that are not axum's: in the extensions of each request. axum's own
-/// `ConnectInfo<SocketAddr>` is looked at as well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerAddress(pub IpAddr);
-
 /// How a proxy that ends TLS names the certificate of its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -45,26 +39,13 @@ pub enum CertificateHeader {
 #[derive(Debug)]
 pub(crate) struct CertificateProxies {
     header: CertificateHeader,
-    peers: Vec<IpNet>,
+    peers: Peers,
 }
 
 impl CertificateProxies {
     pub(crate) fn new(header: CertificateHeader, peers: &[String]) -> Result<Self, String> {
-        let peers = peers.iter().map(|text| {
-            let network = text.parse::<IpNet>();
-            let alone = || text.parse::<IpAddr>().map(IpNet::from);
-            network
-                .or_else(|_| alone())
-                .map_err(|_| format!("client_certificates_from: {text:?} is no address and no network"))
-        });
-        Ok(Self {
-            header,
-            peers: peers.collect::<Result<_, _>>()?,
-        })
-    }
-
-    fn includes(&self, peer: IpAddr) -> bool {
-        self.peers.iter().any(|network| network.contains(&peer))
+        let peers = Peers::read(peers).map_err(|why| format!("client_certificates_from: {why}"))?;
+        Ok(Self { header, peers })
     }
 }
 
@@ -75,7 +56,8 @@ pub(crate) fn thumbprint(
     request: &Parts,
     proxies: Option<&CertificateProxies>,
 ) -> Result<Option<String>, &'static str> {
-    let proxy = proxies.filter(|proxies| peer(request).is_some_and(|peer| proxies.includes(peer)));
+    let proxy =
+        proxies.filter(|proxies| peer::address(request).is_some_and(|peer| proxies.peers.includes(peer)));
     let sha256 = match proxy {
         Some(proxies) => named_by_proxy(&request.headers, proxies.header)?,
         None => request
@@ -84,18 +66,6 @@ pub(crate) fn thumbprint(
             .map(|certificate| certificate.sha256),
     };
     Ok(sha256.map(|digest| base64url::encode(&digest)))
-}
-
-fn peer(request: &Parts) -> Option<IpAddr> {
-    let named = request.extensions.get::<PeerAddress>().map(|peer| peer.0);
-    #[cfg(feature = "axum")]
-    let named = named.or_else(|| {
-        let connected = request
-            .extensions
-            .get::<axum::extract::ConnectInfo<std::net::SocketAddr>>();
-        connected.map(|connected| connected.0.ip())
-    });
-    named.map(|address| address.to_canonical())
 }
 
 fn named_by_proxy(headers: &HeaderMap, kind: CertificateHeader) -> Result<Option<[u8; 32]>, &'static str> {

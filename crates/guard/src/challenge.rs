@@ -12,6 +12,12 @@ use http::StatusCode;
 pub enum Refused {
     /// 401: there is no token (§3.1: no error code then).
     TokenMissing,
+    /// 401: behind a gateway, nothing says who asks.
+    CallerMissing,
+    /// 401: what says who asks is not the gateway's word, or not for this service. Why stands in the log alone.
+    CallerNotBelieved,
+    /// 400: behind a gateway, who asks is said twice, or in a way that cannot be read.
+    CallerUnclear,
     /// 400: two tokens, or a header that is not `Bearer` and one token.
     Malformed,
     /// 401: the token is bound to a key, and there is no DPoP proof of it that is for this request and this token.
@@ -57,6 +63,9 @@ impl Refused {
     pub fn code(&self) -> &'static str {
         match self {
             Self::TokenMissing => "token_missing",
+            Self::CallerMissing => "caller_missing",
+            Self::CallerNotBelieved => "caller_not_believed",
+            Self::CallerUnclear => "caller_unclear",
             Self::Malformed => "invalid_request",
             Self::ProofInvalid => "invalid_dpop_proof",
             Self::TokenExpired => "token_expired",
@@ -71,11 +80,13 @@ impl Refused {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::TokenMissing
+            | Self::CallerMissing
+            | Self::CallerNotBelieved
             | Self::ProofInvalid
             | Self::TokenExpired
             | Self::TokenInvalid
             | Self::StepUp(_) => StatusCode::UNAUTHORIZED,
-            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::Malformed | Self::CallerUnclear => StatusCode::BAD_REQUEST,
             Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -85,6 +96,13 @@ impl Refused {
     pub fn detail(&self) -> &'static str {
         match self {
             Self::TokenMissing => "send an access token: Authorization: Bearer",
+            Self::CallerMissing => {
+                "ask through the gateway of this service: it says who asks, and nothing says so here"
+            }
+            Self::CallerNotBelieved => {
+                "ask through the gateway of this service: what says who asks is not its word, or not for here"
+            }
+            Self::CallerUnclear => "who asks is said twice, or in a way that cannot be read",
             Self::Malformed => "send one Authorization header: the scheme, a space, the token",
             Self::ProofInvalid => {
                 "a token that is bound to a key needs a DPoP proof of that key, made now for this request and this token"
@@ -103,6 +121,10 @@ impl Refused {
     pub(crate) fn challenges(&self, metadata: Option<&str>) -> Vec<Challenge> {
         let error = match self {
             Self::TokenMissing => None,
+            // No client can do anything about it: to get another token, or to log in again, would be of no use.
+            Self::CallerMissing => return vec![Challenge::by(GATEWAY)],
+            Self::CallerNotBelieved => return vec![Challenge::by(GATEWAY).error(self.code(), self.detail())],
+            Self::CallerUnclear => return Vec::new(),
             Self::Malformed => Some("invalid_request"),
             Self::ProofInvalid => Some("invalid_dpop_proof"),
             Self::TokenExpired | Self::TokenInvalid => Some("invalid_token"),
@@ -148,3 +170,6 @@ impl Refused {
         }
     }
 }
+
+/// RFC 9110 §15.5.2 asks for a challenge with each 401. There is no scheme for this one: clients do not know it, and let it be.
+const GATEWAY: &str = "Gateway";

@@ -18,7 +18,8 @@ use crate::opaque::{Opaque, is_jwt};
 use crate::resource_server::{Guard, Trusted};
 
 impl Guard {
-    /// The caller behind a request, by its `Authorization` header alone: never by query, form or cookie (RFC 9700 §4.3.2).
+    /// The caller behind a request, by its `Authorization` header alone: never by query, form or cookie (RFC 9700 §4.3.2). Of a guard that
+    /// [`FromGateway`](crate::FromGateway) has made: by what the gateway says alone.
     ///
     /// A refusal says to the caller what RFC 6750 §3.1 lets it say; which check failed stands in the log, without a byte of the token.
     pub async fn check(&self, request: &Parts) -> Result<Auth, Refused> {
@@ -26,6 +27,9 @@ impl Guard {
     }
 
     async fn caller_of(&self, request: &Parts) -> Result<Auth, Denial> {
+        if let Some(gateway) = &self.parts.gateway {
+            return Ok(self.caller(gateway.caller_of(request, self.now()).await?));
+        }
         let sent = token_of(request)?;
         let token = sent.token;
         if let Some(opaque) = self.opaque_issuer_of(token) {

@@ -33,7 +33,7 @@ impl<S: Rights, X: DeserializeOwned, State: Send + Sync> OptionalFromRequestPart
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Option<Self>, Response> {
         match caller(parts).await? {
             Ok(auth) => asked_for(&auth).map(Some).map_err(IntoResponse::into_response),
-            Err((Refused::TokenMissing, _)) => Ok(None),
+            Err((Refused::TokenMissing | Refused::CallerMissing, _)) => Ok(None),
             Err((refused, guard)) => Err(guard.refusal(&refused, &parts.headers).map(Body::from)),
         }
     }

@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
+use crate::gateway::Gateway;
 use crate::issuer::Source;
 use crate::resource_server::Guard;
 
-/// The keys of an issuer.
+/// The keys of an issuer, or of the gateway in front of this service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerHealth {
     /// Its `iss`.
@@ -27,16 +28,22 @@ pub struct IssuerHealth {
 impl Guard {
     /// The keys of every issuer, in the order in which they were named, those that are asked about each token last.
     pub fn health(&self) -> Vec<IssuerHealth> {
-        let signing = self.parts.trusted.iter().map(|trusted| {
+        let trusted = self.parts.trusted.iter();
+        let trusted = trusted.map(|trusted| (&trusted.name, &trusted.source));
+        let gateway = self.parts.gateway.iter().filter_map(|gateway| match gateway {
+            Gateway::Signed(assertions) => Some((&assertions.gateway, &assertions.source)),
+            Gateway::Plain(_) => None,
+        });
+        let signing = trusted.chain(gateway).map(|(name, source)| {
             let health = IssuerHealth {
-                issuer: trusted.name.clone(),
+                issuer: name.clone(),
                 loaded: true,
                 keys: 0,
                 age: None,
                 fetches: 0,
                 failures: 0,
             };
-            match &trusted.source {
+            match source {
                 Source::Fixed(set) => IssuerHealth {
                     keys: set.len(),
                     ..health

@@ -1,6 +1,6 @@
 //! Who may issue tokens for a resource server, and where its keys come from.
 //!
-//! Spec: RFC 8414 (discovery) · RFC 7517 (keys) · RFC 7662 (introspection)
+//! Spec: RFC 8414 (discovery) · RFC 7517 (keys) · RFC 7662 (introspection) · RFC 9701 (its signed answers)
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -185,21 +185,48 @@ impl Issuer {
         let Some(feed) = &self.revocations else {
             return Ok(None);
         };
+        let signed = self.published(Some(source), (http, clock.clone()));
+        feed.open(&self.name, signed, (http, clock)).map(Some)
+    }
+
+    /// Whoever is asked about tokens of this issuer, when somebody is; `source` is where its keys come from, when tokens are signed.
+    pub(crate) fn asked(
+        &self,
+        source: Option<&Source>,
+        (http, clock): (&HttpClient, Arc<dyn Clock>),
+    ) -> Result<Option<introspect::Introspection>, ClientError> {
+        let Some(asked) = &self.introspection else {
+            return Ok(None);
+        };
+        let opened = asked.open(http, clock.clone())?;
+        if !asked.signed {
+            return Ok(Some(opened));
+        }
+        let (keys, algorithms) = self.published(source, (http, clock.clone()));
+        let names = (self.name.as_str(), asked.id.as_str());
+        opened.signed(names, (keys, &algorithms), clock).map(Some)
+    }
+
+    /// The keys that the issuer signs other things with than tokens for us.
+    fn published(
+        &self,
+        source: Option<&Source>,
+        (http, clock): (&HttpClient, Arc<dyn Clock>),
+    ) -> (revocations::Keys, Vec<Algorithm>) {
         let shared = self.algorithms.iter().any(|algorithm| algorithm.is_mac());
-        let signed = match source {
-            Source::Remote(keys) => (revocations::Keys::Remote(keys.clone()), self.algorithms.clone()),
-            // A shared secret signs tokens for us alone; the feed is signed with what the issuer publishes.
-            Source::Fixed(_) if shared => {
-                let location = Location::Discover(self.name.clone());
-                let keys = RemoteKeys::with_clock(http.clone(), location, &SIGNATURES, clock.clone());
-                (revocations::Keys::Remote(Arc::new(keys)), SIGNATURES.to_vec())
-            }
-            Source::Fixed(_) => (
+        match source {
+            Some(Source::Remote(keys)) => (revocations::Keys::Remote(keys.clone()), self.algorithms.clone()),
+            Some(source @ Source::Fixed(_)) if !shared => (
                 revocations::Keys::Fixed(source.for_verifier()),
                 self.algorithms.clone(),
             ),
-        };
-        feed.open(&self.name, signed, (http, clock)).map(Some)
+            // A shared secret signs tokens for us alone, and opaque tokens are not signed at all; the rest is signed with what it publishes.
+            _ => {
+                let location = Location::Discover(self.name.clone());
+                let keys = RemoteKeys::with_clock(http.clone(), location, &SIGNATURES, clock);
+                (revocations::Keys::Remote(Arc::new(keys)), SIGNATURES.to_vec())
+            }
+        }
     }
 }
 
@@ -210,6 +237,14 @@ pub(crate) enum Source {
 }
 
 impl Source {
+    /// Whether there are keys to check with.
+    pub(crate) fn is_loaded(&self) -> bool {
+        match self {
+            Self::Remote(keys) => keys.is_loaded(),
+            Self::Fixed(_) => true,
+        }
+    }
+
     pub(crate) fn for_verifier(&self) -> Arc<dyn KeySource> {
         match self {
             Self::Remote(keys) => keys.clone(),
@@ -225,6 +260,7 @@ pub struct Introspection {
     id: String,
     secret: String,
     ttl: Duration,
+    signed: bool,
 }
 
 impl Introspection {
@@ -235,6 +271,7 @@ impl Introspection {
             id: id.into(),
             secret: secret.into(),
             ttl: Duration::from_secs(5),
+            signed: false,
         }
     }
 
@@ -244,7 +281,14 @@ impl Introspection {
         self
     }
 
-    pub(crate) fn open(
+    /// Asks for signed answers (RFC 9701), and takes no others: by the keys of this issuer, which its metadata names when its tokens are opaque
+    /// or signed with a shared secret. A server that answers without a signature is no answer: 503.
+    pub fn signed(mut self) -> Self {
+        self.signed = true;
+        self
+    }
+
+    fn open(
         &self,
         http: &HttpClient,
         clock: Arc<dyn Clock>,

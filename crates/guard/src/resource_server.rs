@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 use crate::auth::Token;
 use crate::calling_services::{OpenServices, Services};
 use crate::certificate::{CertificateHeader, CertificateProxies};
+use crate::gateway::Gateway;
 use crate::issuer::{Issuer, Keys, Source};
 use crate::metadata::{Facts, PublishedMetadata, ResourceMetadata, publish};
 use crate::opaque::Opaque;
@@ -185,6 +186,7 @@ impl Builder {
                 certificate_proxies,
                 seen: SeenTokens::of_proofs(),
                 services,
+                gateway: None,
             }),
         })
     }
@@ -235,7 +237,7 @@ fn check_prefixes(opaque: &[Opaque]) -> Result<(), String> {
 }
 
 fn ask(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Opaque, BuildError> {
-    let introspection = issuer.introspection.as_ref();
+    let introspection = issuer.asked(None, (http, server.clock.clone()))?;
     let introspection = introspection.ok_or_else(|| {
         BuildError::Policy(format!(
             "{} has neither keys nor an introspection endpoint",
@@ -252,7 +254,7 @@ fn ask(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Opaque, B
     Ok(Opaque {
         name: issuer.name.clone(),
         prefix: issuer.prefix.clone(),
-        introspection: introspection.open(http, server.clock.clone())?,
+        introspection,
         may_lack: issuer.may_lack.clone(),
         audience: server.audience.clone(),
         leeway: server.leeway.as_secs(),
@@ -284,11 +286,7 @@ fn trust(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Trusted
         .map_err(|error| BuildError::Policy(error.to_string()))?;
     let macs = issuer.algorithms.iter().any(|algorithm| algorithm.is_mac());
     let remembered = if macs { 0 } else { server.remembered };
-    let introspection = issuer
-        .introspection
-        .as_ref()
-        .map(|introspection| introspection.open(http, server.clock.clone()))
-        .transpose()?;
+    let introspection = issuer.asked(Some(&source), (http, server.clock.clone()))?;
     let revocations = issuer.follow(&source, (http, server.clock.clone()))?;
     Ok(Trusted {
         revocations,
@@ -315,6 +313,8 @@ pub(crate) struct Parts {
     pub(crate) certificate_proxies: Option<CertificateProxies>,
     pub(crate) seen: SeenTokens,
     pub(crate) services: Option<OpenServices>,
+    /// Who alone says who asks, when this service is behind it.
+    pub(crate) gateway: Option<Gateway>,
 }
 
 /// An issuer whose tokens are accepted.
@@ -332,13 +332,10 @@ impl Guard {
         let services = self.parts.services.as_ref();
         let mut trusted = self.parts.trusted.iter();
         trusted.all(|trusted| {
-            let keys = match &trusted.source {
-                Source::Remote(keys) => keys.is_loaded(),
-                Source::Fixed(_) => true,
-            };
             let followed = trusted.revocations.as_ref();
-            keys && followed.is_none_or(|revocations| revocations.is_available())
+            trusted.source.is_loaded() && followed.is_none_or(|revocations| revocations.is_available())
         }) && services.is_none_or(|services| services.remote.is_loaded())
+            && self.parts.gateway.as_ref().is_none_or(Gateway::is_ready)
     }
 }
 

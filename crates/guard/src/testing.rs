@@ -24,13 +24,45 @@ use std::time::Duration;
 
 use carnet_client::clock::{Clock, SystemClock};
 use carnet_jose::{Algorithm, AnySigningKey, AnyVerifyingKey, Signer, TokenType};
+use carnet_oauth::identity_assertion;
 use serde_json::{Map, Value};
 
+use crate::from_gateway::ByAssertion;
 use crate::issuer::Issuer;
 use crate::resource_server::{Builder, ResourceServer};
 
 /// Makes tokens for tests.
-pub struct TestIssuer {
+pub struct TestIssuer(Maker);
+
+/// The `iss` of its tokens.
+pub const ISSUER: &str = "https://issuer.test";
+
+/// Makes what a gateway says of callers (`X-Identity-Assertion`), for tests of services behind one.
+///
+/// ```
+/// use axum::{Router, body::Body, http::Request, routing::get};
+/// use carnet_guard::{Auth, testing::TestGateway};
+/// use tower::ServiceExt as _;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let gateway = TestGateway::new();
+/// let guard = gateway.in_front_of("orders").build().await.unwrap();
+/// let app = Router::new().route("/me", get(async |auth: Auth| auth.sub().to_owned())).layer(guard.layer());
+///
+/// let assertion = gateway.assertion("alice").role("editor").sign();
+/// let request = Request::get("/me").header("x-identity-assertion", assertion);
+/// let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+/// assert_eq!(response.status(), 200);
+/// # }
+/// ```
+pub struct TestGateway(Maker);
+
+/// The `iss` of its assertions.
+pub const GATEWAY: &str = "https://gateway.test";
+
+/// A key, and what it signs.
+struct Maker {
     signer: Signer,
     key: AnyVerifyingKey,
     clock: Arc<dyn Clock>,
@@ -38,8 +70,38 @@ pub struct TestIssuer {
     made: AtomicU64,
 }
 
-/// The `iss` of its tokens.
-pub const ISSUER: &str = "https://issuer.test";
+impl Maker {
+    #[expect(clippy::expect_used, reason = "for tests, where a panic is the report")]
+    fn new(token_type: TokenType, clock: impl Clock + 'static) -> Self {
+        let key = AnySigningKey::generate(Algorithm::Es256).expect("the machine gives randomness");
+        let public = key.verifying_key();
+        Self {
+            signer: Signer::new(key, token_type, Some("test".to_owned())).expect("the header is JSON"),
+            key: public,
+            clock: Arc::new(clock),
+            audience: OnceLock::new(),
+            made: AtomicU64::new(0),
+        }
+    }
+
+    fn token(&self, issuer: &str, sub: &str, seconds: u64) -> TestToken<'_> {
+        let now = self.clock.since_epoch().as_secs();
+        let token = TestToken {
+            maker: self,
+            claims: Map::new(),
+        };
+        let token = token
+            .claim("iss", issuer)
+            .claim("sub", sub)
+            .claim("client_id", "test")
+            .claim("iat", now)
+            .claim("exp", now + seconds);
+        match self.audience.get() {
+            Some(audience) => token.audience(audience),
+            None => token,
+        }
+    }
+}
 
 impl TestIssuer {
     /// With a key that nobody else has.
@@ -54,48 +116,23 @@ impl TestIssuer {
     ///
     /// # Panics
     /// When the machine gives no randomness.
-    #[expect(clippy::expect_used, reason = "for tests, where a panic is the report")]
     pub fn with_clock(clock: impl Clock + 'static) -> Self {
-        let key = AnySigningKey::generate(Algorithm::Es256).expect("the machine gives randomness");
-        let public = key.verifying_key();
-        let signer =
-            Signer::new(key, TokenType::AccessToken, Some("test".to_owned())).expect("the header is JSON");
-        Self {
-            signer,
-            key: public,
-            clock: Arc::new(clock),
-            audience: OnceLock::new(),
-            made: AtomicU64::new(0),
-        }
+        Self(Maker::new(TokenType::AccessToken, clock))
     }
 
     /// A resource server that believes this issuer. Tokens are meant for the first one, unless they say otherwise.
     pub fn resource_server(&self, audience: &str) -> Builder {
-        self.audience.get_or_init(|| audience.to_owned());
+        self.0.audience.get_or_init(|| audience.to_owned());
         ResourceServer::new(audience)
-            .issuer(Issuer::key(ISSUER, self.key.clone()))
-            .clock(self.clock.clone())
+            .issuer(Issuer::key(ISSUER, self.0.key.clone()))
+            .clock(self.0.clock.clone())
     }
 
     /// A token about this user, valid for a quarter of an hour.
     pub fn token(&self, sub: &str) -> TestToken<'_> {
-        let now = self.clock.since_epoch().as_secs();
-        let made = self.made.fetch_add(1, Ordering::Relaxed);
-        let token = TestToken {
-            issuer: self,
-            claims: Map::new(),
-        };
-        let token = token
-            .claim("iss", ISSUER)
-            .claim("sub", sub)
-            .claim("client_id", "test")
-            .claim("jti", format!("{sub}-{made}"))
-            .claim("iat", now)
-            .claim("exp", now + 900);
-        match self.audience.get() {
-            Some(audience) => token.audience(audience),
-            None => token,
-        }
+        let made = self.0.made.fetch_add(1, Ordering::Relaxed);
+        let token = self.0.token(ISSUER, sub, 900);
+        token.claim("jti", format!("{sub}-{made}"))
     }
 }
 
@@ -108,15 +145,59 @@ impl Default for TestIssuer {
 impl std::fmt::Debug for TestIssuer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TestIssuer")
-            .field("audience", &self.audience)
+            .field("audience", &self.0.audience)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TestGateway {
+    /// With a key that nobody else has.
+    ///
+    /// # Panics
+    /// When the machine gives no randomness.
+    pub fn new() -> Self {
+        Self::with_clock(SystemClock)
+    }
+
+    /// Whose assertions and services live by this clock; see [`TestClock`].
+    ///
+    /// # Panics
+    /// When the machine gives no randomness.
+    pub fn with_clock(clock: impl Clock + 'static) -> Self {
+        Self(Maker::new(TokenType::Other(identity_assertion::TYPE), clock))
+    }
+
+    /// A service that believes this gateway. Assertions are meant for the first one, unless they say otherwise.
+    pub fn in_front_of(&self, service: &str) -> ByAssertion {
+        self.0.audience.get_or_init(|| service.to_owned());
+        ByAssertion::new(Issuer::key(GATEWAY, self.0.key.clone()), service.to_owned())
+            .clock(self.0.clock.clone())
+    }
+
+    /// An assertion about this user, who came with a token of [`ISSUER`]; valid for a minute.
+    pub fn assertion(&self, sub: &str) -> TestToken<'_> {
+        let subject = identity_assertion::subject(ISSUER, sub);
+        self.0.token(GATEWAY, sub, 60).claim("sub_id", subject)
+    }
+}
+
+impl Default for TestGateway {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for TestGateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TestGateway")
+            .field("audience", &self.0.audience)
             .finish_non_exhaustive()
     }
 }
 
 /// A token in the making.
-#[derive(Debug)]
 pub struct TestToken<'i> {
-    issuer: &'i TestIssuer,
+    maker: &'i Maker,
     claims: Map<String, Value>,
 }
 
@@ -143,7 +224,7 @@ impl TestToken<'_> {
 
     /// Expired this long ago.
     pub fn expired(self, ago: Duration) -> Self {
-        let exp = self.issuer.clock.since_epoch().saturating_sub(ago).as_secs();
+        let exp = self.maker.clock.since_epoch().saturating_sub(ago).as_secs();
         self.claim("exp", exp)
     }
 
@@ -165,7 +246,7 @@ impl TestToken<'_> {
     /// When the machine gives no randomness.
     #[expect(clippy::expect_used, reason = "for tests, where a panic is the report")]
     pub fn sign(self) -> String {
-        self.issuer.signer.sign(&self.claims).expect("claims are JSON")
+        self.maker.signer.sign(&self.claims).expect("claims are JSON")
     }
 
     fn add(mut self, name: &str, word: &str) -> Self {
@@ -177,6 +258,14 @@ impl TestToken<'_> {
             words.push(word.into());
         }
         self
+    }
+}
+
+impl std::fmt::Debug for TestToken<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TestToken")
+            .field("claims", &self.claims)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,11 +1,30 @@
 //! The answer of the introspection endpoint.
 //!
-//! Spec: RFC 7662 §2.2 · RFC 9449 §6.2
+//! Spec: RFC 7662 §2.2 · RFC 9449 §6.2 · RFC 9701 §5 (the same, signed)
 
 use serde::{Deserialize, Serialize};
 
 use crate::access_token::AccessTokenClaims;
 use crate::token_response::token_type;
+
+/// The `typ` of a signed answer (RFC 9701 §5).
+pub const TYPE: &str = "token-introspection+jwt";
+
+/// What a resource server accepts that wants it signed (RFC 9701 §4), and the type of what it gets (§5).
+pub const MEDIA_TYPE: &str = "application/token-introspection+jwt";
+
+/// A signed answer (RFC 9701 §5). It has no `sub` and no `exp` of its own: nobody shall take it for a token (§8.1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignedIntrospection<R> {
+    /// The authorization server.
+    pub iss: String,
+    /// The resource server that has asked, by the name that it asks by.
+    pub aud: String,
+    /// Seconds since the epoch at which it was asked.
+    pub iat: u64,
+    /// What would have been answered without a signature.
+    pub token_introspection: R,
+}
 
 /// What a resource server learns about a token.
 ///

@@ -14,6 +14,7 @@ pub mod error_code;
 pub mod extent;
 pub mod grant_type;
 pub mod id_token;
+pub mod identity_assertion;
 pub mod introspection;
 pub mod logout_token;
 pub mod metadata;

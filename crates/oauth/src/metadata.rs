@@ -1,6 +1,6 @@
 //! What an authorization server says of itself.
 //!
-//! Spec: RFC 8414 §2, §3 · RFC 8628 §4 · RFC 9126 §5
+//! Spec: RFC 8414 §2, §3 · RFC 8628 §4 · RFC 9126 §5 · RFC 9701 §7
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,9 @@ pub struct Metadata {
     /// How a resource server proves itself at the introspection endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub introspection_endpoint_auth_methods_supported: Vec<String>,
+    /// RFC 9701 §7: the algorithms of signed answers there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub introspection_signing_alg_values_supported: Vec<String>,
     /// RFC 8414 §2 demands this member, though it may be empty.
     #[serde(default)]
     pub response_types_supported: Vec<String>,

@@ -1,19 +1,20 @@
 //! `POST /oauth/introspect`: whether a token may be used at the resource server that asks.
 //!
-//! Spec: RFC 7662
+//! Spec: RFC 7662 · RFC 9701 §4, §5 (signed answers)
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use carnet_oauth::introspection::IntrospectionResponse;
+use carnet_oauth::introspection::{IntrospectionResponse, MEDIA_TYPE, SignedIntrospection};
 use carnet_oauth::metadata::Metadata;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
 
 use crate::app::App;
 use crate::client_auth::authenticate_resource;
 use crate::http::failure::Failure;
 use crate::http::form::Form;
+use crate::resource::Resource;
 use crate::token::bearer;
 
 const PATH: &str = "/oauth/introspect";
@@ -27,6 +28,9 @@ pub(crate) fn routes() -> Router<App> {
 pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
     metadata.introspection_endpoint = Some(app.config.issuer.join(PATH));
     metadata.introspection_endpoint_auth_methods_supported = vec!["client_secret_basic".to_owned()];
+    let algorithms = app.config.keys.algorithms.iter();
+    metadata.introspection_signing_alg_values_supported =
+        algorithms.map(|algorithm| algorithm.name().to_owned()).collect();
 }
 
 async fn introspect(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, Failure> {
@@ -38,5 +42,40 @@ async fn introspect(State(app): State<App>, headers: HeaderMap, form: Form) -> R
         Ok(claims) if claims.aud.contains(&resource.audience) => IntrospectionResponse::active(claims),
         _ => IntrospectionResponse::inactive(),
     };
-    Ok(Json(answer).into_response())
+    match wants_signature(&headers) {
+        true => signed(&app, resource, answer),
+        false => Ok(Json(answer).into_response()),
+    }
+}
+
+/// §4: whoever accepts a signed answer gets one, unless it says that it takes none (`q=0`).
+fn wants_signature(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter();
+    let mut ranges = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','));
+    ranges.any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let named = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(MEDIA_TYPE));
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        named && weight.and_then(|weight| weight.parse().ok()) != Some(0.0_f32)
+    })
+}
+
+/// §5: signed as the tokens of the resource are; where those have a shared secret, with what we publish.
+fn signed(app: &App, resource: &Resource, answer: IntrospectionResponse) -> Result<Response, Failure> {
+    let id = resource.introspection.as_ref().map(|(id, _)| id.clone());
+    let claims = SignedIntrospection {
+        iss: app.config.issuer.as_str().to_owned(),
+        aud: id.unwrap_or_default(),
+        iat: app.now_seconds(),
+        token_introspection: answer,
+    };
+    let signer = app.keys.introspection_signer(resource.signing(None));
+    let signer = signer.ok_or_else(|| Failure::broken("there is no active signing key"))?;
+    let token = signer.sign(&claims).map_err(Failure::broken)?;
+    let kind = HeaderValue::from_static(MEDIA_TYPE);
+    Ok(([(header::CONTENT_TYPE, kind)], token).into_response())
 }

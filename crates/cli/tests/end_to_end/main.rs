@@ -8,6 +8,7 @@
 )]
 
 mod apply;
+mod behind_gateway;
 mod first_user;
 mod login;
 mod oauth;

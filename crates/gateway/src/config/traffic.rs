@@ -20,6 +20,12 @@ pub struct Upstream {
     pub preserve_host: bool,
     /// PEM certificates that are trusted as well.
     pub root_certificates_file: Option<PathBuf>,
+    /// The certificate that is shown to servers which ask for one, and its chain, in PEM; read again when it changes.
+    pub client_certificate_file: Option<PathBuf>,
+    /// Its private key in PEM, readable by its owner alone.
+    pub client_key_file: Option<PathBuf>,
+    /// The name that the servers' certificates must have; the host of their URL when absent.
+    pub server_name: Option<String>,
     /// Sends a signed assertion of who asks (X-Identity-Assertion) with this `aud`; needs `[assertion]`.
     pub assertion_audience: Option<String>,
     /// round-robin or least-loaded.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use carnet_client::error::ClientError;
 use carnet_client::exchange::Wanted;
 use carnet_guard::{Clock, Guard};
 use http::{HeaderName, HeaderValue, Method};
@@ -35,7 +36,7 @@ impl Site {
         clock: Arc<dyn Clock>,
         before: Option<&Self>,
     ) -> Result<Self, ConfigError> {
-        let (upstreams, names) = upstreams(config, before)?;
+        let (upstreams, names) = upstreams(config, &clock, before)?;
         let same =
             |before: &&Self| before.config.tokens == config.tokens && before.config.issuers == config.issuers;
         let known = before.filter(same).map(|before| &before.guards);
@@ -82,6 +83,7 @@ type Named<'c> = HashMap<&'c str, usize>;
 
 fn upstreams<'c>(
     config: &'c Config,
+    clock: &Arc<dyn Clock>,
     before: Option<&Site>,
 ) -> Result<(Vec<Arc<Upstream>>, Named<'c>), ConfigError> {
     let mut upstreams = Vec::new();
@@ -117,8 +119,11 @@ fn upstreams<'c>(
             upstreams.push(Arc::clone(same));
             continue;
         }
-        let made = Upstream::new(upstream).map_err(|error| {
-            let todo = "write scheme, host and port: \"http://10.0.0.7:8080\"";
+        let made = Upstream::new(upstream, clock).map_err(|error| {
+            let todo = match &error {
+                ClientError::Address(_) => "write scheme, host and port: \"http://10.0.0.7:8080\"",
+                _ => "certificates and keys are PEM files, the key for its owner alone: see docs/internal-network.md",
+            };
             ConfigError::at(format!("upstreams[{at}]"), error, todo)
         });
         upstreams.push(Arc::new(made?));

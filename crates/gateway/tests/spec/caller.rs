@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
-use crate::harness::{Harness, NOW, Running, mirror};
+use crate::harness::{Harness, ISSUER, NOW, Running, mirror};
 
 const ASSERTED: &str = r#"
     [assertion]
@@ -68,6 +68,7 @@ async fn a_service_checks_who_asks_without_believing_the_network() {
         json!({
             "iss": "https://gateway.test", "aud": "orders", "sub": "user_1", "client_id": "web", "sid": "s1",
             "scope": "read:orders", "roles": ["editor", "reviewer"], "iat": NOW, "exp": NOW + 60,
+            "sub_id": { "format": "iss_sub", "iss": ISSUER, "sub": "user_1" },
         })
     );
     assert!(

@@ -8,6 +8,7 @@
 )]
 
 mod advisories;
+mod behind;
 mod bff;
 mod caller;
 mod docs;
@@ -23,3 +24,4 @@ mod servers;
 mod smuggling;
 mod spoofing;
 mod streams;
+mod upstream_tls;

@@ -71,6 +71,7 @@ impl Pretended {
                 get(async move || metadata.clone()),
             )
             .route("/jwks", get(jwks))
+            .route("/.well-known/identity-assertion-jwks.json", get(jwks))
             .route("/introspect", post(introspect))
             .with_state(pretended.switches.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
@@ -89,6 +90,14 @@ impl Pretended {
         self.switches.jwks_asked.load(Ordering::SeqCst)
     }
 
+    /// What a gateway of this name says for this service, good for a minute.
+    pub(crate) fn assertion(&self, key: &Key, service: &str, clock: &Frozen) -> String {
+        let now = clock.since_epoch().as_secs();
+        key.signer
+            .sign(&json!({ "iss": self.url, "aud": service, "sub": "alice", "iat": now, "exp": now + 60 }))
+            .unwrap()
+    }
+
     /// A token that this issuer's key signs now, good for a year of frozen time.
     pub(crate) fn token(&self, key: &Key, clock: &Frozen) -> String {
         let now = clock.since_epoch().as_secs();
@@ -102,19 +111,30 @@ impl Pretended {
 pub(crate) struct Key {
     pub(crate) kid: String,
     private: String,
+    token_type: TokenType,
     signer: Signer,
     public: carnet_jose::AnyVerifyingKey,
 }
 
 impl Key {
     pub(crate) fn new(kid: &str) -> Self {
+        Self::of_type(kid, TokenType::AccessToken)
+    }
+
+    /// One that signs something else than access tokens.
+    pub(crate) fn typed(kid: &str, typ: &'static str) -> Self {
+        Self::of_type(kid, TokenType::Other(typ))
+    }
+
+    fn of_type(kid: &str, token_type: TokenType) -> Self {
         let key = AnySigningKey::generate(Algorithm::Es256).unwrap();
         let public = key.verifying_key();
         let private = key.to_jwk_private().unwrap().to_string();
         Self {
             private,
             kid: kid.to_owned(),
-            signer: Signer::new(key, TokenType::AccessToken, Some(kid.to_owned())).unwrap(),
+            token_type,
+            signer: Signer::new(key, token_type, Some(kid.to_owned())).unwrap(),
             public,
         }
     }
@@ -122,9 +142,10 @@ impl Key {
     /// The same key under another name.
     pub(crate) fn renamed(&self, kid: &str) -> Self {
         let key = AnySigningKey::from_jwk(&self.private).unwrap();
-        let signer = Signer::new(key, TokenType::AccessToken, Some(kid.to_owned())).unwrap();
+        let signer = Signer::new(key, self.token_type, Some(kid.to_owned())).unwrap();
         Self {
             kid: kid.to_owned(),
+            token_type: self.token_type,
             private: self.private.clone(),
             signer,
             public: self.public.clone(),

@@ -104,10 +104,20 @@ impl Keys {
 
     /// What signs the messages of the revocation feed now: with this algorithm, or the first that has an active key.
     pub fn revocations_signer(&self, preferred: Algorithm) -> Option<Arc<Signer>> {
+        Some(self.signers_by(preferred)?.revocations)
+    }
+
+    /// What signs introspection answers now: with this algorithm, or the first that has an active key.
+    pub fn introspection_signer(&self, preferred: Algorithm) -> Option<Arc<Signer>> {
+        Some(self.signers_by(preferred)?.introspection)
+    }
+
+    fn signers_by(&self, preferred: Algorithm) -> Option<Signers> {
         let current = self.current.load();
         let mut algorithms = [&preferred].into_iter().chain(&self.algorithms);
-        let signers = algorithms.find_map(|algorithm| current.signers.get(algorithm));
-        signers.map(|signers| signers.revocations.clone())
+        algorithms
+            .find_map(|algorithm| current.signers.get(algorithm))
+            .cloned()
     }
 
     /// What signs the bundle of services now: the first algorithm that has an active key.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use carnet_jose::{Algorithm, AnySigningKey, Signer, TokenType};
-use carnet_oauth::{logout_token, revocation, service_token};
+use carnet_oauth::{introspection, logout_token, revocation, service_token};
 use carnet_store::SigningKeyRow;
 
 use crate::master_key::{MasterKeys, Purpose};
@@ -17,6 +17,7 @@ pub(super) struct Signers {
     pub(super) access_token: Arc<Signer>,
     pub(super) id_token: Arc<Signer>,
     pub(super) logout_token: Arc<Signer>,
+    pub(super) introspection: Arc<Signer>,
     pub(super) revocations: Arc<Signer>,
     pub(super) services: Arc<Signer>,
 }
@@ -51,6 +52,7 @@ pub(super) fn signers_of(
         access_token: signer(TokenType::AccessToken)?,
         id_token: signer(TokenType::IdToken)?,
         logout_token: signer(TokenType::Other(logout_token::TYPE))?,
+        introspection: signer(TokenType::Other(introspection::TYPE))?,
         revocations: signer(TokenType::Other(revocation::TYPE))?,
         services: signer(TokenType::Other(service_token::BUNDLE_TYPE))?,
     };

@@ -30,6 +30,7 @@ mod front_channel;
 mod harness;
 mod holder;
 mod introspection;
+mod introspection_signed;
 mod jwt_bearer;
 mod keys;
 mod listener;
