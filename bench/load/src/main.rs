@@ -3,6 +3,7 @@
 mod bare;
 mod client;
 mod drive;
+mod gateway;
 mod guarded;
 mod oauth;
 mod process;
@@ -35,10 +36,17 @@ fn main() -> Outcome<()> {
         ["oauth", "--smoke", binary, peer] => {
             runtime.block_on(oauth::run(binary, peer, oauth::Effort::smoke()))
         }
+        ["gateway", binary, peers] => runtime.block_on(gateway::run(binary, peers, gateway::Effort::full(""))),
+        ["gateway", "--only", what, binary, peers] => {
+            runtime.block_on(gateway::run(binary, peers, gateway::Effort::full(what)))
+        }
+        ["gateway", "--smoke", binary, peers] => {
+            runtime.block_on(gateway::run(binary, peers, gateway::Effort::smoke()))
+        }
         ["revocation", binary] => runtime.block_on(revocation::run(binary)),
         [binary] => runtime.block_on(report::run(binary)),
         _ => Err(
-            "usage: carnet-bench [revocation | oauth [--smoke | --only WHAT]] PATH-OF-CARNET [FOLDER-OF-THE-PEER]".into(),
+            "usage: carnet-bench [revocation | (oauth | gateway) [--smoke | --only WHAT]] PATH-OF-CARNET [FOLDER-OF-PEERS]".into(),
         ),
     }
 }

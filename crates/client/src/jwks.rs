@@ -154,7 +154,8 @@ impl RemoteKeys {
         if let Some(flight) = self.fly(pause)
             && !patience.is_zero()
         {
-            flight.wait_at_most(patience).await;
+            // Few wait; whoever does not should not carry the place for it.
+            Box::pin(flight.wait_at_most(patience)).await;
         }
     }
 

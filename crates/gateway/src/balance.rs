@@ -9,6 +9,7 @@ use http::uri::{Authority, Scheme};
 use tokio::time::Instant;
 
 use crate::config::Balance;
+use crate::lines::{Line, Lines};
 
 /// One server of a service, and how it does.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct Server {
     pub(crate) scheme: Scheme,
     pub(crate) authority: Authority,
     pub(crate) host: HeaderValue,
+    /// Connections to it, where it speaks HTTP/1.1.
+    pub(crate) lines: Lines,
     /// Requests without an end so far.
     open: AtomicUsize,
     /// Failures since the last success.
@@ -41,7 +44,11 @@ pub(crate) struct Pool {
 
 /// A request that a server is busy with.
 #[derive(Debug)]
-pub struct Load(Arc<Server>);
+pub struct Load {
+    server: Arc<Server>,
+    /// The connection on which it is, where that is lent.
+    line: Option<Line>,
+}
 
 impl Server {
     pub(crate) fn new(scheme: Scheme, authority: Authority, host: HeaderValue) -> Self {
@@ -49,6 +56,7 @@ impl Server {
             scheme,
             authority,
             host,
+            lines: Lines::default(),
             open: AtomicUsize::new(0),
             failures: AtomicUsize::new(0),
             left_alone_until: AtomicU64::new(0),
@@ -63,14 +71,43 @@ impl Server {
 }
 
 impl Load {
+    fn of(server: &Arc<Server>) -> Self {
+        server.open.fetch_add(1, Relaxed);
+        Self {
+            server: Arc::clone(server),
+            line: None,
+        }
+    }
+
     pub(crate) fn server(&self) -> &Server {
-        &self.0
+        &self.server
+    }
+
+    pub(crate) fn on(&mut self, line: Option<Line>) {
+        self.line = line;
+    }
+
+    /// The answer was read to its end: the connection is free for another request.
+    pub(crate) fn give_back(&mut self) {
+        let Some(mut line) = self.line.take().filter(|line| !line.is_closed()) else {
+            return;
+        };
+        if line.is_ready() {
+            return self.server.lines.give_back(line);
+        }
+        // The end of the answer is here, and the connection about to notice.
+        let server = Arc::clone(&self.server);
+        tokio::spawn(async move {
+            if line.becomes_ready().await {
+                server.lines.give_back(line);
+            }
+        });
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Relaxed);
+        self.server.open.fetch_sub(1, Relaxed);
     }
 }
 
@@ -97,6 +134,10 @@ impl Pool {
 
     /// The next server for a request that these have failed already. When none is well, one that is not: it may have recovered.
     pub(crate) fn next(&self, failed: &[Authority]) -> Option<Load> {
+        // One is the usual number, and the only choice.
+        if let ([only], []) = (self.servers.as_slice(), failed) {
+            return Some(Load::of(only));
+        }
         let now = self.now();
         let fresh = |server: &&Arc<Server>| !failed.contains(&server.authority);
         let well = |server: &&Arc<Server>| {
@@ -121,8 +162,7 @@ impl Pool {
                 }
             }
         };
-        chosen.open.fetch_add(1, Relaxed);
-        Some(Load(Arc::clone(chosen)))
+        Some(Load::of(chosen))
     }
 
     /// A server answered, well or not. One that fails again and again is left alone for a while.

@@ -13,7 +13,7 @@ use hyper::body::{Body as _, Incoming};
 
 use crate::assertion;
 use crate::balance::Load;
-use crate::bff::Session;
+use crate::bff::{Bff, Mapped, Session};
 use crate::config::Token;
 use crate::identity;
 use crate::record::Record;
@@ -67,6 +67,15 @@ pub(crate) async fn admit(
     let (Some(bff), Some(mapped)) = (&site.bff, &route.session) else {
         return Ok((None, route.admit(head).await?));
     };
+    // What few requests need stands apart in memory: every request has to carry the place for it otherwise.
+    Box::pin(admit_session(bff, mapped, (route, head, socket))).await
+}
+
+async fn admit_session(
+    bff: &Bff,
+    mapped: &Mapped,
+    (route, head, socket): (&Route, &mut Parts, bool),
+) -> Result<(Option<Session>, Option<Auth>), No> {
     let session = bff.admit(head, mapped, socket).await?;
     match route.admit(head).await {
         // Taken back, or of a key that is gone: the issuer may give another.
@@ -87,9 +96,17 @@ pub(crate) async fn ask(
     request: Request<Body>,
 ) -> Result<(Response<Incoming>, Load), Refusal> {
     let repeatable = request.body().is_end_stream() && route.token == Token::Forward;
-    let Some((session, bff)) = session.zip(site.bff.as_ref()).filter(|_| repeatable) else {
-        return upstream.ask(request).await;
-    };
+    match session.zip(site.bff.as_ref()).filter(|_| repeatable) {
+        Some((session, bff)) => Box::pin(ask_twice(upstream, (bff, session), request)).await,
+        None => upstream.ask(request).await,
+    }
+}
+
+async fn ask_twice(
+    upstream: &Upstream,
+    (bff, session): (&Bff, Session),
+    request: Request<Body>,
+) -> Result<(Response<Incoming>, Load), Refusal> {
     let (mut head, body) = request.into_parts();
     let first = upstream.ask(Request::from_parts(head.clone(), body)).await?;
     if is_refused_token(&first.0) && bff.again(&mut head.headers, session).await.is_ok() {
@@ -132,8 +149,7 @@ pub(crate) async fn tell(
     if let (Some(exchange), Some(wanted)) = (&site.exchange, &route.exchange) {
         let token = sent.to_str().unwrap_or_default();
         let token = token.split_once(' ').map_or("", |(_, token)| token.trim());
-        let token = exchange
-            .token(token, wanted)
+        let token = Box::pin(exchange.token(token, wanted))
             .await
             .map_err(|error| refused(&error))?;
         let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| UNSIGNED)?;

@@ -44,6 +44,7 @@ struct Desk {
 async fn answer(State(desk): State<Desk>, request: Request) -> Response {
     let site = desk.site.load_full();
     let mut record = Record::of(&request);
+    record.logged(site.config.log.access);
     let (response, verdict) = match endpoint(&site, &request) {
         Ok(Dialect::EnvoyGrpc) => envoy_grpc::answer(&site, request, &mut record).await,
         Ok(dialect) => {

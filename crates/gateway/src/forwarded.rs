@@ -2,8 +2,10 @@
 //!
 //! Spec: RFC 7239
 
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
+use bytes::Bytes;
 use carnet_listen::value::Network;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
@@ -66,16 +68,25 @@ impl Origin {
 
     /// Says it to the service. Whatever was there before must be gone.
     pub fn write(&self, headers: &mut HeaderMap) {
-        let list = |text: fn(&IpAddr) -> String| self.path.iter().map(text).collect::<Vec<_>>().join(", ");
         let proto = if self.https { "https" } else { "http" };
-        let forwarded = format!("{};host=\"{}\";proto={proto}", list(node), self.authority);
-        for (name, value) in [
-            (FOR, list(IpAddr::to_string)),
-            (PROTO, proto.to_owned()),
-            (HOST, self.authority.clone()),
-            (header::FORWARDED, forwarded),
-        ] {
-            if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(PROTO, HeaderValue::from_static(proto));
+        let mut text = String::with_capacity(128);
+        for (at, address) in self.path.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            // Nothing fails that is written into a text.
+            let _ = write!(text, "{comma}{}", Node(address));
+        }
+        let (nodes, from) = (text.len(), text.len() + ";host=\"".len());
+        let _ = write!(text, ";host=\"{}\";proto={proto}", self.authority);
+        // One text for three headers, where they say the same.
+        let forwarded = Bytes::from(text);
+        let host = forwarded.slice(from..from + self.authority.len());
+        let client = match self.path.as_slice() {
+            [IpAddr::V4(_)] => forwarded.slice("for=".len()..nodes),
+            path => Bytes::from(path.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")),
+        };
+        for (name, value) in [(FOR, client), (HOST, host), (header::FORWARDED, forwarded)] {
+            if let Ok(value) = HeaderValue::from_maybe_shared(value) {
                 headers.insert(name, value);
             }
         }
@@ -83,10 +94,14 @@ impl Origin {
 }
 
 /// RFC 7239 §6: an IPv6 address stands in brackets and quotes.
-fn node(address: &IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => format!("for={address}"),
-        IpAddr::V6(address) => format!("for=\"[{address}]\""),
+struct Node<'a>(&'a IpAddr);
+
+impl fmt::Display for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => write!(f, "for={address}"),
+            IpAddr::V6(address) => write!(f, "for=\"[{address}]\""),
+        }
     }
 }
 

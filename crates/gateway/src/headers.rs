@@ -64,9 +64,7 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             .map(str::trim)
             .any(|word| word.eq_ignore_ascii_case("trailers"))
     });
-    for name in HOP_BY_HOP {
-        headers.remove(name);
-    }
+    strip(headers, |name| HOP_BY_HOP.contains(&name));
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }

@@ -1,9 +1,10 @@
-//! Whether the servers of a service are well: each is asked now and then.
+//! Whether the servers of a service are well: each is asked now and then; and which connections to them wait for nothing.
 
 use std::sync::Arc;
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::lines::IDLE;
 use crate::upstream::Upstream;
 
 /// Asks every server in turn, for as long as it is polled. Ends at once when nobody wants to know.
@@ -25,6 +26,18 @@ pub(crate) async fn watch(upstream: Arc<Upstream>) {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Closes connections that have waited too long, for as long as it is polled.
+pub(crate) async fn sweep(upstream: Arc<Upstream>) {
+    let mut tick = interval(IDLE);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        for server in upstream.servers() {
+            server.lines.sweep();
         }
     }
 }

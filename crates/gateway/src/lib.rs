@@ -19,6 +19,7 @@ pub mod headers;
 mod health;
 pub mod identity;
 pub mod limit;
+mod lines;
 pub mod load;
 mod login;
 pub mod metrics;
@@ -27,6 +28,7 @@ mod record;
 pub mod refusal;
 pub mod reload;
 pub mod route;
+mod series;
 pub mod serve;
 pub mod site;
 pub mod target;
@@ -39,10 +41,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::Response;
 use carnet_guard::Auth;
-use carnet_listen::PeerAddr;
+use carnet_listen::{Answers, PeerAddr};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::Incoming;
@@ -77,11 +79,6 @@ impl Gateway {
         }
     }
 
-    /// Everything as one router; the listener adds [`PeerAddr`] to each request.
-    pub fn router(&self) -> Router {
-        Router::new().fallback(answer).with_state(self.clone())
-    }
-
     /// What proxies ask, for a listener that clients do not reach.
     pub fn forward_auth(&self) -> Router {
         forward_auth::router(Arc::clone(&self.site), Arc::clone(&self.metrics))
@@ -104,10 +101,18 @@ impl Gateway {
     }
 }
 
-async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
+/// The listener adds [`PeerAddr`] to each request.
+impl Answers for Gateway {
+    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send {
+        answer(self, request)
+    }
+}
+
+async fn answer(gateway: &Gateway, request: Request) -> Response {
     let site = gateway.site.load_full();
     let version = request.version();
     let mut record = Record::of(&request);
+    record.logged(site.config.log.access);
     let mut response = pass(&site, request, &mut record)
         .await
         .unwrap_or_else(|no| no.answer(&mut record));
@@ -130,7 +135,7 @@ async fn pass(site: &Site, request: Request, record: &mut Record) -> Result<Resp
     target::rewrite(&mut parts, &target)?;
     record.target(&target);
     if let Some(bff) = &site.bff {
-        (parts, body) = match bff.answer(&target.path, parts, body).await {
+        (parts, body) = match Box::pin(bff.answer(&target.path, parts, body)).await {
             Ok(response) => return Ok(response),
             Err(further) => further,
         };

@@ -11,7 +11,10 @@ use prometheus_client::registry::Registry;
 
 use http::StatusCode;
 
+use std::sync::Arc;
+
 use crate::record::Record;
+use crate::series::Series;
 
 /// Every counter of a gateway.
 #[derive(Debug)]
@@ -21,11 +24,13 @@ pub struct Metrics {
     refusals: Family<Refused, Counter>,
     seconds: Family<OfRoute, Histogram>,
     reloads: Family<Outcome, Counter>,
+    /// Of requests without a route.
+    nowhere: Series,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
-    route: String,
+    route: Arc<str>,
     status: u16,
 }
 
@@ -36,7 +41,7 @@ struct Refused {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfRoute {
-    route: String,
+    route: Arc<str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -65,23 +70,27 @@ impl Default for Metrics {
             refusals,
             seconds,
             reloads,
+            nowhere: Series::default(),
         }
     }
 }
 
 impl Metrics {
     pub(crate) fn count(&self, record: &Record, status: StatusCode) {
-        let route = record.route.clone();
-        let status = status.as_u16();
-        self.requests
-            .get_or_create(&Answered {
-                route: route.clone(),
-                status,
-            })
-            .inc();
-        self.seconds
-            .get_or_create(&OfRoute { route })
-            .observe(record.took().as_secs_f64());
+        let (series, status) = (record.route.as_deref().unwrap_or(&self.nowhere), status.as_u16());
+        let answers = || {
+            let route = Arc::clone(&series.name);
+            self.requests.get_or_create_owned(&Answered { route, status })
+        };
+        match series.usual.get_or_init(|| (status, answers())) {
+            (usual, counter) if *usual == status => counter.inc(),
+            _ => answers().inc(),
+        };
+        let seconds = series.seconds.get_or_init(|| {
+            let route = Arc::clone(&series.name);
+            self.seconds.get_or_create_owned(&OfRoute { route })
+        });
+        seconds.observe(record.took().as_secs_f64());
         if !record.code.is_empty() {
             self.refusals.get_or_create(&Refused { code: record.code }).inc();
         }

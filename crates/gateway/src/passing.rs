@@ -18,7 +18,7 @@ use crate::headers::allowed_trailers;
 
 /// The body of a request, lent to an attempt to send it. As long as nobody has read of it, it can be lent again.
 #[derive(Clone)]
-pub(crate) struct Lent(Arc<Mutex<Slot>>);
+pub(crate) struct Lent(Option<Arc<Mutex<Slot>>>);
 
 struct Slot {
     body: Body,
@@ -30,33 +30,44 @@ struct Slot {
 impl Lent {
     pub(crate) fn new(body: Body) -> Self {
         let ended = body.is_end_stream();
-        Self(Arc::new(Mutex::new(Slot {
+        let slot = || Slot {
             body,
             touched: false,
-            ended,
+            ended: false,
             moved: Instant::now(),
-        })))
+        };
+        Self((!ended).then(|| Arc::new(Mutex::new(slot()))))
+    }
+
+    /// As the body of an attempt.
+    pub(crate) fn again(&self) -> Body {
+        match &self.0 {
+            Some(_) => Body::new(self.clone()),
+            None => Body::empty(),
+        }
     }
 
     /// Whether another attempt would send the same.
     pub(crate) fn is_whole(&self) -> bool {
-        self.with(|slot| {
+        let whole = |slot: &mut Slot| {
             !slot.touched || slot.body.is_end_stream() && slot.body.size_hint().exact() == Some(0)
-        })
+        };
+        self.with(whole).unwrap_or(true)
     }
 
     /// Whether there is nothing in it.
     pub(crate) fn is_empty(&self) -> bool {
-        self.with(|slot| !slot.touched && slot.ended)
+        self.0.is_none()
     }
 
-    /// When it last moved, and whether all of it was sent.
-    pub(crate) fn progress(&self) -> (Instant, bool) {
+    /// When it last moved, and whether all of it was sent; `None` where there is nothing in it.
+    pub(crate) fn progress(&self) -> Option<(Instant, bool)> {
         self.with(|slot| (slot.moved, slot.ended))
     }
 
-    fn with<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> T {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+        let slot = self.0.as_ref()?;
+        Some(look(&mut slot.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
@@ -68,7 +79,7 @@ impl hyper::body::Body for Lent {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.with(|slot| {
+        let read = |slot: &mut Slot| {
             slot.touched = true;
             let frame = Pin::new(&mut slot.body).poll_frame(cx);
             if let Poll::Ready(frame) = &frame {
@@ -76,23 +87,27 @@ impl hyper::body::Body for Lent {
                 slot.ended = frame.is_none() || slot.body.is_end_stream();
             }
             frame.map(|frame| frame.map(|frame| frame.map(honest)))
-        })
+        };
+        self.with(read).unwrap_or(Poll::Ready(None))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.with(|slot| slot.body.is_end_stream())
+        self.with(|slot| slot.body.is_end_stream()).unwrap_or(true)
     }
 
     fn size_hint(&self) -> SizeHint {
         self.with(|slot| slot.body.size_hint())
+            .unwrap_or_else(|| SizeHint::with_exact(0))
     }
 }
 
 /// The body of an answer.
 pub(crate) struct Passing {
-    pub(crate) body: Incoming,
-    pub(crate) _load: Load,
-    pub(crate) patience: Patience,
+    body: Incoming,
+    load: Load,
+    patience: Patience,
+    /// Whether all of it was read.
+    ended: bool,
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
@@ -111,8 +126,9 @@ impl Passing {
     pub(crate) fn new(body: Incoming, load: Load, patience: Patience) -> Self {
         Self {
             body,
-            _load: load,
+            load,
             patience,
+            ended: false,
             alarm: None,
         }
     }
@@ -140,6 +156,7 @@ impl hyper::body::Body for Passing {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             // The next wait begins anew.
             self.alarm = None;
+            self.ended = frame.is_none();
             return Poll::Ready(frame.map(|frame| frame.map(honest).map_err(io::Error::other)));
         }
         let idle = self.patience.idle;
@@ -162,6 +179,15 @@ impl hyper::body::Body for Passing {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        // Who knows the length does not ask for an end.
+        if self.ended || self.body.is_end_stream() {
+            self.load.give_back();
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Spec: OWASP ASVS 5.0 §16.2.5 (no secrets in logs)
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use carnet_guard::Auth;
@@ -11,6 +12,7 @@ use carnet_listen::PeerAddr;
 use http::{Method, Request, StatusCode};
 use tokio::time::Instant;
 
+use crate::series::Series;
 use crate::target::Target;
 
 /// One request, as far as it came.
@@ -21,7 +23,10 @@ pub(crate) struct Record {
     client: Option<IpAddr>,
     host: String,
     path: String,
-    pub(crate) route: String,
+    /// `None` as long as none is found.
+    pub(crate) route: Option<Arc<Series>>,
+    /// Whether a line of it is written.
+    logged: bool,
     pub(crate) code: &'static str,
     subject: String,
     client_id: String,
@@ -36,7 +41,8 @@ impl Record {
             client: request.extensions().get::<PeerAddr>().map(|peer| peer.0.ip()),
             host: String::new(),
             path: String::new(),
-            route: String::new(),
+            route: None,
+            logged: true,
             code: "",
             subject: String::new(),
             client_id: String::new(),
@@ -44,9 +50,16 @@ impl Record {
         }
     }
 
+    /// Whether a line of it will be written: what only that needs is not kept without.
+    pub(crate) fn logged(&mut self, logged: bool) {
+        self.logged = logged;
+    }
+
     pub(crate) fn target(&mut self, target: &Target) {
-        self.host.clone_from(&target.host);
-        self.path.clone_from(&target.path);
+        if self.logged {
+            self.host.clone_from(&target.host);
+            self.path.clone_from(&target.path);
+        }
     }
 
     /// That of the request that a proxy asks about.
@@ -54,8 +67,8 @@ impl Record {
         self.method = method.clone();
     }
 
-    pub(crate) fn route(&mut self, name: &str) {
-        name.clone_into(&mut self.route);
+    pub(crate) fn route(&mut self, series: &Arc<Series>) {
+        self.route = Some(Arc::clone(series));
     }
 
     pub(crate) fn client(&mut self, client: IpAddr) {
@@ -64,7 +77,9 @@ impl Record {
 
     /// Of the subject only a digest: a line can be found by who knows it, and tells nobody else.
     pub(crate) fn caller(&mut self, caller: Option<&Auth>) {
-        let Some(auth) = caller else { return };
+        let Some(auth) = caller.filter(|_| self.logged) else {
+            return;
+        };
         let digest = primitive::sha256(auth.sub().as_bytes());
         self.subject = base64url::encode(&digest[..12]);
         auth.client_id().clone_into(&mut self.client_id);
@@ -86,7 +101,7 @@ impl Record {
             method = %self.method,
             host = self.host,
             path = self.path,
-            route = self.route,
+            route = self.route.as_ref().map_or("", |route| &*route.name),
             status = status.as_u16(),
             code = self.code,
             client = self.client.map(|client| client.to_string()),

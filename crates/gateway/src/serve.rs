@@ -95,7 +95,7 @@ impl Server {
             }
         };
         tracing::info!(address = %listener.local_addr(), "ready");
-        tokio::join!(listener.serve(gateway.router(), shutdown), asked);
+        tokio::join!(listener.serve(gateway.clone(), shutdown), asked);
         beside.shutdown().await;
         tracing::info!("stopped");
     }

@@ -22,6 +22,7 @@ use crate::identity::ClaimHeader;
 use crate::limit::Limit;
 use crate::login::Login;
 use crate::route::Table;
+use crate::series::Series;
 use crate::target;
 use crate::upgrade::Sockets;
 use crate::upstream::Upstream;
@@ -75,8 +76,8 @@ pub struct Route {
     pub cors: Option<Cors>,
     /// How often one caller may ask.
     pub limit: Option<Limit>,
-    /// Its path, for the log and for metrics.
-    pub name: String,
+    /// Its path, for the log, and its metrics.
+    pub name: Arc<Series>,
     /// What happens to streams when the caller's token ends.
     pub at_expiry: AtExpiry,
     /// Where browsers without a token are sent.
@@ -96,6 +97,7 @@ impl Site {
     pub fn watch(&mut self) {
         for upstream in &self.upstreams {
             self.watching.spawn(health::watch(Arc::clone(upstream)));
+            self.watching.spawn(health::sweep(Arc::clone(upstream)));
             if let Some(shown) = upstream.shown_certificate() {
                 self.watching.spawn(shown.keep_fresh());
             }

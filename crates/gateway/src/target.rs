@@ -107,13 +107,16 @@ pub fn host(authority: &str) -> Result<(String, Option<u16>), Refusal> {
     if name.starts_with('[') {
         return Ok((name, port));
     }
-    let name = name.strip_suffix('.').unwrap_or(&name);
+    let mut name = name;
+    if name.ends_with('.') {
+        name.pop();
+    }
     let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     let empty_label = name.split('.').any(str::is_empty);
     if empty_label || name.len() > 253 || !name.bytes().all(known) {
         return Err(HOST);
     }
-    Ok((name.to_owned(), port))
+    Ok((name, port))
 }
 
 /// A path in its one spelling: escapes of unreserved characters are taken away, all others in upper case, dot segments resolved.
@@ -212,6 +215,10 @@ const fn is_path_byte(byte: u8) -> bool {
 
 /// Puts the canonical target into the head of a request: what is forwarded is what was matched.
 pub fn rewrite(parts: &mut Parts, target: &Target) -> Result<(), Refusal> {
+    // Most targets are in their one spelling already.
+    if parts.uri.authority().is_none() && parts.uri.path() == target.path {
+        return Ok(());
+    }
     parts.uri = target.path_and_query().parse::<Uri>().map_err(|_| PATH)?;
     Ok(())
 }

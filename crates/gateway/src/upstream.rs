@@ -4,7 +4,6 @@
 
 mod tls;
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,24 +12,29 @@ use carnet_client::clock::Clock;
 use carnet_client::error::ClientError;
 use carnet_client::http::server_name;
 use carnet_client::shown_certificate::ShownCertificate;
+use http::request::Parts;
 use http::uri::Scheme;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
-use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
 use crate::balance::{Load, Pool, Server};
 use crate::config::{self, Protocol};
+use crate::lines::{Connector, Errand, Failed, IDLE, Line};
 use crate::passing::Lent;
 use crate::refusal::Refusal;
+
+/// An answer, and the connection on which it comes, where that is lent.
+type Answered = (Response<Incoming>, Option<Line>);
 
 /// A service, as one or more servers that do the same.
 #[derive(Debug)]
 pub struct Upstream {
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+    way: Way,
     /// The certificate that it shows to servers which ask for one.
     shown: Option<Arc<ShownCertificate>>,
     pool: Pool,
@@ -45,22 +49,36 @@ pub struct Upstream {
     pub(crate) health: Option<(Uri, Duration)>,
 }
 
+/// How its servers are spoken to.
+#[derive(Debug)]
+enum Way {
+    /// HTTP/1.1, on connections of which each has one request at a time.
+    Lines(Connector),
+    /// HTTP/2.
+    Shared(Box<Client<Connector, Body>>),
+}
+
 impl Upstream {
     /// From what the operator says of it.
     pub fn new(config: &config::Upstream, clock: &Arc<dyn Clock>) -> Result<Self, ClientError> {
         let shown = tls::shown(config, clock)?;
         let connector = connector(config, shown.clone())?;
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .http2_only(config.protocol == Protocol::Http2)
-            .build(connector);
+        let way = match config.protocol {
+            Protocol::Http1 => Way::Lines(connector),
+            Protocol::Http2 => Way::Shared(Box::new(
+                Client::builder(TokioExecutor::new())
+                    .pool_timer(TokioTimer::new())
+                    .pool_idle_timeout(IDLE)
+                    .http2_only(true)
+                    .build(connector),
+            )),
+        };
         let servers: Result<Vec<_>, _> = config.urls.iter().map(|url| server(url)).collect();
         let ejection = (config.eject_after, config.eject_for.duration());
         let path = config.health_path.as_ref();
         let health = path.map(|path| path.parse().map_err(|_| ClientError::Address(path.clone())));
         Ok(Self {
-            client,
+            way,
             shown,
             pool: Pool::new(servers?, config.balance, ejection),
             preserve_host: config.preserve_host,
@@ -81,19 +99,31 @@ impl Upstream {
     /// 502 when no server can be reached or what it says is no HTTP, 504 when it takes too long, 408 when the client does, 400 when the
     /// client's body was broken.
     pub async fn ask(&self, request: Request<Body>) -> Result<(Response<Incoming>, Load), Refusal> {
-        self.pool.pay_in();
         let (head, body) = request.into_parts();
-        let body = Lent::new(body);
+        self.ask_servers(&mut Some(head), Lent::new(body)).await
+    }
+
+    /// What a future is given by value it keeps for as long as it lives, and is copied with it: here only what must be.
+    async fn ask_servers(
+        &self,
+        head: &mut Option<Parts>,
+        body: Lent,
+    ) -> Result<(Response<Incoming>, Load), Refusal> {
+        self.pool.pay_in();
+        let idempotent = head.as_ref().is_some_and(|head| head.method.is_idempotent());
         let mut failed = Vec::new();
         loop {
-            let load = self.pool.next(&failed).ok_or(UNREACHABLE)?;
-            // The last attempt may take the head; earlier ones leave it for the next.
+            let mut load = self.pool.next(&failed).ok_or(UNREACHABLE)?;
+            // The last attempt takes the head; earlier ones leave it for the next.
             let last = failed.len() >= self.retries || self.pool.servers().len() <= failed.len() + 1;
-            let attempt = Request::from_parts(head.clone(), Body::new(body.clone()));
-            let (refusal, unsent) = match self.attempt(attempt, load.server(), &body).await {
-                Ok(response) => {
+            let sent = if last { head.take() } else { head.clone() };
+            let mut attempt = Request::from_parts(sent.ok_or(UNREACHABLE)?, body.again());
+            self.address(&mut attempt, load.server())?;
+            let (refusal, unsent) = match self.attempt(&mut Some(attempt), load.server(), &body).await {
+                Ok((response, line)) => {
                     let well = !matches!(response.status().as_u16(), 502..=504);
                     self.pool.note(load.server(), well);
+                    load.on(line);
                     return Ok((response, load));
                 }
                 Err(failure) => failure,
@@ -101,7 +131,7 @@ impl Upstream {
             if refusal.status().is_server_error() {
                 self.pool.note(load.server(), false);
             }
-            let again = unsent || head.method.is_idempotent() && body.is_empty() && refusal == UNREACHABLE;
+            let again = unsent || idempotent && body.is_empty() && refusal == UNREACHABLE;
             if last || !again || !body.is_whole() || !self.pool.pay_out() {
                 return Err(refusal);
             }
@@ -109,36 +139,82 @@ impl Upstream {
         }
     }
 
-    /// One attempt; of a failure also whether the server got nothing of the request.
+    /// One attempt, which takes the request; of a failure also whether the server got nothing of it.
     async fn attempt(
         &self,
-        mut request: Request<Body>,
+        request: &mut Option<Request<Body>>,
         server: &Server,
         body: &Lent,
-    ) -> Result<Response<Incoming>, (Refusal, bool)> {
-        self.address(&mut request, server)
-            .map_err(|refusal| (refusal, false))?;
-        let mut asked = pin!(self.client.request(request));
+    ) -> Result<Answered, (Refusal, bool)> {
+        // A body that is still on its way gives the service time.
+        let more = |since| {
+            body.progress()
+                .map(|(moved, _)| moved)
+                .filter(|moved| *moved > since)
+        };
+        self.send(request, server, more)
+            .await
+            .map_err(|failed| match failed {
+                Failed::Broken { error, unsent } => (judge(&*error, server), unsent),
+                Failed::Late => match body.progress() {
+                    Some((_, false)) => (BODY_SLOW, false),
+                    _ => (SLOW, false),
+                },
+            })
+    }
+
+    async fn send(
+        &self,
+        request: &mut Option<Request<Body>>,
+        server: &Server,
+        more: impl Fn(Instant) -> Option<Instant>,
+    ) -> Result<Answered, Failed> {
+        match &self.way {
+            Way::Lines(connector) => {
+                let errand = Errand {
+                    connector,
+                    scheme: &server.scheme,
+                    authority: &server.authority,
+                    patience: self.answer_timeout,
+                };
+                let (response, line) = server.lines.send(&errand, request, more).await?;
+                Ok((response, Some(line)))
+            }
+            Way::Shared(client) => {
+                let asked = client.request(request.take().unwrap_or_default());
+                Box::pin(self.wait(asked, more)).await
+            }
+        }
+    }
+
+    async fn wait(
+        &self,
+        mut asked: ResponseFuture,
+        more: impl Fn(Instant) -> Option<Instant>,
+    ) -> Result<Answered, Failed> {
         let mut since = Instant::now();
         loop {
-            match timeout_at(since + self.answer_timeout, asked.as_mut()).await {
-                Ok(Ok(response)) => return Ok(response),
-                Ok(Err(error)) => return Err((judge(&error, server), error.is_connect())),
-                // A body that is still on its way gives the service time.
-                Err(_) => match body.progress() {
-                    (moved, _) if moved > since => since = moved,
-                    (_, true) => return Err((SLOW, false)),
-                    (_, false) => return Err((BODY_SLOW, false)),
-                },
+            match timeout_at(since + self.answer_timeout, &mut asked).await {
+                Ok(Ok(response)) => return Ok((response, None)),
+                Ok(Err(error)) => {
+                    return Err(Failed::Broken {
+                        unsent: error.is_connect(),
+                        error: Box::new(error),
+                    });
+                }
+                Err(_) => since = more(since).ok_or(Failed::Late)?,
             }
         }
     }
 
     fn address(&self, request: &mut Request<Body>, server: &Server) -> Result<(), Refusal> {
-        let mut uri = std::mem::take(request.uri_mut()).into_parts();
-        uri.scheme = Some(server.scheme.clone());
-        uri.authority = Some(server.authority.clone());
-        *request.uri_mut() = Uri::from_parts(uri).map_err(|_| UNREACHABLE)?;
+        // On a connection of its own the target is a path (RFC 9112 §3.2.1).
+        if matches!(self.way, Way::Shared(_)) {
+            let mut uri = std::mem::take(request.uri_mut()).into_parts();
+            uri.scheme = Some(server.scheme.clone());
+            uri.authority = Some(server.authority.clone());
+            *request.uri_mut() = Uri::from_parts(uri).map_err(|_| UNREACHABLE)?;
+        }
         *request.version_mut() = Version::HTTP_11;
         if !self.preserve_host {
             request.headers_mut().insert(header::HOST, server.host.clone());
@@ -164,15 +240,15 @@ impl Upstream {
             return false;
         }
         request.headers_mut().insert(header::HOST, server.host.clone());
-        let answer = tokio::time::timeout(self.answer_timeout, self.client.request(request)).await;
-        matches!(answer, Ok(Ok(response)) if response.status().is_success())
+        let answer = self.send(&mut Some(request), server, |_| None).await;
+        matches!(answer, Ok((response, _)) if response.status().is_success())
     }
 }
 
 fn connector(
     config: &config::Upstream,
     shown: Option<Arc<ShownCertificate>>,
-) -> Result<HttpsConnector<HttpConnector>, ClientError> {
+) -> Result<Connector, ClientError> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
@@ -207,8 +283,8 @@ fn server(url: &str) -> Result<Server, ClientError> {
 }
 
 /// Whose fault it is that there is no answer.
-fn judge(error: &hyper_util::client::legacy::Error, server: &Server) -> Refusal {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+fn judge(error: &(dyn std::error::Error + 'static), server: &Server) -> Refusal {
+    let mut cause = Some(error);
     let mut body = false;
     while let Some(error) = cause {
         if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
@@ -227,9 +303,6 @@ fn judge(error: &hyper_util::client::legacy::Error, server: &Server) -> Refusal 
     tracing::warn!(server = %server.authority, cause, hint = tls::hint(&cause), "an upstream did not answer");
     if body { BROKEN_BODY } else { UNREACHABLE }
 }
-
-/// Services close idle connections after a minute or more; we must be first.
-const IDLE: Duration = Duration::from_secs(30);
 
 const UNREACHABLE: Refusal = Refusal::new(
     StatusCode::BAD_GATEWAY,

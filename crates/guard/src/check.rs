@@ -33,7 +33,7 @@ impl Guard {
         let sent = token_of(request)?;
         let token = sent.token;
         if let Some(opaque) = self.opaque_issuer_of(token) {
-            let told = opaque.ask_about(token, self.now()).await?;
+            let told = Box::pin(opaque.ask_about(token, self.now())).await?;
             self.check_binding(request, sent, &told.all)?;
             return Ok(self.caller(Known::Told(told)));
         }
@@ -44,7 +44,7 @@ impl Guard {
         let verified = match self.verify(trusted, token) {
             // Perhaps the issuer has just begun to sign with it.
             Err(Error::UnknownKeyId) => {
-                trusted.look_again(token).await;
+                Box::pin(trusted.look_again(token)).await;
                 self.verify(trusted, token)?
             }
             other => other?,
@@ -113,7 +113,7 @@ impl Trusted {
         let Some(introspection) = &self.introspection else {
             return Ok(());
         };
-        match introspection.ask(token).await {
+        match Box::pin(introspection.ask(token)).await {
             Ok(answer) if answer.active => Ok(()),
             Ok(_) => Err(Refused::TokenInvalid.because("token_inactive")),
             // Without an answer there is no yes.

@@ -4,9 +4,12 @@
 
 use std::{convert::Infallible, future::Future, pin::Pin, pin::pin, sync::Arc, task::Poll};
 
-use axum::{Router, body::Body};
+use axum::body::Body;
 use http::{Request, Response, StatusCode, Version};
-use hyper::{body::Incoming, service::Service};
+use hyper::{
+    body::{Body as _, Incoming},
+    service::Service,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -18,9 +21,9 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt as _;
 
 use super::{
+    answers::Answers,
     config::ListenConfig,
     crowd::Seat,
     peer::PeerAddr,
@@ -30,9 +33,9 @@ use super::{
 };
 
 /// What all connections of a listener share.
-pub(super) struct House {
+pub(super) struct House<A> {
     pub(super) config: ListenConfig,
-    pub(super) router: Router,
+    pub(super) answers: A,
     pub(super) http: Builder<TokioExecutor>,
     pub(super) certificate: Option<Arc<Certificate>>,
 }
@@ -56,7 +59,7 @@ pub(super) enum Phase {
 }
 
 /// Answers this peer until one of us has had enough.
-pub(super) async fn attend(socket: TcpStream, guest: Guest, house: Arc<House>) {
+pub(super) async fn attend<A: Answers>(socket: TcpStream, guest: Guest, house: Arc<House<A>>) {
     let Some(certificate) = &house.certificate else {
         return converse(socket, guest, &house).await;
     };
@@ -104,14 +107,15 @@ pub(super) fn http(head_bytes: usize) -> Builder<TokioExecutor> {
     builder
 }
 
-async fn converse<S>(stream: S, guest: Guest, house: &House)
+async fn converse<S, A>(stream: S, guest: Guest, house: &House<A>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: Answers,
 {
     let Guest { peer, phase, seat } = guest;
     let pulse = Pulse::new();
     let service = Desk {
-        router: house.router.clone(),
+        answers: house.answers.clone(),
         peer,
         pulse: Arc::clone(&pulse),
     };
@@ -124,15 +128,17 @@ where
     let mut alarm = pin!(sleep_until(Instant::now() + house.config.header_timeout));
     let mut leaving: Option<Instant> = None;
     let mut closing = pin!(reached(phase.clone(), Phase::Closing));
-    let mut closed = pin!(reached(phase, Phase::Closed));
-    let mut told = false;
+    let mut closed = pin!(reached(phase.clone(), Phase::Closed));
+    let (mut told, mut first) = (false, true);
     let watched = std::future::poll_fn(|cx| {
-        if !told && closing.as_mut().poll(cx).is_ready() {
+        // Both are asked once, so that they wake this task, and then only when there is news.
+        let news = std::mem::take(&mut first) || phase.has_changed().unwrap_or(true);
+        if news && !told && closing.as_mut().poll(cx).is_ready() {
             told = true;
             connection.as_mut().graceful_shutdown();
         }
         // Errors of a connection are the peer's: it left, or spoke no HTTP.
-        if connection.as_mut().poll(cx).is_ready() || closed.as_mut().poll(cx).is_ready() {
+        if connection.as_mut().poll(cx).is_ready() || news && closed.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
         loop {
@@ -167,26 +173,29 @@ where
     watched.await;
 }
 
-/// The router, told who asks.
-struct Desk {
-    router: Router,
+/// What answers, told who asks.
+struct Desk<A> {
+    answers: A,
     peer: PeerAddr,
     pulse: Arc<Pulse>,
 }
 
-impl Service<Request<Incoming>> for Desk {
+impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
     type Response = Response<Answer<Body>>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let open = self.pulse.open(request.version() == Version::HTTP_2);
-        let mut request = request.map(Body::new);
+        let mut request = request.map(|body| match body.is_end_stream() {
+            true => Body::empty(),
+            false => Body::new(body),
+        });
         request.extensions_mut().insert(self.peer);
-        let answering = self.router.clone().oneshot(request);
+        let answers = self.answers.clone();
         let pulse = Arc::clone(&self.pulse);
         Box::pin(async move {
-            let answer = answering.await?;
+            let answer = answers.answer(request).await;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 pulse.switch();
             }

@@ -8,6 +8,7 @@
 mod head;
 
 use head::{After, judge};
+use memchr::memchr;
 
 /// Follows the bytes of a connection that a client sends, HTTP/1.1 or HTTP/2.
 #[derive(Debug)]
@@ -96,6 +97,27 @@ impl Framing {
         } else {
             State::Broken
         };
+    }
+
+    /// Whether all that arrived is one whole head with one reading and without a body: the usual case. Then it has passed, without being copied.
+    pub(super) fn is_one_head(&mut self, input: &[u8]) -> bool {
+        let begins = match self.state {
+            State::Head => true,
+            State::First => !PREFACE.starts_with(&input[..input.len().min(1)]),
+            _ => false,
+        };
+        let first_line = memchr(b'\n', input).unwrap_or(0);
+        let plain = begins
+            && self.held.is_empty()
+            && input.len() < self.limit
+            && input.ends_with(b"\r\n\r\n")
+            && input[..first_line].ends_with(b"\r")
+            && !matches!(input[0], b'\r' | b'\n');
+        let alone = plain && matches!(judge(input), Some(After::Head | After::Sized(0)));
+        if alone {
+            self.state = State::Head;
+        }
+        alone
     }
 
     /// Looks at what arrived and adds to `out` what may be read. For a head that is refused that is something that no parser takes.

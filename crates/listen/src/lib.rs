@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 9112 (HTTP/1.1) · RFC 9113 (HTTP/2) · RFC 8446 (TLS 1.3)
 
+mod answers;
 mod config;
 mod connection;
 mod crowd;
@@ -16,6 +17,7 @@ mod tls;
 pub mod tls_pair;
 pub mod value;
 
+pub use answers::Answers;
 pub use config::ListenConfig;
 pub use listener::Listener;
 pub use peer::PeerAddr;

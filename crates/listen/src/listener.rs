@@ -4,7 +4,6 @@
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -12,6 +11,7 @@ use tokio::{
 };
 
 use super::{
+    answers::Answers,
     config::ListenConfig,
     connection::{Guest, House, Phase, attend, http},
     crowd::{Crowd, Seat},
@@ -57,7 +57,7 @@ impl Listener {
 
     /// Answers until `shutdown` is ready; then takes no more connections, lets open requests finish for as long as
     /// the grace says, and returns.
-    pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
+    pub async fn serve(self, answers: impl Answers, shutdown: impl Future<Output = ()>) {
         let Self {
             socket,
             certificate,
@@ -72,7 +72,7 @@ impl Listener {
         let http = http(config.head_bytes);
         let house = Arc::new(House {
             config,
-            router,
+            answers,
             http,
             certificate: certificate.clone(),
         });
@@ -111,15 +111,15 @@ async fn keep_fresh(certificate: Option<Arc<Certificate>>) {
 }
 
 /// Where connections come in.
-struct Entrance {
+struct Entrance<A> {
     socket: TcpListener,
     places: Arc<Semaphore>,
     crowd: Arc<Crowd>,
-    house: Arc<House>,
+    house: Arc<House<A>>,
     watched: watch::Receiver<Phase>,
 }
 
-impl Entrance {
+impl<A: Answers> Entrance<A> {
     /// Never ends.
     async fn welcome(&self) {
         let mut complained = false;

@@ -63,6 +63,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
                 this.framing.passed(arrived.len() as u64);
                 return Poll::Ready(Ok(()));
             }
+            if this.framing.is_one_head(arrived) {
+                return Poll::Ready(Ok(()));
+            }
             this.framing.take(arrived, &mut this.ready);
             if this.ready == arrived {
                 this.ready.clear();

@@ -42,7 +42,8 @@ pub fn token_by<'a>(authorization: &'a str, scheme: &str) -> Result<&'a str, Bea
     }
     let token = rest.trim_start_matches(' ');
     let body = token.trim_end_matches('=');
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    let allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
     if body.is_empty() || !body.bytes().all(allowed) {
         return Err(BearerError::Malformed);
     }

@@ -70,7 +70,7 @@ pub(crate) const SERVER: &[&[&str]] = &[
 /// The modules of `gateway`. `lib` is the life of a request.
 pub(crate) const GATEWAY: &[&[&str]] = &[
     &["refusal"],
-    &["headers", "identity", "route", "target"],
+    &["headers", "identity", "lines", "route", "series", "target"],
     &["config"],
     &[
         "balance",

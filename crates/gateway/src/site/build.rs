@@ -20,6 +20,7 @@ use crate::limit::Limit;
 use crate::load::ConfigError;
 use crate::login::Login;
 use crate::route::{Pattern, Table};
+use crate::series::Series;
 use crate::target;
 use crate::tokens;
 use crate::upgrade::Sockets;
@@ -154,7 +155,7 @@ fn routes(
             }),
             cors: cors(&key, route)?,
             limit: limit(&key, route)?,
-            name: route.path.clone(),
+            name: Series::of(&route.path),
             at_expiry: route.at_expiry,
             login: login(&key, route, config)?,
             upstream,

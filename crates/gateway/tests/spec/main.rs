@@ -18,6 +18,7 @@ mod forward_auth_grpc;
 mod forward_auth_settings;
 mod harness;
 mod limits;
+mod lines;
 mod log;
 mod operation;
 mod servers;

@@ -18,6 +18,14 @@ fn ends(stream: &str) -> (String, State) {
     for piece in [1, 2, 3, 7] {
         assert_eq!(fed(stream, piece), whole, "{stream:?} in pieces of {piece}");
     }
+    let mut framing = Framing::new(1024);
+    if framing.is_one_head(stream.as_bytes()) {
+        assert_eq!(
+            (stream.to_owned(), framing.state),
+            whole,
+            "{stream:?} at one look"
+        );
+    }
     whole
 }
 
@@ -162,4 +170,28 @@ fn another_protocol_begins_when_it_is_granted_and_not_before() {
     framing.take(b"too early", &mut out);
     framing.switch();
     assert!(framing.is_broken());
+}
+
+#[test]
+fn at_one_look_passes_one_whole_head_without_a_body_and_nothing_else() {
+    let one_look = |stream: &str| Framing::new(64).is_one_head(stream.as_bytes());
+    assert!(one_look("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert!(one_look("DELETE / HTTP/1.1\r\nContent-Length: 0\r\n\r\n"));
+    for stream in [
+        "",
+        "\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n",
+        "GET / HTTP/1.1\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\nB: c\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
+        "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        "DELETE / HTTP/1.1\r\nContent-Length: 4\r\n\r\n\r\n\r\n",
+        "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nAccept: a/b, c/d, e/f, g/h, i/j, k/l\r\n\r\n",
+    ] {
+        assert!(!one_look(stream), "{stream:?}");
+    }
 }

@@ -1,0 +1,198 @@
+//! Connections to one server, HTTP/1.1: kept open, and lent to one request at a time.
+//!
+//! Spec: RFC 9112 §9.3 (persistence), §9.3.1 (retrying)
+
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body;
+use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tower::ServiceExt as _;
+
+/// How connections are made.
+pub(crate) type Connector = HttpsConnector<HttpConnector>;
+
+/// A connection that is lent.
+#[derive(Debug)]
+pub(crate) struct Line {
+    sender: http1::SendRequest<Body>,
+    /// Rings when an answer is overdue. It stays with the connection and is only ever put off, which costs next to nothing.
+    alarm: Pin<Box<Sleep>>,
+}
+
+/// The connections of a server that wait for a request, the one that was used last at the end.
+#[derive(Default)]
+pub(crate) struct Lines(Mutex<Vec<Waiting>>);
+
+struct Waiting {
+    line: Line,
+    since: Instant,
+}
+
+/// Why there is no answer.
+pub(crate) enum Failed {
+    /// Something broke.
+    Broken {
+        error: Box<dyn Error + Send + Sync>,
+        /// Whether the server got nothing of the request.
+        unsent: bool,
+    },
+    /// It is overdue.
+    Late,
+}
+
+/// Whom a request is for, and for how long an answer is waited for.
+pub(crate) struct Errand<'a> {
+    pub(crate) connector: &'a Connector,
+    pub(crate) scheme: &'a Scheme,
+    pub(crate) authority: &'a Authority,
+    pub(crate) patience: Duration,
+}
+
+impl Lines {
+    /// Takes and sends a request whose head is whole and whose URI is a path, on a connection that waits or on a new one. When the answer is overdue,
+    /// `more` says, told since when it is waited for, from when on to wait anew. The connection comes back by [`Lines::give_back`] once the
+    /// answer was read to its end.
+    pub(crate) async fn send(
+        &self,
+        errand: &Errand<'_>,
+        request: &mut Option<Request<Body>>,
+        more: impl Fn(Instant) -> Option<Instant>,
+    ) -> Result<(Response<Incoming>, Line), Failed> {
+        loop {
+            let (mut line, used) = match self.take() {
+                Some(line) => (line, true),
+                None => match Box::pin(errand.connect()).await {
+                    Ok(line) => (line, false),
+                    // In a rush of requests a server may be slow to take another connection, and done with one that it has.
+                    Err(failed) => (self.take().ok_or(failed)?, true),
+                },
+            };
+            let mut since = Instant::now();
+            line.alarm.as_mut().reset(since + errand.patience);
+            let mut asked = pin!(line.sender.try_send_request(request.take().unwrap_or_default()));
+            let alarm = &mut line.alarm;
+            let answered = poll_fn(|cx| {
+                loop {
+                    if let Poll::Ready(answered) = asked.as_mut().poll(cx) {
+                        return Poll::Ready(Some(answered));
+                    }
+                    ready!(alarm.as_mut().poll(cx));
+                    match more(since) {
+                        Some(moved) => since = moved,
+                        None => return Poll::Ready(None),
+                    }
+                    alarm.as_mut().reset(since + errand.patience);
+                }
+            });
+            match answered.await {
+                None => return Err(Failed::Late),
+                Some(Ok(response)) => return Ok((response, line)),
+                Some(Err(mut failure)) => match failure.take_message() {
+                    // §9.3.1: the server closed it while nobody asked anything.
+                    Some(unsent) if used => *request = Some(unsent),
+                    message => {
+                        return Err(Failed::Broken {
+                            unsent: message.is_some(),
+                            error: Box::new(failure.into_error()),
+                        });
+                    }
+                },
+            }
+        }
+    }
+
+    /// Keeps a connection that is ready for the next request.
+    pub(crate) fn give_back(&self, line: Line) {
+        let since = Instant::now();
+        self.waiting().push(Waiting { line, since });
+    }
+
+    /// Closes what has waited too long.
+    pub(crate) fn sweep(&self) {
+        self.waiting()
+            .retain(|waiting| waiting.since.elapsed() < IDLE && !waiting.line.is_closed());
+    }
+
+    fn take(&self) -> Option<Line> {
+        let mut waiting = self.waiting();
+        while let Some(last) = waiting.pop() {
+            if last.since.elapsed() >= IDLE {
+                // All others have waited longer.
+                waiting.clear();
+                return None;
+            }
+            if last.line.is_ready() {
+                return Some(last.line);
+            }
+        }
+        None
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Waiting>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Errand<'_> {
+    async fn connect(&self) -> Result<Line, Failed> {
+        let unsent = |error: Box<dyn Error + Send + Sync>| Failed::Broken { error, unsent: true };
+        let uri = Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query("/")
+            .build()
+            .map_err(|error| unsent(Box::new(error)))?;
+        let end = Instant::now() + self.patience;
+        let stream = timeout_at(end, self.connector.clone().oneshot(uri))
+            .await
+            .map_err(|_| Failed::Late)?
+            .map_err(unsent)?;
+        let (sender, connection) = http1::handshake(stream)
+            .await
+            .map_err(|error| unsent(Box::new(error)))?;
+        // What goes wrong on it, the request on it is told.
+        tokio::spawn(connection.with_upgrades());
+        let alarm = Box::pin(sleep_until(end));
+        Ok(Line { sender, alarm })
+    }
+}
+
+impl Line {
+    /// Whether nothing can be sent on it any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Whether it takes a request.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.sender.is_ready()
+    }
+
+    /// Waits until it takes a request; says whether it ever will.
+    pub(crate) async fn becomes_ready(&mut self) -> bool {
+        self.sender.ready().await.is_ok()
+    }
+}
+
+impl fmt::Debug for Lines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lines")
+            .field("waiting", &self.waiting().len())
+            .finish()
+    }
+}
+
+/// Services close idle connections after a minute or more; we must be first.
+pub(crate) const IDLE: Duration = Duration::from_secs(30);

@@ -1,0 +1,90 @@
+//! Connections to a service: kept, used again, and replaced when the service has closed them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use crate::harness::{Answer, Harness, mirror, soon};
+
+/// A service that answers so many requests on each connection and then closes it. Counts connections, and tells when one is gone on both sides.
+async fn service(
+    each: usize,
+    answer: &'static [u8],
+) -> (Harness, Arc<AtomicUsize>, mpsc::UnboundedReceiver<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let (gone, ends) = mpsc::unbounded_channel();
+    let count = connections.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(attend(stream, each, answer, gone.clone()));
+        }
+    });
+    let text = format!(
+        "[[upstreams]]\nname = \"one\"\nurls = [\"http://{address}\"]\n[[routes]]\npath = \"/\"\npublic = true\nupstream = \"one\"\n"
+    );
+    (Harness::with(&text, mirror().await).await, connections, ends)
+}
+
+async fn attend(mut stream: TcpStream, each: usize, answer: &[u8], gone: mpsc::UnboundedSender<()>) {
+    let mut buffer = vec![0; 4096];
+    for _ in 0..each {
+        let mut read = 0;
+        while !buffer[..read].ends_with(b"\r\n\r\n") {
+            match stream.read(&mut buffer[read..]).await.unwrap() {
+                0 => return,
+                count => read += count,
+            }
+        }
+        stream.write_all(answer).await.unwrap();
+    }
+    stream.shutdown().await.unwrap();
+    while stream.read(&mut buffer).await.unwrap() > 0 {}
+    gone.send(()).unwrap();
+}
+
+const SIZED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+const EMPTY: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
+const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
+
+#[tokio::test]
+async fn one_connection_takes_one_request_after_another() {
+    for answer in [SIZED, CHUNKED, EMPTY] {
+        let (harness, connections, _ends) = service(100, answer).await;
+        for _ in 0..5 {
+            let answer = harness.get("/", "").await;
+            assert!(matches!(answer.status, 200 | 204), "{answer:?}");
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_the_service_ends_is_not_used_again() {
+    let (harness, connections, mut ends) = service(1, LAST).await;
+    for _ in 0..3 {
+        assert_eq!(harness.get("/", "").await.body, "hello");
+        soon(ends.recv()).await.unwrap();
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_it_waited_costs_no_request() {
+    let (harness, connections, mut ends) = service(2, SIZED).await;
+    for turn in 1..=6 {
+        let request = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        let answer = Answer::read(&harness.talk(request).await);
+        assert_eq!((answer.status, answer.body.as_str()), (200, "hello"));
+        if turn % 2 == 0 {
+            soon(ends.recv()).await.unwrap();
+        }
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 3);
+}
