@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, header};
 use crate::app::App;
 use crate::client_auth::authenticate_resource;
 use crate::http::failure::Failure;
-use crate::http::form::Form;
+use crate::http::form::Posted;
 use crate::resource::Resource;
 use crate::token::bearer;
 
@@ -33,7 +33,8 @@ pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
         algorithms.map(|algorithm| algorithm.name().to_owned()).collect();
 }
 
-async fn introspect(State(app): State<App>, headers: HeaderMap, form: Form) -> Result<Response, Failure> {
+async fn introspect(State(app): State<App>, posted: Posted) -> Result<Response, Failure> {
+    let Posted { headers, form } = posted;
     let resource = authenticate_resource(&app, &headers, &form)?;
     // token_type_hint is only a hint, and there is one type that a resource server may ask about (§2.1).
     let token = form.required("token")?;

@@ -60,7 +60,6 @@ use carnet_oauth::metadata::Metadata;
 
 use crate::app::App;
 use crate::http::manners::keep_manners;
-use crate::http::transport::require_protected;
 
 /// The whole server as one router; the listener adds [`carnet_listen::PeerAddr`] to each request.
 pub fn router(app: App) -> Router {
@@ -94,10 +93,8 @@ pub fn router(app: App) -> Router {
         .merge(tools::routes());
     let first_party = auth::routes(&app);
 
-    let https = app.config.issuer.is_https();
     machines
         .merge(first_party)
-        .layer(from_fn_with_state(app.clone(), require_protected))
-        .layer(from_fn_with_state(https, keep_manners))
+        .layer(from_fn_with_state(app.clone(), keep_manners))
         .with_state(app)
 }

@@ -27,51 +27,52 @@ pub enum Rotated {
 }
 
 impl Store {
-    /// Present generation `n` of a family at `theft.at`. With `jkt`, a family that is bound to no key yet is bound to this one from now on;
+    /// Present generation `n` of a family, read at any time before, at `theft.at`. With `jkt`, a family that is bound to no key yet is bound to this one from now on;
     /// whether the key of one that is bound was proven is for the caller to see, in the family that comes back.
     ///
     /// `theft` is what happens when the token turns out to be spent: the entry's life and the audit row, written
     /// in the transaction that revokes the family (its reason is always [`Reason::Reuse`]).
     pub async fn rotate(
         &self,
-        fam: &str,
+        family: &Family,
         (n, jkt): (i64, Option<&str>),
         grace_ms: i64,
         theft: &Cut,
     ) -> Result<Rotated, StoreError> {
-        self.present(&ROTATE, fam, (n, jkt), (grace_ms, theft)).await
+        self.present(&ROTATE, family, (n, jkt), (grace_ms, theft)).await
     }
 
     /// As [`Store::rotate`], of a family whose live token stays the live one: it rests from now on anew, and comes back as
     /// [`Rotated::Fresh`]. A token that was spent while the family rotated is still a theft.
     pub async fn renew(
         &self,
-        fam: &str,
+        family: &Family,
         (n, jkt): (i64, Option<&str>),
         grace_ms: i64,
         theft: &Cut,
     ) -> Result<Rotated, StoreError> {
-        self.present(&RENEW, fam, (n, jkt), (grace_ms, theft)).await
+        self.present(&RENEW, family, (n, jkt), (grace_ms, theft)).await
     }
 
     async fn present(
         &self,
         live: &'static Statement,
-        fam: &str,
+        family: &Family,
         (n, jkt): (i64, Option<&str>),
         (grace_ms, theft): (i64, &Cut),
     ) -> Result<Rotated, StoreError> {
-        let (name, jkt, now) = (fam.to_owned(), jkt.map(str::to_owned), theft.at);
+        let (name, jkt, now) = (family.fam.clone(), jkt.map(str::to_owned), theft.at);
         // Rotations of one family queue in one lane, so that on PostgreSQL they do not wait for each other's locks.
         let first = self
             .database
-            .write(Lane::of(fam), "family.rotate", async move |tx| {
+            .write(Lane::of(&family.fam), "family.rotate", async move |tx| {
                 present(tx, live, (&name, n, &jkt), (now, grace_ms)).await
             })
             .await?;
         match first {
-            Some(rotated) => Ok(rotated),
-            None => self.take_down(fam, n, grace_ms, theft).await,
+            Presented::Live(moved) => Ok(Rotated::Fresh(moved.in_family(family))),
+            Presented::Otherwise(rotated) => Ok(*rotated),
+            Presented::Theft => self.take_down(&family.fam, n, grace_ms, theft).await,
         }
     }
 
@@ -99,25 +100,59 @@ impl Store {
     }
 }
 
-/// One look at the family; `None` is a theft.
+/// What one look at the family showed.
+enum Presented {
+    Live(Moved),
+    Otherwise(Box<Rotated>),
+    Theft,
+}
+
+/// What the live token moves in its family. Nothing else in the row ever changes while it is not revoked.
+struct Moved {
+    generation: i64,
+    issued_at: i64,
+    idle_expires_at: i64,
+    jkt: Option<String>,
+}
+
+impl Moved {
+    fn in_family(self, family: &Family) -> Family {
+        Family {
+            generation: self.generation,
+            issued_at: self.issued_at,
+            idle_expires_at: self.idle_expires_at,
+            jkt: self.jkt,
+            revoked_at: None,
+            revoked_reason: None,
+            ..family.clone()
+        }
+    }
+}
+
 async fn present(
     tx: Tx<'_>,
     live: &'static Statement,
     (fam, n, jkt): (&str, i64, &Option<String>),
     (now, grace_ms): (i64, i64),
-) -> Result<Option<Rotated>, StoreError> {
+) -> Result<Presented, StoreError> {
     if let Some(row) = tx.optional(live, params![fam, n, now, jkt.as_deref()]).await? {
-        return Ok(Some(Rotated::Fresh(family::read(&mut row.fields())?)));
+        let mut row = row.fields();
+        return Ok(Presented::Live(Moved {
+            generation: row.take()?,
+            issued_at: row.take()?,
+            idle_expires_at: row.take()?,
+            jkt: row.take()?,
+        }));
     }
     let Some(family) = family::lock(tx, fam).await? else {
-        return Ok(Some(Rotated::Unknown));
+        return Ok(Presented::Otherwise(Box::new(Rotated::Unknown)));
     };
     Ok(match judge(&family, n, now, grace_ms) {
-        Verdict::Retry => Some(Rotated::Same(family)),
-        Verdict::Expired => Some(Rotated::Expired),
-        Verdict::Revoked => Some(Rotated::Revoked),
-        Verdict::Unknown => Some(Rotated::Unknown),
-        Verdict::Reuse => None,
+        Verdict::Retry => Presented::Otherwise(Box::new(Rotated::Same(family))),
+        Verdict::Expired => Presented::Otherwise(Box::new(Rotated::Expired)),
+        Verdict::Revoked => Presented::Otherwise(Box::new(Rotated::Revoked)),
+        Verdict::Unknown => Presented::Otherwise(Box::new(Rotated::Unknown)),
+        Verdict::Reuse => Presented::Theft,
         Verdict::Rotate => {
             return Err(StoreError::Broken(
                 "the rotation and its judgement disagree".to_owned(),
@@ -138,8 +173,7 @@ static ROTATE: Statement = Statement::new(
          WHEN absolute_expires_at <= $3 + idle_ms THEN absolute_expires_at
          ELSE $3 + idle_ms END
      WHERE fam = $1 AND generation = $2 AND revoked_at IS NULL AND idle_expires_at > $3 AND absolute_expires_at > $3
-     RETURNING id, fam, session_id, sid, user_id, sub, client_id, scope, audience, generation, issued_at, mac_key,
-               salt, idle_ms, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason, jkt",
+     RETURNING generation, issued_at, idle_expires_at, jkt",
 );
 
 /// The same without a new generation: the token that was shown is the one that goes on.
@@ -152,8 +186,7 @@ static RENEW: Statement = Statement::new(
          WHEN absolute_expires_at <= $3 + idle_ms THEN absolute_expires_at
          ELSE $3 + idle_ms END
      WHERE fam = $1 AND generation = $2 AND revoked_at IS NULL AND idle_expires_at > $3 AND absolute_expires_at > $3
-     RETURNING id, fam, session_id, sid, user_id, sub, client_id, scope, audience, generation, issued_at, mac_key,
-               salt, idle_ms, idle_expires_at, absolute_expires_at, revoked_at, revoked_reason, jkt",
+     RETURNING generation, issued_at, idle_expires_at, jkt",
 );
 
 pub(crate) static STATEMENTS: [&Statement; 2] = [&ROTATE, &RENEW];

@@ -38,7 +38,7 @@ pub(crate) async fn authenticate_client(
             note_use(app, &client).await?;
             Ok(client)
         }
-        None => refuse(app, caller, &presented).await,
+        None => Box::pin(refuse(app, caller, &presented)).await,
     }
 }
 
@@ -55,7 +55,7 @@ async fn note_use(app: &App, client: &Client) -> Result<(), Failure> {
             .compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     {
-        app.store.note_client_use(&client.id, now).await?;
+        Box::pin(app.store.note_client_use(&client.id, now)).await?;
     }
     Ok(())
 }
@@ -67,7 +67,7 @@ async fn proves(app: &App, client: &Client, presented: &Presented<'_>) -> Result
         (Proof::Secrets(digests), Evidence::Secret(_)) => Ok(holds_secret(digests, presented, app.now())),
         (Proof::Keys(verifiers), Evidence::Assertion(assertion)) => {
             let now = app.now_seconds();
-            let claims = match verifiers.authentication.verify(assertion, now).await {
+            let claims = match Box::pin(verifiers.authentication.verify(assertion, now)).await {
                 Ok(claims) => claims,
                 Err(error) => {
                     tracing::info!(client_id = %client.id, code = error.code(), "a client's assertion was refused");
@@ -78,7 +78,7 @@ async fn proves(app: &App, client: &Client, presented: &Presented<'_>) -> Result
                 tracing::info!(client_id = %client.id, why, "a client's assertion was refused");
                 return Ok(false);
             }
-            spend(app, client, &claims).await
+            Box::pin(spend(app, client, &claims)).await
         }
         _ => Ok(false),
     }

@@ -5,10 +5,13 @@
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use carnet_oauth::error_code::ErrorCode;
+use http::HeaderMap;
+use http::request::Parts;
 
 use super::failure::{Because as _, Failure};
 use super::json::{read_body, require_media_type};
 
+const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 const MAX_PARAMETERS: usize = 100;
 /// The one parameter that may stand several times.
 const RESOURCE: &str = "resource";
@@ -91,26 +94,43 @@ pub struct FormBytes(pub Bytes);
 impl FormBytes {
     /// Reads the body.
     pub async fn read(request: Request) -> Result<Self, Failure> {
-        require_media_type(request.headers(), "application/x-www-form-urlencoded")?;
-        Ok(Self(read_body(request).await?))
+        require_media_type(request.headers(), MEDIA_TYPE)?;
+        Ok(Self(read_body(request.into_body()).await?))
     }
+}
+
+/// A form, and the headers that it came with: both are taken out of the request, and neither is copied.
+pub struct Posted {
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The parameters.
+    pub form: Form,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = Failure;
 
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        Ok(Posted::from_request(request, state).await?.form)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Posted {
+    type Rejection = Failure;
+
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
-        let query = request.uri().query().unwrap_or_default().to_owned();
-        let FormBytes(body) = FormBytes::read(request).await?;
-        let form = Self::parse(&body)?;
+        let (Parts { uri, headers, .. }, body) = request.into_parts();
+        require_media_type(&headers, MEDIA_TYPE)?;
+        let form = Form::parse(&read_body(body).await?)?;
         // D9: a parameter has one place.
+        let query = uri.query().unwrap_or_default();
         let misplaced = url::form_urlencoded::parse(query.as_bytes())
             .any(|(name, _)| SECRETS.contains(&name.as_ref()) || form.0.iter().any(|(key, _)| *key == name));
         match misplaced {
             true => Err(ErrorCode::InvalidRequest
                 .because("parameters stand in the body, not in the address")
                 .into()),
-            false => Ok(form),
+            false => Ok(Self { headers, form }),
         }
     }
 }

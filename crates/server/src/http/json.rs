@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use carnet_jose::json::check_object;
@@ -31,7 +32,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
         require_media_type(request.headers(), "application/json")?;
-        let body = read_body(request).await?;
+        let body = read_body(request.into_body()).await?;
         Ok(Self(parse(&body)?))
     }
 }
@@ -44,7 +45,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
         if headers.contains_key(header::CONTENT_ENCODING) {
             require_media_type(&headers, "application/json")?;
         }
-        let body = read_body(request).await?;
+        let body = read_body(request.into_body()).await?;
         if body.is_empty() {
             return Ok(Self(T::default()));
         }
@@ -87,8 +88,8 @@ pub(super) fn require_media_type(headers: &HeaderMap, expected: &'static str) ->
 }
 
 /// The whole body, up to [`MAX_BODY_BYTES`] and within ten seconds.
-pub(super) async fn read_body(request: Request) -> Result<Bytes, Failure> {
-    let body = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
+pub(super) async fn read_body(body: Body) -> Result<Bytes, Failure> {
+    let body = Limited::new(body, MAX_BODY_BYTES).collect();
     match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Refusal::new(

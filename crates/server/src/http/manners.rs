@@ -13,6 +13,8 @@ use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use tracing::Instrument as _;
 
 use super::failure::{Noted, Refusal};
+use super::transport::unprotected;
+use crate::app::App;
 
 /// Names one request in its log lines, its audit rows and its `X-Request-Id`.
 #[derive(Clone, Debug)]
@@ -20,25 +22,25 @@ pub struct CorrelationId(pub String);
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Runs around every route. `https` says whether the issuer is https: then browsers are told to stay with it.
-pub async fn keep_manners(State(https): State<bool>, mut request: Request, next: Next) -> Response {
+/// Runs around every route. It is one layer, since each costs every request two allocations and a copy of what is inside.
+pub async fn keep_manners(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = correlation_id();
     request.extensions_mut().insert(CorrelationId(id.clone()));
     let method = request.method().clone();
     // The route, never the path: a path could carry a secret that somebody pasted there.
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let span = tracing::info_span!("request", id = %id);
     let started = Instant::now();
-    let response = match ambiguous(&request) {
+    let refusal = ambiguous(&request).or_else(|| unprotected(&request, &app.config.listen));
+    let response = match refusal {
         Some(refusal) => refusal.into_response(),
         None => next.run(request).instrument(span.clone()).await,
     };
     let mut response = explain_bare(response);
-    span.in_scope(|| log(&response, method.as_str(), &route, started));
-    decorate(&mut response, https, &id);
+    let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
+    span.in_scope(|| log(&response, method.as_str(), route, started));
+    // Browsers are told to stay with https.
+    decorate(&mut response, app.config.issuer.is_https(), &id);
     response
 }
 
@@ -78,7 +80,7 @@ fn is_host(value: &HeaderValue) -> bool {
 
 fn correlation_id() -> String {
     let mut bytes = [0; 9];
-    match primitive::fill_random(&mut bytes) {
+    match primitive::fill_name(&mut bytes) {
         Ok(()) => base64url::encode(&bytes),
         Err(_) => "unavailable".to_owned(),
     }

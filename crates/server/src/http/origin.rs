@@ -2,13 +2,17 @@
 //!
 //! Spec: Fetch (Origin, CORS) · Fetch Metadata (Sec-Fetch-Site) · RFC 10017 §6.1.3
 
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use carnet_oauth::dpop;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use futures_util::TryFutureExt as _;
+use futures_util::future::{Either, MapOk};
+use http::{HeaderValue, Method, StatusCode, header};
+use tower::{Layer, Service};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::failure::Refusal;
@@ -47,23 +51,77 @@ impl Origins {
 }
 
 /// CORS for endpoints that read no cookie: whoever calls them has to bring a proof of their own.
-pub fn open_cors() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::any())
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            HeaderName::from_static(dpop::HEADER),
-        ])
-        .expose_headers([
-            header::RETRY_AFTER,
-            header::WWW_AUTHENTICATE,
-            // RFC 9449 §8.2: a browser app reads its next nonce there.
-            HeaderName::from_static(dpop::NONCE_HEADER),
-        ])
-        .max_age(Duration::from_secs(600))
+pub fn open_cors() -> OpenCors {
+    OpenCors("GET,POST")
 }
+
+/// The same answer for every origin. It is a layer of constants, and costs a request next to nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenCors(&'static str);
+
+impl OpenCors {
+    /// For endpoints with these methods: a list with commas.
+    pub fn allow_methods(self, methods: &'static str) -> Self {
+        Self(methods)
+    }
+
+    fn preflight(self) -> Response {
+        let headers = [
+            (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+            (header::ACCESS_CONTROL_ALLOW_METHODS, self.0),
+            (header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS),
+            (header::ACCESS_CONTROL_MAX_AGE, "600"),
+        ];
+        headers.into_response()
+    }
+}
+
+/// What answers a page of any origin.
+#[derive(Clone, Copy, Debug)]
+pub struct Open<S> {
+    inner: S,
+    cors: OpenCors,
+}
+
+impl<S> Layer<S> for OpenCors {
+    type Service = Open<S>;
+
+    fn layer(&self, inner: S) -> Open<S> {
+        Open { inner, cors: *self }
+    }
+}
+
+impl<S: Service<Request, Response = Response>> Service<Request> for Open<S> {
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<Ready<Result<Response, S::Error>>, MapOk<S::Future, fn(Response) -> Response>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        if request.method() == Method::OPTIONS {
+            return Either::Left(ready(Ok(self.cors.preflight())));
+        }
+        Either::Right(self.inner.call(request).map_ok(readable_anywhere))
+    }
+}
+
+fn readable_anywhere(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(EXPOSED_HEADERS),
+    );
+    response
+}
+
+const ALLOWED_HEADERS: &str = "authorization,content-type,dpop";
+
+/// RFC 9449 §8.2: a browser app reads its next nonce there.
+const EXPOSED_HEADERS: &str = "retry-after,www-authenticate,dpop-nonce";
 
 /// Refuses a state-changing request that a page of another, unlisted origin has sent; nothing behind this has run yet.
 pub async fn require_same_site(State(origins): State<Origins>, request: Request, next: Next) -> Response {
@@ -95,6 +153,21 @@ fn is_ours(origins: &Origins, headers: &http::HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use carnet_oauth::dpop;
+
+    #[test]
+    fn the_headers_of_dpop_pass() {
+        assert!(
+            ALLOWED_HEADERS
+                .split(',')
+                .any(|name| name.eq_ignore_ascii_case(dpop::HEADER))
+        );
+        assert!(
+            EXPOSED_HEADERS
+                .split(',')
+                .any(|name| name.eq_ignore_ascii_case(dpop::NONCE_HEADER))
+        );
+    }
 
     fn accepted(headers: &[(&'static str, &'static str)]) -> bool {
         let origins = Origins::new("https://auth.test".to_owned(), ["https://app.test".to_owned()]);

@@ -12,7 +12,6 @@ mod settings;
 use axum::Router;
 use axum::routing::{get, post};
 use carnet_oauth::metadata::Metadata;
-use http::Method;
 
 use crate::app::App;
 use crate::config::ClientRegistrationPolicy;
@@ -27,7 +26,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route(PATH, post(endpoint::register))
         .route(&format!("{PATH}/{{client_id}}"), managed)
-        .layer(open_cors().allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE]))
+        .layer(open_cors().allow_methods("GET,POST,PUT,DELETE"))
 }
 
 /// What discovery says of it.

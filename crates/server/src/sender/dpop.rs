@@ -129,7 +129,7 @@ async fn look(
         let code = ErrorCode::UseDpopNonce;
         return Ok(Err(Objection { code, reason }));
     }
-    if is_new(app, &proof).await? {
+    if Box::pin(is_new(app, &proof)).await? {
         return Ok(Ok(Some(proof)));
     }
     Ok(Err(Objection {

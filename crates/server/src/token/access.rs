@@ -129,7 +129,7 @@ fn life(app: &App, approved: &Approved<'_>) -> u64 {
 fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTokenClaims, Failure> {
     let now = app.now_seconds();
     let mut jti = [0; 16];
-    primitive::fill_random(&mut jti).map_err(Failure::broken)?;
+    primitive::fill_name(&mut jti).map_err(Failure::broken)?;
     let client_id = approved.client.id.clone();
     let claims = AccessTokenClaims {
         iss: app.config.issuer.as_str().to_owned(),
@@ -167,6 +167,9 @@ fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTo
 
 /// The mapped claims. What decides about access comes from roles alone, whatever a user's attributes say.
 fn extra(mapping: &BTreeMap<String, ClaimSource>, user: &User, access: &Access) -> BTreeMap<String, Value> {
+    if mapping.is_empty() {
+        return BTreeMap::new();
+    }
     let attributes: Value = serde_json::from_str(&user.attributes).unwrap_or_default();
     let value = |source: &ClaimSource| match source {
         ClaimSource::Email => Some(Value::from(user.email.clone())),

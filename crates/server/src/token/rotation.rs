@@ -47,8 +47,8 @@ pub async fn spend(
     let grace = client.refresh_grace.millis();
     let presented = (token.generation, jkt);
     let rotated = match client.refresh_rotation {
-        RefreshRotation::On => app.store.rotate(token.fam, presented, grace, &theft).await?,
-        RefreshRotation::Off => app.store.renew(token.fam, presented, grace, &theft).await?,
+        RefreshRotation::On => app.store.rotate(family, presented, grace, &theft).await?,
+        RefreshRotation::Off => app.store.renew(family, presented, grace, &theft).await?,
     };
     if let Rotated::Reused(family) = &rotated {
         tracing::warn!(fam = %family.fam, presented = token.generation, newest = family.generation, "a spent refresh token came back: its family is revoked");

@@ -23,6 +23,9 @@ pub struct Telling<'a> {
 impl Telling<'_> {
     /// The claims of this user. What is not known is left out, never null (§5.3.2), and so is what was asked for with another value.
     pub fn about(&self, user: &User) -> BTreeMap<String, Value> {
+        if self.scope.is_empty() && self.asked.is_empty() {
+            return BTreeMap::new();
+        }
         let known = known(user);
         let told = standard_claims::all().filter_map(|name| {
             let value = known.get(name).filter(|value| !value.is_null())?;

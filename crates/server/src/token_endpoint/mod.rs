@@ -11,21 +11,21 @@ mod refresh_token;
 mod request;
 mod token_exchange;
 
+use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use axum::{Json, Router};
 use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::metadata::Metadata;
-use http::{HeaderMap, HeaderValue, header};
+use http::header;
 
 use crate::app::App;
 use crate::audit::Caller;
 use crate::client::TOKEN_PATH;
 use crate::client_auth::{self, authenticate_client};
 use crate::http::failure::{Because as _, Failure};
-use crate::http::form::Form;
+use crate::http::form::Posted;
 use crate::http::origin::open_cors;
 use crate::sender::{self, Place};
 use request::TokenRequest;
@@ -47,14 +47,10 @@ pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
 }
 
 /// Know the client, let the grant type decide.
-async fn token(
-    State(app): State<App>,
-    caller: Caller,
-    headers: HeaderMap,
-    form: Form,
-) -> Result<Response, Failure> {
+async fn token(State(app): State<App>, caller: Caller, posted: Posted) -> Result<Response, Failure> {
+    let Posted { headers, form } = posted;
     let client = match jwt_bearer::is_alone(&headers, &form) {
-        true => jwt_bearer::client(&app, &caller, &form).await?,
+        true => Box::pin(jwt_bearer::client(&app, &caller, &form)).await?,
         false => authenticate_client(&app, &caller, &headers, &form).await?,
     };
     let grant_type = GrantType::named(form.required("grant_type")?)
@@ -73,20 +69,28 @@ async fn token(
         form: &form,
         jkt: jkt.as_deref(),
     };
+    // In boxes: otherwise every request would carry the room that the largest of them needs through all layers.
     let answer = match grant_type {
-        GrantType::AuthorizationCode => authorization_code::exchange(&request).await?,
-        GrantType::RefreshToken => refresh_token::rotate(&request).await?,
+        GrantType::AuthorizationCode => Box::pin(authorization_code::exchange(&request)).await?,
+        GrantType::RefreshToken => Box::pin(refresh_token::rotate(&request)).await?,
         GrantType::ClientCredentials => client_credentials::grant(&request)?,
-        GrantType::DeviceCode => device_code::exchange(&request).await?,
-        GrantType::TokenExchange => token_exchange::exchange(&request).await?,
-        GrantType::JwtBearer => jwt_bearer::grant(&request).await?,
+        GrantType::DeviceCode => Box::pin(device_code::exchange(&request)).await?,
+        GrantType::TokenExchange => Box::pin(token_exchange::exchange(&request)).await?,
+        GrantType::JwtBearer => Box::pin(jwt_bearer::grant(&request)).await?,
     };
-    let mut response = Json(answer).into_response();
+    let mut body = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut body, &answer).map_err(Failure::broken)?;
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::PRAGMA, "no-cache"),
+    ];
+    let mut response = (headers, body).into_response();
     if jkt.is_some() {
         sender::give(&app, Place::TokenEndpoint, &mut response)?;
     }
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     Ok(response)
 }
+
+/// What an answer usually takes; more is no error.
+const USUAL_BYTES: usize = 2 * 1024;

@@ -89,7 +89,8 @@ impl Database {
         Param::check(&params)?;
         match &self.engine {
             Opened::Sqlite(sqlite) => sqlite.read(statement, params).await,
-            Opened::Postgres(postgres) => in_time(postgres.read(statement, &params)).await,
+            // In a box: a read of SQLite does not carry the room for one over the network.
+            Opened::Postgres(postgres) => Box::pin(in_time(postgres.read(statement, &params))).await,
         }
     }
 

@@ -26,18 +26,13 @@ async fn rt_01_a_spent_token_kills_its_family_and_no_other(f: &Fixture) {
     let (family, other) = (login(&f.store, &alice).await, login(&f.store, &alice).await);
     assert!(matches!(
         f.store
-            .rotate(&family.fam, (0, None), GRACE, &theft(NOW))
+            .rotate(&family, (0, None), GRACE, &theft(NOW))
             .await
             .unwrap(),
         Rotated::Fresh(_)
     ));
     let late = theft(NOW + GRACE);
-    let Rotated::Reused(dead) = f
-        .store
-        .rotate(&family.fam, (0, None), GRACE, &late)
-        .await
-        .unwrap()
-    else {
+    let Rotated::Reused(dead) = f.store.rotate(&family, (0, None), GRACE, &late).await.unwrap() else {
         panic!("a spent token outside the grace is theft")
     };
     assert_eq!(
@@ -46,10 +41,7 @@ async fn rt_01_a_spent_token_kills_its_family_and_no_other(f: &Fixture) {
     );
     for n in [0, 1, 2, -1] {
         assert_eq!(
-            f.store
-                .rotate(&family.fam, (n, None), GRACE, &late)
-                .await
-                .unwrap(),
+            f.store.rotate(&family, (n, None), GRACE, &late).await.unwrap(),
             Rotated::Revoked
         );
     }
@@ -60,7 +52,7 @@ async fn rt_01_a_spent_token_kills_its_family_and_no_other(f: &Fixture) {
     assert!(f.store.is_revoked(&token(&family)).await.unwrap());
     assert!(!f.store.is_revoked(&token(&other)).await.unwrap());
     assert!(matches!(
-        f.store.rotate(&other.fam, (0, None), GRACE, &late).await.unwrap(),
+        f.store.rotate(&other, (0, None), GRACE, &late).await.unwrap(),
         Rotated::Fresh(_)
     ));
     let entries = f.store.revocations_since(0, 9).await.unwrap();
@@ -82,10 +74,7 @@ async fn rt_01_what_is_renewed_stays_the_live_token_and_what_was_spent_is_a_thef
     let alice = user(&f.store, "a@x.example").await;
     let family = login(&f.store, &alice).await;
     for wait in [1_000, 500, 2_000] {
-        let renewed = f
-            .store
-            .renew(&family.fam, (0, None), GRACE, &theft(NOW + wait))
-            .await;
+        let renewed = f.store.renew(&family, (0, None), GRACE, &theft(NOW + wait)).await;
         let Rotated::Fresh(renewed) = renewed.unwrap() else {
             panic!("the live token")
         };
@@ -97,21 +86,21 @@ async fn rt_01_what_is_renewed_stays_the_live_token_and_what_was_spent_is_a_thef
     let sessions = f.store.sessions_of(alice.id).await.unwrap();
     assert_eq!(sessions[0].last_seen_at, NOW + 2_000);
     let late = theft(family.absolute_expires_at);
-    let expired = f.store.renew(&family.fam, (0, None), GRACE, &late).await;
+    let expired = f.store.renew(&family, (0, None), GRACE, &late).await;
     assert_eq!(expired.unwrap(), Rotated::Expired);
     let rotated = f
         .store
-        .rotate(&family.fam, (0, None), GRACE, &theft(NOW + 3_000))
+        .rotate(&family, (0, None), GRACE, &theft(NOW + 3_000))
         .await;
     assert!(matches!(rotated.unwrap(), Rotated::Fresh(_)));
     let spent = f
         .store
-        .renew(&family.fam, (0, None), GRACE, &theft(NOW + 3_000 + GRACE))
+        .renew(&family, (0, None), GRACE, &theft(NOW + 3_000 + GRACE))
         .await;
     assert!(matches!(spent.unwrap(), Rotated::Reused(_)));
     let dead = f
         .store
-        .renew(&family.fam, (1, None), GRACE, &theft(NOW + 3_000 + GRACE))
+        .renew(&family, (1, None), GRACE, &theft(NOW + 3_000 + GRACE))
         .await;
     assert_eq!(dead.unwrap(), Rotated::Revoked);
 }
@@ -121,7 +110,7 @@ async fn rt_02_a_lost_answer_is_given_again(f: &Fixture) {
     let family = login(&f.store, &alice).await;
     let Rotated::Fresh(first) = f
         .store
-        .rotate(&family.fam, (0, None), GRACE, &theft(NOW + 5))
+        .rotate(&family, (0, None), GRACE, &theft(NOW + 5))
         .await
         .unwrap()
     else {
@@ -130,35 +119,39 @@ async fn rt_02_a_lost_answer_is_given_again(f: &Fixture) {
     for wait in [5, 100, GRACE + 4] {
         let again = f
             .store
-            .rotate(&family.fam, (0, None), GRACE, &theft(NOW + wait))
+            .rotate(&family, (0, None), GRACE, &theft(NOW + wait))
             .await
             .unwrap();
         assert_eq!(again, Rotated::Same(first.clone()), "nothing changes");
     }
     assert_eq!(
         f.store
-            .rotate(&family.fam, (2, None), GRACE, &theft(NOW + 6))
+            .rotate(&family, (2, None), GRACE, &theft(NOW + 6))
             .await
             .unwrap(),
         Rotated::Unknown
     );
     assert_eq!(
         f.store
-            .rotate(&family.fam, (i64::MAX, None), GRACE, &theft(NOW + 6))
+            .rotate(&family, (i64::MAX, None), GRACE, &theft(NOW + 6))
             .await
             .unwrap(),
         Rotated::Unknown
     );
+    let nobodys = Family {
+        fam: "none".to_owned(),
+        ..family.clone()
+    };
     assert_eq!(
         f.store
-            .rotate("none", (0, None), GRACE, &theft(NOW + 6))
+            .rotate(&nobodys, (0, None), GRACE, &theft(NOW + 6))
             .await
             .unwrap(),
         Rotated::Unknown
     );
     assert!(matches!(
         f.store
-            .rotate(&family.fam, (1, None), GRACE, &theft(NOW + 6))
+            .rotate(&family, (1, None), GRACE, &theft(NOW + 6))
             .await
             .unwrap(),
         Rotated::Fresh(_)
@@ -166,7 +159,7 @@ async fn rt_02_a_lost_answer_is_given_again(f: &Fixture) {
     // Its successor is spent now, so the first token is no retry any more, however early.
     assert!(matches!(
         f.store
-            .rotate(&family.fam, (0, None), GRACE, &theft(NOW + 6))
+            .rotate(&family, (0, None), GRACE, &theft(NOW + 6))
             .await
             .unwrap(),
         Rotated::Reused(_)
@@ -185,7 +178,7 @@ async fn rt_09_rotation_never_moves_the_absolute_end(f: &Fixture) {
         let n = i64::try_from(n).unwrap();
         let rotated = f
             .store
-            .rotate(&family.fam, (n, None), 0, &theft(NOW + at))
+            .rotate(&family, (n, None), 0, &theft(NOW + at))
             .await
             .unwrap();
         let Rotated::Fresh(next) = rotated else {
@@ -196,7 +189,7 @@ async fn rt_09_rotation_never_moves_the_absolute_end(f: &Fixture) {
     }
     assert_eq!(
         f.store
-            .rotate(&family.fam, (5, None), 0, &theft(NOW + 450))
+            .rotate(&family, (5, None), 0, &theft(NOW + 450))
             .await
             .unwrap(),
         Rotated::Expired
@@ -204,7 +197,7 @@ async fn rt_09_rotation_never_moves_the_absolute_end(f: &Fixture) {
     let idle = f.store.begin_session(&short, NOW).await.unwrap().unwrap();
     assert_eq!(
         f.store
-            .rotate(&idle.fam, (0, None), 0, &theft(NOW + 100))
+            .rotate(&idle, (0, None), 0, &theft(NOW + 100))
             .await
             .unwrap(),
         Rotated::Expired
@@ -215,12 +208,12 @@ async fn the_clock_steps_back_and_nothing_else_does(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let family = login(&f.store, &alice).await;
     f.store
-        .rotate(&family.fam, (0, None), GRACE, &theft(NOW + 60_000))
+        .rotate(&family, (0, None), GRACE, &theft(NOW + 60_000))
         .await
         .unwrap();
     let Rotated::Fresh(next) = f
         .store
-        .rotate(&family.fam, (1, None), GRACE, &theft(NOW - 60_000))
+        .rotate(&family, (1, None), GRACE, &theft(NOW - 60_000))
         .await
         .unwrap()
     else {
@@ -230,7 +223,7 @@ async fn the_clock_steps_back_and_nothing_else_does(f: &Fixture) {
     assert_eq!(next.idle_expires_at, NOW + 60_000 + family.idle_ms);
     let retry = f
         .store
-        .rotate(&family.fam, (1, None), GRACE, &theft(NOW - 60_000))
+        .rotate(&family, (1, None), GRACE, &theft(NOW - 60_000))
         .await
         .unwrap();
     assert_eq!(
@@ -258,11 +251,7 @@ async fn random_histories_agree_with_the_judgement(f: &Fixture) {
             let n = row.generation + [0, 0, 0, 0, -1, -1, -2, 1][dice.below(8)];
             let verdict = judge(&row, n, now, grace);
             seen.insert(verdict);
-            let rotated = f
-                .store
-                .rotate(&row.fam, (n, None), grace, &theft(now))
-                .await
-                .unwrap();
+            let rotated = f.store.rotate(&row, (n, None), grace, &theft(now)).await.unwrap();
             let expected = expected(&row, verdict, now);
             assert_eq!(
                 rotated, expected,
@@ -304,10 +293,10 @@ async fn sixty_four(f: &Fixture, grace: i64) -> (Family, Vec<Rotated>) {
     let alice = user(&f.store, "a@x.example").await;
     let family = login(&f.store, &alice).await;
     let tasks = (0..64).map(|_| {
-        let (store, fam) = (f.store.clone(), family.fam.clone());
+        let (store, family) = (f.store.clone(), family.clone());
         tokio::spawn(async move {
             store
-                .rotate(&fam, (0, None), grace, &theft(NOW + 1))
+                .rotate(&family, (0, None), grace, &theft(NOW + 1))
                 .await
                 .unwrap()
         })
@@ -352,16 +341,19 @@ async fn rt_01_of_sixty_four_at_once_without_grace_one_wins_and_the_family_dies(
 
 async fn many_families_rotate_at_once(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
-    let mut names = Vec::new();
+    let mut families = Vec::new();
     for _ in 0..40 {
-        names.push(login(&f.store, &alice).await.fam);
+        families.push(login(&f.store, &alice).await);
     }
-    let tasks = names.into_iter().map(|fam| {
+    let tasks = families.into_iter().map(|family| {
         let store = f.store.clone();
         tokio::spawn(async move {
             for n in 0..25 {
-                let rotated = store.rotate(&fam, (n, None), 0, &theft(NOW + n)).await.unwrap();
-                assert!(matches!(rotated, Rotated::Fresh(family) if family.generation == n + 1));
+                let rotated = store
+                    .rotate(&family, (n, None), 0, &theft(NOW + n))
+                    .await
+                    .unwrap();
+                assert!(matches!(rotated, Rotated::Fresh(moved) if moved.generation == n + 1));
             }
         })
     });

@@ -40,7 +40,7 @@ async fn postgres_is_spoken_to_over_tls_and_only_with_the_right_certificate() {
     Store::migrate(&good).await.unwrap();
     let store = Store::open(&good).await.unwrap();
     let family = login(&store, &user(&store, "a@x.example").await).await;
-    store.rotate(&family.fam, (0, None), 0, &theft(1)).await.unwrap();
+    store.rotate(&family, (0, None), 0, &theft(1)).await.unwrap();
     assert_eq!(
         store
             .family(&family.fam)

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use rusqlite::Connection;
@@ -26,8 +27,18 @@ pub(super) fn start(
 
 fn serve(connection: &Connection, mut waiting: Receiver<Message>) {
     let mut messages = Vec::with_capacity(GROUP);
+    let mut crowded = false;
     while waiting.blocking_recv_many(&mut messages, GROUP) > 0 {
+        if crowded {
+            linger();
+            while messages.len() < GROUP
+                && let Ok(message) = waiting.try_recv()
+            {
+                messages.push(message);
+            }
+        }
         let (jobs, stop) = queue::jobs(&mut messages);
+        crowded = jobs.len() >= CROWD;
         commit(connection, jobs);
         if stop {
             return;
@@ -35,7 +46,16 @@ fn serve(connection: &Connection, mut waiting: Receiver<Message>) {
     }
 }
 
-/// One transaction for all jobs, a savepoint for each, answers after the COMMIT.
+/// Where many come, more are on their way: they share the COMMIT, and wake nobody up for it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "to be woken by whoever comes is what this is to save, and this is no async thread"
+)]
+fn linger() {
+    std::thread::sleep(LINGER);
+}
+
+/// One transaction for all jobs, answers after the COMMIT.
 fn commit(connection: &Connection, jobs: Vec<Box<dyn Job>>) {
     let mut jobs = job::in_time(jobs);
     if jobs.is_empty() {
@@ -46,28 +66,41 @@ fn commit(connection: &Connection, jobs: Vec<Box<dyn Job>>) {
     }
     // Another process may have kept us waiting for the lock.
     jobs = job::in_time(jobs);
-    let mut outcomes = Vec::with_capacity(jobs.len());
-    for job in &mut jobs {
-        match guarded(connection, job.as_mut()) {
-            Ok(outcome) => outcomes.push(outcome),
-            // The transaction is gone, and with it what the neighbours did.
-            Err(error) => {
-                roll_back(connection);
-                return refuse(jobs, &error);
+    let outcomes = run(connection, &mut jobs);
+    let committed = outcomes.and_then(|outcomes| command(connection, "COMMIT").map(|()| outcomes));
+    match committed {
+        Ok(outcomes) => {
+            for (job, outcome) in jobs.into_iter().zip(outcomes) {
+                job.answer(outcome);
             }
         }
-    }
-    if let Err(error) = command(connection, "COMMIT") {
-        roll_back(connection);
-        return refuse(jobs, &error);
-    }
-    for (job, outcome) in jobs.into_iter().zip(outcomes) {
-        job.answer(outcome);
+        // The transaction is gone, and with it what every job did.
+        Err(error) => {
+            roll_back(connection);
+            refuse(jobs, &error);
+        }
     }
 }
 
+/// What came of each job; the error has taken all of them down.
+fn run(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Outcome>, StoreError> {
+    // A savepoint copies every page before its job changes it, and of most groups no job fails: nothing is to be undone alone.
+    let good =
+        |job: &mut Box<dyn Job>| attempt(connection, job.as_mut()).is_ok() && !connection.is_autocommit();
+    if jobs.iter_mut().all(good) {
+        return Ok(jobs.iter().map(|_| Ok(())).collect());
+    }
+    roll_back(connection);
+    command(connection, "BEGIN IMMEDIATE")?;
+    let each = jobs.iter_mut().map(|job| guarded(connection, job.as_mut()));
+    each.collect()
+}
+
+/// What a job did or did not do.
+type Outcome = Result<(), StoreError>;
+
 /// The job in its savepoint. The inner error is its own; the outer one has taken the transaction down.
-fn guarded(connection: &Connection, job: &mut dyn Job) -> Result<Result<(), StoreError>, StoreError> {
+fn guarded(connection: &Connection, job: &mut dyn Job) -> Result<Outcome, StoreError> {
     command(connection, "SAVEPOINT job")?;
     let outcome = attempt(connection, job);
     // A full disk or an I/O failure rolls everything back by itself.
@@ -84,7 +117,7 @@ fn guarded(connection: &Connection, job: &mut dyn Job) -> Result<Result<(), Stor
 }
 
 /// Run the job's future. Its database calls are done when they return, so one poll is enough.
-fn attempt(connection: &Connection, job: &mut dyn Job) -> Result<(), StoreError> {
+fn attempt(connection: &Connection, job: &mut dyn Job) -> Outcome {
     let label = job.label();
     let run = std::panic::catch_unwind(AssertUnwindSafe(|| {
         job.run(Tx::sqlite(connection)).now_or_never()
@@ -131,6 +164,12 @@ fn refuse(jobs: Vec<Box<dyn Job>>, error: &StoreError) {
 
 /// How many jobs share a COMMIT at most: enough to hide the disk, few enough to keep the wait short.
 const GROUP: usize = 256;
+
+/// So many in a group are more than come by chance.
+const CROWD: usize = 4;
+
+/// A few times what a COMMIT takes on a fast disk; on a slow one, where groups are large without it, a small part of that.
+const LINGER: Duration = Duration::from_micros(400);
 
 #[cfg(test)]
 mod tests;
