@@ -30,6 +30,7 @@ install_tools() {
     [ -x /usr/sbin/nginx ] || missing+=(nginx-light)
     [ -x /usr/sbin/haproxy ] || missing+=(haproxy)
     command -v caddy >/dev/null || missing+=(caddy)
+    command -v php-cgi >/dev/null || missing+=(php-cgi)
     [ ${#missing[@]} = 0 ] && return
     step "installing ${missing[*]}"
     as_root apt-get update -q
@@ -123,6 +124,8 @@ interop_tests() {
     ./interop/clients/run
     step "forward-auth for the real nginx, Caddy, HAProxy and Envoy"
     ./interop/forward-auth/run
+    step "the gateway in front of the real nginx, Node, gunicorn and PHP: smuggling, bad answers, spoofed headers"
+    ./interop/gateway/run
     step "the pages, the web tools, the browser examples and the quickstart in Chromium (Playwright, axe-core)"
     ./interop/browser/run
 }

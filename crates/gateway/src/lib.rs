@@ -110,14 +110,17 @@ impl Answers for Gateway {
 
 async fn answer(gateway: &Gateway, request: Request) -> Response {
     let site = gateway.site.load_full();
-    let version = request.version();
+    let (version, tunnel) = (request.version(), request.method() == Method::CONNECT);
     let mut record = Record::of(&request);
     record.logged(site.config.log.access);
-    let mut response = pass(&site, request, &mut record)
-        .await
-        .unwrap_or_else(|no| no.answer(&mut record));
+    let mut answered = pass(&site, request, &mut record).await;
+    if tunnel {
+        answered = answered.and_then(|response| Ok(upgrade::answer_tunnel(response)?));
+    }
+    let mut response = answered.unwrap_or_else(|no| no.answer(&mut record));
     // Whoever sent something that programs read in two ways is not listened to any more.
-    if response.status() == StatusCode::BAD_REQUEST && version < Version::HTTP_2 {
+    // Nor is what follows a CONNECT that was refused: its sender may take it for what goes through the tunnel.
+    if (tunnel || response.status() == StatusCode::BAD_REQUEST) && version < Version::HTTP_2 {
         let headers = response.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -131,6 +134,7 @@ async fn answer(gateway: &Gateway, request: Request) -> Response {
 /// Finds the route of a request; what scripts of other origins may know of its answer is said here, whatever the answer is.
 async fn pass(site: &Site, request: Request, record: &mut Record) -> Result<Response, No> {
     let (mut parts, mut body) = request.into_parts();
+    upgrade::unfold(&mut parts)?;
     let target = Target::read(&parts)?;
     target::rewrite(&mut parts, &target)?;
     record.target(&target);
@@ -168,7 +172,7 @@ async fn pass(site: &Site, request: Request, record: &mut Record) -> Result<Resp
         return answered;
     };
     let mut response = answered.unwrap_or_else(|no| no.answer(record));
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+    if !upgrade::is_joined(&response) {
         cors.decorate(origin.as_ref(), response.headers_mut());
     }
     Ok(response)
@@ -215,8 +219,8 @@ impl Forward<'_> {
         origin.write(headers);
         let authority = HeaderValue::try_from(&*target.authority()).map_err(|_| BROKEN)?;
         headers.insert(header::HOST, authority);
-        if asked.is_some() {
-            upgrade::ask(headers);
+        if let Some(asked) = &asked {
+            asked.ask(headers);
         }
         parts.extensions.clear();
         let request = Request::from_parts(parts, body);
@@ -256,7 +260,7 @@ fn back(
     stay: Stay,
 ) -> Result<Response, No> {
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    let granted = upgrade::is_granted(&response);
+    let granted = asked.as_ref().is_some_and(|asked| asked.is_granted(&response));
     let service = hyper::upgrade::on(&mut response);
     let (mut parts, body) = response.into_parts();
     headers::strip_hop_by_hop(&mut parts.headers);
@@ -275,12 +279,15 @@ fn back(
     let Stay { load, until, idle } = stay;
     match asked {
         Some(client) if granted => {
+            let mut response = Response::from_parts(parts, Body::empty());
+            client.grant(&mut response);
             upgrade::join(client, service, until, load);
-            upgrade::ask(&mut parts.headers);
-            Ok(Response::from_parts(parts, Body::empty()))
+            Ok(response)
         }
         // Nobody has asked for another protocol, or for this one.
         _ if switches => Err(UNASKED.into()),
+        // To a CONNECT this would grant what the service has not.
+        Some(client) if client.is_extended() && parts.status.is_success() => Err(UNASKED.into()),
         _ => {
             let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
             let is = |name: &[u8]| kind.is_some_and(|kind| kind.starts_with(name));

@@ -65,6 +65,11 @@ impl Lent {
         self.with(|slot| (slot.moved, slot.ended))
     }
 
+    /// Whether all of it was sent.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.progress().is_none_or(|(_, ended)| ended)
+    }
+
     fn with<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> Option<T> {
         let slot = self.0.as_ref()?;
         Some(look(&mut slot.lock().unwrap_or_else(PoisonError::into_inner)))

@@ -110,6 +110,7 @@ fn side_config(listen: &Listen, settings: &ForwardAuth) -> ListenConfig {
         trusted_proxies: settings.peers.clone(),
         // A proxy must not find closed what it keeps open for the next request.
         idle_timeout: Duration::from_secs(600),
+        extended_connect: false,
         ..config
     }
 }
@@ -127,6 +128,7 @@ fn listen_config(listen: &Listen) -> ListenConfig {
         max_connections_per_address: listen.max_connections_per_address,
         head_bytes: listen.max_head_bytes,
         shutdown_grace: listen.shutdown_grace.duration(),
+        extended_connect: true,
         ..ListenConfig::default()
     }
 }

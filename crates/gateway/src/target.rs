@@ -32,10 +32,10 @@ impl Target {
     /// TRACE, which sends back what it is shown (RFC 9110 §9.3.6, §9.3.8).
     pub fn read(parts: &Parts) -> Result<Self, Refusal> {
         let (host, port) = authority(parts)?;
-        let path = path(parts.uri.path())?.into_owned();
         if matches!(parts.method, Method::CONNECT | Method::TRACE) {
             return Err(METHOD.with(header::ALLOW, HeaderValue::from_static(METHODS)));
         }
+        let path = path(parts.uri.path())?.into_owned();
         Ok(Self {
             host,
             port,

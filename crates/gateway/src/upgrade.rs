@@ -1,15 +1,18 @@
 //! WebSockets: a handshake that goes through, and two streams that are joined for as long as the caller's token lasts.
 //!
-//! Spec: RFC 6455 §4.1, §4.2, §5.2, §7.4.2 (close codes), §10.2 (Origin) · RFC 9110 §7.8 (Upgrade)
+//! Over HTTP/1.1 a client asks by `Upgrade`, over HTTP/2 by an extended CONNECT; the service is asked in HTTP/1.1 either way.
+//!
+//! Spec: RFC 6455 §4.1, §4.2, §10.2 (Origin) · RFC 8441 §4, §5 (HTTP/2) · RFC 9110 §7.8 (Upgrade)
 
-use std::io;
+mod joined;
 
+use carnet_jose::{base64url, primitive};
+use carnet_listen::Hold;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header};
+use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::time::{Duration, Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::refusal::Refusal;
 use crate::target::Target;
@@ -22,22 +25,60 @@ pub struct Sockets {
 }
 
 /// The client's side of a handshake.
-pub(crate) struct Asked(OnUpgrade);
+pub(crate) struct Asked {
+    client: OnUpgrade,
+    /// Of a client that asks over HTTP/2.
+    extended: Option<Extended>,
+}
+
+/// What an extended CONNECT lacks of a handshake in HTTP/1.1: the nonce, which is ours then, and its proof, which nobody but us can check.
+struct Extended {
+    key: HeaderValue,
+    /// Keeps a connection on which nothing but WebSockets happens from being taken for idle.
+    _hold: Option<Hold>,
+}
+
+/// In the extensions of a request: it came as an extended CONNECT.
+#[derive(Clone, Copy)]
+struct Tunnel;
+
+/// In the extensions of an answer: both sides switch. Without it no CONNECT is granted.
+#[derive(Clone, Copy)]
+struct Joined;
+
+/// Takes an extended CONNECT for the GET that it is in HTTP/1.1 (RFC 8441 §5).
+///
+/// # Errors
+/// 501 for another protocol than WebSocket.
+pub(crate) fn unfold(parts: &mut Parts) -> Result<(), Refusal> {
+    let Some(protocol) = parts.extensions.remove::<Protocol>() else {
+        return Ok(());
+    };
+    if !protocol.as_str().eq_ignore_ascii_case("websocket") {
+        return Err(UNSPOKEN);
+    }
+    parts.method = Method::GET;
+    parts.extensions.insert(Tunnel);
+    Ok(())
+}
 
 /// The handshake of a request, when it is one.
 ///
 /// # Errors
-/// 400 for a handshake with a mistake, 403 for one that a page of another origin begins.
+/// 400 for a handshake with a mistake, 403 for one that a page of another origin begins, 501 for a CONNECT where no WebSocket is.
 pub(crate) fn asked(
     parts: &mut Parts,
     sockets: Option<&Sockets>,
     (target, https): (&Target, bool),
 ) -> Result<Option<Asked>, Refusal> {
+    let tunnel = parts.extensions.remove::<Tunnel>().is_some();
     let named = parts.headers.get(header::UPGRADE).map(HeaderValue::as_bytes);
     let websocket = named.is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
     // RFC 9110 §7.8: other protocols are not taken up; the request is answered as if it had not asked.
-    let (Some(sockets), true) = (sockets, websocket && parts.version == Version::HTTP_11) else {
-        return Ok(None);
+    let sockets = match sockets {
+        Some(sockets) if tunnel || websocket && parts.version == Version::HTTP_11 => sockets,
+        _ if tunnel => return Err(UNSPOKEN),
+        _ => return Ok(None),
     };
     let says = |name| {
         parts
@@ -51,7 +92,8 @@ pub(crate) fn asked(
         .any(|word| word.trim().eq_ignore_ascii_case("upgrade"));
     let version = says(header::SEC_WEBSOCKET_VERSION).eq(["13"]);
     let key = says(header::SEC_WEBSOCKET_KEY).count() == 1;
-    if parts.method != Method::GET || !upgrades || !version || !key {
+    // RFC 8441 §5: method, nonce and `Connection` are what an extended CONNECT does without.
+    if !version || !tunnel && (parts.method != Method::GET || !upgrades || !key) {
         return Err(HANDSHAKE);
     }
     // §10.2: a browser always says whose page it is; its cookies come along whoever that is.
@@ -61,142 +103,120 @@ pub(crate) fn asked(
     if !origins.all(|origin| origin == own || sockets.origins.iter().any(|listed| listed == origin)) {
         return Err(ORIGIN);
     }
-    Ok(parts.extensions.remove::<OnUpgrade>().map(Asked))
+    let extended = match tunnel {
+        true => Some(Extended {
+            key: nonce()?,
+            _hold: parts.extensions.remove::<Hold>(),
+        }),
+        false => None,
+    };
+    let client = parts.extensions.remove::<OnUpgrade>();
+    Ok(client.map(|client| Asked { client, extended }))
 }
 
-/// Asks the service for what the client has asked for.
-pub(crate) fn ask(headers: &mut HeaderMap) {
+impl Asked {
+    /// Whether it was asked by an extended CONNECT, which any 2xx grants.
+    pub(crate) fn is_extended(&self) -> bool {
+        self.extended.is_some()
+    }
+
+    /// Asks the service for what the client has asked for.
+    pub(crate) fn ask(&self, headers: &mut HeaderMap) {
+        switch(headers);
+        if let Some(extended) = &self.extended {
+            headers.insert(header::SEC_WEBSOCKET_KEY, extended.key.clone());
+        }
+    }
+
+    /// Whether the service grants it.
+    pub(crate) fn is_granted<B>(&self, response: &Response<B>) -> bool {
+        let says = |name: &HeaderName| response.headers().get(name).map(HeaderValue::as_bytes);
+        let proven = self.extended.as_ref().is_none_or(|extended| {
+            // RFC 6455 §4.1: otherwise it is the answer to somebody else's handshake, or none.
+            says(&header::SEC_WEBSOCKET_ACCEPT) == Some(proof(&extended.key).as_bytes())
+        });
+        response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && says(&header::UPGRADE).is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"))
+            && proven
+    }
+
+    /// Tells the client, in its protocol, that the service grants it.
+    pub(crate) fn grant<B>(&self, response: &mut Response<B>) {
+        response.extensions_mut().insert(Joined);
+        let headers = response.headers_mut();
+        if self.extended.is_none() {
+            return switch(headers);
+        }
+        for name in [header::SEC_WEBSOCKET_ACCEPT, header::CONTENT_LENGTH] {
+            headers.remove(name);
+        }
+        *response.status_mut() = StatusCode::OK;
+    }
+}
+
+/// Joins both sides, once each has switched, until the caller's token ends. `hold` is dropped at the end.
+pub(crate) fn join(asked: Asked, service: OnUpgrade, until: Option<Instant>, hold: impl Send + 'static) {
+    let Asked { client, extended } = asked;
+    joined::join((client, service), until, (hold, extended));
+}
+
+/// Whether from here on both sides are joined.
+pub(crate) fn is_joined<B>(response: &Response<B>) -> bool {
+    response.extensions().get::<Joined>().is_some()
+}
+
+/// What a CONNECT is answered: any 2xx grants it (RFC 9110 §9.3.6), so that one which was not meant to becomes a 501.
+pub(crate) fn answer_tunnel<B>(response: Response<B>) -> Result<Response<B>, Refusal> {
+    match response.status().is_success() && !is_joined(&response) {
+        true => Err(UNSPOKEN),
+        false => Ok(response),
+    }
+}
+
+fn switch(headers: &mut HeaderMap) {
     headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
 }
 
-/// Whether the service grants it.
-pub(crate) fn is_granted<B>(response: &http::Response<B>) -> bool {
-    let granted = response.headers().get(header::UPGRADE).map(HeaderValue::as_bytes);
-    response.status() == StatusCode::SWITCHING_PROTOCOLS
-        && granted.is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"))
+/// RFC 6455 §4.1: 16 random bytes.
+fn nonce() -> Result<HeaderValue, Refusal> {
+    let mut bytes = [0; 16];
+    primitive::fill_random(&mut bytes).map_err(|_| BROKEN)?;
+    HeaderValue::try_from(base64(&bytes)).map_err(|_| BROKEN)
 }
 
-/// Joins both sides, once each has switched. `hold` is dropped at the end.
-pub(crate) fn join(client: Asked, service: OnUpgrade, until: Option<Instant>, hold: impl Send + 'static) {
-    tokio::spawn(async move {
-        let _hold = hold;
-        let (Ok(client), Ok(service)) = tokio::join!(client.0, service) else {
-            return;
-        };
-        let (client_reads, client_writes) = tokio::io::split(TokioIo::new(client));
-        let (service_reads, service_writes) = tokio::io::split(TokioIo::new(service));
-        let up = pump(client_reads, service_writes);
-        let down = deliver(service_reads, client_writes, until);
-        // An error, or the end of the token, ends both; the end of one side lets the other finish.
-        let _ = tokio::try_join!(up, down);
-    });
+/// RFC 6455 §4.2.2: the answer to a nonce.
+fn proof(key: &HeaderValue) -> String {
+    base64(&primitive::sha1(&[key.as_bytes(), GUID].concat()))
 }
 
-async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        let count = from.read(&mut buffer).await?;
-        if count == 0 {
-            return to.shutdown().await;
-        }
-        to.write_all(&buffer[..count]).await?;
-        to.flush().await?;
-    }
+/// RFC 4648 §4, which the rest of the house has no use for.
+fn base64(bytes: &[u8]) -> String {
+    let text = base64url::encode(bytes).replace('-', "+").replace('_', "/");
+    format!("{text:=<width$}", width = text.len().next_multiple_of(4))
 }
 
-/// As [`pump`], until the token ends. Then the client is told so, between two frames.
-async fn deliver(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    until: Option<Instant>,
-) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER];
-    let mut frames = Frames::default();
-    let mut ends = until;
-    loop {
-        let over = async {
-            match ends {
-                Some(at) => sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        let count = tokio::select! {
-            biased;
-            () = over => None,
-            count = from.read(&mut buffer) => Some(count?),
-        };
-        match count {
-            Some(0) => return to.shutdown().await,
-            Some(count) => {
-                to.write_all(&buffer[..count]).await?;
-                to.flush().await?;
-                frames.follow(&buffer[..count]);
-            }
-            None if frames.between() || ends != until => {
-                let _ = to.write_all(EXPIRED).await;
-                let _ = to.shutdown().await;
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            // The rest of a frame may take a second.
-            None => ends = ends.map(|at| at + Duration::from_secs(1)),
-        }
-    }
-}
-
-/// Where in the frames of a server (§5.2, unmasked) the next byte lies.
-#[derive(Debug, Default)]
-struct Frames {
-    head: Vec<u8>,
-    left: u64,
-}
-
-impl Frames {
-    fn between(&self) -> bool {
-        self.head.is_empty() && self.left == 0
-    }
-
-    fn follow(&mut self, mut bytes: &[u8]) {
-        while let Some(byte) = bytes.first() {
-            if self.left > 0 {
-                let count = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
-                self.left -= count as u64;
-                bytes = &bytes[count..];
-                continue;
-            }
-            self.head.push(*byte);
-            bytes = &bytes[1..];
-            let length = match self.head.as_slice() {
-                [_, short] if short & 0x7f < 126 => Some(u64::from(short & 0x7f)),
-                [_, kind, high, low] if kind & 0x7f == 126 => {
-                    Some(u64::from(u16::from_be_bytes([*high, *low])))
-                }
-                [_, _, rest @ ..] if rest.len() == 8 => {
-                    Some(rest.iter().fold(0, |length, byte| length << 8 | u64::from(*byte)))
-                }
-                _ => None,
-            };
-            if let Some(length) = length {
-                self.left = length;
-                self.head.clear();
-            }
-        }
-    }
-}
-
-const BUFFER: usize = 8 * 1024;
-/// A close frame: 4401, "token expired".
-const EXPIRED: &[u8] = b"\x88\x0f\x11\x31token expired";
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 const HANDSHAKE: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,
     "websocket_invalid",
-    "a WebSocket begins with GET, Connection: upgrade, Sec-WebSocket-Version: 13 and one Sec-WebSocket-Key",
+    "a WebSocket begins with GET, Connection: upgrade, Sec-WebSocket-Version: 13 and one Sec-WebSocket-Key; over HTTP/2 with CONNECT and the version",
 );
 const ORIGIN: Refusal = Refusal::new(
     StatusCode::FORBIDDEN,
     "origin_refused",
     "pages of this origin may not open a WebSocket here",
+);
+const UNSPOKEN: Refusal = Refusal::new(
+    StatusCode::NOT_IMPLEMENTED,
+    "protocol_unknown",
+    "what is here does not speak the protocol that CONNECT asks for",
+);
+const BROKEN: Refusal = Refusal::new(
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "server_error",
+    "something is wrong here; it is in the log",
 );
 
 #[cfg(test)]
@@ -204,25 +224,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_followed_however_they_are_cut() {
-        let mut stream = vec![0x81, 3, b'a', b'b', b'c', 0x82, 126, 1, 0];
-        stream.extend([7; 256]);
-        stream.extend([0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
-        stream.extend(vec![7; 65_536]);
-        stream.extend([0x89, 0]);
-        for piece in [1, 2, 5, 100, stream.len()] {
-            let mut frames = Frames::default();
-            let mut boundaries = 0;
-            for bytes in stream.chunks(piece) {
-                frames.follow(bytes);
-                boundaries += usize::from(frames.between());
-            }
-            assert!(
-                frames.between() && (piece > 1 || boundaries == 4),
-                "{piece}: {boundaries}"
-            );
-            frames.follow(&[0x81]);
-            assert!(!frames.between());
-        }
+    fn a_nonce_is_answered_as_the_specification_shows() {
+        let key = HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ==");
+        assert_eq!(proof(&key), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        let (one, other) = (nonce().unwrap(), nonce().unwrap());
+        assert!(one.len() == 24 && one != other && one.to_str().unwrap().ends_with("=="));
     }
 }

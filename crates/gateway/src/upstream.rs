@@ -1,7 +1,8 @@
 //! The services behind the gateway, and how they are asked.
 //!
-//! Spec: RFC 9110 §7.6, §15.6.3 (502), §15.6.5 (504)
+//! Spec: RFC 9112 §6.3 (length), §9.3 (persistence) · RFC 9110 §7.6, §15.6.3 (502), §15.6.5 (504)
 
+mod framing;
 mod tls;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use carnet_client::shown_certificate::ShownCertificate;
 use http::request::Parts;
 use http::uri::Scheme;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, ResponseFuture};
@@ -152,15 +153,19 @@ impl Upstream {
                 .map(|(moved, _)| moved)
                 .filter(|moved| *moved > since)
         };
-        self.send(request, server, more)
-            .await
-            .map_err(|failed| match failed {
-                Failed::Broken { error, unsent } => (judge(&*error, server), unsent),
-                Failed::Late => match body.progress() {
-                    Some((_, false)) => (BODY_SLOW, false),
-                    _ => (SLOW, false),
-                },
-            })
+        match self.send(request, server, more).await {
+            Ok((mut response, line)) => {
+                // A service that answered before it had the whole body may take the rest for another request.
+                let line = line.filter(|_| body.is_sent());
+                let clear = framing::is_clear(response.headers_mut());
+                clear.then_some((response, line)).ok_or((UNCLEAR, false))
+            }
+            Err(Failed::Broken { error, unsent }) => Err((judge(&*error, server), unsent)),
+            Err(Failed::Late) => match body.is_sent() {
+                true => Err((SLOW, false)),
+                false => Err((BODY_SLOW, false)),
+            },
+        }
     }
 
     async fn send(
@@ -216,6 +221,11 @@ impl Upstream {
             *request.uri_mut() = Uri::from_parts(uri).map_err(|_| UNREACHABLE)?;
         }
         *request.version_mut() = Version::HTTP_11;
+        // hyper would send a GET whose length is unknown without its body.
+        if matches!(self.way, Way::Lines(_)) && request.body().size_hint().exact().is_none() {
+            let chunked = HeaderValue::from_static("chunked");
+            request.headers_mut().insert(header::TRANSFER_ENCODING, chunked);
+        }
         if !self.preserve_host {
             request.headers_mut().insert(header::HOST, server.host.clone());
         }
@@ -308,6 +318,11 @@ const UNREACHABLE: Refusal = Refusal::new(
     StatusCode::BAD_GATEWAY,
     "upstream_unreachable",
     "the service behind the gateway cannot be reached",
+);
+const UNCLEAR: Refusal = Refusal::new(
+    StatusCode::BAD_GATEWAY,
+    "upstream_unclear",
+    "the answer of the service behind the gateway can be read in two ways",
 );
 const SLOW: Refusal = Refusal::new(
     StatusCode::GATEWAY_TIMEOUT,

@@ -5,6 +5,6 @@
 
 pub use crate::crypto::names::fill_name;
 pub use crate::crypto::primitive::{
-    HashName, Hasher, digest, fill_random, hkdf_sha256, hmac, hmac_sha256, open, seal, sha224, sha256,
+    HashName, Hasher, digest, fill_random, hkdf_sha256, hmac, hmac_sha256, open, seal, sha1, sha224, sha256,
     sha384, sha512, sha512_256, verify_equal,
 };

@@ -33,6 +33,8 @@ pub struct ListenConfig {
     pub write_timeout: Duration,
     /// How long open requests may take to finish at shutdown.
     pub shutdown_grace: Duration,
+    /// Whether clients may ask for another protocol over HTTP/2 (RFC 8441 §3).
+    pub extended_connect: bool,
 }
 
 impl Default for ListenConfig {
@@ -49,6 +51,7 @@ impl Default for ListenConfig {
             idle_timeout: Duration::from_secs(60),
             write_timeout: Duration::from_secs(30),
             shutdown_grace: Duration::from_secs(10),
+            extended_connect: false,
         }
     }
 }

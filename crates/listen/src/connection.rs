@@ -5,7 +5,7 @@
 use std::{convert::Infallible, future::Future, pin::Pin, pin::pin, sync::Arc, task::Poll};
 
 use axum::body::Body;
-use http::{Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use hyper::{
     body::{Body as _, Incoming},
     service::Service,
@@ -27,7 +27,7 @@ use super::{
     config::ListenConfig,
     crowd::Seat,
     peer::PeerAddr,
-    pulse::{Answer, Deadline, Pulse, Watched},
+    pulse::{Answer, Deadline, Hold, Pulse, Watched},
     strict::Strict,
     tls::Certificate,
 };
@@ -84,7 +84,8 @@ async fn reached(mut phase: watch::Receiver<Phase>, at_least: Phase) {
 }
 
 /// Limits against floods (DS-02, DS-07); what is not set here has a safe default in hyper and h2.
-pub(super) fn http(head_bytes: usize) -> Builder<TokioExecutor> {
+pub(super) fn http(config: &ListenConfig) -> Builder<TokioExecutor> {
+    let head_bytes = config.head_bytes;
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -104,6 +105,9 @@ pub(super) fn http(head_bytes: usize) -> Builder<TokioExecutor> {
         .initial_connection_window_size(4 * STREAM_BYTES)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_ANSWER);
+    if config.extended_connect {
+        builder.http2().enable_connect_protocol();
+    }
     builder
 }
 
@@ -192,6 +196,11 @@ impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
             false => Body::new(body),
         });
         request.extensions_mut().insert(self.peer);
+        // The answer to a CONNECT that is granted has no body with which it could end.
+        if request.method() == Method::CONNECT {
+            let open = Arc::new(self.pulse.open(request.version() == Version::HTTP_2));
+            request.extensions_mut().insert(Hold { _open: open });
+        }
         let answers = self.answers.clone();
         let pulse = Arc::clone(&self.pulse);
         Box::pin(async move {

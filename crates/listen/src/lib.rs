@@ -1,6 +1,6 @@
 //! The door: sockets, TLS, limits, and down again without cutting anybody off.
 //!
-//! Spec: RFC 9112 (HTTP/1.1) · RFC 9113 (HTTP/2) · RFC 8446 (TLS 1.3)
+//! Spec: RFC 9112 (HTTP/1.1) · RFC 9113 (HTTP/2) · RFC 8441 (extended CONNECT) · RFC 8446 (TLS 1.3)
 
 mod answers;
 mod config;
@@ -21,6 +21,7 @@ pub use answers::Answers;
 pub use config::ListenConfig;
 pub use listener::Listener;
 pub use peer::PeerAddr;
+pub use pulse::Hold;
 
 #[cfg(test)]
 mod tests;

@@ -69,7 +69,7 @@ impl Listener {
         let places = Arc::new(Semaphore::new(all as usize));
         let (phase, watched) = watch::channel(Phase::Open);
         let crowd = Crowd::new(config.max_connections_per_address, config.trusted_proxies.clone());
-        let http = http(config.head_bytes);
+        let http = http(&config);
         let house = Arc::new(House {
             config,
             answers,

@@ -133,6 +133,18 @@ impl Drop for Open {
     }
 }
 
+/// In the extensions of a CONNECT: as long as one of its copies is there, the request counts as open.
+#[derive(Clone)]
+pub struct Hold {
+    pub(super) _open: Arc<Open>,
+}
+
+impl std::fmt::Debug for Hold {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hold")
+    }
+}
+
 /// A body with which its request ends.
 pub(super) struct Answer<B> {
     pub(super) body: B,

@@ -104,8 +104,13 @@ pub(super) fn unwelcome<'h>(site: &'h Site, headers: &'h HeaderMap) -> impl Iter
     })
 }
 
-/// What makes services see another path, method or proxy than was judged.
-const OVERRIDING: [&str; 8] = [
+/// What makes services see another path, method, proxy or user than was judged. Of `X-Forwarded-…` the rest is the proxy's.
+const OVERRIDING: [&str; 13] = [
+    "X-Forwarded-User",
+    "X-Forwarded-Email",
+    "X-Forwarded-Groups",
+    "X-Forwarded-Preferred-Username",
+    "X-Forwarded-Access-Token",
     "X-Original-URL",
     "X-Original-URI",
     "X-Original-Method",

@@ -351,7 +351,7 @@ fn identity(config: &[config::Identity]) -> Result<Vec<ClaimHeader>, ConfigError
 }
 
 /// What is told anew (RFC 7239 and its forerunners), and what makes services see another path or method than was matched.
-const OTHER_NAMES: [&str; 14] = [
+const OTHER_NAMES: [&str; 15] = [
     "Forwarded",
     "X-Forwarded",
     "X-Forwarded-*",
@@ -362,6 +362,8 @@ const OTHER_NAMES: [&str; 14] = [
     "True-Client-IP",
     "X-Original-*",
     "X-Rewrite-URL",
+    // Envoy behind us believes whoever comes from the network inside.
+    "X-Envoy-*",
     "X-HTTP-Method",
     "X-HTTP-Method-Override",
     "X-Method-Override",

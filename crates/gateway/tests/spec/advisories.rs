@@ -1,8 +1,19 @@
 //! What other gateways got wrong, each by the name under which it is known.
+//!
+//! Here: who is let in, and where to. Beside this file: what services are told (`advisories_headers`), where messages end (`advisories_messages`,
+//! `streams`, `sockets`), what proxies are told (`forward_auth`), the app in the browser (`bff::advisories`), MadeYouReset (in `carnet-listen`).
+//!
+//! What cannot apply, and why:
+//! - GHSA-c5c4-8r6x-56w3 (oauth2-proxy): no rule looks into an e-mail address.
+//! - CVE-2026-2836 (pingora): there is no cache.
+//! - kubernetes/ingress-nginx #8644: no pieces of configuration come from those who own a route.
 
+use axum::body::Body;
+use http::Request;
+use http_body_util::BodyExt as _;
 use serde_json::json;
 
-use crate::harness::{Harness, USUAL, mirror};
+use crate::harness::{Answer, Harness, Seen, USUAL, mirror};
 
 async fn status(harness: &Harness, path: &str, headers: &str) -> u16 {
     harness.get(path, headers).await.status
@@ -63,7 +74,8 @@ async fn cve_2026_34457_no_user_agent_opens_a_door() {
 }
 
 #[tokio::test]
-async fn cve_2019_9901_cve_2021_29492_cve_2026_42274_cve_2026_63177_rules_see_the_path_that_is_forwarded() {
+async fn cve_2019_9901_cve_2021_29492_cve_2023_33189_cve_2026_42274_cve_2026_63177_rules_see_the_path_that_is_forwarded()
+ {
     let harness = Harness::start().await;
     for path in [
         "/open/../admin",
@@ -142,7 +154,7 @@ async fn cve_2024_47616_a_token_for_another_service_opens_nothing() {
 }
 
 #[tokio::test]
-async fn cve_2022_29226_a_token_that_is_not_checked_says_nothing() {
+async fn cve_2022_29226_envoy_43630_a_token_that_is_not_checked_says_nothing() {
     let harness = Harness::start().await;
     // On a route for everybody a token is not looked at, and so nobody is told of.
     let seen = harness
@@ -159,4 +171,85 @@ async fn cve_2022_29226_a_token_that_is_not_checked_says_nothing() {
             401
         );
     }
+}
+
+#[tokio::test]
+async fn ghsa_pxq7_cve_2021_32779_a_fragment_hides_no_path() {
+    let harness = Harness::start().await;
+    for path in ["/open#/../admin", "/admin#/open", "/#/open"] {
+        assert_eq!(status(&harness, path, "").await, 400, "{path}");
+    }
+    // Over HTTP/2 the fragment is gone before anybody looks: what is judged is what is forwarded.
+    let request = |uri: &str| Request::get(uri).body(Body::empty()).unwrap();
+    let admin = harness.h2(request("http://api.test/admin#/open")).await;
+    assert_eq!(admin.status(), 401);
+    let open = harness.h2(request("http://api.test/open#/../admin")).await;
+    let bytes = open.into_body().collect().await.unwrap().to_bytes();
+    let seen = Seen(serde_json::from_slice(&bytes).unwrap());
+    assert_eq!(seen.0["target"], "/open");
+}
+
+#[tokio::test]
+async fn cve_2026_27587_a_path_is_compared_in_one_way_however_it_is_written() {
+    let harness = Harness::start().await;
+    for (path, expected) in [
+        ("/admin", 401),
+        ("/%61dmin", 401),
+        ("/a%64min/x", 401),
+        // Another path, which no route names: there is nothing wider that could take it.
+        ("/ADMIN", 404),
+        ("/%41dmin", 404),
+        ("/Open", 404),
+    ] {
+        assert_eq!(status(&harness, path, "").await, expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn cve_2024_45809_cve_2025_64527_keys_that_nobody_gives_end_nothing() {
+    let text = "[[issuers]]\nissuer = \"https://down.test\"\njwks_url = \"http://127.0.0.1:9/jwks\"\n"
+        .to_owned()
+        + USUAL;
+    let harness = Harness::with(&text, mirror().await).await;
+    let token = harness.issuer.token(&json!({ "iss": "https://down.test" }));
+    let lost = format!("Authorization: Bearer {token}\r\n");
+    let twice = format!("{lost}Authorization: Bearer {{token}}\r\n");
+    let asked = (0..40).map(|at| status(&harness, "/orders", if at % 2 == 0 { &lost } else { &twice }));
+    for (at, status) in futures_util::future::join_all(asked)
+        .await
+        .into_iter()
+        .enumerate()
+    {
+        assert_eq!(status, if at % 2 == 0 { 503 } else { 400 });
+    }
+    assert_eq!(
+        status(&harness, "/orders", "Authorization: Bearer {token}\r\n").await,
+        200
+    );
+}
+
+#[tokio::test]
+async fn cve_2024_45808_a_request_writes_no_line_of_the_log() {
+    let harness = Harness::start().await;
+    for (path, headers) in [
+        ("/open/a%0aforged%20line", ""),
+        ("/open/a%0D%0Aforged", ""),
+        ("/open?a=b%0aforged", "User-Agent: a\r\n"),
+        ("/open/%22forged%22", "User-Agent: \"forged\r\n"),
+    ] {
+        harness.get(path, headers).await;
+    }
+    for bytes in [
+        "GET /open HTTP/1.1\r\nHost: x\nforged\r\n\r\n",
+        "GET\nforged /open HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /open/\nforged HTTP/1.1\r\nHost: x\r\n\r\n",
+    ] {
+        assert_eq!(Answer::read(&harness.talk(bytes).await).status, 400);
+    }
+    let lines = crate::log::lines();
+    assert!(
+        lines.contains("path=\"/open/%22forged%22\""),
+        "written as it was judged"
+    );
+    assert!(!lines.lines().any(|line| line.starts_with("forged")), "{lines}");
 }

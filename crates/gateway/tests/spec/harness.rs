@@ -240,14 +240,22 @@ impl Harness {
 
     /// Sends a request over HTTP/2.
     pub(crate) async fn h2(&self, request: http::Request<Body>) -> Response<hyper::body::Incoming> {
-        let stream = TcpStream::connect(self.gateway.address).await.unwrap();
-        let (mut sender, connection) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-                .await
-                .unwrap();
-        tokio::spawn(connection);
-        soon(sender.send_request(request)).await.unwrap()
+        h2_at(self.gateway.address, request).await
     }
+}
+
+/// Sends a request over HTTP/2 on a connection of its own.
+pub(crate) async fn h2_at(
+    address: SocketAddr,
+    request: http::Request<Body>,
+) -> Response<hyper::body::Incoming> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
+    tokio::spawn(connection);
+    soon(sender.send_request(request)).await.unwrap()
 }
 
 /// A file that is its owner's alone.

@@ -8,6 +8,8 @@
 )]
 
 mod advisories;
+mod advisories_headers;
+mod advisories_messages;
 mod behind;
 mod bff;
 mod caller;
@@ -23,6 +25,7 @@ mod log;
 mod operation;
 mod servers;
 mod smuggling;
+mod sockets;
 mod spoofing;
 mod streams;
 mod upstream_tls;

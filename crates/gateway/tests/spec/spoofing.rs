@@ -6,7 +6,11 @@ use http::{HeaderMap, HeaderName, Request};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::json;
 
+use crate::forward_auth;
 use crate::harness::{Answer, Harness, Seen};
+
+/// These say where a request came from. A proxy that asks has its own, and passes them on as it is told to.
+const WHENCE: [&str; 2] = ["Forwarded", "X-Real-IP"];
 
 /// Every byte of a header name that is no letter and no digit (RFC 9110 §5.6.2).
 const SEPARATORS: [char; 15] = [
@@ -14,7 +18,7 @@ const SEPARATORS: [char; 15] = [
 ];
 
 /// More than three hundred names, each of which some server takes for one of ours.
-fn variants() -> Vec<String> {
+pub(crate) fn variants() -> Vec<String> {
     let mut names = Vec::new();
     for first in SEPARATORS {
         for second in SEPARATORS {
@@ -42,17 +46,16 @@ fn variants() -> Vec<String> {
             "x-user-",
             "X-USER-ID",
             "X-User",
-            "Forwarded",
-            "X-Real-IP",
             "Proxy",
+            "X-Forwarded-Email",
+            "X-Rewrite-URL",
         ]
         .map(str::to_owned),
     );
     names
 }
 
-fn routes() -> String {
-    let identity = r#"
+pub(crate) const IDENTITY: &str = r#"
         [[identity]]
         name = "X-User-ID"
         claim = "sub"
@@ -63,7 +66,9 @@ fn routes() -> String {
         name = "X-Tenant"
         claim = "tenant"
     "#;
-    format!("{identity}{}", crate::harness::USUAL)
+
+fn routes() -> String {
+    format!("{IDENTITY}{}", crate::harness::USUAL)
 }
 
 async fn harness() -> Harness {
@@ -93,7 +98,7 @@ fn assert_honest(seen: &Seen, protected: bool, what: &str) {
 #[tokio::test]
 async fn no_spelling_of_an_identity_header_gets_through() {
     let harness = harness().await;
-    let variants = variants();
+    let variants = [variants(), WHENCE.map(str::to_owned).to_vec()].concat();
     assert!(variants.len() >= 300, "{}", variants.len());
     let token = harness.issuer.token(&json!({}));
     for (path, protected) in [("/open", false), ("/orders", true)] {
@@ -115,6 +120,55 @@ async fn no_spelling_of_an_identity_header_gets_through() {
             assert_honest(&seen, protected, &format!("HTTP/2 {path} {names:?}"));
         }
     }
+}
+
+#[tokio::test]
+async fn no_spelling_of_an_identity_header_gets_past_a_proxy_that_asks() {
+    let text = forward_auth::SIDE.replace("[forward_auth]", &format!("{IDENTITY}[forward_auth]"));
+    let harness = Harness::with(&text, crate::harness::mirror().await).await;
+    let token = format!("Bearer {}", harness.issuer.token(&json!({})));
+    for name in variants() {
+        for (path, protected) in [("/open", false), ("/orders", true)] {
+            let headers = format!("Authorization: {token}\r\n{name}: spoof\r\n");
+            let answer = forward_auth::ask(&harness, "caddy", forward_auth::get(path, &headers)).await;
+            assert_told(&name, protected, (answer.status, &answer.head));
+
+            let mut request =
+                Request::get("http://carnet.test/forward-auth/caddy").header("authorization", &token);
+            let described = forward_auth::described("caddy", forward_auth::get(path, ""));
+            for (described, value) in described.lines().filter_map(|line| line.split_once(": ")) {
+                request = request.header(described, value);
+            }
+            let request = request.header(&name, "spoof").body(Body::empty()).unwrap();
+            let response = crate::harness::h2_at(harness.side.unwrap(), request).await;
+            let lines: String = response
+                .headers()
+                .iter()
+                .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()))
+                .collect();
+            assert_told(&name, protected, (response.status().as_u16(), &lines));
+        }
+    }
+}
+
+/// Either the proxy is told to refuse, or what it is told to put in the place of the client's header is the truth.
+fn assert_told(name: &str, protected: bool, (status, head): (u16, &str)) {
+    if status == 400 {
+        return;
+    }
+    assert_eq!(status, 200, "{name}");
+    let replaced = format!("\r\n{}: ", name.to_ascii_lowercase());
+    let head = format!("\r\n{head}");
+    assert!(head.contains(&replaced), "{name} would stay where it is: {head}");
+    let user = if protected { "user_1" } else { "" };
+    assert!(
+        head.contains(&format!("\r\nx-user-id: {user}\r\n")),
+        "{name}: {head}"
+    );
+    assert!(
+        head.contains("\r\nx-tenant: \r\n") && !head.contains("spoof"),
+        "{name}: {head}"
+    );
 }
 
 #[tokio::test]

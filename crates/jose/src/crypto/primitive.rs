@@ -91,6 +91,15 @@ pub fn digest(name: HashName, mut reader: impl std::io::Read) -> std::io::Result
     }
 }
 
+/// SHA-1 (FIPS 180-4 §6.1), which proves nothing against anybody: for the handshake of WebSockets (RFC 6455 §4.2.2).
+///
+/// ```
+/// assert_eq!(carnet_jose::primitive::sha1(b"abc")[..4], [0xa9, 0x99, 0x3e, 0x36]);
+/// ```
+pub fn sha1(data: &[u8]) -> [u8; 20] {
+    whole(&digest::SHA1_FOR_LEGACY_USE_ONLY, data)
+}
+
 /// SHA-224 (FIPS 180-4 §6.3).
 ///
 /// ```

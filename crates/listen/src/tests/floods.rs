@@ -14,6 +14,19 @@ async fn ds_07_rapid_reset_ends_the_connection() {
     assert_eq!(end, Some(CALM), "GOAWAY with ENHANCE_YOUR_CALM");
 }
 
+/// MadeYouReset: the server is brought to reset each stream itself, so that none counts as the client's.
+#[tokio::test]
+async fn cve_2025_8671_resets_that_the_client_provokes_end_the_connection() {
+    let served = Served::start(ListenConfig::default(), plain()).await;
+    let mut bytes = greeting();
+    for stream in (1..20_001).step_by(2) {
+        frame(&mut bytes, 1, 5, stream, HEAD);
+        // RFC 9113 §6.9: an increment of zero is an error of the stream.
+        frame(&mut bytes, 8, 0, stream, &0_u32.to_be_bytes());
+    }
+    assert!(soon(flood(&served, bytes)).await.is_some());
+}
+
 #[tokio::test]
 async fn ds_07_endless_continuations_end_the_connection() {
     let served = Served::start(ListenConfig::default(), plain()).await;

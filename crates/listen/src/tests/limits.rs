@@ -83,6 +83,38 @@ async fn an_idle_http_2_connection_is_told_goodbye() {
 }
 
 #[tokio::test]
+async fn an_http_2_connection_with_a_tunnel_is_not_idle() {
+    let kept: Arc<Mutex<Option<Hold>>> = Arc::default();
+    let keeps = Arc::clone(&kept);
+    let router = Router::new().fallback(move |request: axum::extract::Request| {
+        if let Some(hold) = request.extensions().get::<Hold>() {
+            *keeps.lock().unwrap() = Some(hold.clone());
+        }
+        async {}
+    });
+    let config = ListenConfig {
+        idle_timeout: SHORT,
+        extended_connect: true,
+        ..ListenConfig::default()
+    };
+    let served = Served::start(config, router).await;
+    let stream = TokioIo::new(served.connect().await);
+    let (mut client, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let request = ::http::Request::connect("http://x/tunnel")
+        .extension(hyper::ext::Protocol::from_static("websocket"))
+        .body(axum::body::Body::empty())
+        .unwrap();
+    drop(soon(client.send_request(request)).await.unwrap());
+    tokio::time::sleep(3 * SHORT).await;
+    assert!(client.ready().await.is_ok(), "no goodbye while it is held");
+    drop(kept.lock().unwrap().take());
+    assert!(soon(connection).await.unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn a_slow_answer_is_waited_for() {
     let release = Arc::new(Notify::new());
     let config = ListenConfig {

@@ -7,7 +7,13 @@ mod shutdown;
 #[cfg(unix)]
 mod tls;
 
-use std::{future::Future, io::Result, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io::Result,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::{Extension, Router, routing::any};
 use tokio::{

@@ -1,5 +1,6 @@
 //! The gateway as the backend of an app in a browser.
 
+mod advisories;
 mod api;
 mod back_channel;
 mod browser;
