@@ -21,7 +21,7 @@ use crate::key_cache::{COOLDOWN, Cached, State};
 use crate::snapshot::Snapshot;
 
 /// Where the keys are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// In the metadata of this issuer.
     Discover(String),

@@ -18,7 +18,9 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
 
 async fn metrics(State(gateway): State<Gateway>) -> ([(header::HeaderName, &'static str); 1], String) {
     const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, TYPE)], gateway.metrics().text())
+    let metrics = gateway.metrics();
+    metrics.servers(gateway.site().servers());
+    ([(header::CONTENT_TYPE, TYPE)], metrics.text())
 }
 
 /// Not before the keys of every issuer are there.

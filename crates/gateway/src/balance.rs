@@ -27,6 +27,19 @@ pub struct Server {
     left_alone_until: AtomicU64,
     /// What the health check says; `true` without one.
     healthy: AtomicBool,
+    /// How often it was left alone, not counted yet.
+    ejections: AtomicU64,
+    /// How often it failed its health check after it had passed it, not counted yet.
+    illnesses: AtomicU64,
+}
+
+/// What changed for a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// It is left alone for a while.
+    Ejected,
+    /// It was left alone, and answers again.
+    Returned,
 }
 
 /// All servers of a service.
@@ -61,12 +74,23 @@ impl Server {
             failures: AtomicUsize::new(0),
             left_alone_until: AtomicU64::new(0),
             healthy: AtomicBool::new(true),
+            ejections: AtomicU64::new(0),
+            illnesses: AtomicU64::new(0),
         }
     }
 
     /// What a health check found; says whether that is news.
     pub(crate) fn is_found(&self, healthy: bool) -> bool {
-        self.healthy.swap(healthy, Relaxed) != healthy
+        let news = self.healthy.swap(healthy, Relaxed) != healthy;
+        if news && !healthy {
+            self.illnesses.fetch_add(1, Relaxed);
+        }
+        news
+    }
+
+    /// How often it was left alone and failed its health check since this was asked last.
+    pub(crate) fn take_counts(&self) -> (u64, u64) {
+        (self.ejections.swap(0, Relaxed), self.illnesses.swap(0, Relaxed))
     }
 }
 
@@ -165,21 +189,29 @@ impl Pool {
         Some(Load::of(chosen))
     }
 
-    /// A server answered, well or not. One that fails again and again is left alone for a while.
-    pub(crate) fn note(&self, server: &Server, well: bool) {
+    /// A server answered, well or not. One that fails again and again is left alone for a while; says when that begins, and when it is over.
+    pub(crate) fn note(&self, server: &Server, well: bool) -> Option<News> {
         if well {
             server.failures.store(0, Relaxed);
-            return;
+            let returned =
+                server.left_alone_until.load(Relaxed) != 0 && server.left_alone_until.swap(0, Relaxed) != 0;
+            return returned.then_some(News::Returned);
         }
         let failures = server.failures.fetch_add(1, Relaxed) + 1;
-        if failures >= self.eject_after && self.servers.len() > 1 {
-            server.failures.store(0, Relaxed);
-            let pause = u64::try_from(self.eject_for.as_millis()).unwrap_or(u64::MAX);
-            server
-                .left_alone_until
-                .store(self.now().saturating_add(pause), Relaxed);
-            tracing::warn!(server = %server.authority, failures, "a server failed again and again and is left alone for a while");
+        if failures < self.eject_after || self.servers.len() < 2 {
+            return None;
         }
+        server.failures.store(0, Relaxed);
+        let pause = u64::try_from(self.eject_for.as_millis()).unwrap_or(u64::MAX);
+        let until = self.now().saturating_add(pause);
+        server.left_alone_until.store(until, Relaxed);
+        server.ejections.fetch_add(1, Relaxed);
+        Some(News::Ejected)
+    }
+
+    /// Whether a server is asked: it passes its health check, and is not left alone.
+    pub(crate) fn is_asked(&self, server: &Server) -> bool {
+        server.healthy.load(Relaxed) && server.left_alone_until.load(Relaxed) <= self.now()
     }
 
     /// Every request pays a fifth of a retry in.
@@ -257,13 +289,17 @@ mod tests {
         let pool = pool(2, Balance::RoundRobin);
         let first = Arc::clone(&pool.servers()[0]);
         for well in [false, false, true, false, false] {
-            pool.note(&first, well);
+            assert_eq!(pool.note(&first, well), None);
         }
         assert!(turns(&pool, 4).contains(&1), "a success between failures counts");
-        pool.note(&first, false);
+        assert_eq!(pool.note(&first, false), Some(News::Ejected));
         assert_eq!(turns(&pool, 4), [2, 2, 2, 2]);
+        assert!(!pool.is_asked(&first));
         tokio::time::advance(Duration::from_secs(31)).await;
         assert!(turns(&pool, 4).contains(&1));
+        assert_eq!(pool.note(&first, true), Some(News::Returned));
+        assert_eq!(pool.note(&first, true), None);
+        assert_eq!((first.take_counts(), first.take_counts()), ((1, 0), (0, 0)));
     }
 
     #[tokio::test]

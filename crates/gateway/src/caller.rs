@@ -2,23 +2,27 @@
 //!
 //! Spec: RFC 8693 §2 · RFC 9449 §7 (a proof is for us, not for the service)
 
+use std::net::IpAddr;
+
 use axum::body::Body;
 use axum::response::IntoResponse as _;
 use carnet_client::error::ClientError;
-use carnet_guard::{Auth, Refused};
+use carnet_guard::{ClientCertificate, Refused};
+use carnet_listen::PeerCertificate;
 use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
 
 use crate::assertion;
 use crate::balance::Load;
 use crate::bff::{Bff, Mapped, Session};
+use crate::certificates::Told;
 use crate::config::Token;
 use crate::identity;
 use crate::record::Record;
 use crate::refusal::Refusal;
-use crate::site::{Route, Site};
+use crate::site::{Admitted, Route, Site};
 use crate::upstream::Upstream;
 
 /// Why a request is not forwarded.
@@ -26,8 +30,8 @@ use crate::upstream::Upstream;
 pub(crate) enum No {
     /// The gateway says so.
     Gateway(Refusal),
-    /// The guard says so.
-    Guard(Refused),
+    /// The guard says so, and this is how.
+    Guard(Refused, Box<Response<Body>>),
 }
 
 impl No {
@@ -38,11 +42,19 @@ impl No {
                 record.refused(refusal.code());
                 refusal.into_response()
             }
-            Self::Guard(refused) => {
+            Self::Guard(refused, response) => {
                 record.refused(refused.code());
-                refused.into_response()
+                *response
             }
         }
+    }
+
+    /// Whether somebody has shown a token that is none: an expired one was good once.
+    pub(crate) const fn is_guess(&self) -> bool {
+        matches!(
+            self,
+            Self::Guard(Refused::TokenInvalid | Refused::ProofInvalid, _)
+        )
     }
 }
 
@@ -52,20 +64,54 @@ impl From<Refusal> for No {
     }
 }
 
-impl From<Refused> for No {
-    fn from(refused: Refused) -> Self {
-        Self::Guard(refused)
-    }
+/// What stands beside the head of a request.
+pub(crate) struct Shown {
+    /// What a proxy has told of the client's certificate.
+    pub(crate) certificate: Option<Told>,
+    /// Who is at the other end of the connection.
+    pub(crate) peer: IpAddr,
+    /// Who is behind the proxies that are believed.
+    pub(crate) client: IpAddr,
 }
 
-/// The session behind a request and its caller, where the route asks for them. The request of a session then carries its token.
-pub(crate) async fn admit(
+/// As [`admit`], of a request from which everything was taken out that proxies say. Whoever shows token after token that is none is told to stop.
+pub(crate) async fn let_in(
     site: &Site,
     route: &Route,
     (head, socket): (&mut Parts, bool),
-) -> Result<(Option<Session>, Option<Auth>), No> {
+    shown: Shown,
+) -> Result<(Option<Session>, Admitted), No> {
+    if let (Some(from), Some(told)) = (&site.certificates, shown.certificate) {
+        from.show(told, shown.peer, head);
+    }
+    // The guard looks at it only where no proxy speaks for its clients.
+    if let Some(certificate) = head.extensions.remove::<PeerCertificate>() {
+        head.extensions
+            .insert(ClientCertificate::from_der(&certificate.0));
+    }
+    let admitted = admit(site, route, (head, socket)).await;
+    if let Some(from) = &site.certificates {
+        from.hide(head);
+    }
+    if let Err(no) = &admitted
+        && no.is_guess()
+        && route.session.is_none()
+    {
+        // Only now: of two callers with one address the one with a valid token does not suffer for the other.
+        site.failures.count(None, shown.client)?;
+    }
+    admitted
+}
+
+/// The caller, and the session behind the request, where the route asks for them. The request of a session then carries its token.
+async fn admit(
+    site: &Site,
+    route: &Route,
+    (head, socket): (&mut Parts, bool),
+) -> Result<(Option<Session>, Admitted), No> {
+    let denied = |refused: Refused| No::Guard(refused.clone(), Box::new(route.refusal(&refused)));
     let (Some(bff), Some(mapped)) = (&site.bff, &route.session) else {
-        return Ok((None, route.admit(head).await?));
+        return Ok((None, route.admit(head).await.map_err(denied)?));
     };
     // What few requests need stands apart in memory: every request has to carry the place for it otherwise.
     Box::pin(admit_session(bff, mapped, (route, head, socket))).await
@@ -75,15 +121,16 @@ async fn admit_session(
     bff: &Bff,
     mapped: &Mapped,
     (route, head, socket): (&Route, &mut Parts, bool),
-) -> Result<(Option<Session>, Option<Auth>), No> {
+) -> Result<(Option<Session>, Admitted), No> {
+    let denied = |refused: Refused| No::Guard(refused.clone(), Box::new(route.refusal(&refused)));
     let session = bff.admit(head, mapped, socket).await?;
     match route.admit(head).await {
         // Taken back, or of a key that is gone: the issuer may give another.
         Err(Refused::TokenInvalid | Refused::TokenExpired) => {
             let session = bff.again(&mut head.headers, session).await?;
-            Ok((Some(session), route.admit(head).await?))
+            Ok((Some(session), route.admit(head).await.map_err(denied)?))
         }
-        admitted => Ok((Some(session), admitted?)),
+        admitted => Ok((Some(session), admitted.map_err(denied)?)),
     }
 }
 
@@ -129,7 +176,7 @@ fn is_refused_token(response: &Response<Incoming>) -> bool {
 pub(crate) async fn tell(
     site: &Site,
     (route, upstream): (&Route, Option<&Upstream>),
-    caller: Option<&Auth>,
+    caller: &Admitted,
     headers: &mut HeaderMap,
 ) -> Result<(), Refusal> {
     let sent = headers.get(AUTHORIZATION).cloned();
@@ -137,7 +184,11 @@ pub(crate) async fn tell(
         headers.remove(AUTHORIZATION);
         headers.remove(carnet_oauth::dpop::HEADER);
     }
-    let (Some(auth), Some(sent)) = (caller, sent) else {
+    if let Admitted::Service(service) = caller {
+        let name = HeaderValue::from_str(service.name()).map_err(|_| UNSIGNED)?;
+        headers.insert(CALLING_SERVICE, name);
+    }
+    let (Some(auth), Some(sent)) = (caller.user(), sent) else {
         return Ok(());
     };
     identity::write(headers, auth, &site.identity)?;
@@ -166,6 +217,9 @@ fn refused(error: &ClientError) -> Refusal {
         _ => UNAVAILABLE.with(RETRY_AFTER, HeaderValue::from_static("5")),
     }
 }
+
+/// Which service calls, where one does in its own name.
+pub(crate) const CALLING_SERVICE: HeaderName = HeaderName::from_static("x-calling-service");
 
 const REFUSED: Refusal = Refusal::new(
     StatusCode::FORBIDDEN,

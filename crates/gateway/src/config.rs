@@ -4,6 +4,7 @@
 
 pub mod bff;
 mod forward_auth;
+mod tokens;
 mod traffic;
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use crate::identity::Encode;
 
 pub use forward_auth::{Dialect, ForwardAuth};
+pub use tokens::{CertificateHeader, ClaimPath, ClaimRule, ClientCertificates, Introspection, Services};
 pub use traffic::{AtExpiry, Balance, Cors, Protocol, RateLimit, Route, RouteExchange, Token, Upstream};
 
 /// The whole file.
@@ -35,6 +37,8 @@ pub struct Config {
     /// Issuers of tokens.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
+    /// Services that call with tokens of their own; none when absent.
+    pub services: Option<Services>,
     /// Which headers only the gateway may say.
     #[serde(default)]
     pub headers: Headers,
@@ -67,6 +71,8 @@ pub struct Listen {
     pub tls_certificate_file: Option<PathBuf>,
     /// Its private key in PEM, readable by its owner alone.
     pub tls_key_file: Option<PathBuf>,
+    /// Asks clients for a certificate, for tokens that are bound to one (RFC 8705). They may show any one, or none.
+    pub client_certificates: bool,
     /// Networks of proxies in front: their X-Forwarded-For, -Proto and -Host are believed, nobody else's.
     pub trusted_proxies: Vec<Network>,
     /// Connections at the same time; more wait.
@@ -85,6 +91,7 @@ impl Default for Listen {
             address: SocketAddr::from(([127, 0, 0, 1], 8081)),
             tls_certificate_file: None,
             tls_key_file: None,
+            client_certificates: false,
             trusted_proxies: Vec::new(),
             max_connections: 10_000,
             max_connections_per_address: 500,
@@ -136,6 +143,14 @@ pub struct Tokens {
     pub leeway: Ttl,
     /// PEM certificates that are trusted as well when issuers are asked.
     pub root_certificates_file: Option<PathBuf>,
+    /// A folder in which fetched keys are kept, for a start while an issuer is down: for a day. Whoever may write there can forge tokens.
+    pub key_folder: Option<PathBuf>,
+    /// Proxies in front that end TLS and tell which certificate a client has shown; nobody is believed when absent.
+    pub client_certificates: Option<ClientCertificates>,
+    /// Tells clients that are refused who issues tokens (RFC 9728), where the audience or `public_url` is a URL.
+    pub metadata: bool,
+    /// How many tokens that are not valid an address may show; more are answered 429. Valid ones are let through all the same.
+    pub failure_limit: RateLimit,
 }
 
 impl Default for Tokens {
@@ -145,6 +160,14 @@ impl Default for Tokens {
             public_url: None,
             leeway: Ttl::seconds(30),
             root_certificates_file: None,
+            key_folder: None,
+            client_certificates: None,
+            metadata: true,
+            failure_limit: RateLimit {
+                requests: 60,
+                per: Ttl::minutes(1),
+                burst: None,
+            },
         }
     }
 }
@@ -165,43 +188,30 @@ pub struct Issuer {
     /// Takes tokens that do not follow RFC 9068.
     #[serde(default)]
     pub plain_jwt: bool,
+    /// Asks the issuer about each token; its keys are needed all the same, unless its tokens are opaque.
+    pub introspection: Option<Introspection>,
 }
 
 /// `[headers]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Headers {
-    /// Names, and beginnings of names with a star at the end, that no client may send: beside those in `[[identity]]` and every header about proxies.
+    /// Names, and beginnings of names with a star at the end, that no client may send: beside those in `[[identity]]` and all that are built in.
     pub reserved: Vec<String>,
+    /// Names, of those that are built in, that clients may send all the same: what says where a request came from, never who asks.
+    pub allow: Vec<String>,
     /// What happens to a request that has one that says who asks.
     pub spoofed: Spoofed,
     /// Cookies that no service gets or sets, such as the session of the authorization server on the same host.
     pub own_cookies: Vec<String>,
 }
 
-impl Default for Headers {
-    fn default() -> Self {
-        let reserved = [
-            "X-User",
-            "X-User-*",
-            "X-JWT-*",
-            "X-Identity-*",
-            "Remote-User",
-            "X-Remote-User",
-        ];
-        Self {
-            reserved: reserved.map(str::to_owned).to_vec(),
-            spoofed: Spoofed::Strip,
-            own_cookies: Vec::new(),
-        }
-    }
-}
-
 /// What happens to a request with a header that only the gateway may say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Spoofed {
     /// The header is taken out.
+    #[default]
     Strip,
     /// The request is answered 400.
     Refuse,

@@ -43,9 +43,12 @@ struct Desk {
 
 async fn answer(State(desk): State<Desk>, request: Request) -> Response {
     let site = desk.site.load_full();
-    let mut record = Record::of(&request);
+    // A proxy that may ask may say what the request is called.
+    let peers = site.config.forward_auth.as_ref();
+    let peers = peers.map_or(&[][..], |settings| &settings.peers);
+    let mut record = Record::of(&request, peers);
     record.logged(site.config.log.access);
-    let (response, verdict) = match endpoint(&site, &request) {
+    let (mut response, verdict) = match endpoint(&site, &request) {
         Ok(Dialect::EnvoyGrpc) => envoy_grpc::answer(&site, request, &mut record).await,
         Ok(dialect) => {
             let (parts, _) = request.into_parts();
@@ -62,6 +65,7 @@ async fn answer(State(desk): State<Desk>, request: Request) -> Response {
             (refusal.into_response(), status)
         }
     };
+    record.trace.name(response.headers_mut());
     desk.metrics.count(&record, verdict);
     if site.config.log.access {
         record.write(verdict);
@@ -70,8 +74,9 @@ async fn answer(State(desk): State<Desk>, request: Request) -> Response {
 }
 
 async fn judged(site: &Site, dialect: Dialect, parts: Parts, record: &mut Record) -> Result<Told, Response> {
+    let peer = parts.extensions.get::<PeerAddr>().copied();
     match described::read(dialect, parts) {
-        Ok(asked) => verdict::judge(site, asked, record).await,
+        Ok(asked) => verdict::judge(site, asked.from(peer), record).await,
         Err(refusal) => Err(verdict::refused(refusal, record)),
     }
 }

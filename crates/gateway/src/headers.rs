@@ -10,8 +10,12 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 /// `X_User.ID` as well as `x-user-id`.
 #[derive(Clone, Debug, Default)]
 pub struct Reserved {
+    /// In order, to be searched.
     names: Vec<String>,
+    /// In order; none begins with another.
     beginnings: Vec<String>,
+    /// What passes all the same, in this spelling alone.
+    excused: Vec<HeaderName>,
 }
 
 impl Reserved {
@@ -24,22 +28,44 @@ impl Reserved {
                 None => reserved.names.push(folded(pattern).into_owned()),
             }
         }
+        reserved.names.sort_unstable();
+        reserved.beginnings.sort_unstable();
+        // The shorter of two comes first, and covers the longer.
         reserved
+            .beginnings
+            .dedup_by(|longer, shorter| longer.starts_with(shorter.as_str()));
+        reserved
+    }
+
+    /// Lets these pass, in their plain spelling.
+    pub fn except(mut self, excused: &[HeaderName]) -> Self {
+        self.excused = excused.to_vec();
+        self
     }
 
     /// Whether a server could take this name for one of them.
     pub fn covers(&self, name: &str) -> bool {
         let name = folded(name);
-        self.names.iter().any(|other| *other == *name)
+        // Whatever begins the name comes before it, and nothing can stand between the two.
+        let after = self
+            .beginnings
+            .partition_point(|beginning| beginning.as_str() <= &*name);
+        let nearest = after.checked_sub(1).map(|at| self.beginnings[at].as_str());
+        nearest.is_some_and(|beginning| name.starts_with(beginning))
             || self
-                .beginnings
-                .iter()
-                .any(|beginning| name.starts_with(beginning.as_str()))
+                .names
+                .binary_search_by(|other| other.as_str().cmp(&*name))
+                .is_ok()
+    }
+
+    /// Whether a header of this name is taken out.
+    pub fn takes(&self, name: &HeaderName) -> bool {
+        self.covers(name.as_str()) && !self.excused.contains(name)
     }
 
     /// Takes them all out. Says whether there was one.
     pub fn strip(&self, headers: &mut HeaderMap) -> bool {
-        strip(headers, |name| self.covers(name))
+        strip(headers, |name| self.takes(name))
     }
 }
 
@@ -64,20 +90,20 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             .map(str::trim)
             .any(|word| word.eq_ignore_ascii_case("trailers"))
     });
-    strip(headers, |name| HOP_BY_HOP.contains(&name));
+    strip(headers, |name| HOP_BY_HOP.contains(&name.as_str()));
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
     strip(headers, |name| {
-        let folded = folded(name);
-        *folded != *name && FRAMING.contains(&&*folded)
+        let folded = folded(name.as_str());
+        *folded != *name.as_str() && FRAMING.contains(&&*folded)
     });
 }
 
 /// What of the trailers passes: enough for gRPC and for checksums, nothing that could pass for a header.
 pub fn allowed_trailers(mut trailers: HeaderMap) -> HeaderMap {
     strip(&mut trailers, |name| {
-        !TRAILERS.contains(&name) && !name.starts_with("x-checksum-")
+        !TRAILERS.contains(&name.as_str()) && !name.as_str().starts_with("x-checksum-")
     });
     trailers
 }
@@ -141,12 +167,8 @@ fn is_cookie_of(pair: &[u8], names: &[String]) -> bool {
     })
 }
 
-fn strip(headers: &mut HeaderMap, refused: impl Fn(&str) -> bool) -> bool {
-    let found: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| refused(name.as_str()))
-        .cloned()
-        .collect();
+fn strip(headers: &mut HeaderMap, refused: impl Fn(&HeaderName) -> bool) -> bool {
+    let found: Vec<HeaderName> = headers.keys().filter(|name| refused(name)).cloned().collect();
     for name in &found {
         headers.remove(name);
     }
@@ -233,6 +255,26 @@ mod tests {
         assert!(reserved.strip(&mut sent));
         assert_eq!(names(&sent), ["accept"]);
         assert!(!reserved.strip(&mut sent));
+    }
+
+    #[test]
+    fn what_is_excused_passes_in_its_plain_spelling_alone() {
+        let reserved =
+            Reserved::new(["X-Real-*", "X-Real-IP", "X-R*"]).except(&[HeaderName::from_static("x-real-ip")]);
+        let mut sent = headers(&[("X-Real-IP", "1"), ("X_Real_IP", "2"), ("X-Real-Port", "3")]);
+        assert!(reserved.strip(&mut sent));
+        assert_eq!(names(&sent), ["x-real-ip"]);
+    }
+
+    #[test]
+    fn of_beginnings_that_begin_each_other_the_shorter_covers_all() {
+        let reserved = Reserved::new(["X-A-*", "X-A-B-*", "X-AB*", "X-A-C"]);
+        for name in ["x-a-b-c", "x-a-", "x-a-zz", "x-abc", "x-a-c"] {
+            assert!(reserved.covers(name), "{name}");
+        }
+        for name in ["x-a", "x-b", "x", "x-aa", "y"] {
+            assert!(!reserved.covers(name), "{name}");
+        }
     }
 
     #[test]

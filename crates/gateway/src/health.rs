@@ -19,10 +19,11 @@ pub(crate) async fn watch(upstream: Arc<Upstream>) {
         for server in upstream.servers() {
             let well = upstream.probe(server, path).await;
             if server.is_found(well) {
+                let (upstream, server) = (&upstream.name, &server.authority);
                 match well {
-                    true => tracing::info!(server = %server.authority, "a server is well again"),
+                    true => tracing::info!(upstream, %server, "a server is well again"),
                     false => {
-                        tracing::warn!(server = %server.authority, "a server failed its health check and is not asked until it passes")
+                        tracing::warn!(upstream, %server, "a server failed its health check and is not asked until it passes")
                     }
                 }
             }

@@ -9,8 +9,10 @@
 mod admin;
 pub mod assertion;
 pub mod balance;
+mod believed;
 pub mod bff;
 mod caller;
+mod certificates;
 pub mod config;
 pub mod cors;
 mod forward_auth;
@@ -33,6 +35,7 @@ pub mod serve;
 pub mod site;
 pub mod target;
 mod tokens;
+mod trace;
 pub mod upgrade;
 pub mod upstream;
 
@@ -111,7 +114,7 @@ impl Answers for Gateway {
 async fn answer(gateway: &Gateway, request: Request) -> Response {
     let site = gateway.site.load_full();
     let (version, tunnel) = (request.version(), request.method() == Method::CONNECT);
-    let mut record = Record::of(&request);
+    let mut record = Record::of(&request, &site.trusted_proxies);
     record.logged(site.config.log.access);
     let mut answered = pass(&site, request, &mut record).await;
     if tunnel {
@@ -124,6 +127,7 @@ async fn answer(gateway: &Gateway, request: Request) -> Response {
         let headers = response.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    record.trace.name(response.headers_mut());
     gateway.metrics.count(&record, response.status());
     if site.config.log.access {
         record.write(response.status());
@@ -143,6 +147,9 @@ async fn pass(site: &Site, request: Request, record: &mut Record) -> Result<Resp
             Ok(response) => return Ok(response),
             Err(further) => further,
         };
+    }
+    if let Some(metadata) = site.published.answer(&target, &parts.method) {
+        return Ok(metadata);
     }
     if let Some(assertions) = &site.assertions
         && target.path == assertion::JWKS_PATH
@@ -198,18 +205,23 @@ impl Forward<'_> {
         let origin = Origin::read(peer, site.https, &parts.headers, &target, &site.trusted_proxies);
         record.client(origin.client);
         let asked = upgrade::asked(&mut parts, route.sockets.as_ref(), (&target, origin.https))?;
+        let certificate = site.certificates.as_ref();
+        let certificate = certificate.and_then(|from| from.told(peer, &parts));
         headers::strip_hop_by_hop(&mut parts.headers);
-        site.other_names.strip(&mut parts.headers);
-        if site.identity_names.strip(&mut parts.headers) && site.spoofed == Spoofed::Refuse {
+        site.names.others.strip(&mut parts.headers);
+        if site.names.identity.strip(&mut parts.headers) && site.spoofed == Spoofed::Refuse {
             return Err(SPOOFED.into());
         }
 
-        let (session, caller) = caller::admit(site, route, (&mut parts, asked.is_some())).await?;
-        record.caller(caller.as_ref());
-        if let Some(limit) = &route.limit {
-            limit.count(caller.as_ref(), origin.client)?;
-        }
-        caller::tell(site, (route, Some(upstream)), caller.as_ref(), &mut parts.headers).await?;
+        let shown = caller::Shown {
+            certificate,
+            peer,
+            client: origin.client,
+        };
+        let (session, caller) = caller::let_in(site, route, (&mut parts, asked.is_some()), shown).await?;
+        record.caller(caller.named());
+        let standing = route.count(&caller, origin.client)?;
+        caller::tell(site, (route, Some(upstream)), &caller, &mut parts.headers).await?;
 
         let headers = &mut parts.headers;
         if let Some(mapped) = &route.session {
@@ -217,6 +229,7 @@ impl Forward<'_> {
         }
         headers::strip_cookies(headers, &site.own_cookies);
         origin.write(headers);
+        record.trace.write(headers);
         let authority = HeaderValue::try_from(&*target.authority()).map_err(|_| BROKEN)?;
         headers.insert(header::HOST, authority);
         if let Some(asked) = &asked {
@@ -227,7 +240,7 @@ impl Forward<'_> {
         let (response, load) = caller::ask(site, (route, upstream), session, request).await?;
 
         let until = match route.at_expiry {
-            AtExpiry::Close => caller.as_ref().and_then(|auth| end_of(auth, site)),
+            AtExpiry::Close => caller.user().and_then(|auth| end_of(auth, site)),
             AtExpiry::Keep => None,
         };
         let stay = Stay {
@@ -235,7 +248,11 @@ impl Forward<'_> {
             until,
             idle: upstream.idle_timeout,
         };
-        back((site, route), response, asked, stay)
+        let mut response = back((site, route), response, asked, stay)?;
+        if let Some(standing) = standing {
+            standing.write(response.headers_mut());
+        }
+        Ok(response)
     }
 }
 
@@ -264,7 +281,7 @@ fn back(
     let service = hyper::upgrade::on(&mut response);
     let (mut parts, body) = response.into_parts();
     headers::strip_hop_by_hop(&mut parts.headers);
-    site.identity_names.strip(&mut parts.headers);
+    site.names.identity.strip(&mut parts.headers);
     headers::strip_set_cookies(&mut parts.headers, &site.own_cookies);
     if route.session.is_some() {
         // RFC 9111 §3.5 speaks of Authorization alone: no cache on the way knows that a cookie says whose answer it is.

@@ -57,8 +57,18 @@ fn paths(config: &mut Config) -> impl Iterator<Item = &mut PathBuf> {
         &mut config.listen.tls_certificate_file,
         &mut config.listen.tls_key_file,
         &mut config.tokens.root_certificates_file,
+        &mut config.tokens.key_folder,
     ];
-    let issuers = config.issuers.iter_mut().map(|issuer| &mut issuer.jwks_file);
+    let (mut issuers, mut introspection) = (Vec::new(), Vec::new());
+    for issuer in &mut config.issuers {
+        issuers.push(&mut issuer.jwks_file);
+        introspection.extend(
+            issuer
+                .introspection
+                .as_mut()
+                .map(|asked| &mut asked.client_secret_file),
+        );
+    }
     let upstreams = config.upstreams.iter_mut().flat_map(|upstream| {
         [
             &mut upstream.root_certificates_file,
@@ -73,6 +83,7 @@ fn paths(config: &mut Config) -> impl Iterator<Item = &mut PathBuf> {
         .chain(upstreams)
         .flatten()
         .chain(secrets)
+        .chain(introspection)
         .chain(bff)
 }
 

@@ -6,6 +6,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
@@ -26,6 +27,30 @@ pub struct Metrics {
     reloads: Family<Outcome, Counter>,
     /// Of requests without a route.
     nowhere: Series,
+    servers: Family<OfServer, Gauge>,
+    ejections: Family<OfServer, Counter>,
+    illnesses: Family<OfServer, Counter>,
+}
+
+/// A server of a service, at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerReport {
+    /// The service.
+    pub(crate) upstream: String,
+    /// Host and port.
+    pub(crate) server: String,
+    /// Whether requests go there.
+    pub(crate) asked: bool,
+    /// How often it was left alone since the last report.
+    pub(crate) ejections: u64,
+    /// How often it began to fail its health check since the last report.
+    pub(crate) illnesses: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfServer {
+    upstream: String,
+    server: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,6 +81,7 @@ impl Default for Metrics {
         let refusals = Family::default();
         let seconds = Family::new_with_constructor(buckets as fn() -> Histogram);
         let reloads = Family::default();
+        let (servers, ejections, illnesses) = (Family::default(), Family::default(), Family::default());
         registry.register("requests", "Requests, by route and status", requests.clone());
         registry.register(
             "refusals",
@@ -64,6 +90,17 @@ impl Default for Metrics {
         );
         registry.register("seconds", "Until the head of the answer", seconds.clone());
         registry.register("reloads", "Configurations that were read again", reloads.clone());
+        registry.register("server_asked", "Whether requests go to a server", servers.clone());
+        registry.register(
+            "server_ejections",
+            "How often a server failed so often that it was left alone",
+            ejections.clone(),
+        );
+        registry.register(
+            "server_health_failures",
+            "How often a server began to fail its health check",
+            illnesses.clone(),
+        );
         Self {
             registry,
             requests,
@@ -71,6 +108,9 @@ impl Default for Metrics {
             seconds,
             reloads,
             nowhere: Series::default(),
+            servers,
+            ejections,
+            illnesses,
         }
     }
 }
@@ -99,6 +139,20 @@ impl Metrics {
     pub(crate) fn reloaded(&self, taken: bool) {
         let outcome = if taken { "taken" } else { "refused" };
         self.reloads.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// How the servers of every service are now. Those that are not named any more are forgotten.
+    pub(crate) fn servers(&self, reports: impl Iterator<Item = ServerReport>) {
+        self.servers.clear();
+        for report in reports {
+            let of = OfServer {
+                upstream: report.upstream,
+                server: report.server,
+            };
+            self.servers.get_or_create(&of).set(report.asked.into());
+            self.ejections.get_or_create(&of).inc_by(report.ejections);
+            self.illnesses.get_or_create(&of).inc_by(report.illnesses);
+        }
     }
 
     /// As Prometheus reads it.

@@ -6,14 +6,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use carnet_guard::Auth;
 use carnet_jose::{base64url, primitive};
 use carnet_listen::PeerAddr;
+use carnet_listen::value::Network;
 use http::{Method, Request, StatusCode};
 use tokio::time::Instant;
 
 use crate::series::Series;
 use crate::target::Target;
+use crate::trace::Trace;
 
 /// One request, as far as it came.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Record {
     began: Instant,
     method: Method,
     client: Option<IpAddr>,
+    /// What the request is called.
+    pub(crate) trace: Trace,
     host: String,
     path: String,
     /// `None` as long as none is found.
@@ -34,11 +37,14 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+    /// Of a request; these are believed when they call it by a name.
+    pub(crate) fn of<B>(request: &Request<B>, trusted: &[Network]) -> Self {
+        let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0.ip());
         Self {
             began: Instant::now(),
             method: request.method().clone(),
-            client: request.extensions().get::<PeerAddr>().map(|peer| peer.0.ip()),
+            client: peer,
+            trace: Trace::of(request.headers(), peer, trusted),
             host: String::new(),
             path: String::new(),
             route: None,
@@ -76,14 +82,16 @@ impl Record {
     }
 
     /// Of the subject only a digest: a line can be found by who knows it, and tells nobody else.
-    pub(crate) fn caller(&mut self, caller: Option<&Auth>) {
-        let Some(auth) = caller.filter(|_| self.logged) else {
+    pub(crate) fn caller(&mut self, (subject, client_id, jti): (&str, &str, &str)) {
+        if !self.logged {
             return;
-        };
-        let digest = primitive::sha256(auth.sub().as_bytes());
-        self.subject = base64url::encode(&digest[..12]);
-        auth.client_id().clone_into(&mut self.client_id);
-        auth.jti().clone_into(&mut self.jti);
+        }
+        if !subject.is_empty() {
+            let digest = primitive::sha256(subject.as_bytes());
+            self.subject = base64url::encode(&digest[..12]);
+        }
+        client_id.clone_into(&mut self.client_id);
+        jti.clone_into(&mut self.jti);
     }
 
     pub(crate) fn refused(&mut self, code: &'static str) {
@@ -108,6 +116,8 @@ impl Record {
             subject = self.subject,
             client_id = self.client_id,
             jti = self.jti,
+            request_id = self.trace.id(),
+            trace_id = self.trace.trace_id(),
             micros = u64::try_from(self.took().as_micros()).unwrap_or(u64::MAX),
             "request"
         );

@@ -12,7 +12,7 @@ pub struct Refusal {
     status: StatusCode,
     code: &'static str,
     detail: &'static str,
-    header: Option<(HeaderName, HeaderValue)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
@@ -22,13 +22,13 @@ impl Refusal {
             status,
             code,
             detail,
-            header: None,
+            headers: Vec::new(),
         }
     }
 
     /// Says this as well.
     pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.headers.push((name, value));
         self
     }
 
@@ -64,9 +64,7 @@ impl IntoResponse for Refusal {
             body,
         )
             .into_response();
-        if let Some((name, value)) = self.header {
-            response.headers_mut().insert(name, value);
-        }
+        response.headers_mut().extend(self.headers);
         response
     }
 }

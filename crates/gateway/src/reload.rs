@@ -92,13 +92,11 @@ impl Reload {
             );
         }
         let site = Site::build(&config, self.clock.clone(), Some(&before)).await?;
-        if before.is_ready() && !site.is_ready() {
-            // Taking it would answer 503 to everybody who is answered now.
-            return Err(ConfigError::at(
-                "issuers",
-                "the keys of a new issuer cannot be loaded",
-                "see that it answers, then send SIGHUP or save the file again",
-            ));
+        for issuer in site.waiting_for() {
+            tracing::warn!(
+                issuer,
+                "the keys of an issuer are not there: its tokens are answered 503 until they come"
+            );
         }
         Ok(site)
     }

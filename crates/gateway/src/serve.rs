@@ -107,6 +107,7 @@ fn side_config(listen: &Listen, settings: &ForwardAuth) -> ListenConfig {
     ListenConfig {
         address: settings.address,
         tls: config.tls.filter(|_| settings.tls),
+        client_certificates: false,
         trusted_proxies: settings.peers.clone(),
         // A proxy must not find closed what it keeps open for the next request.
         idle_timeout: Duration::from_secs(600),
@@ -123,6 +124,7 @@ fn listen_config(listen: &Listen) -> ListenConfig {
     ListenConfig {
         address: listen.address,
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
+        client_certificates: listen.client_certificates,
         trusted_proxies: listen.trusted_proxies.clone(),
         max_connections: listen.max_connections,
         max_connections_per_address: listen.max_connections_per_address,

@@ -1,29 +1,39 @@
 //! Everything that requests are judged by, made of one configuration. It never changes; another configuration makes another one.
 
+mod access;
 mod build;
+mod names;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::response::Response;
 use carnet_client::exchange::{Exchange, Wanted};
-use carnet_guard::{Auth, Clock, Guard, Refused, Rule};
+use carnet_guard::{Clock, Guard, Refused};
 use carnet_listen::value::Network;
 use http::Method;
 use http::request::Parts;
 use tokio::task::JoinSet;
 
+use self::access::Access;
+pub use self::access::Admitted;
+pub use self::names::Names;
 use crate::assertion::Assertions;
 use crate::bff::{Bff, Mapped};
+use crate::certificates::Certificates;
 use crate::config::{AtExpiry, Config, Spoofed, Token};
 use crate::cors::Cors;
-use crate::headers::Reserved;
 use crate::health;
 use crate::identity::ClaimHeader;
-use crate::limit::Limit;
+use crate::limit::{Limit, Standing};
 use crate::login::Login;
+use crate::metrics::ServerReport;
+use crate::refusal::Refusal;
 use crate::route::Table;
 use crate::series::Series;
 use crate::target;
+use crate::tokens::metadata::Published;
 use crate::upgrade::Sockets;
 use crate::upstream::Upstream;
 
@@ -33,11 +43,9 @@ pub struct Site {
     pub https: bool,
     /// Proxies that are believed.
     pub trusted_proxies: Vec<Network>,
-    /// Names by which services know who asks.
-    pub identity_names: Reserved,
-    /// Other names that no client may use.
-    pub other_names: Reserved,
-    /// What happens to a request with one of `identity_names`.
+    /// Names that no client may use.
+    pub names: Names,
+    /// What happens to a request with a name that says who asks.
     pub spoofed: Spoofed,
     /// Cookies that no service gets or sets.
     pub own_cookies: Vec<String>,
@@ -47,6 +55,12 @@ pub struct Site {
     pub assertions: Option<Assertions>,
     /// Where tokens are exchanged.
     pub exchange: Option<Exchange>,
+    /// Proxies that tell which certificate a client has shown.
+    pub certificates: Option<Certificates>,
+    /// How many tokens that are none an address may show.
+    pub failures: Limit,
+    /// What is said of the APIs.
+    pub published: Published,
     /// The app whose tokens we keep.
     pub bff: Option<Bff>,
     table: Table,
@@ -85,13 +99,6 @@ pub struct Route {
     upstream: Option<usize>,
 }
 
-/// Who may pass.
-#[derive(Debug)]
-enum Access {
-    Everybody,
-    Bearer { guard: Guard, rule: Option<Rule> },
-}
-
 impl Site {
     /// Begins to look whether servers are well and certificates new; ends when the site is dropped.
     pub fn watch(&mut self) {
@@ -104,9 +111,21 @@ impl Site {
         }
     }
 
+    /// How each server of each service is.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = ServerReport> {
+        self.upstreams.iter().flat_map(|upstream| upstream.report())
+    }
+
     /// Whether the keys of every issuer are there.
     pub fn is_ready(&self) -> bool {
         self.guards.values().all(Guard::ready)
+    }
+
+    /// The issuers whose keys are not there.
+    pub fn waiting_for(&self) -> BTreeSet<String> {
+        let issuers = self.guards.values().flat_map(Guard::health);
+        let missing = issuers.filter(|issuer| !issuer.loaded);
+        missing.map(|issuer| issuer.issuer).collect()
     }
 
     /// The route of a request, and the service behind it, when there is one.
@@ -114,7 +133,7 @@ impl Site {
         &self,
         target: &target::Target,
         method: &Method,
-    ) -> Result<(&Route, Option<&Upstream>), crate::refusal::Refusal> {
+    ) -> Result<(&Route, Option<&Upstream>), Refusal> {
         let route = &self.routes[self.table.find(&target.host, &target.path, method)?];
         Ok((route, route.upstream.map(|at| &*self.upstreams[at])))
     }
@@ -122,15 +141,25 @@ impl Site {
 
 impl Route {
     /// The caller, when this route asks for one.
-    pub async fn admit(&self, parts: &Parts) -> Result<Option<Auth>, Refused> {
-        let Access::Bearer { guard, rule } = &self.access else {
+    pub async fn admit(&self, parts: &Parts) -> Result<Admitted, Refused> {
+        self.access.admit(parts).await
+    }
+
+    /// Counts a request, where the route has a limit.
+    pub(crate) fn count(&self, caller: &Admitted, client: IpAddr) -> Result<Option<Standing>, Refusal> {
+        let Some(limit) = &self.limit else {
             return Ok(None);
         };
-        let auth = guard.check(parts).await?;
-        if let Some(rule) = rule {
-            rule.check(&auth)?;
-        }
-        Ok(Some(auth))
+        let standing = match caller {
+            Admitted::Service(service) => limit.count_service(service.name()),
+            caller => limit.count(caller.user(), client),
+        };
+        standing.map(Some)
+    }
+
+    /// The answer to a caller who is refused.
+    pub fn refusal(&self, refused: &Refused) -> Response {
+        self.access.refusal(refused)
     }
 }
 

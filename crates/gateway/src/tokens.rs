@@ -2,53 +2,122 @@
 //!
 //! Spec: RFC 9068 §4 · RFC 6750 §3.1
 
+pub(crate) mod metadata;
+pub(crate) mod rule;
+
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use carnet_client::exchange::Exchange;
 use carnet_client::http::HttpClient;
-use carnet_guard::{Algorithm, Clock, Guard, Issuer, ResourceServer, Rule};
+use carnet_guard::{
+    Algorithm, Builder, CertificateHeader, Clock, Guard, Introspection, Issuer, ResourceMetadata,
+    ResourceServer, Services,
+};
+use carnet_jose::{base64url, primitive};
 
+use crate::certificates;
 use crate::config::{self, Config};
 use crate::load::ConfigError;
 use carnet_listen::secret_file;
 
-/// One guard for each audience that a route asks for; those that are known already stay.
+/// The guards of another configuration, whose place new ones take.
+#[derive(Clone, Copy)]
+pub(crate) struct Before<'b> {
+    pub(crate) config: &'b Config,
+    pub(crate) guards: &'b HashMap<String, Guard>,
+}
+
+/// One guard for each audience that a route asks for. Those of which nothing else is said stay; others take over the keys that are known.
 pub(crate) async fn guards(
     config: &Config,
     clock: &Arc<dyn Clock>,
-    known: Option<&HashMap<String, Guard>>,
+    before: Option<Before<'_>>,
 ) -> Result<HashMap<String, Guard>, ConfigError> {
     let protected = config.routes.iter().filter(|route| !route.public);
     let audiences: BTreeSet<&String> = protected
         .filter_map(|route| route.audience.as_ref().or(config.tokens.audience.as_ref()))
         .collect();
+    let planned = metadata::planned(config);
     let mut guards = HashMap::new();
     for audience in audiences {
-        if let Some(guard) = known.and_then(|known| known.get(audience)) {
+        let scopes = planned.get(audience.as_str());
+        let known = before.and_then(|before| before.guards.get(audience).zip(Some(before)));
+        let same = |(_, before): &(&Guard, Before<'_>)| {
+            before.is_told_the_same(config)
+                && metadata::planned(before.config).get(audience.as_str()) == scopes
+        };
+        if let Some((guard, _)) = known.filter(same) {
             guards.insert(audience.clone(), guard.clone());
             continue;
         }
-        let mut server = ResourceServer::new(audience.clone())
-            .leeway(config.tokens.leeway.duration())
-            .clock(clock.clone());
-        if let Some(url) = &config.tokens.public_url {
-            server = server.public_url(url);
-        }
         let wrong = |error| ConfigError::at("tokens", error, "correct [tokens] and [[issuers]]");
-        if let Some(file) = &config.tokens.root_certificates_file {
-            server = server.root_file(file).map_err(wrong)?;
+        let mut server = described(config, audience, clock)?;
+        if let Some(scopes) = scopes {
+            server = server.metadata(ResourceMetadata::new().scopes(scopes.iter().copied()));
         }
-        for (at, named) in config.issuers.iter().enumerate() {
-            server = server.issuer(issuer(at, named)?);
+        if let Some(guard) = before.and_then(|before| before.heir_of(config, audience)) {
+            server = server.after(guard);
         }
         guards.insert(audience.clone(), server.build().await.map_err(wrong)?);
     }
     Ok(guards)
 }
 
-fn issuer(at: usize, config: &config::Issuer) -> Result<Issuer, ConfigError> {
+impl<'b> Before<'b> {
+    fn is_told_the_same(&self, config: &Config) -> bool {
+        let before = self.config;
+        before.tokens == config.tokens
+            && before.issuers == config.issuers
+            && before.services == config.services
+    }
+
+    /// The guard whose keys a new one may have.
+    fn heir_of(&self, config: &Config, audience: &str) -> Option<&'b Guard> {
+        let same = self.config.tokens.root_certificates_file == config.tokens.root_certificates_file;
+        let guard = self.guards.get(audience).or_else(|| self.guards.values().next());
+        guard.filter(|_| same)
+    }
+}
+
+fn described(config: &Config, audience: &str, clock: &Arc<dyn Clock>) -> Result<Builder, ConfigError> {
+    let tokens = &config.tokens;
+    let mut server = ResourceServer::new(audience)
+        .leeway(tokens.leeway.duration())
+        .clock(clock.clone());
+    if let Some(url) = &tokens.public_url {
+        server = server.public_url(url);
+    }
+    if let Some(file) = &tokens.root_certificates_file {
+        let wrong = |error| ConfigError::at("tokens", error, "correct [tokens] and [[issuers]]");
+        server = server.root_file(file).map_err(wrong)?;
+    }
+    if let Some(proxies) = &tokens.client_certificates {
+        let (header, from) = certificates::of_guard(proxies);
+        server = server.client_certificates_from(header, from);
+    } else if config.listen.client_certificates {
+        // From nobody; but the metadata says that certificates count.
+        server = server.client_certificates_from(CertificateHeader::ClientCert, Vec::<String>::new());
+    }
+    if let Some(services) = &config.services {
+        let named = Services::of(&services.issuer, &services.name);
+        server = server.services(match services.once {
+            true => named.once_for_unsafe_methods(),
+            false => named,
+        });
+    }
+    for (at, named) in config.issuers.iter().enumerate() {
+        server = server.issuer(issuer(at, named, tokens.key_folder.as_deref())?);
+    }
+    Ok(server)
+}
+
+fn issuer(at: usize, config: &config::Issuer, key_folder: Option<&Path>) -> Result<Issuer, ConfigError> {
     let name = &config.issuer;
+    if let Some(introspection) = config.introspection.as_ref().filter(|asked| asked.opaque) {
+        return opaque(at, config, introspection);
+    }
     let mut issuer = match (&config.jwks_url, &config.jwks_file) {
         (None, None) => Issuer::discover(name),
         (Some(url), None) => Issuer::jwks(name, url),
@@ -61,6 +130,13 @@ fn issuer(at: usize, config: &config::Issuer) -> Result<Issuer, ConfigError> {
             ));
         }
     };
+    if let (Some(folder), None) = (key_folder, &config.jwks_file) {
+        let digest = primitive::sha256(name.as_bytes());
+        issuer = issuer.snapshot(folder.join(format!("{}.json", base64url::encode(&digest[..12]))));
+    }
+    if let Some(introspection) = &config.introspection {
+        issuer = issuer.introspect(asked(at, introspection)?);
+    }
     if config.plain_jwt {
         issuer = issuer.plain_jwt();
     }
@@ -82,6 +158,42 @@ fn issuer(at: usize, config: &config::Issuer) -> Result<Issuer, ConfigError> {
     Ok(issuer.algorithms(&algorithms?))
 }
 
+/// An issuer that is asked what each of its tokens says.
+fn opaque(
+    at: usize,
+    config: &config::Issuer,
+    introspection: &config::Introspection,
+) -> Result<Issuer, ConfigError> {
+    let has_keys = config.jwks_url.is_some() || config.jwks_file.is_some() || !config.algorithms.is_empty();
+    if has_keys || config.plain_jwt {
+        return Err(ConfigError::at(
+            format!("issuers[{at}].introspection.opaque"),
+            "is for an issuer that is asked about each token, and this one has keys",
+            "take `opaque` away, or what is said of keys, algorithms and JWTs",
+        ));
+    }
+    let mut issuer = Issuer::opaque(&config.issuer, asked(at, introspection)?);
+    if let Some(prefix) = &introspection.prefix {
+        issuer = issuer.prefix(prefix);
+    }
+    Ok(issuer.may_lack(&introspection.may_lack))
+}
+
+fn asked(at: usize, config: &config::Introspection) -> Result<Introspection, ConfigError> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        let key = format!("issuers[{at}].introspection.client_secret_file");
+        ConfigError::at(
+            key,
+            error,
+            "name a file that holds the secret and is its owner's alone",
+        )
+    };
+    let secret = secret_file::read_or_say(&config.client_secret_file).map_err(|error| wrong(&error))?;
+    let secret = std::str::from_utf8(&secret).map_err(|error| wrong(&error))?;
+    let introspection = Introspection::at(&config.url, &config.client_id, secret);
+    Ok(introspection.cache(config.cache.duration()))
+}
+
 /// Where tokens are exchanged.
 pub(crate) fn exchange(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<Exchange>, ConfigError> {
     let Some(settings) = &config.exchange else {
@@ -101,33 +213,4 @@ pub(crate) fn exchange(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option
     let client = (settings.client_id.as_str(), secret);
     let exchange = Exchange::new(http, &settings.token_url, client, clock.clone());
     exchange.map(Some).map_err(|error| wrong("token_url", &error))
-}
-
-/// What a route asks for beyond a valid token.
-pub(crate) fn rule(key: &str, route: &config::Route) -> Result<Option<Rule>, ConfigError> {
-    let read = |member: &str, words: &[String]| -> Result<Vec<Rule>, ConfigError> {
-        words
-            .iter()
-            .map(|word| right(&format!("{key}.{member}"), word))
-            .collect()
-    };
-    let mut all = read("require", &route.require)?;
-    let any = read("require_any", &route.require_any)?;
-    if !any.is_empty() {
-        all.push(Rule::any(any));
-    }
-    Ok((!all.is_empty()).then(|| Rule::all(all)))
-}
-
-fn right(key: &str, word: &str) -> Result<Rule, ConfigError> {
-    match word.split_once(':') {
-        Some(("scope", name)) if !name.is_empty() => Ok(Rule::scope(name)),
-        Some(("role", name)) if !name.is_empty() => Ok(Rule::role(name)),
-        Some(("permission", name)) if !name.is_empty() => Ok(Rule::permission(name)),
-        _ => Err(ConfigError::at(
-            key,
-            format!("{word:?} asks for nothing that is known"),
-            "write \"scope:read:orders\", \"role:editor\" or \"permission:orders:write\"",
-        )),
-    }
 }

@@ -23,9 +23,10 @@ use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
-use crate::balance::{Load, Pool, Server};
+use crate::balance::{Load, News, Pool, Server};
 use crate::config::{self, Protocol};
 use crate::lines::{Connector, Errand, Failed, IDLE, Line};
+use crate::metrics::ServerReport;
 use crate::passing::Lent;
 use crate::refusal::Refusal;
 
@@ -35,6 +36,8 @@ type Answered = (Response<Incoming>, Option<Line>);
 /// A service, as one or more servers that do the same.
 #[derive(Debug)]
 pub struct Upstream {
+    /// What routes, the log and metrics call it.
+    pub name: String,
     way: Way,
     /// The certificate that it shows to servers which ask for one.
     shown: Option<Arc<ShownCertificate>>,
@@ -79,6 +82,7 @@ impl Upstream {
         let path = config.health_path.as_ref();
         let health = path.map(|path| path.parse().map_err(|_| ClientError::Address(path.clone())));
         Ok(Self {
+            name: config.name.clone(),
             way,
             shown,
             pool: Pool::new(servers?, config.balance, ejection),
@@ -123,14 +127,14 @@ impl Upstream {
             let (refusal, unsent) = match self.attempt(&mut Some(attempt), load.server(), &body).await {
                 Ok((response, line)) => {
                     let well = !matches!(response.status().as_u16(), 502..=504);
-                    self.pool.note(load.server(), well);
+                    self.note(load.server(), well);
                     load.on(line);
                     return Ok((response, load));
                 }
                 Err(failure) => failure,
             };
             if refusal.status().is_server_error() {
-                self.pool.note(load.server(), false);
+                self.note(load.server(), false);
             }
             let again = unsent || idempotent && body.is_empty() && refusal == UNREACHABLE;
             if last || !again || !body.is_whole() || !self.pool.pay_out() {
@@ -235,6 +239,33 @@ impl Upstream {
     /// The certificate that it shows, to be kept fresh.
     pub(crate) fn shown_certificate(&self) -> Option<Arc<ShownCertificate>> {
         self.shown.clone()
+    }
+
+    fn note(&self, server: &Server, well: bool) {
+        let (upstream, server, news) = (&self.name, &server.authority, self.pool.note(server, well));
+        match news {
+            Some(News::Ejected) => {
+                tracing::warn!(upstream, %server, "a server failed again and again and is left alone for a while")
+            }
+            Some(News::Returned) => {
+                tracing::info!(upstream, %server, "a server that was left alone answers again")
+            }
+            None => {}
+        }
+    }
+
+    /// Each server: its name, whether it is asked, and how often it was left alone and fell ill since the last time.
+    pub(crate) fn report(&self) -> impl Iterator<Item = ServerReport> {
+        self.pool.servers().iter().map(|server| {
+            let (ejections, illnesses) = server.take_counts();
+            ServerReport {
+                upstream: self.name.clone(),
+                server: server.authority.to_string(),
+                asked: self.pool.is_asked(server),
+                ejections,
+                illnesses,
+            }
+        })
     }
 
     /// The servers, for [`Upstream::probe`].

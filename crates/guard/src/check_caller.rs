@@ -15,8 +15,9 @@ use crate::challenge::{Denial, Refused};
 use crate::check::token_of;
 use crate::resource_server::Guard;
 
-/// Whether a request carries a service's token; anything else is for the checks of users' tokens.
-pub(crate) fn is_from_service(request: &Parts) -> bool {
+/// Whether a request carries a service's token (`typ: svc+jwt`), by its own word: [`Guard::check_caller`] says whether it does. Anything else is
+/// for [`Guard::check`].
+pub fn is_from_service(request: &Parts) -> bool {
     let typ = |sent: Sent<'_>| {
         let header = dangerous::decode(sent.token).ok()?.header;
         header.get("typ").and_then(Value::as_str).map(str::to_owned)

@@ -126,7 +126,7 @@ impl Common {
                 public_url: None,
                 metadata: None,
                 certificate_proxies: None,
-                seen: SeenTokens::of_proofs(),
+                seen: Arc::new(SeenTokens::of_proofs()),
                 services,
                 gateway: Some(gateway),
             }),

@@ -156,6 +156,18 @@ impl Issuer {
         self
     }
 
+    /// Where keys that are fetched come from; what is described in the same way has the same keys.
+    pub(crate) fn described(&self) -> Option<Described> {
+        let Keys::Remote(location) = &self.keys else {
+            return None;
+        };
+        Some(Described {
+            location: location.clone(),
+            algorithms: self.algorithms.clone(),
+            snapshot: self.snapshot.clone(),
+        })
+    }
+
     pub(crate) fn key_source(&self, http: &HttpClient, clock: Arc<dyn Clock>) -> Result<Source, ClientError> {
         let pinned = |key| KeySet::pinned(key).map_err(|error| ClientError::File(error.to_string()));
         let set = match &self.keys {
@@ -228,6 +240,14 @@ impl Issuer {
             }
         }
     }
+}
+
+/// What makes the keys of an issuer those and no others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Described {
+    location: Location,
+    algorithms: Vec<Algorithm>,
+    snapshot: Option<PathBuf>,
 }
 
 /// Where keys come from while the guard runs.

@@ -49,6 +49,7 @@ mod resource_server;
 mod revocations;
 mod right;
 mod rule;
+mod succession;
 pub mod testing;
 #[cfg(feature = "axum")]
 pub mod web;
@@ -64,6 +65,7 @@ pub use carnet_client::revocations::{OnLoss, Status};
 pub use carnet_jose::Algorithm;
 pub use certificate::{CertificateHeader, ClientCertificate};
 pub use challenge::{Refused, StepUp};
+pub use check_caller::is_from_service;
 pub use claim::{ClaimPath, ClaimTest};
 pub use from_gateway::{ByAssertion, ByHeaders, FromGateway};
 pub use health::IssuerHealth;

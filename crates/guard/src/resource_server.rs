@@ -17,7 +17,7 @@ use crate::auth::Token;
 use crate::calling_services::{OpenServices, Services};
 use crate::certificate::{CertificateHeader, CertificateProxies};
 use crate::gateway::Gateway;
-use crate::issuer::{Issuer, Keys, Source};
+use crate::issuer::{Described, Issuer, Keys, Source};
 use crate::metadata::{Facts, PublishedMetadata, ResourceMetadata, publish};
 use crate::opaque::Opaque;
 use crate::public_url::public_url;
@@ -42,6 +42,7 @@ impl ResourceServer {
             metadata: None,
             certificates: None,
             services: None,
+            before: None,
         }
     }
 }
@@ -54,10 +55,11 @@ pub struct Builder {
     leeway: Duration,
     remembered: usize,
     http: Option<HttpClient>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     metadata: Option<ResourceMetadata>,
     certificates: Option<(CertificateHeader, Vec<String>)>,
     services: Option<Services>,
+    pub(crate) before: Option<Guard>,
 }
 
 impl Builder {
@@ -164,7 +166,9 @@ impl Builder {
         for trusted in &trusted {
             if let Source::Remote(keys) = &trusted.source {
                 let keys = keys.clone();
-                keeper::keep(&keys);
+                if self.is_new(&keys) {
+                    keeper::keep(&keys);
+                }
                 fetching.spawn(async move { keys.prepare().await });
             }
             if let Some(revocations) = trusted.revocations.clone() {
@@ -176,6 +180,7 @@ impl Builder {
             fetching.spawn(async move { remote.prepare().await });
         }
         fetching.join_all().await;
+        let seen = self.seen_so_far();
         Ok(Guard {
             parts: Arc::new(Parts {
                 trusted,
@@ -184,7 +189,7 @@ impl Builder {
                 public_url,
                 metadata,
                 certificate_proxies,
-                seen: SeenTokens::of_proofs(),
+                seen,
                 services,
                 gateway: None,
             }),
@@ -265,7 +270,7 @@ fn ask(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Opaque, B
 const FIRST_SET: Duration = Duration::from_secs(2);
 
 fn trust(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Trusted, BuildError> {
-    let source = issuer.key_source(http, server.clock.clone())?;
+    let source = server.source_of(issuer, http)?;
     let (token_type, required): (_, &[&str]) = if issuer.plain_jwt {
         (TokenType::Jwt, &["sub"])
     } else {
@@ -292,6 +297,7 @@ fn trust(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Trusted
         revocations,
         name: issuer.name.clone(),
         verifier: CachedVerifier::new(verifier, remembered),
+        described: issuer.described(),
         source,
         introspection,
     })
@@ -311,7 +317,7 @@ pub(crate) struct Parts {
     pub(crate) public_url: Option<String>,
     pub(crate) metadata: Option<PublishedMetadata>,
     pub(crate) certificate_proxies: Option<CertificateProxies>,
-    pub(crate) seen: SeenTokens,
+    pub(crate) seen: Arc<SeenTokens>,
     pub(crate) services: Option<OpenServices>,
     /// Who alone says who asks, when this service is behind it.
     pub(crate) gateway: Option<Gateway>,
@@ -322,6 +328,8 @@ pub(crate) struct Trusted {
     pub(crate) name: String,
     pub(crate) verifier: CachedVerifier<Token>,
     pub(crate) source: Source,
+    /// Where its keys come from, as the builder was told.
+    pub(crate) described: Option<Described>,
     pub(crate) introspection: Option<introspect::Introspection>,
     pub(crate) revocations: Option<revocations::Revocations>,
 }

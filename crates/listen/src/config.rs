@@ -15,6 +15,8 @@ pub struct ListenConfig {
     pub address: SocketAddr,
     /// TLS when given, plain HTTP otherwise.
     pub tls: Option<TlsFiles>,
+    /// Asks clients for a certificate, when TLS is spoken. They need not show one, and may show any.
+    pub client_certificates: bool,
     /// Peers that stand for many people: exempt from the cap for each address.
     pub trusted_proxies: Vec<Network>,
     /// Connections at the same time; more wait in the system's queue.
@@ -42,6 +44,7 @@ impl Default for ListenConfig {
         Self {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
             tls: None,
+            client_certificates: false,
             trusted_proxies: Vec::new(),
             max_connections: 10_000,
             max_connections_per_address: 500,

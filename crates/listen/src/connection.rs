@@ -26,7 +26,7 @@ use super::{
     answers::Answers,
     config::ListenConfig,
     crowd::Seat,
-    peer::PeerAddr,
+    peer::{PeerAddr, PeerCertificate},
     pulse::{Answer, Deadline, Hold, Pulse, Watched},
     strict::Strict,
     tls::Certificate,
@@ -61,7 +61,7 @@ pub(super) enum Phase {
 /// Answers this peer until one of us has had enough.
 pub(super) async fn attend<A: Answers>(socket: TcpStream, guest: Guest, house: Arc<House<A>>) {
     let Some(certificate) = &house.certificate else {
-        return converse(socket, guest, &house).await;
+        return converse(socket, (guest, None), &house).await;
     };
     let handshake = timeout(
         house.config.handshake_timeout,
@@ -72,7 +72,12 @@ pub(super) async fn attend<A: Answers>(socket: TcpStream, guest: Guest, house: A
         () = reached(guest.phase.clone(), Phase::Closing) => return,
     };
     match shaken {
-        Ok(Ok(stream)) => converse(stream, guest, &house).await,
+        Ok(Ok(stream)) => {
+            let chain = stream.get_ref().1.peer_certificates();
+            let shown = chain.and_then(|chain| chain.first());
+            let shown = shown.map(|shown| PeerCertificate(Arc::from(shown.as_ref())));
+            converse(stream, (guest, shown), &house).await;
+        }
         Ok(Err(error)) => tracing::debug!(peer = %guest.peer.0, %error, "no TLS handshake"),
         Err(_) => tracing::debug!(peer = %guest.peer.0, "the TLS handshake took too long"),
     }
@@ -111,7 +116,11 @@ pub(super) fn http(config: &ListenConfig) -> Builder<TokioExecutor> {
     builder
 }
 
-async fn converse<S, A>(stream: S, guest: Guest, house: &House<A>)
+async fn converse<S, A>(
+    stream: S,
+    (guest, certificate): (Guest, Option<PeerCertificate>),
+    house: &House<A>,
+)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Answers,
@@ -121,6 +130,7 @@ where
     let service = Desk {
         answers: house.answers.clone(),
         peer,
+        certificate,
         pulse: Arc::clone(&pulse),
     };
     let watched = Watched::new(stream, Arc::clone(&pulse), seat);
@@ -181,6 +191,7 @@ where
 struct Desk<A> {
     answers: A,
     peer: PeerAddr,
+    certificate: Option<PeerCertificate>,
     pulse: Arc<Pulse>,
 }
 
@@ -196,6 +207,9 @@ impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
             false => Body::new(body),
         });
         request.extensions_mut().insert(self.peer);
+        if let Some(certificate) = &self.certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         // The answer to a CONNECT that is granted has no body with which it could end.
         if request.method() == Method::CONNECT {
             let open = Arc::new(self.pulse.open(request.version() == Version::HTTP_2));

@@ -3,10 +3,12 @@
 //! Spec: RFC 9112 (HTTP/1.1) · RFC 9113 (HTTP/2) · RFC 8441 (extended CONNECT) · RFC 8446 (TLS 1.3)
 
 mod answers;
+mod client_certificate;
 mod config;
 mod connection;
 mod crowd;
 mod framing;
+mod h2_path;
 mod listener;
 mod peer;
 mod pulse;
@@ -20,7 +22,7 @@ pub mod value;
 pub use answers::Answers;
 pub use config::ListenConfig;
 pub use listener::Listener;
-pub use peer::PeerAddr;
+pub use peer::{PeerAddr, PeerCertificate};
 pub use pulse::Hold;
 
 #[cfg(test)]

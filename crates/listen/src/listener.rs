@@ -33,7 +33,8 @@ impl Listener {
     ///
     /// The error says what is wrong with the files, or which address is not free.
     pub async fn bind(config: ListenConfig) -> io::Result<Self> {
-        let certificate = config.tls.clone().map(Certificate::load).transpose()?;
+        let load = |files| Certificate::load(files, config.client_certificates);
+        let certificate = config.tls.clone().map(load).transpose()?;
         let name = |error: io::Error| {
             io::Error::new(
                 error.kind(),

@@ -19,6 +19,8 @@ use crate::tls_pair::{Pair, TlsFiles};
 #[derive(Debug)]
 pub(super) struct Certificate {
     files: TlsFiles,
+    /// Whether clients are asked for theirs.
+    asks: bool,
     current: ArcSwap<ServerConfig>,
     /// A digest of the files last read, good or not.
     seen: Mutex<[u8; 32]>,
@@ -26,10 +28,11 @@ pub(super) struct Certificate {
 
 impl Certificate {
     /// Reads the files, or says which of them is wrong and why.
-    pub(super) fn load(files: TlsFiles) -> io::Result<Arc<Self>> {
+    pub(super) fn load(files: TlsFiles, asks: bool) -> io::Result<Arc<Self>> {
         let pair = Pair::read(&files)?;
-        let current = ArcSwap::from(pair.server_config(&files)?);
+        let current = ArcSwap::from(pair.presented(&files, asks)?);
         Ok(Arc::new(Self {
+            asks,
             seen: Mutex::new(pair.digest()),
             files,
             current,
@@ -80,7 +83,7 @@ impl Certificate {
             return Ok(false);
         }
         *seen = digest;
-        self.current.store(pair?.server_config(&self.files)?);
+        self.current.store(pair?.presented(&self.files, self.asks)?);
         Ok(true)
     }
 }

@@ -14,7 +14,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
-use crate::secret_file;
+use crate::{client_certificate, secret_file};
 
 /// The PEM files of a TLS server. They are read again when they change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,11 @@ impl Pair {
 
     /// What a listener presents with them; or which of the files is wrong, and why.
     pub fn server_config(&self, files: &TlsFiles) -> io::Result<Arc<ServerConfig>> {
+        self.presented(files, false)
+    }
+
+    /// As [`Pair::server_config`]; asks clients for a certificate of theirs when told to.
+    pub(crate) fn presented(&self, files: &TlsFiles, asks: bool) -> io::Result<Arc<ServerConfig>> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.certificate).collect();
         let chain =
             chain.map_err(|error| unusable(&files.certificate, format_args!("is not PEM: {error}")))?;
@@ -63,12 +68,16 @@ impl Pair {
                 "holds no private key in PEM (BEGIN PRIVATE KEY), or an encrypted one",
             )
         })?;
-        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let provider = aws_lc_rs::default_provider();
+        let algorithms = provider.signature_verification_algorithms;
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_no_client_auth()
-            .with_single_cert(chain, key);
-        let mut config = config.map_err(|error| match error {
+            .map_err(io::Error::other)?;
+        let config = match asks {
+            true => config.with_client_cert_verifier(client_certificate::any(algorithms)),
+            false => config.with_no_client_auth(),
+        };
+        let mut config = config.with_single_cert(chain, key).map_err(|error| match error {
             rustls::Error::InconsistentKeys(_) => unusable(
                 &files.key,
                 format_args!(

@@ -69,11 +69,12 @@ pub(crate) const SERVER: &[&[&str]] = &[
 
 /// The modules of `gateway`. `lib` is the life of a request.
 pub(crate) const GATEWAY: &[&[&str]] = &[
-    &["refusal"],
+    &["believed", "refusal"],
     &["headers", "identity", "lines", "route", "series", "target"],
-    &["config"],
+    &["config", "trace"],
     &[
         "balance",
+        "certificates",
         "cors",
         "forwarded",
         "limit",

@@ -4,6 +4,8 @@ use carnet_listen::value::Ttl;
 use serde::Deserialize;
 use std::path::PathBuf;
 
+use super::tokens::ClaimRule;
+
 /// `[[upstreams]]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -133,6 +135,20 @@ pub struct Route {
     /// As `require`; one of them is enough.
     #[serde(default)]
     pub require_any: Vec<String>,
+    /// What claims must be. All of them.
+    #[serde(default)]
+    pub require_claims: Vec<ClaimRule>,
+    /// How the user must have logged in: one of these classes, the preferred first. Whoever did not is asked to (RFC 9470).
+    #[serde(default)]
+    pub acr: Vec<String>,
+    /// How long ago the user may have logged in. Whoever did before is asked to do it again (RFC 9470).
+    pub max_auth_age: Option<Ttl>,
+    /// The services of `[services]` that may call, by their `client_id`s: they alone, unless `or_users`.
+    #[serde(default)]
+    pub callers: Vec<String>,
+    /// Lets users in beside `callers`, as a route without `callers` does.
+    #[serde(default)]
+    pub or_users: bool,
     /// What `aud` must name, rather than `tokens.audience`.
     pub audience: Option<String>,
     /// Where `[forward_auth]` sends a browser without a token: a path or a URL, with `{path}` or `{url}` in its query for what was asked for.

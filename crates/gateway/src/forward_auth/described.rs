@@ -2,6 +2,8 @@
 //!
 //! Spec: RFC 3986 §3 · RFC 9110 §7.1, §9.1
 
+use carnet_guard::PeerAddress;
+use carnet_listen::PeerAddr;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -22,6 +24,16 @@ pub(super) struct Asked {
     pub(super) target: Target,
     /// Whether its client spoke TLS, when the proxy says.
     pub(super) https: Option<bool>,
+}
+
+impl Asked {
+    /// Which proxy asks: some are believed when they tell which certificate the client has shown.
+    pub(super) fn from(mut self, proxy: Option<PeerAddr>) -> Self {
+        if let Some(proxy) = proxy {
+            self.parts.extensions.insert(PeerAddress(proxy.0.ip()));
+        }
+        self
+    }
 }
 
 /// Reads what this proxy writes. What is missing, is there twice or is no such thing is refused: nothing is guessed.

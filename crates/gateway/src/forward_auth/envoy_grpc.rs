@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
+use carnet_listen::PeerAddr;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 
@@ -22,6 +23,7 @@ pub(super) const PATH: &str = "/envoy.service.auth.v3.Authorization/Check";
 /// Answers one call, and says what the verdict is as a status of HTTP. What is no question gets an error of gRPC, which Envoy takes for a no.
 pub(super) async fn answer(site: &Site, request: Request, record: &mut Record) -> (Response, StatusCode) {
     let nothing = || (reply(Bytes::new(), INVALID_ARGUMENT), StatusCode::BAD_REQUEST);
+    let peer = request.extensions().get::<PeerAddr>().copied();
     let body = Limited::new(request.into_body(), MOST_BYTES).collect().await;
     let Ok(bytes) = body.map(http_body_util::Collected::to_bytes) else {
         return nothing();
@@ -33,7 +35,7 @@ pub(super) async fn answer(site: &Site, request: Request, record: &mut Record) -
     let told = match question.asked() {
         Ok(asked) => {
             removed.extend(verdict::unwelcome(site, &asked.parts.headers).cloned());
-            verdict::judge_rest(site, asked, record).await
+            verdict::judge_rest(site, asked.from(peer), record).await
         }
         Err(refusal) => Err(verdict::refused(refusal, record)),
     };

@@ -10,12 +10,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::described::Asked;
 use crate::assertion;
-use crate::caller;
+use crate::caller::{self, CALLING_SERVICE};
 use crate::config::Spoofed;
-use crate::headers::Reserved;
 use crate::record::Record;
 use crate::refusal::Refusal;
-use crate::site::Site;
+use crate::site::{Admitted, Site};
 
 /// What a service is told.
 pub(super) struct Told {
@@ -44,7 +43,10 @@ pub(super) async fn judge_rest(site: &Site, asked: Asked, record: &mut Record) -
         .find(&target, &parts.method)
         .map_err(|refusal| refused(refusal, record))?;
     record.route(&route.name);
-    if site.identity_names.strip(&mut parts.headers) && site.spoofed == Spoofed::Refuse {
+    for name in BY_PROXIES {
+        parts.headers.remove(name);
+    }
+    if site.names.identity.strip(&mut parts.headers) && site.spoofed == Spoofed::Refuse {
         return Err(refused(SPOOFED, record));
     }
     let caller = match route.admit(&parts).await {
@@ -54,18 +56,18 @@ pub(super) async fn judge_rest(site: &Site, asked: Asked, record: &mut Record) -
             let login = route.login.as_ref();
             return Err(login
                 .and_then(|login| login.redirect(&denied, (&parts, &target, https)))
-                .unwrap_or_else(|| denied.into_response()));
+                .unwrap_or_else(|| route.refusal(&denied)));
         }
     };
-    record.caller(caller.as_ref());
+    record.caller(caller.named());
     // Strangers have no address here that could be believed: the proxy limits them.
-    if let (Some(limit), Some(_)) = (&route.limit, &caller) {
+    if !matches!(caller, Admitted::Anybody) {
         let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-        limit
-            .count(caller.as_ref(), nobody)
+        route
+            .count(&caller, nobody)
             .map_err(|refusal| refused(refusal, record))?;
     }
-    caller::tell(site, (route, upstream), caller.as_ref(), &mut parts.headers)
+    caller::tell(site, (route, upstream), &caller, &mut parts.headers)
         .await
         .map_err(|refusal| refused(refusal, record))?;
     let headers = spoken(site)
@@ -87,39 +89,27 @@ pub(super) fn refused(refusal: Refusal, record: &mut Record) -> Response {
 fn spoken(site: &Site) -> impl Iterator<Item = HeaderName> {
     let assertion = site.assertions.as_ref().map(|_| assertion::HEADER);
     let identity = site.identity.iter().map(|header| header.name.clone());
-    identity.chain(assertion).chain([AUTHORIZATION])
+    let service = site.config.services.as_ref().map(|_| CALLING_SERVICE);
+    identity.chain(assertion).chain(service).chain([AUTHORIZATION])
 }
 
 /// Headers of a client that reach the service unless somebody takes them out, and that it may believe.
 pub(super) fn unwelcome<'h>(site: &'h Site, headers: &'h HeaderMap) -> impl Iterator<Item = &'h HeaderName> {
     let spoken: Vec<HeaderName> = spoken(site).collect();
-    let overriding = Reserved::new(OVERRIDING);
+    let names = &site.names;
     headers.keys().filter(move |name| {
-        let text = name.as_str();
-        let plain = text
+        let plain = name
+            .as_str()
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let claims = site.identity_names.covers(text) && !spoken.contains(name);
-        claims || overriding.covers(text) || (!plain && site.other_names.covers(text))
+        let claims =
+            names.identity.takes(name) && !spoken.contains(name) && !BY_PROXIES.contains(&name.as_str());
+        claims || names.overriding.takes(name) || (!plain && names.others.takes(name))
     })
 }
 
-/// What makes services see another path, method, proxy or user than was judged. Of `X-Forwarded-…` the rest is the proxy's.
-const OVERRIDING: [&str; 13] = [
-    "X-Forwarded-User",
-    "X-Forwarded-Email",
-    "X-Forwarded-Groups",
-    "X-Forwarded-Preferred-Username",
-    "X-Forwarded-Access-Token",
-    "X-Original-URL",
-    "X-Original-URI",
-    "X-Original-Method",
-    "X-Rewrite-URL",
-    "X-HTTP-Method",
-    "X-HTTP-Method-Override",
-    "X-Method-Override",
-    "Proxy",
-];
+/// What the ingress of Kubernetes adds when it asks: where to come back to, and nothing of who asks.
+const BY_PROXIES: [&str; 1] = ["x-auth-request-redirect"];
 
 const SPOOFED: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,

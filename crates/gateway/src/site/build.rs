@@ -9,12 +9,14 @@ use carnet_guard::{Clock, Guard};
 use http::{HeaderName, HeaderValue, Method};
 use tokio::task::JoinSet;
 
-use super::{Access, Route, Site};
+use super::access::Access;
+use super::names::Names;
+use super::{Route, Site};
 use crate::assertion::Assertions;
 use crate::bff::{self, Bff};
+use crate::certificates::Certificates;
 use crate::config::{self, Config, Token};
 use crate::cors::Cors;
-use crate::headers::Reserved;
 use crate::identity::ClaimHeader;
 use crate::limit::Limit;
 use crate::load::ConfigError;
@@ -22,7 +24,7 @@ use crate::login::Login;
 use crate::route::{Pattern, Table};
 use crate::series::Series;
 use crate::target;
-use crate::tokens;
+use crate::tokens::{self, metadata::Published};
 use crate::upgrade::Sockets;
 use crate::upstream::Upstream;
 
@@ -37,10 +39,18 @@ impl Site {
         clock: Arc<dyn Clock>,
         before: Option<&Self>,
     ) -> Result<Self, ConfigError> {
+        if config.listen.client_certificates && config.listen.tls_key_file.is_none() {
+            return Err(ConfigError::at(
+                "listen.client_certificates",
+                "needs TLS, which is not spoken here",
+                "add tls_certificate_file and tls_key_file, or let a proxy tell it: tokens.client_certificates",
+            ));
+        }
         let (upstreams, names) = upstreams(config, &clock, before)?;
-        let same =
-            |before: &&Self| before.config.tokens == config.tokens && before.config.issuers == config.issuers;
-        let known = before.filter(same).map(|before| &before.guards);
+        let known = before.map(|before| tokens::Before {
+            config: &before.config,
+            guards: &before.guards,
+        });
         let guards = tokens::guards(config, &clock, known).await?;
         let (table, routes) = routes(config, &names, &guards)?;
         let as_before =
@@ -53,7 +63,6 @@ impl Site {
         let mut own_cookies = config.headers.own_cookies.clone();
         own_cookies.extend(bff.iter().map(Bff::cookie_names));
         let identity = identity(&config.identity)?;
-        let spoken = identity.iter().map(|header| header.name.as_str());
         let assertions = config
             .assertion
             .as_ref()
@@ -61,8 +70,10 @@ impl Site {
         Ok(Self {
             https: config.listen.tls_key_file.is_some(),
             trusted_proxies: config.listen.trusted_proxies.clone(),
-            identity_names: Reserved::new(config.headers.reserved.iter().map(String::as_str).chain(spoken)),
-            other_names: Reserved::new(OTHER_NAMES),
+            certificates: config.tokens.client_certificates.as_ref().map(Certificates::new),
+            failures: failures(config)?,
+            published: Published::of(guards.values()),
+            names: Names::new(&config.headers, &identity)?,
             spoofed: config.headers.spoofed,
             own_cookies,
             bff,
@@ -214,6 +225,13 @@ fn cors(key: &str, route: &config::Route) -> Result<Option<Cors>, ConfigError> {
     Cors::new(cors, &methods).map(Some).map_err(wrong)
 }
 
+fn failures(config: &Config) -> Result<Limit, ConfigError> {
+    Limit::new(&config.tokens.failure_limit).ok_or_else(|| {
+        let todo = "write as in { requests = 60, per = \"1m\" }";
+        ConfigError::at("tokens.failure_limit", "is no limit: it has a zero", todo)
+    })
+}
+
 fn limit(key: &str, route: &config::Route) -> Result<Option<Limit>, ConfigError> {
     let Some(limit) = &route.rate_limit else {
         return Ok(None);
@@ -277,14 +295,14 @@ fn access(
     config: &Config,
     guards: &HashMap<String, Guard>,
 ) -> Result<Access, ConfigError> {
-    let rule = tokens::rule(key, route)?;
+    let rule = tokens::rule::rule(key, route)?;
     if route.public {
-        return match (rule, &route.audience) {
-            (None, None) => Ok(Access::Everybody),
+        return match (rule, &route.audience, route.callers.is_empty()) {
+            (None, None, true) => Ok(Access::Everybody),
             _ => Err(ConfigError::at(
                 format!("{key}.public"),
                 "lets everybody in, and the route asks for more",
-                "take `public` away, or `require` and `audience`",
+                "take `public` away, or what the route asks for and `audience`",
             )),
         };
     }
@@ -298,10 +316,28 @@ fn access(
                 "set tokens.audience, or say that everybody may pass: public = true",
             )
         })?;
-    Ok(Access::Bearer {
-        guard: guard.clone(),
-        rule,
-    })
+    let guard = guard.clone();
+    let wrong = |member: &str, what| {
+        let todo = "write callers = [\"orders\"] beside [services]; `require` and its like are for users: add or_users = true";
+        Err(ConfigError::at(format!("{key}.{member}"), what, todo))
+    };
+    match (route.callers.is_empty(), route.or_users) {
+        (true, false) => Ok(Access::Bearer { guard, rule }),
+        (true, true) => wrong("or_users", "stands beside `callers`, which are not there"),
+        (false, _) if config.services.is_none() => wrong("callers", "needs [services], which is not there"),
+        (false, _) if route.session => wrong(
+            "callers",
+            "needs tokens of services, and those of a session are users'",
+        ),
+        (false, false) if rule.is_some() => {
+            wrong("callers", "are services, and the route asks for what users have")
+        }
+        (false, or_users) => Ok(Access::Services {
+            guard,
+            names: route.callers.clone(),
+            users: or_users.then_some(rule),
+        }),
+    }
 }
 
 /// What the caller's token is exchanged for.
@@ -349,27 +385,6 @@ fn identity(config: &[config::Identity]) -> Result<Vec<ClaimHeader>, ConfigError
     };
     config.iter().enumerate().map(header).collect()
 }
-
-/// What is told anew (RFC 7239 and its forerunners), and what makes services see another path or method than was matched.
-const OTHER_NAMES: [&str; 15] = [
-    "Forwarded",
-    "X-Forwarded",
-    "X-Forwarded-*",
-    "X-Real-IP",
-    "X-Client-IP",
-    "X-Client-Cert",
-    "X-SSL-*",
-    "True-Client-IP",
-    "X-Original-*",
-    "X-Rewrite-URL",
-    // Envoy behind us believes whoever comes from the network inside.
-    "X-Envoy-*",
-    "X-HTTP-Method",
-    "X-HTTP-Method-Override",
-    "X-Method-Override",
-    // Servers of the CGI family make the variable HTTP_PROXY of it.
-    "Proxy",
-];
 
 /// Headers that mean something else already.
 const STANDARD: [&str; 8] = [

@@ -16,7 +16,7 @@ fn the_example_of_the_guide_is_a_configuration() {
     let config = load::parse(example(), "gateway.toml".as_ref()).unwrap();
     assert_eq!(
         (config.routes.len(), config.identity.len(), config.upstreams.len()),
-        (3, 3, 1)
+        (4, 3, 1)
     );
     // What is commented out in it can be taken in.
     let all = example().lines().map(|line| match line.strip_prefix('#') {
@@ -33,6 +33,7 @@ fn every_key_stands_in_a_guide() {
         include_str!("../../src/config.rs"),
         include_str!("../../src/config/bff.rs"),
         include_str!("../../src/config/forward_auth.rs"),
+        include_str!("../../src/config/tokens.rs"),
         include_str!("../../src/config/traffic.rs")
     );
     let keys = source
@@ -44,6 +45,8 @@ fn every_key_stands_in_a_guide() {
             format!("[{key}]"),
             format!("[[{key}]]"),
             format!("[routes.{key}]"),
+            format!("[tokens.{key}]"),
+            format!("[issuers.{key}]"),
         ];
         assert!(
             written

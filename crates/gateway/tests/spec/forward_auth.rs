@@ -86,7 +86,7 @@ pub(crate) async fn endpoint(harness: &Harness, dialect: &str, headers: &str) ->
     raw(harness, &head).await
 }
 
-async fn raw(harness: &Harness, head: &str) -> Answer {
+pub(crate) async fn raw(harness: &Harness, head: &str) -> Answer {
     let head = head.replace("{token}", &harness.issuer.token(&json!({})));
     let side = harness.side.unwrap();
     Answer::read(&talk(side, &format!("{head}Connection: close\r\n\r\n")).await)
@@ -315,6 +315,14 @@ async fn cve_2025_64484_what_a_proxy_cannot_take_out_is_refused() {
             "X-Rewrite-URL",
             "X_Original_URL",
             "Proxy",
+            "X-Auth-Request-User",
+            "X-MS-CLIENT-PRINCIPAL",
+            "X_Amzn_Oidc_Data",
+            "X-Consumer-Username",
+            "X-Middleware-Subrequest",
+            "X-Script-Name",
+            "Ssl_Client_Verify",
+            "CF_Connecting_IP",
         ] {
             for path in ["/open", "/orders"] {
                 let headers = format!("{name}: admin\r\n{TOKEN}");

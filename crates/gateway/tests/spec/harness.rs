@@ -167,6 +167,7 @@ pub(crate) struct Harness {
     pub(crate) clock: TestClock,
     /// Where proxies ask.
     pub(crate) side: Option<SocketAddr>,
+    admin: Option<SocketAddr>,
     _folder: TempDir,
 }
 
@@ -204,26 +205,42 @@ impl Harness {
 
     /// `{service}` in the text is the address of the service.
     pub(crate) async fn with(text: &str, service: Running) -> Self {
+        let text = format!(
+            "[tokens]\naudience = {AUDIENCE:?}\n[[issuers]]\nissuer = {ISSUER:?}\njwks_file = \"jwks.json\"\n{text}"
+        );
+        Self::written(&text, service).await
+    }
+
+    /// With this configuration and nothing else.
+    pub(crate) async fn written(text: &str, service: Running) -> Self {
         let issuer = Issuer::new();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("jwks.json"), &issuer.jwks).unwrap();
         secret(&folder, "client.secret", "s3cret");
         let key = AnySigningKey::generate(Algorithm::Es256).unwrap();
         secret(&folder, "assertion.pem", &key.to_pkcs8_pem().unwrap());
-        let text = format!(
-            "[tokens]\naudience = {AUDIENCE:?}\n[[issuers]]\nissuer = {ISSUER:?}\njwks_file = \"jwks.json\"\n{}",
-            text.replace("{service}", &service.address.to_string())
-        );
+        let text = text.replace("{service}", &service.address.to_string());
         let clock = TestClock::at(NOW);
-        let (gateway, side) = run(&text, &folder.path().join("gateway.toml"), clock.clone()).await;
+        let file = folder.path().join("gateway.toml");
+        let (gateway, [side, admin]) = run(&text, &file, clock.clone()).await;
         Self {
             issuer,
             gateway,
             service,
             clock,
             side,
+            admin,
             _folder: folder,
         }
+    }
+
+    /// As operators see it.
+    pub(crate) async fn metrics(&self) -> String {
+        talk(
+            self.admin.unwrap(),
+            "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        )
+        .await
     }
 
     /// Sends these bytes and reads until the gateway closes.
@@ -263,7 +280,7 @@ fn secret(folder: &TempDir, name: &str, text: &str) {
     assert!(carnet_listen::secret_file::create(&folder.path().join(name), text.as_bytes()).unwrap());
 }
 
-async fn run(text: &str, file: &Path, clock: TestClock) -> (Running, Option<SocketAddr>) {
+async fn run(text: &str, file: &Path, clock: TestClock) -> (Running, [Option<SocketAddr>; 2]) {
     let mut config = load::parse(text, file).unwrap();
     config.listen.address.set_port(0);
     if let Some(side) = &mut config.forward_auth {
@@ -271,10 +288,13 @@ async fn run(text: &str, file: &Path, clock: TestClock) -> (Running, Option<Sock
     }
     let site = Site::build(&config, Arc::new(clock), None).await.unwrap();
     let server = Server::bind(Gateway::new(site), &config).await.unwrap();
-    let (address, side) = (server.local_addr(), server.forward_auth_addr());
+    let (address, beside) = (
+        server.local_addr(),
+        [server.forward_auth_addr(), server.admin_addr()],
+    );
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(server.run(None, async { drop(stopped.await) }));
-    (Running { address, _stop: stop }, side)
+    (Running { address, _stop: stop }, beside)
 }
 
 /// Sends these bytes and reads until the other side closes.

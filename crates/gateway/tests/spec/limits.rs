@@ -54,6 +54,71 @@ async fn who_asks_too_often_is_told_when_to_come_back_and_nobody_else_is() {
     }
 }
 
+fn field<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+    let mut lines = answer.head.lines();
+    lines
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        .map(str::trim_end)
+}
+
+#[tokio::test]
+async fn a_caller_is_told_how_it_stands() {
+    let harness = Harness::with(LIMITED, mirror().await).await;
+    for (remaining, full_in) in [(2, 1200), (1, 2400), (0, 3600)] {
+        let answer = harness.get("/open", "").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(field(&answer, "ratelimit-policy"), Some("\"gateway\";q=3;w=3600"));
+        let state = format!("\"gateway\";r={remaining};t={full_in}");
+        assert_eq!(field(&answer, "ratelimit"), Some(state.as_str()));
+    }
+    let answer = harness.get("/open", "").await;
+    assert_eq!(answer.status, 429);
+    assert_eq!(field(&answer, "ratelimit-policy"), Some("\"gateway\";q=3;w=3600"));
+    assert_eq!(field(&answer, "ratelimit"), Some("\"gateway\";r=0;t=3600"));
+    let after: u64 = field(&answer, "retry-after").unwrap().parse().unwrap();
+    assert!((1190..=1200).contains(&after), "{after}");
+    // Who is not limited is told nothing.
+    let harness = Harness::start().await;
+    assert_eq!(field(&harness.get("/open", "").await, "ratelimit"), None);
+}
+
+#[tokio::test]
+async fn whoever_guesses_tokens_is_slowed_and_good_callers_at_the_same_address_are_not() {
+    let text = format!(
+        "[listen]\ntrusted_proxies = [\"127.0.0.1\"]\n[tokens]\naudience = \"https://api.test\"\n\
+         failure_limit = {{ requests = 3, per = \"1h\" }}\n[[issuers]]\nissuer = \"https://issuer.test\"\njwks_file = \"jwks.json\"\n{}",
+        crate::harness::USUAL
+    );
+    let harness = Harness::written(&text, mirror().await).await;
+    let at = async |address: &str, token: &str| {
+        let headers = format!("X-Forwarded-For: {address}\r\nAuthorization: Bearer {token}\r\n");
+        harness.get("/orders", &headers).await
+    };
+    let good = harness.issuer.token(&json!({}));
+    let expired = harness.issuer.token(&json!({ "exp": 1000 }));
+    for guess in ["a.b.c", "x", "a.b.d"] {
+        assert_eq!(at("192.0.2.1", guess).await.status, 401);
+        assert_eq!(at("2001:db8::1", guess).await.status, 401);
+    }
+    for (address, token, status) in [
+        ("192.0.2.1", "a.b.c", 429),
+        ("192.0.2.1", good.as_str(), 200),
+        // It was good once; its owner must learn that it has to be refreshed.
+        ("192.0.2.1", expired.as_str(), 401),
+        ("192.0.2.2", "a.b.c", 401),
+        // Whoever has one IPv6 address has the whole /64.
+        ("2001:db8::ffff", "a.b.c", 429),
+        ("2001:db8:0:1::1", "a.b.c", 401),
+    ] {
+        let answer = at(address, token).await;
+        assert_eq!(answer.status, status, "{address}: {answer:?}");
+        assert_eq!(field(&answer, "retry-after").is_some(), status == 429);
+    }
+    // Without a token nobody guesses anything.
+    let answer = harness.get("/orders", "X-Forwarded-For: 192.0.2.1\r\n").await;
+    assert_eq!((answer.status, answer.code().as_str()), (401, "token_missing"));
+}
+
 const CROSS: &str = r#"
     [[upstreams]]
     name = "service"

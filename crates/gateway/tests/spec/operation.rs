@@ -108,21 +108,86 @@ async fn a_new_configuration_is_taken_whole_or_not_at_all() {
         assert!(!operated.reload.read().await, "{broken}");
         assert_eq!(operated.status("/free").await, 200, "{broken}");
     }
-    // An issuer whose keys cannot be had would close every door.
-    operated.write(&good.replace(
-        "jwks_file = \"jwks.json\"",
-        "jwks_url = \"http://127.0.0.1:9/jwks\"",
-    ));
-    assert!(!operated.reload.read().await);
     let metrics = get(operated.admin, "/metrics").await.body;
     assert!(
         metrics.contains("carnet_gateway_reloads_total{outcome=\"taken\"} 1"),
         "{metrics}"
     );
     assert!(
-        metrics.contains("carnet_gateway_reloads_total{outcome=\"refused\"} 10"),
+        metrics.contains("carnet_gateway_reloads_total{outcome=\"refused\"} 9"),
         "{metrics}"
     );
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down_is_taken_and_its_tokens_are_503_until_its_keys_come() {
+    let operated = Operated::start().await;
+    let good = text(&operated.service, "/open");
+    let key = {
+        let issuer = Issuer::new();
+        std::fs::write(operated.folder.path().join("other.json"), &issuer.jwks).unwrap();
+        issuer
+    };
+    let other = |keys: &str| {
+        let block = format!("[[issuers]]\nissuer = \"https://other.test\"\n{keys}\n[headers]");
+        good.replace("[headers]", &block)
+    };
+    let send = async |token: &str| {
+        let request = format!(
+            "GET /orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        Answer::read(&talk(operated.address, &request).await)
+    };
+    let (ours, theirs) = (
+        operated.issuer.token(&json!({})),
+        key.token(&json!({ "iss": "https://other.test" })),
+    );
+    assert_eq!(send(&theirs).await.status, 401);
+    operated.write(&other("jwks_url = \"http://127.0.0.1:9/jwks\""));
+    assert!(operated.reload.read().await);
+    assert_eq!(send(&ours).await.status, 200);
+    let answer = send(&theirs).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (503, "temporarily_unavailable")
+    );
+    assert!(answer.head.contains("retry-after"), "{answer:?}");
+    assert_eq!(get(operated.admin, "/health/ready").await.status, 503);
+    assert!(crate::log::lines().contains("issuer=\"https://other.test\""));
+    operated.write(&other("jwks_file = \"other.json\""));
+    assert!(operated.reload.read().await);
+    assert_eq!((send(&ours).await.status, send(&theirs).await.status), (200, 200));
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down_is_known_by_the_keys_that_it_had_when_another_one_is_added() {
+    let operated = Operated::start().await;
+    let jwks = operated.issuer.jwks.clone();
+    let fetched = Arc::new(AtomicUsize::new(0));
+    let count = fetched.clone();
+    let server = Running::start(axum::Router::new().fallback(async move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        ([("content-type", "application/json")], jwks)
+    }))
+    .await;
+    let url = format!("jwks_url = \"http://{}/jwks\"", server.address);
+    let fetching = text(&operated.service, "/open").replace("jwks_file = \"jwks.json\"", &url);
+    operated.write(&fetching);
+    assert!(operated.reload.read().await);
+    assert_eq!(fetched.load(Ordering::SeqCst), 1);
+    let address = server.address;
+    drop(server);
+    while tokio::net::TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let more = "[[issuers]]\nissuer = \"https://other.test\"\njwks_file = \"jwks.json\"\n[headers]";
+    operated.write(&fetching.replace("[headers]", more));
+    assert!(operated.reload.read().await);
+    let token = operated.issuer.token(&json!({}));
+    let request = format!(
+        "GET /orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    );
+    assert_eq!(Answer::read(&talk(operated.address, &request).await).status, 200);
 }
 
 #[tokio::test]

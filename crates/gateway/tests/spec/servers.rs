@@ -39,7 +39,7 @@ async fn nobody() -> String {
 async fn harness(urls: &[String], more: &str) -> Harness {
     let urls: Vec<String> = urls.iter().map(|address| format!("http://{address}")).collect();
     let text = format!(
-        "[[upstreams]]\nname = \"all\"\nurls = {urls:?}\n{more}\n[[routes]]\npath = \"/\"\npublic = true\nupstream = \"all\"\n"
+        "[admin]\naddress = \"127.0.0.1:0\"\n[[upstreams]]\nname = \"all\"\nurls = {urls:?}\n{more}\n[[routes]]\npath = \"/\"\npublic = true\nupstream = \"all\"\n"
     );
     Harness::with(&text, mirror().await).await
 }
@@ -115,6 +115,97 @@ async fn a_server_that_fails_its_health_check_is_not_asked() {
         assert_eq!(harness.get("/", "").await.body, "well");
     }
     assert_eq!(asked.load(Ordering::SeqCst), before);
+}
+
+fn says(metrics: &str, name: &str, server: &str, value: u64) -> bool {
+    metrics.contains(&format!(
+        "carnet_gateway_{name}{{upstream=\"all\",server=\"{server}\"}} {value}\n"
+    ))
+}
+
+#[tokio::test]
+async fn a_server_that_falls_ill_and_gets_well_is_a_line_in_the_log_and_a_metric() {
+    let ill = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let state = ill.clone();
+    let router = Router::new().fallback(async move || match state.load(Ordering::SeqCst) {
+        true => StatusCode::INTERNAL_SERVER_ERROR,
+        false => StatusCode::OK,
+    });
+    let (one, other) = (Running::start(router).await, mirror().await);
+    let (one, other) = (one.address.to_string(), (other.address.to_string(), one, other));
+    let harness = harness(
+        &[one.clone(), other.0.clone()],
+        "health_path = \"/health\"\nhealth_interval = \"10ms\"",
+    )
+    .await;
+    let until = async |asked: u64| loop {
+        let metrics = harness.metrics().await;
+        if says(&metrics, "server_asked", &one, asked) {
+            return metrics;
+        }
+    };
+    until(1).await;
+    ill.store(true, Ordering::SeqCst);
+    let metrics = until(0).await;
+    assert!(says(&metrics, "server_asked", &other.0, 1), "{metrics}");
+    // Counted once, however often it is looked at.
+    assert!(says(
+        &harness.metrics().await,
+        "server_health_failures_total",
+        &one,
+        1
+    ));
+    ill.store(false, Ordering::SeqCst);
+    until(1).await;
+    let lines = crate::log::lines();
+    let told = |what: &str| {
+        lines
+            .lines()
+            .any(|line| line.contains(what) && line.contains(&one) && line.contains("upstream=\"all\""))
+    };
+    assert!(
+        told("failed its health check") && told("is well again"),
+        "{lines}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_left_alone_and_returns_is_a_line_in_the_log_and_a_metric() {
+    let down = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let state = down.clone();
+    let router = Router::new().fallback(async move || match state.load(Ordering::SeqCst) {
+        true => StatusCode::BAD_GATEWAY,
+        false => StatusCode::OK,
+    });
+    let (bad, good) = (Running::start(router).await, mirror().await);
+    let one = bad.address.to_string();
+    let harness = harness(
+        &[one.clone(), good.address.to_string()],
+        "eject_after = 2\neject_for = \"100ms\"",
+    )
+    .await;
+    while !says(&harness.metrics().await, "server_asked", &one, 0) {
+        harness.get("/", "").await;
+    }
+    down.store(false, Ordering::SeqCst);
+    let told = |what: &str| {
+        let lines = crate::log::lines();
+        lines
+            .lines()
+            .any(|line| line.contains(what) && line.contains(&one) && line.contains("upstream=\"all\""))
+    };
+    assert!(told("is left alone for a while"));
+    while !told("answers again") {
+        harness.get("/", "").await;
+    }
+    let metrics = harness.metrics().await;
+    assert!(says(&metrics, "server_asked", &one, 1), "{metrics}");
+    assert!(
+        metrics.contains(&format!(
+            "carnet_gateway_server_ejections_total{{upstream=\"all\",server=\"{one}\"}}"
+        )),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]

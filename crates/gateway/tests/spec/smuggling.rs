@@ -121,3 +121,72 @@ async fn two_requests_in_one_piece_are_two() {
         "{answers}"
     );
 }
+
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+/// A request for this path, whose bytes are in Huffman's code or not, and how its stream ends: `Ok` with headers, `Err` with a reset.
+async fn h2_by_hand(address: std::net::SocketAddr, paths: &[(&[u8], bool)]) -> Vec<Result<(), u32>> {
+    let mut sent = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(4, 0, 0, &[])].concat();
+    for (at, (path, huffman)) in paths.iter().enumerate() {
+        let length = u8::try_from(path.len()).unwrap() | if *huffman { 0x80 } else { 0 };
+        // GET, http, the path as one to be remembered, the authority.
+        let block = [&[0x82, 0x86, 0x44, length][..], path, &[0x01, 1, b'x']].concat();
+        sent.extend(frame(1, 5, u8::try_from(2 * at + 1).unwrap(), &block));
+    }
+    // The last path once more, from the table.
+    let again = u8::try_from(2 * paths.len() + 1).unwrap();
+    sent.extend(frame(1, 5, again, &[0x82, 0x86, 0x80 | 62, 0x01, 1, b'x']));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(&sent).await.unwrap();
+    let mut ends = vec![None; paths.len() + 1];
+    while ends.iter().any(Option::is_none) {
+        let mut head = [0; 9];
+        soon(stream.read_exact(&mut head)).await.unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        soon(stream.read_exact(&mut payload)).await.unwrap();
+        let at = usize::from(head[8]).saturating_sub(1) / 2;
+        match head[3] {
+            1 => ends[at] = Some(Ok(())),
+            3 => ends[at] = Some(Err(u32::from_be_bytes(payload[..4].try_into().unwrap()))),
+            7 => panic!("the whole connection was refused"),
+            _ => {}
+        }
+    }
+    ends.into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn cve_2021_32779_a_path_of_http2_with_a_fragment_is_malformed_and_never_forwarded() {
+    let (service, asked) = counting().await;
+    let harness = Harness::with(USUAL, service).await;
+    const PROTOCOL_ERROR: u32 = 1;
+    // `/open#/../admin` by itself and by Huffman's code (RFC 7541 Appendix B), and a fragment in the query.
+    let huffman = [
+        0x60, 0xf5, 0x96, 0xaf, 0xfa, 0x61, 0x75, 0xd8, 0x1c, 0x94, 0x9a, 0xaf,
+    ];
+    let malformed = Err(PROTOCOL_ERROR);
+    let ends = h2_by_hand(
+        harness.gateway.address,
+        &[
+            (b"/open/?a=b#c", false),
+            (b"#", false),
+            (b"/open#/../admin", false),
+            (&huffman, true),
+        ],
+    )
+    .await;
+    assert_eq!(ends, [malformed; 5]);
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    // Other requests of the same connection do not suffer.
+    let ends = h2_by_hand(
+        harness.gateway.address,
+        &[(b"/open#", false), (b"/open/x", false)],
+    )
+    .await;
+    assert_eq!(ends, [malformed, Ok(()), Ok(())]);
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, Request};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::json;
 
+use crate::believed::BELIEVED;
 use crate::forward_auth;
 use crate::harness::{Answer, Harness, Seen};
 
@@ -17,7 +18,7 @@ const SEPARATORS: [char; 15] = [
     '-', '_', '.', '!', '#', '$', '%', '&', '\'', '*', '+', '^', '`', '|', '~',
 ];
 
-/// More than three hundred names, each of which some server takes for one of ours.
+/// More than six hundred names, each of which some server takes for one of ours.
 pub(crate) fn variants() -> Vec<String> {
     let mut names = Vec::new();
     for first in SEPARATORS {
@@ -39,6 +40,12 @@ pub(crate) fn variants() -> Vec<String> {
         for separator in SEPARATORS {
             names.push(base.replace('-', &separator.to_string()));
         }
+    }
+    for base in BELIEVED {
+        for separator in ['-', '_', '.'] {
+            names.push(base.replace('-', &separator.to_string()));
+        }
+        names.push(base.to_ascii_uppercase());
     }
     names.extend(
         [
@@ -99,7 +106,7 @@ fn assert_honest(seen: &Seen, protected: bool, what: &str) {
 async fn no_spelling_of_an_identity_header_gets_through() {
     let harness = harness().await;
     let variants = [variants(), WHENCE.map(str::to_owned).to_vec()].concat();
-    assert!(variants.len() >= 300, "{}", variants.len());
+    assert!(variants.len() >= 600, "{}", variants.len());
     let token = harness.issuer.token(&json!({}));
     for (path, protected) in [("/open", false), ("/orders", true)] {
         for names in variants.chunks(40) {
@@ -245,6 +252,70 @@ async fn a_gateway_that_is_told_so_refuses_instead() {
             .status,
         200
     );
+}
+
+#[tokio::test]
+async fn an_operator_lets_a_header_pass_by_its_name_and_in_no_other_spelling() {
+    let text = routes().replace(
+        "[headers]",
+        "[headers]\nallow = [\"CF-Ray\", \"X-Http-Method-Override\"]",
+    );
+    let harness = Harness::with(&text, crate::harness::mirror().await).await;
+    let headers = "CF-Ray: 7\r\nCF_Ray: spoof\r\nCF-Connecting-IP: spoof\r\nx-http-method-override: PUT\r\nX_HTTP_Method_Override: spoof\r\n";
+    for path in ["/open", "/orders"] {
+        let headers = format!("Authorization: Bearer {{token}}\r\n{headers}");
+        let seen = harness.get(path, &headers).await.seen();
+        assert_honest(&seen, path == "/orders", path);
+        assert_eq!(seen.header("CF-Ray").as_deref(), Some("7"));
+        assert_eq!(seen.header("X-HTTP-Method-Override").as_deref(), Some("PUT"));
+    }
+}
+
+#[tokio::test]
+async fn nobody_lets_a_header_pass_that_says_who_asks() {
+    for (name, why) in [
+        ("X-User-ID", "nothing lets it pass"),
+        ("X-Consumer-Username", "Kong"),
+        ("x-amzn-oidc-data", "AWS"),
+        ("Client-Cert", "RFC 9440"),
+        ("X-Tenant", "the operator's own words"),
+        ("X-Mine", "the operator's own words"),
+        ("X-Forwarded-For", "written by the gateway itself"),
+        ("X-Request-ID", "written by the gateway itself"),
+        ("X-Forwarded-*", "no plain name"),
+        ("CF_Ray", "no plain name"),
+        ("Accept", "passes as it is"),
+        ("", "no plain name"),
+    ] {
+        let headers = format!("[headers]\nallow = [{name:?}]\nreserved = [\"X-Mine\"]");
+        let text = format!(
+            "[tokens]\naudience = \"a\"\n[[issuers]]\nissuer = \"https://i.test\"\njwks_file = \"none\"\n{}",
+            routes().replace("[headers]", &headers)
+        );
+        // Public routes alone: no key is read.
+        let text = text
+            .split("[[routes]]")
+            .take(2)
+            .collect::<Vec<_>>()
+            .join("[[routes]]");
+        let config =
+            carnet_gateway::load::parse(&text.replace("{service}", "127.0.0.1:1"), "g.toml".as_ref())
+                .unwrap();
+        let clock = std::sync::Arc::new(carnet_guard::SystemClock);
+        let error = carnet_gateway::site::Site::build(&config, clock, None)
+            .await
+            .unwrap_err();
+        assert_eq!(error.place, "headers.allow[0]", "{name}");
+        assert!(error.what.contains(why), "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn names_that_the_operator_adds_are_added_to_those_that_are_built_in() {
+    let text = routes().replace("[headers]", "[headers]\nreserved = [\"X-Mine-*\"]");
+    let harness = Harness::with(&text, crate::harness::mirror().await).await;
+    let headers = "X-Mine-1: spoof\r\nx_mine_2: spoof\r\nX-User-Email: spoof\r\nX-JWT-Sub: spoof\r\nRemote-User: spoof\r\n";
+    assert_honest(&harness.get("/open", headers).await.seen(), false, headers);
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ async fn a_renewed_certificate_is_taken_and_a_broken_one_is_not() {
     let folder = TempDir::new().unwrap();
     let first = write_pair(folder.path());
     let files = files(folder.path());
-    let certificate = Certificate::load(files.clone()).unwrap();
+    let certificate = Certificate::load(files.clone(), false).unwrap();
     let before = certificate.current();
 
     certificate.look();
@@ -87,7 +87,7 @@ async fn a_renewed_certificate_is_taken_and_a_broken_one_is_not() {
 async fn files_that_cannot_be_used_are_named_with_the_reason() {
     let folder = TempDir::new().unwrap();
     let files = files(folder.path());
-    let reason = || Certificate::load(files.clone()).unwrap_err().to_string();
+    let reason = || Certificate::load(files.clone(), false).unwrap_err().to_string();
     let (certificate, key) = (
         files.certificate.display().to_string(),
         files.key.display().to_string(),
@@ -121,7 +121,7 @@ async fn files_that_cannot_be_used_are_named_with_the_reason() {
     );
 
     write_private(&files.key, &good);
-    assert!(Certificate::load(files.clone()).is_ok());
+    assert!(Certificate::load(files.clone(), false).is_ok());
     fs::set_permissions(&files.key, fs::Permissions::from_mode(0o644)).unwrap();
     assert_eq!(
         reason(),

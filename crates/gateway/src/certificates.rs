@@ -1,0 +1,65 @@
+//! The certificate that a client has shown to the proxy in front of the gateway, for tokens that are bound to one.
+//!
+//! Spec: RFC 8705 §3 · RFC 9440 §2.4, §3 (the header is a proxy's alone)
+
+use std::net::IpAddr;
+
+use carnet_guard::{CertificateHeader, PeerAddress};
+use carnet_listen::value::Network;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue};
+
+use crate::config;
+
+/// Which proxies tell it, and how.
+#[derive(Clone, Debug)]
+pub struct Certificates {
+    header: HeaderName,
+    from: Vec<Network>,
+}
+
+/// What a proxy has told of a certificate, while everything that proxies say is taken out of a request.
+pub(crate) struct Told(Vec<HeaderValue>);
+
+impl Certificates {
+    pub(crate) fn new(config: &config::ClientCertificates) -> Self {
+        Self {
+            header: match config.header {
+                config::CertificateHeader::ClientCert => HeaderName::from_static("client-cert"),
+                config::CertificateHeader::XForwardedClientCert => {
+                    HeaderName::from_static("x-forwarded-client-cert")
+                }
+            },
+            from: config.from.clone(),
+        }
+    }
+
+    /// What this peer tells, when it is one of those proxies.
+    pub(crate) fn told(&self, peer: IpAddr, parts: &Parts) -> Option<Told> {
+        let believed = self.from.iter().any(|network| network.contains(peer));
+        let values = parts.headers.get_all(&self.header).iter().cloned();
+        believed.then(|| Told(values.collect()))
+    }
+
+    /// For the check of the token: from this peer, and nothing but what was told.
+    pub(crate) fn show(&self, told: Told, peer: IpAddr, parts: &mut Parts) {
+        parts.extensions.insert(PeerAddress(peer));
+        for value in told.0 {
+            parts.headers.append(&self.header, value);
+        }
+    }
+
+    /// After it: no service gets it.
+    pub(crate) fn hide(&self, parts: &mut Parts) {
+        parts.headers.remove(&self.header);
+    }
+}
+
+/// How the guard calls the header, and whom it believes.
+pub(crate) fn of_guard(config: &config::ClientCertificates) -> (CertificateHeader, Vec<String>) {
+    let header = match config.header {
+        config::CertificateHeader::ClientCert => CertificateHeader::ClientCert,
+        config::CertificateHeader::XForwardedClientCert => CertificateHeader::XForwardedClientCert,
+    };
+    (header, config.from.iter().map(ToString::to_string).collect())
+}

@@ -1,0 +1,165 @@
+//! Services that call through the gateway with tokens of their own.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use carnet_client::service_signer::ServiceSigner;
+use carnet_jose::{Algorithm, AnySigningKey, KeySet, Signer, TokenType};
+use carnet_oauth::service_token::{self, BUNDLE_TYPE, BundledService, ServiceBundle};
+use http::Request;
+use serde_json::json;
+
+use crate::harness::{Harness, ISSUER, NOW, Running, mirror};
+
+/// An authorization server that says whose keys count.
+struct Bundled {
+    running: Running,
+    url: String,
+    orders: AnySigningKey,
+}
+
+async fn bundled() -> Bundled {
+    let own = AnySigningKey::generate(Algorithm::Es256).unwrap();
+    let orders = AnySigningKey::generate(Algorithm::Es256).unwrap();
+    let set = KeySet::new(vec![(Some("as".to_owned()), own.verifying_key())]).unwrap();
+    let pages: Arc<Mutex<[String; 3]>> = Arc::default();
+    let page = |at: usize| {
+        get(async move |State(pages): State<Arc<Mutex<[String; 3]>>>| pages.lock().unwrap()[at].clone())
+    };
+    let routes = Router::new()
+        .route("/.well-known/oauth-authorization-server", page(0))
+        .route("/jwks", page(1))
+        .route("/services/bundle", page(2))
+        .with_state(pages.clone());
+    let running = Running::start(routes).await;
+    let url = format!("http://{}", running.address);
+    let service = |name: &str| BundledService {
+        iss: service_token::id(&url, name),
+        name: name.to_owned(),
+        keys: vec![serde_json::to_value(orders.verifying_key().to_jwk().unwrap().with_kid(name)).unwrap()],
+        calls: vec!["edge".to_owned()],
+    };
+    let bundle = ServiceBundle {
+        iss: url.clone(),
+        iat: NOW,
+        exp: NOW + 3600,
+        sequence: 1,
+        refresh_hint: 60,
+        part: 1,
+        parts: 1,
+        services: vec![service("orders"), service("mail")],
+    };
+    let key = AnySigningKey::from_jwk(own.to_jwk_private().unwrap().as_ref()).unwrap();
+    let signer = Signer::new(key, TokenType::Other(BUNDLE_TYPE), Some("as".to_owned())).unwrap();
+    *pages.lock().unwrap() = [
+        json!({ "issuer": url, "jwks_uri": format!("{url}/jwks"), "response_types_supported": [] })
+            .to_string(),
+        set.to_jwks_json().unwrap(),
+        signer.sign(&bundle).unwrap(),
+    ];
+    Bundled { running, url, orders }
+}
+
+impl Bundled {
+    async fn harness(&self) -> Harness {
+        let text = format!(
+            "[tokens]\naudience = \"https://api.test\"\n[[issuers]]\nissuer = {ISSUER:?}\njwks_file = \"jwks.json\"\n\
+             [services]\nissuer = {:?}\nname = \"edge\"\nonce = true\n{ROUTES}",
+            self.url
+        );
+        assert!(self.running.address.port() > 0);
+        Harness::written(&text, mirror().await).await
+    }
+
+    fn header(&self, harness: &Harness, name: &str, audience: &str) -> String {
+        let key = AnySigningKey::from_jwk(self.orders.to_jwk_private().unwrap().as_ref()).unwrap();
+        let signer =
+            ServiceSigner::with_clock(&self.url, name, (key, name.to_owned()), harness.clock.clone())
+                .unwrap();
+        let mut request = Request::get("/").body(()).unwrap();
+        signer.attach(&mut request, audience).unwrap();
+        format!(
+            "Authorization: {}\r\n",
+            request.headers()["authorization"].to_str().unwrap()
+        )
+    }
+}
+
+const ROUTES: &str = r#"
+    [[upstreams]]
+    name = "service"
+    urls = ["http://{service}"]
+    [[routes]]
+    path = "/inner"
+    callers = ["orders"]
+    upstream = "service"
+    [[routes]]
+    path = "/both"
+    callers = ["orders"]
+    or_users = true
+    require = ["scope:read:orders"]
+    rate_limit = { requests = 2, per = "1h" }
+    upstream = "service"
+    [[routes]]
+    path = "/users"
+    upstream = "service"
+"#;
+
+#[tokio::test]
+async fn a_route_is_for_the_services_that_it_names_and_the_service_behind_it_is_told_which() {
+    let bundled = bundled().await;
+    let harness = bundled.harness().await;
+    let orders = bundled.header(&harness, "orders", "edge");
+    let mail = bundled.header(&harness, "mail", "edge");
+    let astray = bundled.header(&harness, "orders", "mail");
+    let user = "Authorization: Bearer {token}\r\n";
+    let spoofed = "X-Calling-Service: admin\r\nX_Calling_Service: admin\r\nX-User-ID: admin\r\n";
+    for path in ["/inner", "/both"] {
+        let seen = harness.get(path, &format!("{orders}{spoofed}")).await.seen();
+        assert_eq!(seen.folded("X-Calling-Service"), ["orders"]);
+        assert_eq!(
+            (seen.header("X-User-ID"), seen.header("Authorization")),
+            (None, None)
+        );
+    }
+    let seen = harness.get("/both", &format!("{user}{spoofed}")).await.seen();
+    assert!(seen.folded("X-Calling-Service").is_empty());
+    assert_eq!(seen.header("X-User-ID").as_deref(), Some("user_1"));
+    for (path, headers, status) in [
+        ("/inner", mail.as_str(), 403),
+        ("/inner", astray.as_str(), 401),
+        ("/inner", user, 401),
+        ("/inner", "", 401),
+        ("/both", mail.as_str(), 403),
+        ("/users", orders.as_str(), 401),
+    ] {
+        assert_eq!(harness.get(path, headers).await.status, status, "{path}");
+    }
+    let lines = crate::log::lines();
+    assert!(
+        lines
+            .lines()
+            .any(|line| line.contains("path=\"/inner\"") && line.contains("client_id=\"orders\""))
+    );
+}
+
+#[tokio::test]
+async fn a_service_is_counted_as_one_caller_and_spends_a_token_where_something_may_change() {
+    let bundled = bundled().await;
+    let harness = bundled.harness().await;
+    for status in [200, 200, 429] {
+        let headers = bundled.header(&harness, "orders", "edge");
+        assert_eq!(harness.get("/both", &headers).await.status, status);
+    }
+    let headers = bundled.header(&harness, "orders", "edge");
+    let post =
+        format!("POST /inner HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{headers}Connection: close\r\n\r\n");
+    for status in [200, 401] {
+        assert_eq!(
+            crate::harness::Answer::read(&harness.talk(&post).await).status,
+            status
+        );
+    }
+}

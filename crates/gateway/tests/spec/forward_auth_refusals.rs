@@ -1,0 +1,91 @@
+//! What opens nothing, whichever proxy asks.
+
+use serde_json::json;
+
+use crate::forward_auth::{Asked, DIALECTS, SIDE, TOKEN, ask, get, harness, raw};
+
+#[tokio::test]
+async fn no_tunnel_and_no_echo_is_opened_in_any_dialect() {
+    let harness = harness().await;
+    for method in ["CONNECT", "TRACE"] {
+        for dialect in DIALECTS.into_iter().filter(|dialect| *dialect != "envoy") {
+            let asked = Asked {
+                method,
+                ..get("/open", TOKEN)
+            };
+            let answer = ask(&harness, dialect, asked).await;
+            let expected = if dialect == "nginx" { 403 } else { 405 };
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (expected, "method_not_allowed"),
+                "{dialect} {method}"
+            );
+        }
+    }
+    // Envoy says it by its own request, and CONNECT has no path there.
+    let answer = raw(
+        &harness,
+        "TRACE /forward-auth/envoy/open HTTP/1.1\r\nHost: api.test\r\n",
+    )
+    .await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (405, "method_not_allowed")
+    );
+    for head in [
+        "CONNECT api.test:443 HTTP/1.1\r\nHost: api.test:443\r\n",
+        "CONNECT /forward-auth/envoy/open HTTP/1.1\r\nHost: api.test\r\n",
+    ] {
+        assert!(raw(&harness, head).await.status >= 400, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_over_or_was_taken_back_opens_nothing_in_any_dialect() {
+    let (harness, server, _running) = crate::rules::introspecting(SIDE).await;
+    let expired = format!(
+        "Authorization: Bearer {}\r\n",
+        harness.issuer.token(&json!({ "exp": 1000 }))
+    );
+    for dialect in DIALECTS {
+        for headers in [TOKEN, "Authorization: Bearer ref_good\r\n"] {
+            assert_eq!(
+                ask(&harness, dialect, get("/orders", headers)).await.status,
+                200,
+                "{dialect}"
+            );
+        }
+        let answer = ask(&harness, dialect, get("/orders", &expired)).await;
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (401, "token_expired"),
+            "{dialect}"
+        );
+    }
+    server.revoked.store(true, std::sync::atomic::Ordering::SeqCst);
+    for dialect in DIALECTS {
+        for headers in [TOKEN, "Authorization: Bearer ref_good\r\n"] {
+            let answer = ask(&harness, dialect, get("/orders", headers)).await;
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (401, "token_invalid"),
+                "{dialect}"
+            );
+            assert!(answer.head.contains("error=\"invalid_token\""), "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_of_grpc_is_refused_by_a_status_that_every_proxy_understands() {
+    let harness = harness().await;
+    for dialect in DIALECTS {
+        let answer = ask(
+            &harness,
+            dialect,
+            get("/orders", "Content-Type: application/grpc\r\n"),
+        )
+        .await;
+        assert_eq!(answer.status, 401, "{dialect}");
+    }
+}

@@ -1,0 +1,60 @@
+//! One guard in the place of another while a program runs: what the first knows is not asked for again.
+//!
+//! Spec: RFC 7517 §5 · RFC 9449 §11.1 (a proof counts once)
+
+use std::sync::Arc;
+
+use carnet_client::error::ClientError;
+use carnet_client::http::HttpClient;
+use carnet_client::jwks::RemoteKeys;
+
+use crate::issuer::{Issuer, Source};
+use crate::replay::SeenTokens;
+use crate::resource_server::{Builder, Guard};
+
+impl Builder {
+    /// Takes over what this guard has: the keys of issuers that are described in the same way, and the proofs that it has seen. Both must
+    /// trust the same certificates when they ask issuers.
+    pub fn after(mut self, before: &Guard) -> Self {
+        self.before = Some(before.clone());
+        self
+    }
+
+    pub(crate) fn source_of(&self, issuer: &Issuer, http: &HttpClient) -> Result<Source, ClientError> {
+        let known = self.before.as_ref().and_then(|before| before.keys_of(issuer));
+        match known {
+            Some(keys) => Ok(Source::Remote(keys)),
+            None => issuer.key_source(http, self.clock.clone()),
+        }
+    }
+
+    /// Whether nobody keeps these keys fresh yet.
+    pub(crate) fn is_new(&self, keys: &Arc<RemoteKeys>) -> bool {
+        self.before.as_ref().is_none_or(|before| !before.holds(keys))
+    }
+
+    pub(crate) fn seen_so_far(&self) -> Arc<SeenTokens> {
+        match &self.before {
+            Some(before) => before.parts.seen.clone(),
+            None => Arc::new(SeenTokens::of_proofs()),
+        }
+    }
+}
+
+impl Guard {
+    fn keys_of(&self, issuer: &Issuer) -> Option<Arc<RemoteKeys>> {
+        let described = issuer.described()?;
+        let mut trusted = self.parts.trusted.iter();
+        let same = trusted
+            .find(|trusted| trusted.name == issuer.name && trusted.described.as_ref() == Some(&described))?;
+        match &same.source {
+            Source::Remote(keys) => Some(keys.clone()),
+            Source::Fixed(_) => None,
+        }
+    }
+
+    fn holds(&self, keys: &Arc<RemoteKeys>) -> bool {
+        let mut sources = self.parts.trusted.iter().map(|trusted| &trusted.source);
+        sources.any(|source| matches!(source, Source::Remote(known) if Arc::ptr_eq(known, keys)))
+    }
+}
