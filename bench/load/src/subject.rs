@@ -106,7 +106,8 @@ pub(crate) async fn log_in_on(mut connection: Connection) -> Outcome<u64> {
     Ok(done)
 }
 
-async fn is_ready(address: &str) -> bool {
+/// Whether what listens there says that it is ready.
+pub(crate) async fn is_ready(address: &str) -> bool {
     let Ok(mut connection) = Connection::open(address).await else {
         return false;
     };

@@ -4,7 +4,7 @@
 
 mod read;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -18,6 +18,7 @@ use crate::error::ClientError;
 use crate::flight::Flight;
 use crate::http::{Answer, HttpClient, TIMEOUT};
 use crate::jwks::{Location, RemoteKeys};
+use crate::revocations::ToldOfServices;
 use read::Known;
 pub use read::Service;
 
@@ -35,6 +36,8 @@ pub struct RemoteServices {
     bundles: Verifier,
     known: ArcSwapOption<Known>,
     attempts: Attempts,
+    /// What was told of the bundle when the last attempt began.
+    asked_for: Mutex<ToldOfServices>,
 }
 
 impl RemoteServices {
@@ -84,6 +87,7 @@ impl RemoteServices {
             bundles,
             known: ArcSwapOption::empty(),
             attempts: Attempts::default(),
+            asked_for: Mutex::default(),
         })
     }
 
@@ -92,11 +96,15 @@ impl RemoteServices {
         self.usable().is_some()
     }
 
-    /// Called before a token is checked. Fetches when there is no bundle; starts a fetch in the background when it is nearly due.
-    pub async fn prepare(self: &Arc<Self>) {
+    /// Called before a token is checked. Fetches when there is no bundle, or when what was `told` calls for a newer one; starts a fetch in the
+    /// background when it is nearly due.
+    pub async fn prepare(self: &Arc<Self>, told: ToldOfServices) {
         let now = self.clock.since_epoch();
         let (pause, patience) = match self.usable() {
             None => (FIRST_COOLDOWN, PATIENCE),
+            Some(known) if known.sequence < told.sequence || known.fetched < told.since => {
+                (FIRST_COOLDOWN, PATIENCE)
+            }
             Some(known) => match known.age(now) {
                 Some(age) if age < known.hint * 4 / 5 => return,
                 // Ahead of time, so that nobody waits.
@@ -105,10 +113,15 @@ impl RemoteServices {
                 _ => (known.pause(), PATIENCE),
             },
         };
-        if let Some(flight) = self.fly(pause)
-            && !patience.is_zero()
-        {
+        // One that is under way may have asked before there was anything to tell: then it is asked for once more.
+        for _ in 0..2 {
+            let Some(flight) = self.fly(pause, told).filter(|_| !patience.is_zero()) else {
+                return;
+            };
             flight.wait_at_most(patience).await;
+            if self.usable().is_none_or(|known| known.sequence >= told.sequence) {
+                return;
+            }
         }
     }
 
@@ -116,9 +129,10 @@ impl RemoteServices {
     ///
     /// # Errors
     ///
-    /// [`Error::KeysUnavailable`] when there is no bundle, or it is too old.
-    pub fn find(&self, iss: &str) -> Result<Option<Arc<Service>>, Error> {
-        let known = self.usable().ok_or(Error::KeysUnavailable)?;
+    /// [`Error::KeysUnavailable`] when there is no bundle, it is too old, or a newer one was `told` of.
+    pub fn find(&self, iss: &str, told: ToldOfServices) -> Result<Option<Arc<Service>>, Error> {
+        let known = self.usable().filter(|known| known.sequence >= told.sequence);
+        let known = known.ok_or(Error::KeysUnavailable)?;
         Ok(known.services.get(iss).cloned())
     }
 
@@ -127,12 +141,26 @@ impl RemoteServices {
         (self.clock.since_epoch().as_secs() < known.exp).then_some(known)
     }
 
-    /// The attempt under way, or a new one when the last began at least `pause` ago.
-    fn fly(self: &Arc<Self>, pause: Duration) -> Option<Flight<()>> {
+    /// Which keys of the authorization server sign bundles, for whoever follows what it takes back.
+    pub fn keys(&self) -> Arc<RemoteKeys> {
+        self.keys.clone()
+    }
+
+    /// The attempt under way, or a new one when the last began at least `pause` ago, or before something new was told.
+    fn fly(self: &Arc<Self>, pause: Duration, told: ToldOfServices) -> Option<Flight<()>> {
         let now = self.clock.since_epoch();
+        let mut asked_for = self.asked_for.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = if *asked_for == told { pause } else { Duration::ZERO };
+        let mut begun = false;
         let services = self.clone();
-        self.attempts
-            .join((now, pause), || async move { services.attempt(now).await })
+        let flight = self.attempts.join((now, pause), || {
+            begun = true;
+            async move { services.attempt(now).await }
+        });
+        if begun {
+            *asked_for = told;
+        }
+        flight
     }
 
     /// Whether there is a bundle that the server has confirmed by now.

@@ -18,18 +18,21 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
 
 async fn metrics(State(gateway): State<Gateway>) -> ([(header::HeaderName, &'static str); 1], String) {
     const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let metrics = gateway.metrics();
-    metrics.servers(gateway.site().servers());
-    ([(header::CONTENT_TYPE, TYPE)], metrics.text())
+    let (metrics, site) = (gateway.metrics(), gateway.site());
+    metrics.servers(site.servers());
+    ([(header::CONTENT_TYPE, TYPE)], metrics.text(site.revocations()))
 }
 
-/// Not before the keys of every issuer are there.
+/// Not before the keys of every issuer are there, and not while nobody can tell what was taken back.
 async fn ready(State(gateway): State<Gateway>) -> (StatusCode, &'static str) {
-    match gateway.site().is_ready() {
-        true => (StatusCode::OK, "ready\n"),
-        false => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the keys of an issuer were never loaded\n",
-        ),
+    let site = gateway.site();
+    if site.is_ready() {
+        return (StatusCode::OK, "ready\n");
     }
+    let lost = site.revocations().any(|(_, status)| !status.available);
+    let why = match lost {
+        true => "the revocation feed of an issuer is lost\n",
+        false => "the keys of an issuer were never loaded\n",
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, why)
 }

@@ -3,6 +3,7 @@
 //! Every key stands in docs/gateway.md. Unknown keys are refused.
 
 pub mod bff;
+mod followed;
 mod forward_auth;
 mod tokens;
 mod traffic;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 
 use crate::identity::Encode;
 
+pub use followed::{Followed, Lost, SHORTEST_AFTER};
 pub use forward_auth::{Dialect, ForwardAuth};
 pub use tokens::{CertificateHeader, ClaimPath, ClaimRule, ClientCertificates, Introspection, Services};
 pub use traffic::{AtExpiry, Balance, Cors, Protocol, RateLimit, Route, RouteExchange, Token, Upstream};
@@ -190,6 +192,8 @@ pub struct Issuer {
     pub plain_jwt: bool,
     /// Asks the issuer about each token; its keys are needed all the same, unless its tokens are opaque.
     pub introspection: Option<Introspection>,
+    /// Follows what it takes back, so that a token that was taken back is refused before it expires.
+    pub revocations: Option<Followed>,
 }
 
 /// `[headers]`

@@ -15,6 +15,7 @@ mod caller;
 mod certificates;
 pub mod config;
 pub mod cors;
+mod feeds;
 mod forward_auth;
 pub mod forwarded;
 pub mod headers;
@@ -38,6 +39,7 @@ mod tokens;
 mod trace;
 pub mod upgrade;
 pub mod upstream;
+mod watch;
 
 use std::sync::Arc;
 
@@ -49,8 +51,8 @@ use axum::response::Response;
 use carnet_guard::Auth;
 use carnet_listen::{Answers, PeerAddr};
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode, Version, header};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use hyper::body::{Body as _, Incoming};
 use tokio::time::{Duration, Instant};
 
 use crate::balance::Load;
@@ -58,10 +60,10 @@ use crate::caller::No;
 use crate::config::{AtExpiry, Spoofed};
 use crate::forwarded::Origin;
 use crate::metrics::Metrics;
-use crate::passing::{Passing, Patience};
+use crate::passing::{Passing, Patience, Streaming};
 use crate::record::Record;
 use crate::refusal::Refusal;
-use crate::site::{Route, Site};
+use crate::site::{Admitted, Route, Site};
 use crate::target::Target;
 use crate::upstream::Upstream;
 
@@ -236,17 +238,21 @@ impl Forward<'_> {
             asked.ask(headers);
         }
         parts.extensions.clear();
-        let request = Request::from_parts(parts, body);
-        let (response, load) = caller::ask(site, (route, upstream), session, request).await?;
-
         let until = match route.at_expiry {
             AtExpiry::Close => caller.user().and_then(|auth| end_of(auth, site)),
             AtExpiry::Keep => None,
         };
+        let body = match is_grpc(&parts.headers) && !body.is_end_stream() {
+            true => Body::new(Streaming::new(body, until, route.watch(&caller))),
+            false => body,
+        };
+        let request = Request::from_parts(parts, body);
+        let (response, load) = caller::ask(site, (route, upstream), session, request).await?;
         let stay = Stay {
             load,
             until,
             idle: upstream.idle_timeout,
+            caller,
         };
         let mut response = back((site, route), response, asked, stay)?;
         if let Some(standing) = standing {
@@ -261,12 +267,23 @@ struct Stay {
     load: Load,
     until: Option<Instant>,
     idle: Duration,
+    /// Whose token opened it: when that is taken back it goes on no longer.
+    caller: Admitted,
 }
 
 /// When the caller's token ends, as this process counts.
 fn end_of(auth: &Auth, site: &Site) -> Option<Instant> {
     let left = Duration::from_secs(auth.expires()?).saturating_sub(site.clock.since_epoch());
     Instant::now().checked_add(left)
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    is_of(headers, b"application/grpc")
+}
+
+fn is_of(headers: &HeaderMap, kind: &[u8]) -> bool {
+    let said = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    said.is_some_and(|said| said.starts_with(kind))
 }
 
 /// What of an answer goes back.
@@ -293,12 +310,21 @@ fn back(
     }
     parts.version = Version::HTTP_11;
     parts.extensions.clear();
-    let Stay { load, until, idle } = stay;
+    let Stay {
+        load,
+        until,
+        idle,
+        caller,
+    } = stay;
     match asked {
         Some(client) if granted => {
             let mut response = Response::from_parts(parts, Body::empty());
             client.grant(&mut response);
-            upgrade::join(client, service, until, load);
+            let ends = upgrade::Ends {
+                until,
+                watch: route.watch(&caller),
+            };
+            upgrade::join(client, service, ends, load);
             Ok(response)
         }
         // Nobody has asked for another protocol, or for this one.
@@ -306,15 +332,15 @@ fn back(
         // To a CONNECT this would grant what the service has not.
         Some(client) if client.is_extended() && parts.status.is_success() => Err(UNASKED.into()),
         _ => {
-            let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-            let is = |name: &[u8]| kind.is_some_and(|kind| kind.starts_with(name));
-            let endless = is(b"text/event-stream") || is(b"application/grpc");
+            let grpc = is_grpc(&parts.headers);
+            let endless = grpc || is_of(&parts.headers, b"text/event-stream");
             let patience = Patience {
                 idle,
                 until: until.filter(|_| endless),
-                abrupt: is(b"application/grpc"),
+                abrupt: grpc,
             };
-            let body = Body::new(Passing::new(body, load, patience));
+            let watch = endless.then(|| route.watch(&caller)).flatten();
+            let body = Body::new(Passing::new(body, load, patience, watch));
             Ok(Response::from_parts(parts, body))
         }
     }

@@ -59,15 +59,13 @@ fn paths(config: &mut Config) -> impl Iterator<Item = &mut PathBuf> {
         &mut config.tokens.root_certificates_file,
         &mut config.tokens.key_folder,
     ];
-    let (mut issuers, mut introspection) = (Vec::new(), Vec::new());
+    let (mut issuers, mut secrets_of_issuers) = (Vec::new(), Vec::new());
     for issuer in &mut config.issuers {
         issuers.push(&mut issuer.jwks_file);
-        introspection.extend(
-            issuer
-                .introspection
-                .as_mut()
-                .map(|asked| &mut asked.client_secret_file),
-        );
+        let introspection = issuer.introspection.as_mut();
+        secrets_of_issuers.extend(introspection.map(|asked| &mut asked.client_secret_file));
+        let feed = issuer.revocations.as_mut();
+        secrets_of_issuers.extend(feed.map(|feed| &mut feed.client_secret_file));
     }
     let upstreams = config.upstreams.iter_mut().flat_map(|upstream| {
         [
@@ -83,7 +81,7 @@ fn paths(config: &mut Config) -> impl Iterator<Item = &mut PathBuf> {
         .chain(upstreams)
         .flatten()
         .chain(secrets)
-        .chain(introspection)
+        .chain(secrets_of_issuers)
         .chain(bff)
 }
 

@@ -2,14 +2,17 @@
 //!
 //! Spec: OpenMetrics 1.0
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use carnet_client::revocations::Status;
 use http::StatusCode;
 
 use std::sync::Arc;
@@ -67,6 +70,11 @@ struct Refused {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfRoute {
     route: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfIssuer {
+    issuer: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -155,14 +163,49 @@ impl Metrics {
         }
     }
 
-    /// As Prometheus reads it.
-    pub fn text(&self) -> String {
+    /// As Prometheus reads it, with the state of each issuer's revocation feed.
+    pub fn text<'i>(&self, feeds: impl Iterator<Item = (&'i str, Status)>) -> String {
         let mut text = String::new();
-        match encode(&mut text, &self.registry) {
+        let written = encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, &of_feeds(feeds)))
+            .and_then(|()| encode_eof(&mut text));
+        match written {
             Ok(()) => text,
             Err(_) => String::new(),
         }
     }
+}
+
+/// Made anew for each look: an issuer that is followed no longer leaves nothing behind.
+fn of_feeds<'i>(feeds: impl Iterator<Item = (&'i str, Status)>) -> Registry {
+    let available = Family::<OfIssuer, Gauge>::default();
+    let entries = Family::<OfIssuer, Gauge>::default();
+    let age = Family::<OfIssuer, Gauge<f64, AtomicU64>>::default();
+    for (issuer, status) in feeds {
+        let of = OfIssuer {
+            issuer: issuer.to_owned(),
+        };
+        let count = i64::try_from(status.entries).unwrap_or(i64::MAX);
+        entries.get_or_create(&of).set(count);
+        available.get_or_create(&of).set(i64::from(status.available));
+        // Before the first word there is none.
+        if let Some(known) = status.age {
+            age.get_or_create(&of).set(known.as_secs_f64());
+        }
+    }
+    let mut registry = Registry::with_prefix("carnet_gateway_revocations");
+    registry.register(
+        "available",
+        "Whether tokens of the issuer can be told good from taken back",
+        available,
+    );
+    registry.register("entries", "What the issuer has taken back, in memory", entries);
+    registry.register(
+        "age_seconds",
+        "Since the issuer last said that nothing more is known",
+        age,
+    );
+    registry
 }
 
 fn buckets() -> Histogram {

@@ -15,6 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::balance::Load;
 use crate::headers::allowed_trailers;
+use crate::watch::Watch;
 
 /// The body of a request, lent to an attempt to send it. As long as nobody has read of it, it can be lent again.
 #[derive(Clone)]
@@ -106,6 +107,54 @@ impl hyper::body::Body for Lent {
     }
 }
 
+/// The body of a request that is a stream: its client may withhold what would let the answer end, and go on sending.
+pub(crate) struct Streaming {
+    body: Body,
+    until: Option<Pin<Box<Sleep>>>,
+    watch: Option<Watch>,
+}
+
+impl Streaming {
+    /// Breaks off when the caller's token ends, or is taken back.
+    pub(crate) fn new(body: Body, until: Option<Instant>, watch: Option<Watch>) -> Self {
+        Self {
+            body,
+            until: until.map(|until| Box::pin(sleep_until(until))),
+            watch,
+        }
+    }
+}
+
+impl hyper::body::Body for Streaming {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let expired = self
+            .until
+            .as_mut()
+            .is_some_and(|until| until.as_mut().poll(cx).is_ready());
+        let watch = self.watch.as_mut();
+        if expired || watch.is_some_and(|watch| Pin::new(watch).poll(cx).is_ready()) {
+            (self.until, self.watch, self.body) = (None, None, Body::empty());
+            let over = io::Error::new(io::ErrorKind::TimedOut, "the caller's token is good no longer");
+            return Poll::Ready(Some(Err(axum::Error::new(over))));
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 /// The body of an answer.
 pub(crate) struct Passing {
     body: Incoming,
@@ -114,6 +163,7 @@ pub(crate) struct Passing {
     /// Whether all of it was read.
     ended: bool,
     alarm: Option<Pin<Box<Sleep>>>,
+    watch: Option<Watch>,
 }
 
 /// How long an answer may go on.
@@ -128,13 +178,15 @@ pub(crate) struct Patience {
 }
 
 impl Passing {
-    pub(crate) fn new(body: Incoming, load: Load, patience: Patience) -> Self {
+    /// `watch` is of whoever's token opened it.
+    pub(crate) fn new(body: Incoming, load: Load, patience: Patience, watch: Option<Watch>) -> Self {
         Self {
             body,
             load,
             patience,
             ended: false,
             alarm: None,
+            watch,
         }
     }
 
@@ -154,6 +206,12 @@ impl hyper::body::Body for Passing {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if let Some(watch) = &mut self.watch
+            && Pin::new(watch).poll(cx).is_ready()
+        {
+            self.watch = None;
+            self.patience.until = Some(Instant::now());
+        }
         let until = self.patience.until;
         if until.is_some_and(|until| until <= Instant::now()) {
             return Poll::Ready(self.end());

@@ -98,6 +98,15 @@ impl Reload {
                 "the keys of an issuer are not there: its tokens are answered 503 until they come"
             );
         }
+        let told = |site: &Site| site.revocations().all(|(_, status)| status.available);
+        if told(&before) && !told(&site) {
+            // Taking it would answer 503 to everybody who is answered now.
+            return Err(ConfigError::at(
+                "issuers",
+                "what an issuer has taken back cannot be learned",
+                "see that it answers and knows client_id and secret of its `revocations`; then send SIGHUP or save the file again",
+            ));
+        }
         Ok(site)
     }
 }

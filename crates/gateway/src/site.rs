@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use carnet_client::exchange::{Exchange, Wanted};
+use carnet_client::revocations::Status;
 use carnet_guard::{Clock, Guard, Refused};
 use carnet_listen::value::Network;
 use http::Method;
@@ -24,6 +25,7 @@ use crate::bff::{Bff, Mapped};
 use crate::certificates::Certificates;
 use crate::config::{AtExpiry, Config, Spoofed, Token};
 use crate::cors::Cors;
+use crate::feeds::Feeds;
 use crate::health;
 use crate::identity::ClaimHeader;
 use crate::limit::{Limit, Standing};
@@ -36,6 +38,7 @@ use crate::target;
 use crate::tokens::metadata::Published;
 use crate::upgrade::Sockets;
 use crate::upstream::Upstream;
+use crate::watch::Watch;
 
 /// A configuration that was read, checked and made ready.
 pub struct Site {
@@ -71,6 +74,7 @@ pub struct Site {
     /// What it was made of.
     pub config: Config,
     guards: HashMap<String, Guard>,
+    feeds: Feeds,
     watching: JoinSet<()>,
 }
 
@@ -116,7 +120,7 @@ impl Site {
         self.upstreams.iter().flat_map(|upstream| upstream.report())
     }
 
-    /// Whether the keys of every issuer are there.
+    /// Whether the keys of every issuer are there, and what was taken back is known.
     pub fn is_ready(&self) -> bool {
         self.guards.values().all(Guard::ready)
     }
@@ -126,6 +130,12 @@ impl Site {
         let issuers = self.guards.values().flat_map(Guard::health);
         let missing = issuers.filter(|issuer| !issuer.loaded);
         missing.map(|issuer| issuer.issuer).collect()
+    }
+
+    /// How the feed of each issuer that is followed is doing.
+    pub fn revocations(&self) -> impl Iterator<Item = (&str, Status)> {
+        // Every guard has every issuer.
+        self.guards.values().take(1).flat_map(Guard::revocations)
     }
 
     /// The route of a request, and the service behind it, when there is one.
@@ -160,6 +170,14 @@ impl Route {
     /// The answer to a caller who is refused.
     pub fn refusal(&self, refused: &Refused) -> Response {
         self.access.refusal(refused)
+    }
+
+    /// Whether the caller may go on, for what goes on after its request.
+    pub(crate) fn watch(&self, caller: &Admitted) -> Option<Watch> {
+        match (&self.access, caller.user()) {
+            (Access::Bearer { guard, .. } | Access::Services { guard, .. }, Some(auth)) => Watch::over(guard, auth),
+            _ => None,
+        }
     }
 }
 

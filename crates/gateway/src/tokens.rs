@@ -19,6 +19,7 @@ use carnet_jose::{base64url, primitive};
 
 use crate::certificates;
 use crate::config::{self, Config};
+use crate::feeds::Feeds;
 use crate::load::ConfigError;
 use carnet_listen::secret_file;
 
@@ -26,6 +27,7 @@ use carnet_listen::secret_file;
 #[derive(Clone, Copy)]
 pub(crate) struct Before<'b> {
     pub(crate) config: &'b Config,
+    pub(crate) feeds: &'b Feeds,
     pub(crate) guards: &'b HashMap<String, Guard>,
 }
 
@@ -33,7 +35,7 @@ pub(crate) struct Before<'b> {
 pub(crate) async fn guards(
     config: &Config,
     clock: &Arc<dyn Clock>,
-    before: Option<Before<'_>>,
+    (feeds, before): (&Feeds, Option<Before<'_>>),
 ) -> Result<HashMap<String, Guard>, ConfigError> {
     let protected = config.routes.iter().filter(|route| !route.public);
     let audiences: BTreeSet<&String> = protected
@@ -46,6 +48,7 @@ pub(crate) async fn guards(
         let known = before.and_then(|before| before.guards.get(audience).zip(Some(before)));
         let same = |(_, before): &(&Guard, Before<'_>)| {
             before.is_told_the_same(config)
+                && before.feeds.is_as(feeds)
                 && metadata::planned(before.config).get(audience.as_str()) == scopes
         };
         if let Some((guard, _)) = known.filter(same) {
@@ -53,7 +56,7 @@ pub(crate) async fn guards(
             continue;
         }
         let wrong = |error| ConfigError::at("tokens", error, "correct [tokens] and [[issuers]]");
-        let mut server = described(config, audience, clock)?;
+        let mut server = described((config, feeds), audience, clock)?;
         if let Some(scopes) = scopes {
             server = server.metadata(ResourceMetadata::new().scopes(scopes.iter().copied()));
         }
@@ -81,7 +84,11 @@ impl<'b> Before<'b> {
     }
 }
 
-fn described(config: &Config, audience: &str, clock: &Arc<dyn Clock>) -> Result<Builder, ConfigError> {
+fn described(
+    (config, feeds): (&Config, &Feeds),
+    audience: &str,
+    clock: &Arc<dyn Clock>,
+) -> Result<Builder, ConfigError> {
     let tokens = &config.tokens;
     let mut server = ResourceServer::new(audience)
         .leeway(tokens.leeway.duration())
@@ -108,7 +115,11 @@ fn described(config: &Config, audience: &str, clock: &Arc<dyn Clock>) -> Result<
         });
     }
     for (at, named) in config.issuers.iter().enumerate() {
-        server = server.issuer(issuer(at, named, tokens.key_folder.as_deref())?);
+        let issuer = issuer(at, named, tokens.key_folder.as_deref())?;
+        server = server.issuer(match feeds.get(&named.issuer) {
+            Some(feed) => issuer.revocations(feed),
+            None => issuer,
+        });
     }
     Ok(server)
 }

@@ -6,13 +6,14 @@
 
 mod joined;
 
+pub(crate) use joined::Ends;
+
 use carnet_jose::{base64url, primitive};
 use carnet_listen::Hold;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header};
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
-use tokio::time::Instant;
 
 use crate::refusal::Refusal;
 use crate::target::Target;
@@ -155,9 +156,9 @@ impl Asked {
 }
 
 /// Joins both sides, once each has switched, until the caller's token ends. `hold` is dropped at the end.
-pub(crate) fn join(asked: Asked, service: OnUpgrade, until: Option<Instant>, hold: impl Send + 'static) {
+pub(crate) fn join(asked: Asked, service: OnUpgrade, ends: Ends, hold: impl Send + 'static) {
     let Asked { client, extended } = asked;
-    joined::join((client, service), until, (hold, extended));
+    joined::join((client, service), ends, (hold, extended));
 }
 
 /// Whether from here on both sides are joined.

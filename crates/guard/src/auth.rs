@@ -243,6 +243,11 @@ impl<S, X> Auth<S, X> {
         }
     }
 
+    /// How it is known what the token says.
+    pub(crate) fn known(&self) -> &Known {
+        &self.known
+    }
+
     fn deny(&self, reason: &'static str) -> Denied {
         let refused = Refused::InsufficientScope(None);
         tracing::info!(code = refused.code(), reason, "a request was refused");

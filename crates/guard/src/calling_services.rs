@@ -9,13 +9,16 @@ use carnet_client::bundle::{RemoteServices, Service};
 use carnet_client::clock::Clock;
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
+use carnet_client::revocations::{self, ToldOfServices};
 use carnet_jose::primitive;
 use carnet_oauth::service_token::LONGEST_SECONDS;
 use http::request::Parts;
 
 use crate::caller::Caller;
 use crate::challenge::{Denial, Refused};
+use crate::issuer::SIGNATURES;
 use crate::replay::SeenTokens;
+use crate::revocations::Revocations;
 
 /// The services of an authorization server, as callers of the one that is described here.
 ///
@@ -42,6 +45,7 @@ pub struct Services {
     own: String,
     callers: Option<Vec<String>>,
     once: bool,
+    revocations: Option<Revocations>,
 }
 
 impl Services {
@@ -53,6 +57,7 @@ impl Services {
             own: own.into(),
             callers: None,
             once: false,
+            revocations: None,
         }
     }
 
@@ -69,17 +74,38 @@ impl Services {
         self
     }
 
-    pub(crate) fn open(
+    /// Follows what the authorization server takes back: a service that is disabled or deleted, a key that is taken out and a token that is
+    /// revoked are refused within a second, and no longer after the bundle's `refresh_hint`. Not needed where the guard follows the same
+    /// server for its users: [`Issuer::revocations`](crate::Issuer::revocations) serves both.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
+
+    /// `known` are the issuers of users, with what they take back.
+    pub(crate) fn open<'k>(
         &self,
-        http: &HttpClient,
+        (http, clock): (&HttpClient, Arc<dyn Clock>),
         leeway: Duration,
-        clock: Arc<dyn Clock>,
+        mut known: impl Iterator<Item = (&'k str, Option<&'k revocations::Revocations>)>,
     ) -> Result<OpenServices, ClientError> {
-        let remote = RemoteServices::new(http.clone(), (&self.issuer, &self.own), leeway, clock)?;
+        let own = (self.issuer.as_str(), self.own.as_str());
+        let remote = RemoteServices::new(http.clone(), own, leeway, clock.clone())?;
+        let of_users = known.find_map(|(name, followed)| followed.filter(|_| name == self.issuer));
+        let revocations = match &self.revocations {
+            Some(feed) => {
+                let keys = (revocations::Keys::Remote(remote.keys()), SIGNATURES.to_vec());
+                Some(feed.open(&self.issuer, keys, (http, clock))?)
+            }
+            None => of_users.cloned(),
+        };
         // Until the last second in which it could come back.
         let life = LONGEST_SECONDS + 2 * leeway.as_secs() + 1;
         Ok(OpenServices {
             remote: Arc::new(remote),
+            issuer: self.issuer.clone(),
+            follows_itself: self.revocations.is_some(),
+            revocations,
             own: self.own.clone(),
             callers: self.callers.clone(),
             seen: self.once.then(|| SeenTokens::for_seconds(life)),
@@ -90,12 +116,38 @@ impl Services {
 /// Services, once the guard runs.
 pub(crate) struct OpenServices {
     pub(crate) remote: Arc<RemoteServices>,
+    pub(crate) issuer: String,
+    pub(crate) revocations: Option<revocations::Revocations>,
+    /// Whether the feed is one of its own, and not that of the users' issuer.
+    follows_itself: bool,
     own: String,
     callers: Option<Vec<String>>,
     seen: Option<SeenTokens>,
 }
 
 impl OpenServices {
+    /// What the feed says of the bundle, where one is followed.
+    pub(crate) fn told(&self) -> ToldOfServices {
+        let followed = self.revocations.as_ref();
+        followed
+            .map(revocations::Revocations::of_services)
+            .unwrap_or_default()
+    }
+
+    /// The feed, when nobody else counts it.
+    pub(crate) fn own_revocations(&self) -> Option<&revocations::Revocations> {
+        self.revocations.as_ref().filter(|_| self.follows_itself)
+    }
+
+    /// Whether a token can be told good from bad.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.remote.is_loaded()
+            && self
+                .revocations
+                .as_ref()
+                .is_none_or(revocations::Revocations::is_available)
+    }
+
     /// Each of the lists that are there must have it, and one must be there.
     pub(crate) fn lets_in(&self, service: &Service) -> bool {
         let here = self

@@ -58,14 +58,17 @@ impl Guard {
         }
         let decoded = dangerous::decode(sent.token)?;
         let iss = decoded.payload.get("iss").and_then(Value::as_str);
-        services.remote.prepare().await;
-        let service = services.remote.find(iss.unwrap_or_default())?;
+        // Before anything is looked at: what is told meanwhile is for the next request.
+        let told = services.told();
+        services.remote.prepare(told).await;
+        let service = services.remote.find(iss.unwrap_or_default(), told)?;
         let service = service.ok_or_else(|| deny(Error::IssuerMismatch.code()))?;
         let now = self.parts.clock.since_epoch().as_secs();
         let verified = service.verify(sent.token, now)?;
         if let Some(flaw) = verified.claims.flaw() {
             return Err(deny(flaw));
         }
+        services.look_up(&service, &verified)?;
         if !services.lets_in(&service) {
             return Err(Refused::InsufficientScope(None).because("caller_not_listed"));
         }

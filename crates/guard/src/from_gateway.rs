@@ -22,6 +22,7 @@ use crate::peer::Peers;
 use crate::plain_headers::{PlainHeaders, Said};
 use crate::replay::SeenTokens;
 use crate::resource_server::{BuildError, Guard, Parts};
+use crate::succession::FIRST_SET;
 
 /// Starts the description of a service whose callers a gateway has checked. The [`Guard`] that comes of it has the same layers, rules and
 /// extractors as one that checks tokens itself: handlers do not know the difference.
@@ -112,11 +113,17 @@ impl Common {
 
     async fn guard(self, gateway: Gateway) -> Result<Guard, BuildError> {
         let services = match &self.services {
-            Some(services) => Some(services.open(&self.http()?, self.leeway, self.clock.clone())?),
+            Some(services) => {
+                let asks = (&self.http()?, self.clock.clone());
+                Some(services.open(asks, self.leeway, std::iter::empty())?)
+            }
             None => None,
         };
         if let Some(services) = &services {
-            services.remote.prepare().await;
+            services.remote.prepare(services.told()).await;
+            if let Some(revocations) = services.own_revocations() {
+                revocations.prepare(FIRST_SET).await;
+            }
         }
         Ok(Guard {
             parts: Arc::new(Parts {

@@ -41,7 +41,7 @@ pub(crate) enum Keys {
 }
 
 /// Every signature that a published key can make; a resource server may allow fewer.
-const SIGNATURES: [Algorithm; 10] = [
+pub(crate) const SIGNATURES: [Algorithm; 10] = [
     Algorithm::Es256,
     Algorithm::Es384,
     Algorithm::Es512,

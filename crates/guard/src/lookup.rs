@@ -2,12 +2,17 @@
 //!
 //! Spec: RFC 7009 §2.1 · RFC 6750 §3.1 (a revoked token is an invalid one)
 
-use carnet_client::revocations::{Status, Verdict};
+use std::sync::Arc;
+
+use carnet_client::bundle::Service;
+use carnet_client::revocations::{Revocations, Status, Verdict};
 use carnet_jose::Verified;
 use carnet_oauth::revocation::RevocableToken;
+use carnet_oauth::service_token::ServiceTokenClaims;
 use serde_json::Value;
 
-use crate::auth::Token;
+use crate::auth::{Auth, Known, Token};
+use crate::calling_services::OpenServices;
 use crate::challenge::{Denial, Refused};
 use crate::resource_server::{Guard, Trusted};
 
@@ -17,32 +22,105 @@ impl Trusted {
         let Some(revocations) = &self.revocations else {
             return Ok(());
         };
-        let claims = &verified.claims.all;
-        let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        let token = RevocableToken {
-            jti: text("jti"),
-            sid: text("sid"),
-            fam: text("fam"),
-            sub: text("sub"),
-            client_id: text("client_id"),
-            kid: verified.key_id.as_deref(),
-            iat: verified.registered.iat,
-        };
-        match revocations.check(&token) {
-            Verdict::Good => Ok(()),
-            Verdict::Revoked => Err(Refused::TokenInvalid.because("token_revoked")),
-            // Nobody can tell: without an answer there is no yes.
-            Verdict::Unavailable => Err(Refused::Unavailable.because("revocations_unavailable")),
-        }
+        held_against(revocations, &revocable(verified))
     }
 }
 
 impl Guard {
-    /// How the feed of each issuer that has one is doing, for metrics.
+    /// How the feed of each issuer that has one is doing, for metrics; that of the services last, when it is one of its own.
     pub fn revocations(&self) -> impl Iterator<Item = (&str, Status)> {
-        self.parts.trusted.iter().filter_map(|trusted| {
+        let trusted = self.parts.trusted.iter().filter_map(|trusted| {
             let revocations = trusted.revocations.as_ref()?;
             Some((trusted.name.as_str(), revocations.status()))
-        })
+        });
+        let services = self.parts.services.iter().filter_map(|services| {
+            let revocations = services.own_revocations()?;
+            Some((services.issuer.as_str(), revocations.status()))
+        });
+        trusted.chain(services)
+    }
+
+    /// Whether what this caller's issuer takes back is followed.
+    pub fn follows(&self, auth: &Auth) -> bool {
+        self.followed(auth).is_some()
+    }
+
+    /// Waits until the caller's token is taken back, or nobody can tell any more ([`OnLoss::Closed`](crate::OnLoss)), and says what a request
+    /// with it would be answered. For streams, which go on for as long as nobody ends them. It has an end only for callers that
+    /// [`Guard::follows`] says yes of.
+    ///
+    /// That the token expires is not looked at: see [`Auth::expires`].
+    ///
+    /// ```no_run
+    /// # async fn example(guard: carnet_guard::Guard, auth: carnet_guard::Auth, stream: impl Future<Output = ()>) {
+    /// tokio::select! {
+    ///     () = stream => {}
+    ///     refused = guard.until_taken_back(&auth) => println!("ended: {refused:?}"),
+    /// }
+    /// # }
+    /// ```
+    pub fn until_taken_back(&self, auth: &Auth) -> impl Future<Output = Refused> + Send + 'static + use<> {
+        let followed = self.followed(auth);
+        async move {
+            let Some((revocations, verified)) = followed else {
+                return std::future::pending().await;
+            };
+            match revocations.until_not_good(&revocable(&verified)).await {
+                Verdict::Unavailable => Refused::Unavailable,
+                Verdict::Revoked | Verdict::Good => Refused::TokenInvalid,
+            }
+        }
+    }
+
+    fn followed(&self, auth: &Auth) -> Option<(Revocations, Arc<Verified<'static, Token>>)> {
+        let Known::Signed(verified) = auth.known() else {
+            return None;
+        };
+        let mut trusted = self.parts.trusted.iter();
+        let trusted = trusted.find(|trusted| trusted.name == auth.iss())?;
+        Some((trusted.revocations.clone()?, verified.clone()))
+    }
+}
+
+impl OpenServices {
+    /// Whether the service's token was taken back: by its name, or the service with all that it had signed until then.
+    pub(crate) fn look_up(
+        &self,
+        service: &Service,
+        verified: &Verified<'_, ServiceTokenClaims>,
+    ) -> Result<(), Denial> {
+        let Some(revocations) = &self.revocations else {
+            return Ok(());
+        };
+        let token = RevocableToken {
+            jti: Some(&verified.claims.jti),
+            client_id: Some(&service.name),
+            iat: verified.registered.iat,
+            ..RevocableToken::default()
+        };
+        held_against(revocations, &token)
+    }
+}
+
+fn held_against(revocations: &Revocations, token: &RevocableToken<'_>) -> Result<(), Denial> {
+    match revocations.check(token) {
+        Verdict::Good => Ok(()),
+        Verdict::Revoked => Err(Refused::TokenInvalid.because("token_revoked")),
+        // Nobody can tell: without an answer there is no yes.
+        Verdict::Unavailable => Err(Refused::Unavailable.because("revocations_unavailable")),
+    }
+}
+
+fn revocable<'v>(verified: &'v Verified<'_, Token>) -> RevocableToken<'v> {
+    let claims = &verified.claims.all;
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    RevocableToken {
+        jti: text("jti"),
+        sid: text("sid"),
+        fam: text("fam"),
+        sub: text("sub"),
+        client_id: text("client_id"),
+        kid: verified.key_id.as_deref(),
+        iat: verified.registered.iat,
     }
 }

@@ -9,9 +9,8 @@ use std::time::Duration;
 use carnet_client::clock::{Clock, SystemClock};
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
-use carnet_client::{introspect, keeper, revocations};
+use carnet_client::{introspect, revocations};
 use carnet_jose::{CachedVerifier, TokenType, Verifier};
-use tokio::task::JoinSet;
 
 use crate::auth::Token;
 use crate::calling_services::{OpenServices, Services};
@@ -159,27 +158,14 @@ impl Builder {
         let proxies = proxies.map(|(header, peers)| CertificateProxies::new(*header, peers));
         let certificate_proxies = proxies.transpose().map_err(BuildError::Policy)?;
         let services = self.services.as_ref();
-        let services = services.map(|services| services.open(&http, self.leeway, self.clock.clone()));
+        let services = services.map(|services| {
+            let known = trusted
+                .iter()
+                .map(|one| (one.name.as_str(), one.revocations.as_ref()));
+            services.open((&http, self.clock.clone()), self.leeway, known)
+        });
         let services = services.transpose()?;
-        // All at once: an issuer that does not answer takes its two seconds, however many there are.
-        let mut fetching = JoinSet::new();
-        for trusted in &trusted {
-            if let Source::Remote(keys) = &trusted.source {
-                let keys = keys.clone();
-                if self.is_new(&keys) {
-                    keeper::keep(&keys);
-                }
-                fetching.spawn(async move { keys.prepare().await });
-            }
-            if let Some(revocations) = trusted.revocations.clone() {
-                fetching.spawn(async move { revocations.prepare(FIRST_SET).await });
-            }
-        }
-        if let Some(services) = &services {
-            let remote = services.remote.clone();
-            fetching.spawn(async move { remote.prepare().await });
-        }
-        fetching.join_all().await;
+        self.fetch(&trusted, services.as_ref()).await;
         let seen = self.seen_so_far();
         Ok(Guard {
             parts: Arc::new(Parts {
@@ -266,9 +252,6 @@ fn ask(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Opaque, B
     })
 }
 
-/// How long is waited for what an issuer has taken back, as for its keys.
-const FIRST_SET: Duration = Duration::from_secs(2);
-
 fn trust(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Trusted, BuildError> {
     let source = server.source_of(issuer, http)?;
     let (token_type, required): (_, &[&str]) = if issuer.plain_jwt {
@@ -342,7 +325,7 @@ impl Guard {
         trusted.all(|trusted| {
             let followed = trusted.revocations.as_ref();
             trusted.source.is_loaded() && followed.is_none_or(|revocations| revocations.is_available())
-        }) && services.is_none_or(|services| services.remote.is_loaded())
+        }) && services.is_none_or(OpenServices::is_ready)
             && self.parts.gateway.as_ref().is_none_or(Gateway::is_ready)
     }
 }

@@ -3,14 +3,18 @@
 //! Spec: RFC 7517 §5 · RFC 9449 §11.1 (a proof counts once)
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
 use carnet_client::jwks::RemoteKeys;
+use carnet_client::keeper;
+use tokio::task::JoinSet;
 
+use crate::calling_services::OpenServices;
 use crate::issuer::{Issuer, Source};
 use crate::replay::SeenTokens;
-use crate::resource_server::{Builder, Guard};
+use crate::resource_server::{Builder, Guard, Trusted};
 
 impl Builder {
     /// Takes over what this guard has: the keys of issuers that are described in the same way, and the proofs that it has seen. Both must
@@ -31,6 +35,31 @@ impl Builder {
     /// Whether nobody keeps these keys fresh yet.
     pub(crate) fn is_new(&self, keys: &Arc<RemoteKeys>) -> bool {
         self.before.as_ref().is_none_or(|before| !before.holds(keys))
+    }
+
+    /// All at once: an issuer that does not answer takes its two seconds, however many there are.
+    pub(crate) async fn fetch(&self, trusted: &[Trusted], services: Option<&OpenServices>) {
+        let mut fetching = JoinSet::new();
+        for trusted in trusted {
+            if let Source::Remote(keys) = &trusted.source {
+                let keys = keys.clone();
+                if self.is_new(&keys) {
+                    keeper::keep(&keys);
+                }
+                fetching.spawn(async move { keys.prepare().await });
+            }
+            if let Some(revocations) = trusted.revocations.clone() {
+                fetching.spawn(async move { revocations.prepare(FIRST_SET).await });
+            }
+        }
+        if let Some(services) = services {
+            let (remote, told) = (services.remote.clone(), services.told());
+            fetching.spawn(async move { remote.prepare(told).await });
+            if let Some(revocations) = services.own_revocations().cloned() {
+                fetching.spawn(async move { revocations.prepare(FIRST_SET).await });
+            }
+        }
+        fetching.join_all().await;
     }
 
     pub(crate) fn seen_so_far(&self) -> Arc<SeenTokens> {
@@ -58,3 +87,6 @@ impl Guard {
         sources.any(|source| matches!(source, Source::Remote(known) if Arc::ptr_eq(known, keys)))
     }
 }
+
+/// How long is waited for what an issuer has taken back, as for its keys.
+pub(crate) const FIRST_SET: Duration = Duration::from_secs(2);

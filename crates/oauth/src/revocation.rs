@@ -24,6 +24,7 @@ pub const PATH: &str = "/revocations";
 ///     since: 41,
 ///     cursor: 42,
 ///     more: false,
+///     services: 7,
 ///     entries: vec![Revocation { kind: RevocationKind::Sid, value: "08a5019c".to_owned(), issued_before: None, exp: 1_471_567_114 }],
 /// };
 /// let json = serde_json::to_value(&message).unwrap();
@@ -43,6 +44,9 @@ pub struct RevocationMessage {
     pub since: i64,
     /// The cursor that it leads to.
     pub cursor: i64,
+    /// The `sequence` of the bundle of services at that moment: an older bundle counts no more. 0 where nothing is said of it.
+    #[serde(default)]
+    pub services: i64,
     /// Whether more follows at once: the set is not whole before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,

@@ -121,7 +121,7 @@ impl Writer {
         let at = at.unwrap_or_default();
         let mut page = self.app.feed.look(&at, at_once()).await?;
         let goes_on = at.epoch == page.end.epoch && at.cursor == page.since;
-        if goes_on && page.end == at {
+        if goes_on && page.is_no_news_at(&at) {
             self.reached = at;
             return Ok(true);
         }
@@ -180,5 +180,6 @@ fn read(marker: &str) -> Option<Position> {
     Some(Position {
         epoch: epoch.to_owned(),
         cursor: cursor.parse().ok()?,
+        services: None,
     })
 }

@@ -6,12 +6,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use carnet_store::{RevocationEntry, Store, StoreError};
+use carnet_store::{RevocationClock, RevocationEntry, Store, StoreError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 /// How soon is seen what another process has written. What this one writes is seen at once.
-const ROUND: Duration = Duration::from_millis(100);
+const ROUND: Duration = Duration::from_millis(50);
 /// What was read longer ago says nothing of now.
 const CURRENT: Duration = Duration::from_secs(2);
 /// The newest entries, kept for those who follow closely. Whoever is further behind reads the store.
@@ -45,6 +45,8 @@ pub(crate) struct Newest {
     pub(crate) epoch: String,
     /// The newest cursor.
     pub(crate) last: i64,
+    /// The settings epoch: the bundle of services of another one is of another time.
+    services: i64,
     /// The cursor behind which every entry is in `entries`.
     from: i64,
     entries: VecDeque<RevocationEntry>,
@@ -57,6 +59,8 @@ pub(crate) struct Position {
     pub(crate) epoch: String,
     /// Everything up to here is known to it.
     pub(crate) cursor: i64,
+    /// The number of the bundle of services that it knows of; `None` when it does not say.
+    pub(crate) services: Option<i64>,
 }
 
 /// What comes behind a position. Pages make a chain.
@@ -187,13 +191,17 @@ impl Feed {
             self.0.newest.send_replace(Arc::new(Newest {
                 epoch: clock.epoch,
                 last: clock.last,
+                services: clock.settings,
                 from: clock.last,
                 entries: VecDeque::new(),
             }));
-        } else if clock.last > known.last {
+        } else if clock.last > known.last || clock.settings != known.services {
             let limit = i64::try_from(KEPT).unwrap_or(i64::MAX);
-            let came = store.revocations_since(known.last, limit).await?;
-            self.0.newest.send_replace(Arc::new(known.with(came, clock.last)));
+            let came = match clock.last > known.last {
+                true => store.revocations_since(known.last, limit).await?,
+                false => Vec::new(),
+            };
+            self.0.newest.send_replace(Arc::new(known.with(came, &clock)));
         }
         *lock(&self.0.read_at) = Some(begun);
         Ok(())
@@ -213,6 +221,7 @@ impl Feed {
             end: Position {
                 epoch: newest.epoch.clone(),
                 cursor: newest.last,
+                services: Some(newest.services),
             },
             more: false,
             entries: Vec::new(),
@@ -241,7 +250,20 @@ impl Feed {
     }
 }
 
+impl Position {
+    /// Whether nothing lies between it and this place.
+    fn is_at(&self, (epoch, cursor, services): (&str, i64, i64)) -> bool {
+        self.epoch == epoch && self.cursor == cursor && self.services.is_none_or(|known| known == services)
+    }
+}
+
 impl Page {
+    /// Whether it has nothing for whoever stands there.
+    pub(crate) fn is_no_news_at(&self, position: &Position) -> bool {
+        let end = &self.end;
+        position.is_at((&end.epoch, end.cursor, end.services.unwrap_or_default()))
+    }
+
     /// Takes what fits; where it stops, more follows.
     fn fill<'e>(
         &mut self,
@@ -260,12 +282,14 @@ impl Page {
 }
 
 impl Newest {
-    fn with(&self, came: Vec<RevocationEntry>, last: i64) -> Self {
+    fn with(&self, came: Vec<RevocationEntry>, clock: &RevocationClock) -> Self {
+        let (last, services) = (clock.last, clock.settings);
         // As many as were asked for: there may be a hole behind them.
         if came.len() >= KEPT {
             return Self {
                 epoch: self.epoch.clone(),
                 last,
+                services,
                 from: last,
                 entries: VecDeque::new(),
             };
@@ -279,6 +303,7 @@ impl Newest {
         Self {
             epoch: self.epoch.clone(),
             last,
+            services,
             from,
             entries,
         }
@@ -297,7 +322,7 @@ impl Following {
 
     /// Until there is something behind the position.
     pub(crate) async fn news_behind(&self, position: &Position) {
-        let behind = |newest: &Arc<Newest>| newest.epoch != position.epoch || newest.last != position.cursor;
+        let behind = |newest: &Arc<Newest>| !position.is_at((&newest.epoch, newest.last, newest.services));
         if self.newest.clone().wait_for(behind).await.is_err() {
             std::future::pending::<()>().await;
         }

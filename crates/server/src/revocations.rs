@@ -76,6 +76,7 @@ fn position(headers: &HeaderMap, query: &Form) -> Result<Position, Failure> {
     Ok(Position {
         epoch: epoch.to_owned(),
         cursor: cursor.ok_or_else(wrong)?,
+        services: query.optional("services").and_then(|number| number.parse().ok()),
     })
 }
 
@@ -98,7 +99,9 @@ impl Teller {
     /// One message: at once when there is news, after `wait` when there is none.
     async fn answer(mut self, wait: Duration) -> Result<Response, Failure> {
         let mut page = self.app.feed.look(&self.position, self.budget()).await?;
-        if page.end == self.position && !wait.is_zero() {
+        if page.is_no_news_at(&self.position) && !wait.is_zero() {
+            // Whoever does not say what it knows of services is told what is new from now on.
+            self.position.services = self.position.services.or(page.end.services);
             let following = self.follow().await?;
             tokio::select! {
                 () = following.news_behind(&self.position) => {}
@@ -140,7 +143,7 @@ impl Teller {
             let page = following.page(&self.position, self.budget()).await?;
             let more = page.more;
             let message = self.tell(page)?;
-            let Position { epoch, cursor } = &self.position;
+            let Position { epoch, cursor, .. } = &self.position;
             let event = format!("id: {epoch}.{cursor}\ndata: {message}\n\n");
             if !send(sender, event).await {
                 return Ok(());
@@ -203,6 +206,7 @@ impl Teller {
             since: page.since,
             cursor: page.end.cursor,
             more: page.more,
+            services: page.end.services.unwrap_or_default(),
             entries: page.entries.into_iter().map(told).collect(),
         };
         self.position = page.end;

@@ -34,6 +34,8 @@ pub struct RevocationClock {
     pub epoch: String,
     /// The newest cursor.
     pub last: i64,
+    /// The settings epoch, read with it: it numbers the bundle of services.
+    pub settings: i64,
 }
 
 /// What a token says of itself, as far as it can be taken back.
@@ -181,6 +183,7 @@ impl Store {
         Ok(RevocationClock {
             epoch: row.take()?,
             last: row.take()?,
+            settings: row.take()?,
         })
     }
 
@@ -307,7 +310,7 @@ static SINCE: Statement = Statement::new(
 
 static CLOCK: Statement = Statement::new(
     "revocation.clock",
-    "SELECT epoch, last FROM revocation_clock WHERE one = 1",
+    "SELECT c.epoch, c.last, s.version FROM revocation_clock c CROSS JOIN settings s WHERE c.one = 1 AND s.one = 1",
 );
 
 static RENEW: Statement = Statement::new(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use carnet_gateway::Gateway as Proxy;
+use carnet_gateway::config::Config;
 use carnet_gateway::load::{ConfigError, load};
 use carnet_gateway::reload::Reload;
 use carnet_gateway::serve::Server;
@@ -38,14 +39,13 @@ pub(crate) struct Gateway {
 
 pub(crate) async fn run(gateway: Gateway, out: &Output) -> Result<(), Failure> {
     let config = load(&gateway.config).map_err(invalid)?;
-    let site = Site::build(&config, Arc::new(SystemClock), None)
-        .await
-        .map_err(invalid)?;
     if gateway.check {
+        build(&config).await?;
         let json = serde_json::json!({ "valid": true });
         tell(out, &json, || format!("{} is valid.", gateway.config.display()));
         return Ok(());
     }
+    // Before anything is asked: what goes wrong while it starts stands in the log.
     let log = Log {
         level: config.log.level.clone(),
         format: if config.log.json {
@@ -59,7 +59,7 @@ pub(crate) async fn run(gateway: Gateway, out: &Output) -> Result<(), Failure> {
             .because("log.level is no level and no directive")
             .todo("write \"info\"")
     })?;
-    let proxy = Proxy::new(site);
+    let proxy = Proxy::new(build(&config).await?);
     let server = Server::bind(proxy.clone(), &config)
         .await
         .map_err(|error| cannot_listen(&error))?;
@@ -71,6 +71,11 @@ pub(crate) async fn run(gateway: Gateway, out: &Output) -> Result<(), Failure> {
     let reload = Reload::new(proxy, gateway.config, Arc::new(SystemClock));
     server.run(Some(reload), asked_to_stop(hangup)).await;
     Ok(())
+}
+
+async fn build(config: &Config) -> Result<Site, Failure> {
+    let site = Site::build(config, Arc::new(SystemClock), None).await;
+    site.map_err(invalid)
 }
 
 fn invalid(error: ConfigError) -> Failure {

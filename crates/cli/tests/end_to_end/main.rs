@@ -10,6 +10,7 @@
 mod apply;
 mod behind_gateway;
 mod first_user;
+mod gateway;
 mod login;
 mod oauth;
 mod pages;

@@ -70,7 +70,7 @@ pub(crate) const SERVER: &[&[&str]] = &[
 /// The modules of `gateway`. `lib` is the life of a request.
 pub(crate) const GATEWAY: &[&[&str]] = &[
     &["believed", "refusal"],
-    &["headers", "identity", "lines", "route", "series", "target"],
+    &["headers", "identity", "lines", "route", "series", "target", "watch"],
     &["config", "trace"],
     &[
         "balance",
@@ -83,7 +83,7 @@ pub(crate) const GATEWAY: &[&[&str]] = &[
         "record",
         "upgrade",
     ],
-    &["metrics", "passing"],
+    &["feeds", "metrics", "passing"],
     &["upstream"],
     &["health"],
     &["assertion", "bff", "tokens"],

@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 6749 §2.3.1 (client_secret_basic) · WHATWG HTML §9.2 (server-sent events) · RFC 8725 §3.8, §3.9, §3.11
 
+use std::mem::Discriminant;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -30,10 +31,12 @@ pub(super) struct Follower {
     known: Arc<Known>,
     /// A stream does not come through: until then messages are asked for.
     asking_until: Option<Instant>,
+    /// When the connection was made, in milliseconds since 1970; questions that follow one another count as one connection.
+    connected_at: u64,
     /// Whether a message was taken since the last trouble.
     heard: bool,
-    /// Whether its loss stands in the log.
-    lost: bool,
+    /// The kind of loss that stands in the log.
+    lost: Option<Discriminant<ClientError>>,
 }
 
 impl Follower {
@@ -67,8 +70,9 @@ impl Follower {
             chain: Chain::new(hashes),
             known,
             asking_until: None,
+            connected_at: 0,
             heard: false,
-            lost: false,
+            lost: None,
         })
     }
 
@@ -88,11 +92,14 @@ impl Follower {
             let Err(error) = outcome else {
                 continue;
             };
-            if failures == 1 && !std::mem::replace(&mut self.lost, true) {
-                tracing::warn!(%error, "the revocation feed is lost; trying until it is back");
+            // Once, and once more when there is another reason: a server that came back may not know us.
+            let kind = std::mem::discriminant(&error);
+            if failures >= 1 && self.lost.replace(kind) != Some(kind) {
+                tracing::warn!(url = self.url, %error, "the revocation feed is lost; trying until it is back");
             } else {
-                tracing::debug!(%error, "the revocation feed is lost");
+                tracing::debug!(url = self.url, %error, "the revocation feed is lost");
             }
+            self.connected_at = 0;
             sleep(pause(failures)).await;
             failures = failures.saturating_add(1);
         }
@@ -175,22 +182,30 @@ impl Follower {
             Odd::Gap => invalid(&"something is missing before it"),
             Odd::Old => invalid(&"it is older than what is known"),
         })?;
+        if self.connected_at == 0 {
+            let now = self.known.clock.since_epoch().as_millis();
+            self.connected_at = u64::try_from(now).unwrap_or(u64::MAX);
+        }
         self.heard |= !message.entries.is_empty();
         match step {
             Step::More(records) if records.is_empty() => {}
             Step::More(records) => {
                 let set = self.known.set.load().with(&records);
-                self.known.set.store(Arc::new(set));
+                self.known.replace(set);
             }
             Step::Anew(records) => self.replace(records).await?,
             Step::Unfinished => return Ok(()),
         }
         self.known.cursor.store(message.cursor, Ordering::Relaxed);
+        self.known.services.store(message.services, Ordering::Release);
+        self.known
+            .connected_at
+            .store(self.connected_at, Ordering::Release);
         if self.chain.is_sign_of_life(&message) {
             self.known.is_whole(steady);
             self.heard = true;
-            if std::mem::take(&mut self.lost) {
-                tracing::info!("the revocation feed is back");
+            if self.lost.take().is_some() {
+                tracing::info!(url = self.url, "the revocation feed is back");
             }
         }
         let renewed = self.chain.renewed(&self.known.set.load());
@@ -240,7 +255,7 @@ impl Follower {
                 }
             },
         };
-        self.known.set.store(Arc::new(set));
+        self.known.replace(set);
         Ok(())
     }
 
@@ -251,10 +266,15 @@ impl Follower {
                 false => format!("{}?{further}", self.url),
             };
         };
-        let query = url::form_urlencoded::Serializer::new(String::new())
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query
             .append_pair("since", &cursor.to_string())
-            .append_pair("epoch", epoch)
-            .finish();
+            .append_pair("epoch", epoch);
+        let services = self.known.services.load(Ordering::Relaxed);
+        if services != 0 {
+            query.append_pair("services", &services.to_string());
+        }
+        let query = query.finish();
         format!("{}?{query}&{further}", self.url)
             .trim_end_matches('&')
             .to_owned()

@@ -1,5 +1,6 @@
 //! What is known of a feed, and since when nothing was heard.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -33,11 +34,23 @@ pub(super) struct Known {
     /// Milliseconds of steady time, plus one, at which the set was last known to be whole; 0 before.
     pub(super) whole_at: AtomicU64,
     pub(super) whole: watch::Sender<bool>,
+    /// Moves with every change of the set.
+    pub(super) changes: watch::Sender<()>,
     pub(super) cursor: AtomicI64,
+    /// The `sequence` of the bundle of services, as the feed last said it.
+    pub(super) services: AtomicI64,
+    /// Milliseconds since 1970 at which the connection was made that the last message came by.
+    pub(super) connected_at: AtomicU64,
     pub(super) streaming: AtomicBool,
 }
 
 impl Known {
+    /// Another set from now on.
+    pub(super) fn replace(&self, set: Set) {
+        self.set.store(Arc::new(set));
+        self.changes.send_replace(());
+    }
+
     pub(super) fn age(&self) -> Option<Duration> {
         let whole_at = self.whole_at.load(Ordering::Acquire).checked_sub(1)?;
         Some(

@@ -18,6 +18,7 @@ use arc_swap::ArcSwap;
 use carnet_oauth::revocation::RevocableToken;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::ClientError;
@@ -41,6 +42,8 @@ pub enum Verdict {
 /// How a feed is doing, for metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status {
+    /// Whether tokens can be told good from taken back; always, with [`OnLoss::Open`].
+    pub available: bool,
     /// Entries in memory.
     pub entries: usize,
     /// The last cursor that was followed.
@@ -49,6 +52,16 @@ pub struct Status {
     pub age: Option<Duration>,
     /// Whether messages come as a stream; otherwise one is asked for after another.
     pub streaming: bool,
+}
+
+/// What a feed says of the bundle of services.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ToldOfServices {
+    /// The newest `sequence`: an older bundle counts no more. 0 when nothing was said.
+    pub sequence: i64,
+    /// Since when, after 1970, the feed has been followed without a break. A server that was started anew may have read another
+    /// configuration, of which the sequence says nothing.
+    pub since: Duration,
 }
 
 /// The revocations of one issuer. Cheap to clone; following ends with the last clone.
@@ -118,7 +131,10 @@ impl Revocations {
             on_loss,
             whole_at: AtomicU64::new(0),
             whole: watch::Sender::new(false),
+            changes: watch::Sender::default(),
             cursor: AtomicI64::new(0),
+            services: AtomicI64::new(0),
+            connected_at: AtomicU64::new(0),
             streaming: AtomicBool::new(false),
         });
         let follower = follow::Follower::new(http, source, (known.clone(), hashes))?;
@@ -149,6 +165,40 @@ impl Revocations {
         }
     }
 
+    /// Waits until a token is good no longer, and says why: for streams that its holder has opened, which would outlive it.
+    pub async fn until_not_good(&self, token: &RevocableToken<'_>) -> Verdict {
+        let mut changes = self.known.changes.subscribe();
+        loop {
+            changes.mark_unchanged();
+            let (verdict, looked) = (self.check(token), Instant::now());
+            if verdict != Verdict::Good {
+                return verdict;
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = self.doubt() => {}
+            }
+            // However much is taken back: thousands of streams do not look at each of it.
+            sleep_until(looked + LOOK_EVERY).await;
+        }
+    }
+
+    /// What the feed says of the bundle of services.
+    pub fn of_services(&self) -> ToldOfServices {
+        ToldOfServices {
+            sequence: self.known.services.load(Ordering::Acquire),
+            since: Duration::from_millis(self.known.connected_at.load(Ordering::Acquire)),
+        }
+    }
+
+    /// Until nobody could tell any more if nothing were heard.
+    async fn doubt(&self) {
+        match self.known.on_loss {
+            OnLoss::Open => std::future::pending().await,
+            OnLoss::Closed(after) => sleep(after.saturating_sub(self.known.age().unwrap_or_default())).await,
+        }
+    }
+
     /// Waits until the set is whole for the first time, for so long at the most.
     pub async fn prepare(&self, patience: Duration) {
         let mut whole = self.known.whole.subscribe();
@@ -158,6 +208,7 @@ impl Revocations {
     /// How the feed is doing.
     pub fn status(&self) -> Status {
         Status {
+            available: self.is_available(),
             entries: self.known.set.load().len(),
             cursor: self.known.cursor.load(Ordering::Relaxed),
             age: self.known.age(),
@@ -174,3 +225,6 @@ impl std::fmt::Debug for Revocations {
             .finish_non_exhaustive()
     }
 }
+
+/// How soon a stream looks once more.
+const LOOK_EVERY: Duration = Duration::from_millis(100);

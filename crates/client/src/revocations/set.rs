@@ -90,32 +90,35 @@ impl Set {
     /// Whether anything takes this token back.
     pub(crate) fn takes_back(&self, token: &RevocableToken<'_>) -> bool {
         use RevocationKind::{Client, Fam, Jti, Kid, Sid, Sub, SubClient};
-        let claims = [
-            (Jti, one(token.jti)),
-            (Sid, one(token.sid)),
-            (Fam, one(token.fam)),
-            (Kid, one(token.kid)),
-            (Sub, one(token.sub)),
-            (SubClient, token.sub.zip(token.client_id)),
-            (Client, one(token.client_id)),
+        let asks = |kind| self.kinds & bit(kind) != 0;
+        let pairs = asks(SubClient);
+        let key = |kind, value: Option<&str>, wanted| {
+            let value = value.filter(|_| wanted || asks(kind));
+            value.map(|value| one(&self.hashes.keys, kind, value))
+        };
+        let (sub, client) = (key(Sub, token.sub, pairs), key(Client, token.client_id, pairs));
+        let both = sub.zip(client).filter(|_| pairs);
+        let keys = [
+            (Jti, key(Jti, token.jti, false)),
+            (Sid, key(Sid, token.sid, false)),
+            (Fam, key(Fam, token.fam, false)),
+            (Kid, key(Kid, token.kid, false)),
+            (Sub, sub),
+            (SubClient, both.map(|(sub, client)| joined(sub, client))),
+            (Client, client),
         ];
         // All of them before any is decided on: the processor fetches the words at the same time.
         let mut doubtful = 0;
-        for (kind, value) in claims {
-            if let Some(value) = value.filter(|_| self.kinds & bit(kind) != 0) {
-                let key = hash(&self.hashes.keys, kind, value);
-                let may = self
-                    .filters
-                    .get(kind as usize)
-                    .is_some_and(|filter| filter.may_have(key));
-                doubtful |= u8::from(may) << kind as u8;
+        for (kind, key) in keys {
+            if let (Some(key), Some(filter)) = (key, self.filters.get(kind as usize)) {
+                doubtful |= u8::from(filter.may_have(key)) << kind as u8;
             }
         }
+        let doubts = |kind| doubtful & bit(kind) != 0;
         doubtful != 0
-            && claims.iter().any(|(kind, value)| {
-                doubtful & bit(*kind) != 0
-                    && value.is_some_and(|value| self.really_has(*kind, value, token.iat))
-            })
+            && keys
+                .iter()
+                .any(|(kind, key)| doubts(*kind) && key.is_some_and(|key| self.really_has(*kind, key, token)))
     }
 
     /// With these entries as well; few, beside what is there.
@@ -166,10 +169,21 @@ impl Set {
     }
 
     #[cold]
-    fn really_has(&self, kind: RevocationKind, value: (&str, &str), iat: Option<u64>) -> bool {
-        let key = hash(&self.hashes.keys, kind, value);
-        let check = check(&self.hashes, kind, value);
-        let age = iat.map_or(0, |iat| u32::try_from(iat).unwrap_or(ANY_AGE - 1));
+    fn really_has(&self, kind: RevocationKind, key: u64, token: &RevocableToken<'_>) -> bool {
+        use RevocationKind::{Client, Fam, Jti, Kid, Sid, Sub, SubClient};
+        let value = match kind {
+            Jti => token.jti,
+            Sid => token.sid,
+            Fam => token.fam,
+            Kid => token.kid,
+            Sub | SubClient => token.sub,
+            Client => token.client_id,
+        };
+        let second = token.client_id.unwrap_or_default();
+        let check = check(&self.hashes, kind, (value.unwrap_or_default(), second));
+        let age = token
+            .iat
+            .map_or(0, |iat| u32::try_from(iat).unwrap_or(ANY_AGE - 1));
         let meant = |times: &Times| !has_time(kind) || age <= times.issued_before;
         let at = self
             .base
@@ -215,28 +229,32 @@ impl Times {
     }
 }
 
-/// A claim that has one part.
-fn one(value: Option<&str>) -> Option<(&str, &str)> {
-    value.map(|value| (value, ""))
-}
-
 fn check(hashes: &Hashes, kind: RevocationKind, value: (&str, &str)) -> u32 {
     let hash = hash(&hashes.checks, kind, value);
     u32::try_from(hash >> 32).unwrap_or_default()
 }
 
+/// `second` counts only where a value has two parts.
 fn hash(states: &Kinds, kind: RevocationKind, (first, second): (&str, &str)) -> u64 {
+    use RevocationKind::{Client, Sub, SubClient};
+    match kind {
+        SubClient => joined(one(states, Sub, first), one(states, Client, second)),
+        _ => one(states, kind, first),
+    }
+}
+
+fn one(states: &Kinds, kind: RevocationKind, value: &str) -> u64 {
     let Some(state) = states.get(kind as usize) else {
         return 0;
     };
     let mut hasher = state.build_hasher();
-    hasher.write(first.as_bytes());
-    if kind == RevocationKind::SubClient {
-        // The length keeps the two parts apart.
-        hasher.write_usize(first.len());
-        hasher.write(second.as_bytes());
-    }
+    hasher.write(value.as_bytes());
     hasher.finish()
+}
+
+/// Of two parts, each hashed with secrets of its own: they are looked at one by one anyhow.
+fn joined(first: u64, second: u64) -> u64 {
+    first.rotate_left(32).wrapping_add(second)
 }
 
 /// Kinds of which an entry means tokens up to a time; the others mean one thing, whatever its age.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use carnet_client::clock::{Clock as _, SystemClock};
 use carnet_client::http::HttpClient;
 use carnet_client::jwks::{Location, RemoteKeys};
 use carnet_client::revocations::{Keys, OnLoss, Revocations, Source, Verdict};
@@ -284,4 +285,40 @@ async fn a_key_that_is_new_is_looked_for() {
     source.keys = Keys::Remote(Arc::new(keys));
     let revocations = follow(source, &clock);
     until(|| verdict(&revocations, "a") == Verdict::Revoked).await;
+}
+
+#[tokio::test]
+async fn a_stream_is_told_when_its_token_is_taken_back_and_when_nobody_can_tell_any_more() {
+    let (issuer, clock) = (Issuer::new(), Frozen::new());
+    let first = issuer.sign(&about((0, 1), START, &["a"]));
+    let server = Pretended::start(move |_| stream(std::slice::from_ref(&first))).await;
+    let token = |sid: &'static str| RevocableToken {
+        sid: Some(sid),
+        iat: Some(START),
+        ..RevocableToken::default()
+    };
+    let revocations = follow(source(&issuer, &server), &clock);
+    revocations.prepare(SOON).await;
+    let known = tokio::time::timeout(SOON, revocations.until_not_good(&token("a"))).await;
+    assert_eq!(known, Ok(Verdict::Revoked), "before it began to wait");
+    let (one, other) = (token("b"), token("c"));
+    let waiting = revocations.until_not_good(&one);
+    let others = revocations.until_not_good(&other);
+    let next = issuer.sign(&about((1, 2), START + 1, &["b"]));
+    server.answer(move |_| stream(std::slice::from_ref(&next)));
+    tokio::select! {
+        verdict = waiting => assert_eq!(verdict, Verdict::Revoked),
+        _ = others => panic!("another token"),
+        () = tokio::time::sleep(SOON) => panic!("nobody told it"),
+    }
+    // By the machine's own clock, and an issuer that falls silent.
+    let now = SystemClock.since_epoch().as_secs();
+    let last = issuer.sign(&about((0, 1), now, &[]));
+    let server = Pretended::start(move |_| stream(std::slice::from_ref(&last))).await;
+    let source = source(&issuer, &server);
+    let closed = OnLoss::Closed(Duration::from_millis(300));
+    let revocations = Revocations::follow(HttpClient::new().unwrap(), source, closed).unwrap();
+    revocations.prepare(SOON).await;
+    let waiting = tokio::time::timeout(SOON, revocations.until_not_good(&other));
+    assert_eq!(waiting.await, Ok(Verdict::Unavailable));
 }

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use carnet_client::error::ClientError;
 use carnet_client::exchange::Wanted;
 use carnet_guard::{Clock, Guard};
-use http::{HeaderName, HeaderValue, Method};
+use http::Method;
 use tokio::task::JoinSet;
 
 use super::access::Access;
-use super::names::Names;
+use super::names::{self, Names};
 use super::{Route, Site};
 use crate::assertion::Assertions;
 use crate::bff::{self, Bff};
 use crate::certificates::Certificates;
 use crate::config::{self, Config, Token};
 use crate::cors::Cors;
-use crate::identity::ClaimHeader;
+use crate::feeds::Feeds;
 use crate::limit::Limit;
 use crate::load::ConfigError;
 use crate::login::Login;
@@ -47,11 +47,13 @@ impl Site {
             ));
         }
         let (upstreams, names) = upstreams(config, &clock, before)?;
+        let feeds = Feeds::of(config, before.map(|before| (&before.config, &before.feeds)))?;
         let known = before.map(|before| tokens::Before {
             config: &before.config,
+            feeds: &before.feeds,
             guards: &before.guards,
         });
-        let guards = tokens::guards(config, &clock, known).await?;
+        let guards = tokens::guards(config, &clock, (&feeds, known)).await?;
         let (table, routes) = routes(config, &names, &guards)?;
         let as_before =
             |before: &&Self| before.config.tokens == config.tokens && before.config.bff == config.bff;
@@ -62,7 +64,7 @@ impl Site {
         };
         let mut own_cookies = config.headers.own_cookies.clone();
         own_cookies.extend(bff.iter().map(Bff::cookie_names));
-        let identity = identity(&config.identity)?;
+        let identity = names::identity(&config.identity)?;
         let assertions = config
             .assertion
             .as_ref()
@@ -86,6 +88,7 @@ impl Site {
             clock,
             config: config.clone(),
             guards,
+            feeds,
             watching: JoinSet::new(),
         })
     }
@@ -357,43 +360,3 @@ fn wanted(key: &str, route: &config::Route, config: &Config) -> Result<Option<Wa
         scope: exchange.scope.clone(),
     }))
 }
-
-fn identity(config: &[config::Identity]) -> Result<Vec<ClaimHeader>, ConfigError> {
-    let header = |(at, identity): (usize, &config::Identity)| {
-        let key = |member: &str| format!("identity[{at}].{member}");
-        let todo = "write a header name that is for this alone, such as \"X-User-ID\"";
-        let name = HeaderName::from_bytes(identity.name.as_bytes())
-            .map_err(|error| ConfigError::at(key("name"), error, todo))?;
-        // A name with other characters is one that servers fold into this one.
-        let plain = name
-            .as_str()
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if !plain || STANDARD.contains(&name.as_str()) {
-            let what = format!("{:?} cannot say who asks", identity.name);
-            return Err(ConfigError::at(key("name"), what, todo));
-        }
-        let default = identity.default.as_deref().map(HeaderValue::from_str).transpose();
-        Ok(ClaimHeader {
-            name,
-            claim: identity.claim.clone(),
-            join: identity.join.clone(),
-            default: default
-                .map_err(|error| ConfigError::at(key("default"), error, "write visible ASCII"))?,
-            encode: identity.encode,
-        })
-    };
-    config.iter().enumerate().map(header).collect()
-}
-
-/// Headers that mean something else already.
-const STANDARD: [&str; 8] = [
-    "authorization",
-    "connection",
-    "content-length",
-    "content-type",
-    "cookie",
-    "host",
-    "te",
-    "transfer-encoding",
-];

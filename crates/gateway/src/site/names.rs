@@ -2,7 +2,7 @@
 //!
 //! Spec: OWASP ASVS 5.0 §4.1.3
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 use crate::believed::{self, Says, WRITTEN};
 use crate::config;
@@ -76,3 +76,43 @@ fn excused(
     }
     Ok(name)
 }
+
+pub(super) fn identity(config: &[config::Identity]) -> Result<Vec<ClaimHeader>, ConfigError> {
+    let header = |(at, identity): (usize, &config::Identity)| {
+        let key = |member: &str| format!("identity[{at}].{member}");
+        let todo = "write a header name that is for this alone, such as \"X-User-ID\"";
+        let name = HeaderName::from_bytes(identity.name.as_bytes())
+            .map_err(|error| ConfigError::at(key("name"), error, todo))?;
+        // A name with other characters is one that servers fold into this one.
+        let plain = name
+            .as_str()
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !plain || STANDARD.contains(&name.as_str()) {
+            let what = format!("{:?} cannot say who asks", identity.name);
+            return Err(ConfigError::at(key("name"), what, todo));
+        }
+        let default = identity.default.as_deref().map(HeaderValue::from_str).transpose();
+        Ok(ClaimHeader {
+            name,
+            claim: identity.claim.clone(),
+            join: identity.join.clone(),
+            default: default
+                .map_err(|error| ConfigError::at(key("default"), error, "write visible ASCII"))?,
+            encode: identity.encode,
+        })
+    };
+    config.iter().enumerate().map(header).collect()
+}
+
+/// Headers that mean something else already.
+const STANDARD: [&str; 8] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "host",
+    "te",
+    "transfer-encoding",
+];

@@ -1,20 +1,55 @@
-//! Two streams that are joined for as long as the caller's token lasts.
+//! Two streams that are joined for as long as the caller's token lasts and counts.
 //!
-//! Spec: RFC 6455 §5.2 (frames), §7.4.2 (close codes)
+//! Spec: RFC 6455 §5.2 (frames), §7.4.1, §7.4.2 (close codes)
 
 use std::io;
+use std::pin::pin;
 
+use carnet_guard::Refused;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::time::{Duration, Instant, sleep_until};
+use tokio::sync::oneshot;
+use tokio::time::{Duration, Instant, sleep_until, timeout};
+
+use crate::watch::Watch;
+
+/// What ends a WebSocket that neither side ends.
+pub(crate) struct Ends {
+    /// The caller's token has expired.
+    pub(crate) until: Option<Instant>,
+    /// It was taken back.
+    pub(crate) watch: Option<Watch>,
+}
+
+impl Ends {
+    /// The close frame that the client is told so with.
+    async fn reached(self) -> &'static [u8] {
+        let expired = async {
+            match self.until {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let taken_back = async {
+            match self.watch {
+                Some(watch) => watch.await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            refused = taken_back => match refused {
+                Refused::Unavailable => AGAIN_LATER,
+                _ => TAKEN_BACK,
+            },
+            () = expired => EXPIRED,
+        }
+    }
+}
 
 /// Joins both sides, once each has switched. `hold` is dropped at the end.
-pub(super) fn join(
-    (client, service): (OnUpgrade, OnUpgrade),
-    until: Option<Instant>,
-    hold: impl Send + 'static,
-) {
+pub(super) fn join((client, service): (OnUpgrade, OnUpgrade), ends: Ends, hold: impl Send + 'static) {
     tokio::spawn(async move {
         let _hold = hold;
         let (Ok(client), Ok(service)) = tokio::join!(client, service) else {
@@ -22,22 +57,19 @@ pub(super) fn join(
         };
         let (client_reads, client_writes) = tokio::io::split(TokioIo::new(client));
         let (service_reads, service_writes) = tokio::io::split(TokioIo::new(service));
+        let (tell, told) = oneshot::channel();
         let up = pump(client_reads, service_writes);
-        let down = deliver(service_reads, client_writes, until);
-        tokio::select! {
-            // An error, or the end of the token, ends both; the end of one side lets the other finish.
-            _ = async { tokio::try_join!(up, down) } => {}
-            // A client that takes nothing cannot be told that its token has ended, and yet may not go on.
-            () = reached(until.map(|until| until + FAREWELL)) => {}
-        }
+        let down = deliver(service_reads, client_writes, told);
+        // An error, or the end of the token, ends both; the end of one side lets the other finish.
+        let mut both = pin!(async { tokio::try_join!(up, down) });
+        let frame = tokio::select! {
+            _ = &mut both => return,
+            frame = ends.reached() => frame,
+        };
+        let _ = tell.send(frame);
+        // A client that takes nothing is not waited for, nor one that goes on sending.
+        let _ = timeout(LAST_WORDS, both).await;
     });
-}
-
-async fn reached(moment: Option<Instant>) {
-    match moment {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
-    }
 }
 
 async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
@@ -52,36 +84,35 @@ async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin)
     }
 }
 
-/// As [`pump`], until the token ends. Then the client is told so, between two frames.
+/// As [`pump`], until it is told to end. Then the client is told so as well, between two frames.
 async fn deliver(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    until: Option<Instant>,
+    mut told: oneshot::Receiver<&'static [u8]>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     let mut frames = Frames::default();
-    let mut ends = until;
+    let mut last = None;
     loop {
+        if let Some(frame) = last.filter(|_| frames.between()) {
+            let _ = to.write_all(frame).await;
+            let _ = to.shutdown().await;
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         let count = tokio::select! {
             biased;
-            () = reached(ends) => None,
-            count = from.read(&mut buffer) => Some(count?),
+            frame = &mut told, if last.is_none() => {
+                last = frame.ok();
+                continue;
+            }
+            count = from.read(&mut buffer) => count?,
         };
-        match count {
-            Some(0) => return to.shutdown().await,
-            Some(count) => {
-                to.write_all(&buffer[..count]).await?;
-                to.flush().await?;
-                frames.follow(&buffer[..count]);
-            }
-            None if frames.between() || ends != until => {
-                let _ = to.write_all(EXPIRED).await;
-                let _ = to.shutdown().await;
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            // The rest of a frame may take a second.
-            None => ends = ends.map(|at| at + Duration::from_secs(1)),
+        if count == 0 {
+            return to.shutdown().await;
         }
+        to.write_all(&buffer[..count]).await?;
+        to.flush().await?;
+        frames.follow(&buffer[..count]);
     }
 }
 
@@ -126,10 +157,14 @@ impl Frames {
 }
 
 const BUFFER: usize = 8 * 1024;
-/// How long it may take to tell a client that its token has ended.
-const FAREWELL: Duration = Duration::from_secs(3);
 /// A close frame: 4401, "token expired".
 const EXPIRED: &[u8] = b"\x88\x0f\x11\x31token expired";
+/// The same code, "token revoked".
+const TAKEN_BACK: &[u8] = b"\x88\x0f\x11\x31token revoked";
+/// §7.4.1 and its registry: 1013, "try again later": nobody can tell whether the token is good.
+const AGAIN_LATER: &[u8] = b"\x88\x11\x03\xf5try again later";
+/// How long the rest of a frame and the goodbye may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

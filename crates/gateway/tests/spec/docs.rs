@@ -32,6 +32,7 @@ fn every_key_stands_in_a_guide() {
     let source = concat!(
         include_str!("../../src/config.rs"),
         include_str!("../../src/config/bff.rs"),
+        include_str!("../../src/config/followed.rs"),
         include_str!("../../src/config/forward_auth.rs"),
         include_str!("../../src/config/tokens.rs"),
         include_str!("../../src/config/traffic.rs")

@@ -29,6 +29,8 @@ pub(crate) const ISSUER: &str = "https://issuer.test";
 /// Makes tokens.
 pub(crate) struct Issuer {
     signer: Signer,
+    /// Signs what it tells of revocations.
+    pub(crate) messages: Signer,
     pub(crate) jwks: String,
 }
 
@@ -37,7 +39,10 @@ impl Issuer {
         crate::log::keep();
         let key = AnySigningKey::generate(Algorithm::Es256).unwrap();
         let set = KeySet::new(vec![(Some("k1".to_owned()), key.verifying_key())]).unwrap();
+        let same = AnySigningKey::from_jwk(&key.to_jwk_private().unwrap()).unwrap();
+        let typ = TokenType::Other(carnet_oauth::revocation::TYPE);
         Self {
+            messages: Signer::new(same, typ, Some("k1".to_owned())).unwrap(),
             signer: Signer::new(key, TokenType::AccessToken, Some("k1".to_owned())).unwrap(),
             jwks: set.to_jwks_json().unwrap(),
         }

@@ -17,29 +17,32 @@ use tokio::sync::mpsc;
 use crate::harness::{Answer, Harness, NOW, Running, mirror, soon};
 
 /// A service that takes every handshake, tells what it got, and sends everything back.
-async fn echo(answer: &'static str) -> (String, Arc<Mutex<String>>) {
+pub(crate) async fn echo(answer: &'static str) -> (String, Arc<Mutex<String>>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let seen = Arc::new(Mutex::new(String::new()));
     let got = seen.clone();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let head = head(&mut stream).await;
-            got.lock().unwrap().push_str(&head);
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            let mut bytes = [0; 1024];
-            while let Ok(count @ 1..) = stream.read(&mut bytes).await {
-                got.lock()
-                    .unwrap()
-                    .push_str(&String::from_utf8_lossy(&bytes[..count]));
-                stream.write_all(&bytes[..count]).await.unwrap();
-            }
+            let got = got.clone();
+            tokio::spawn(async move {
+                let head = head(&mut stream).await;
+                got.lock().unwrap().push_str(&head);
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                let mut bytes = [0; 1024];
+                while let Ok(count @ 1..) = stream.read(&mut bytes).await {
+                    got.lock()
+                        .unwrap()
+                        .push_str(&String::from_utf8_lossy(&bytes[..count]));
+                    stream.write_all(&bytes[..count]).await.unwrap();
+                }
+            });
         }
     });
     (address, seen)
 }
 
-async fn head(stream: &mut TcpStream) -> String {
+pub(crate) async fn head(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(soon(stream.read_u8()).await.unwrap());
@@ -47,8 +50,8 @@ async fn head(stream: &mut TcpStream) -> String {
     String::from_utf8(head).unwrap()
 }
 
-const GRANTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\nX-User-ID: leak\r\n\r\n";
-const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: api.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
+pub(crate) const GRANTED: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\nX-User-ID: leak\r\n\r\n";
+pub(crate) const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: api.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\
                          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n";
 
 async fn harness(address: &str) -> Harness {
@@ -219,7 +222,7 @@ async fn no_other_protocol_is_taken_up() {
 }
 
 /// A service whose answers go on for as long as somebody has something to say.
-async fn speaking(kind: &'static str) -> (Running, mpsc::UnboundedSender<Frame<Bytes>>) {
+pub(crate) async fn speaking(kind: &'static str) -> (Running, mpsc::UnboundedSender<Frame<Bytes>>) {
     let (say, said) = mpsc::unbounded_channel::<Frame<Bytes>>();
     let said = Arc::new(tokio::sync::Mutex::new(said));
     let router = Router::new().fallback(move || {

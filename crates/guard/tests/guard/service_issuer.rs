@@ -8,11 +8,11 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use carnet_client::service_signer::ServiceSigner;
-use carnet_guard::{Auth, Caller, Clock as _, Guard, ResourceServer, Services, UserOrService};
+use carnet_guard::{Auth, Caller, Clock as _, Guard, ResourceServer, Revocations, Services, UserOrService};
 use carnet_jose::{Algorithm, AnySigningKey, KeySet, Signer, TokenType};
 use carnet_oauth::service_token::{BUNDLE_TYPE, BundledService, ServiceBundle};
 use http::{HeaderMap, Request, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
@@ -55,6 +55,8 @@ pub(crate) struct Switches {
     jwks: Mutex<String>,
     pub(crate) bundle: Mutex<String>,
     pub(crate) down: AtomicBool,
+    /// The message of the revocation feed; lost when empty.
+    pub(crate) feed: Mutex<String>,
     asked: AtomicUsize,
 }
 
@@ -89,6 +91,7 @@ impl Issuer {
                 get(async |State(switches): State<Arc<Switches>>| switches.jwks.lock().unwrap().clone()),
             )
             .route("/services/bundle", get(bundle))
+            .route("/revocations", get(feed))
             .with_state(switches.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Self {
@@ -145,6 +148,24 @@ impl Issuer {
         Services::of(&self.url, "billing")
     }
 
+    /// From now on the feed says that this is the number of the newest bundle, and that this one thing is taken back.
+    pub(crate) fn tells(&self, services: i64, entry: &Value) {
+        static EPOCH: AtomicUsize = AtomicUsize::new(0);
+        let (now, epoch) = (
+            self.clock.since_epoch().as_secs(),
+            EPOCH.fetch_add(1, Ordering::SeqCst),
+        );
+        let entries: Vec<&Value> = Some(entry).filter(|entry| !entry.is_null()).into_iter().collect();
+        let claims = json!({ "iss": self.url, "aud": "billing", "iat": now, "epoch": epoch.to_string(), "since": 0, "cursor": 1,
+                             "services": services, "entries": entries });
+        let signer = self.signer(TokenType::Other("revocations+jwt"));
+        *self.switches.feed.lock().unwrap() = signer.sign(&claims).unwrap();
+    }
+
+    pub(crate) fn feed(&self) -> Revocations {
+        Revocations::feed(format!("{}/revocations", self.url), "billing", "secret")
+    }
+
     /// The guard of the service `billing`.
     pub(crate) async fn guard(&self, services: Services) -> Guard {
         let users = carnet_guard::Issuer::jwks(&self.url, format!("{}/jwks", self.url));
@@ -152,6 +173,18 @@ impl Issuer {
         let billing = billing.services(services).clock(self.clock.clone());
         billing.build().await.unwrap()
     }
+}
+
+async fn feed(State(switches): State<Arc<Switches>>) -> Response {
+    let message = switches.feed.lock().unwrap().clone();
+    if message.is_empty() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    (
+        [("content-type", "text/event-stream")],
+        format!("data: {message}\n\n"),
+    )
+        .into_response()
 }
 
 async fn bundle(State(switches): State<Arc<Switches>>, headers: HeaderMap) -> Response {

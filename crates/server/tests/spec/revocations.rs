@@ -23,7 +23,7 @@ pub(crate) fn read(token: &str) -> RevocationMessage {
 }
 
 /// The message behind a query.
-async fn told(server: &Server, query: &str) -> RevocationMessage {
+pub(crate) async fn told(server: &Server, query: &str) -> RevocationMessage {
     let reply = ask(server, query).await;
     assert_eq!(
         (reply.status, reply.header("content-type")),
@@ -33,7 +33,7 @@ async fn told(server: &Server, query: &str) -> RevocationMessage {
     read(std::str::from_utf8(&reply.body).unwrap())
 }
 
-fn behind(message: &RevocationMessage) -> String {
+pub(crate) fn behind(message: &RevocationMessage) -> String {
     format!("?since={}&epoch={}", message.cursor, message.epoch)
 }
 

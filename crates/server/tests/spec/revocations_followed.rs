@@ -355,3 +355,16 @@ async fn gw_13_without_its_store_a_server_does_not_say_that_all_is_well() {
     let refused = Stream::open(&node, "").await;
     assert_eq!(refused.answer.status, StatusCode::SERVICE_UNAVAILABLE);
 }
+
+#[tokio::test]
+async fn gw_13_a_change_of_services_is_told_to_whoever_follows() {
+    let server = Server::start().await;
+    let node = Node::start(&server, 0).await;
+    let revocations = follow(&server, &node, OnLoss::default());
+    revocations.prepare(SOON).await;
+    let before = revocations.of_services().sequence;
+    assert_eq!(before, server.app.store.settings_epoch().await.unwrap());
+    server.app.store.bump_settings_epoch().await.unwrap();
+    until(|| revocations.of_services().sequence == before + 1).await;
+    assert!(revocations.status().streaming);
+}

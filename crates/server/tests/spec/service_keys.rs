@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::client_auth::TOKEN;
 use crate::harness::{Reply, Server, days};
+use crate::revocations::{behind, told};
 
 const ISSUER: &str = "https://auth.example.com";
 const BUNDLE: &str = "/services/bundle";
@@ -343,4 +344,25 @@ async fn jwt_17_a_services_token_opens_nothing_at_the_server() {
     ];
     let reply = server.post(TOKEN).form(&fields).send().await;
     assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{reply:?}");
+}
+
+#[tokio::test]
+async fn gw_13_the_feed_says_which_bundle_of_services_counts() {
+    let server = Server::start().await;
+    let number = async || bundle(&server).await.sequence;
+    let first = told(&server, "").await;
+    assert_eq!(first.services, number().await);
+    Registered::at(&server, "late", |_| ()).await;
+    // Nothing was taken back, and yet there is something to tell: at once for whoever says what it knows, however long it would wait.
+    let behind = behind(&first);
+    let next = told(&server, &format!("{behind}&services={}&wait=30", first.services)).await;
+    assert_eq!((next.services, next.cursor), (number().await, first.cursor));
+    assert!(next.services > first.services);
+    set_state(&server, "late", ClientState::Disabled).await;
+    let last = told(&server, &behind).await;
+    assert_eq!(last.services, number().await);
+    assert!(
+        last.services > next.services && last.entries.len() == 1,
+        "{last:?}"
+    );
 }

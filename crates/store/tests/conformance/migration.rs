@@ -104,8 +104,8 @@ async fn a_newer_schema_is_refused(f: &Fixture) {
 }
 
 async fn migrating_again_changes_nothing(f: &Fixture) {
-    let clock = f.store.revocation_clock().await.unwrap();
     f.store.bump_settings_epoch().await.unwrap();
+    let clock = f.store.revocation_clock().await.unwrap();
     let report = Store::migrate(&f.config).await.unwrap();
     assert_eq!(
         (report.applied.len(), report.new.len(), report.pending.len()),

@@ -18,6 +18,7 @@ fn says(epoch: &str, range: (i64, i64), iat: u64) -> RevocationMessage {
         epoch: epoch.to_owned(),
         since: range.0,
         cursor: range.1,
+        services: 0,
         more: false,
         entries: (range.0 + 1..=range.1).map(sid).collect(),
     }

@@ -1,0 +1,126 @@
+//! The feeds by which issuers tell what they have taken back: one for each issuer, kept for as long as nothing else is said of it.
+//!
+//! Spec: RFC 7009 §2.1
+
+use std::collections::HashMap;
+
+use carnet_guard::{OnLoss, Revocations};
+use carnet_listen::secret_file;
+use carnet_oauth::revocation;
+use zeroize::Zeroizing;
+
+use crate::config::{self, Config, Followed, Lost};
+use crate::load::ConfigError;
+
+/// By the issuer's name.
+#[derive(Debug, Default)]
+pub(crate) struct Feeds(HashMap<String, Feed>);
+
+struct Feed {
+    followed: Revocations,
+    /// What it was made of.
+    config: config::Issuer,
+    secret: Zeroizing<Vec<u8>>,
+}
+
+impl Feeds {
+    /// Those of a configuration. What is followed already, and would be followed in the same way, goes on.
+    ///
+    /// # Errors
+    /// Says which key is wrong. Nobody is asked anything yet.
+    pub(crate) fn of(config: &Config, before: Option<(&Config, &Self)>) -> Result<Self, ConfigError> {
+        // Whoever is trusted to be the issuer is part of what is followed.
+        let before = before
+            .filter(|(known, _)| known.tokens.root_certificates_file == config.tokens.root_certificates_file);
+        let mut feeds = HashMap::new();
+        for (at, issuer) in config.issuers.iter().enumerate() {
+            let Some(followed) = &issuer.revocations else {
+                continue;
+            };
+            let secret = secret(at, followed)?;
+            let known = before.and_then(|(_, feeds)| feeds.0.get(&issuer.issuer));
+            let known = known.filter(|known| known.config == *issuer && *known.secret == *secret);
+            let feed = match known {
+                Some(known) => known.followed.clone(),
+                None => feed(at, issuer, (followed, &secret))?,
+            };
+            let feed = Feed {
+                followed: feed,
+                config: issuer.clone(),
+                secret,
+            };
+            feeds.insert(issuer.issuer.clone(), feed);
+        }
+        Ok(Self(feeds))
+    }
+
+    /// What the issuer of this name tells.
+    pub(crate) fn get(&self, issuer: &str) -> Option<Revocations> {
+        self.0.get(issuer).map(|feed| feed.followed.clone())
+    }
+
+    /// Whether both follow the same with the same secrets.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        let same = |(name, feed): (&String, &Feed)| {
+            other
+                .0
+                .get(name)
+                .is_some_and(|known| known.config == feed.config && *known.secret == *feed.secret)
+        };
+        self.0.len() == other.0.len() && self.0.iter().all(same)
+    }
+}
+
+fn secret(at: usize, followed: &Followed) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
+    let key = format!("issuers[{at}].revocations.client_secret_file");
+    let todo = "name a file with the introspection secret that the issuer knows, readable by its owner alone";
+    let secret = secret_file::read_or_say(&followed.client_secret_file);
+    let secret = secret.map_err(|error| ConfigError::at(key.clone(), error, todo))?;
+    match std::str::from_utf8(&secret) {
+        Ok(text) if !text.is_empty() => Ok(secret),
+        Ok(_) => Err(ConfigError::at(key, "the file is empty", todo)),
+        Err(error) => Err(ConfigError::at(key, error, todo)),
+    }
+}
+
+fn feed(
+    at: usize,
+    issuer: &config::Issuer,
+    (followed, secret): (&Followed, &[u8]),
+) -> Result<Revocations, ConfigError> {
+    let key = |member: &str| format!("issuers[{at}].revocations.{member}");
+    if followed.client_id.is_empty() {
+        let todo = "write the introspection_id of the resource that the gateway is";
+        return Err(ConfigError::at(key("client_id"), "is empty", todo));
+    }
+    let on_loss = match (followed.on_loss, followed.after) {
+        (Lost::Closed, None) => OnLoss::default(),
+        (Lost::Closed, Some(after)) if after.duration() < config::SHORTEST_AFTER => {
+            let what = "is shorter than the time in which a feed that is well may be silent";
+            let todo = "write \"6s\" or more; \"15s\" bears a heartbeat that is lost";
+            return Err(ConfigError::at(key("after"), what, todo));
+        }
+        (Lost::Closed, Some(after)) => OnLoss::Closed(after.duration()),
+        (Lost::Open, None) => OnLoss::Open,
+        (Lost::Open, Some(_)) => {
+            let what = "is for on_loss = \"closed\": an open gateway never closes";
+            return Err(ConfigError::at(key("after"), what, "take one of the two away"));
+        }
+    };
+    let usual = || format!("{}{}", issuer.issuer.trim_end_matches('/'), revocation::PATH);
+    let url = followed.url.clone().unwrap_or_else(usual);
+    let read = url::Url::parse(&url).ok();
+    if !read.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+        let what = format!("{url:?} is no URL of a feed");
+        let todo = "write one such as \"https://auth.example.com/revocations\"";
+        return Err(ConfigError::at(key("url"), what, todo));
+    }
+    let secret = String::from_utf8_lossy(secret);
+    Ok(Revocations::feed(url, &followed.client_id, secret).on_loss(on_loss))
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.followed.fmt(f)
+    }
+}
