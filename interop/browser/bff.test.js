@@ -28,11 +28,13 @@ const freePort = () =>
 before(async () => {
   await startWith(['--access-ttl', '20s']);
   own.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'carnet-bff-'));
-  own.files = await serve(path.join(EXAMPLE, 'public'), () => ({}));
+  // A frame that goes by way of the issuer: the example itself has none.
+  const frames = () => ({ "connect-src 'self';": `connect-src 'self'; frame-src 'self' ${server.issuer};` });
+  own.files = await serve(path.join(EXAMPLE, 'public'), frames);
   own.origin = `http://127.0.0.1:${await freePort()}`;
   const add = ['client', 'add', 'spa', '--json', '--config', path.join(server.demo.folder, 'carnet.toml'), '--id-token-claims', 'full'];
   const scope = 'openid profile email offline_access read:data read:profile';
-  add.push('--scope', scope, '--redirect-uri', `${own.origin}/bff/callback`, '--post-logout-redirect-uri', `${own.origin}/bff/logout/callback`);
+  add.push('--scope', scope, '--redirect-uri', `${own.origin}/bff/callback`, '--redirect-uri', `${own.origin}/bff/silent-login/callback`, '--post-logout-redirect-uri', `${own.origin}/bff/logout/callback`);
   const { secret, client_secret } = JSON.parse(execFileSync(CARNET, add));
   const write = (name, text) => fs.writeFileSync(path.join(own.folder, name), text, { mode: 0o600 });
   write('client.secret', secret ?? client_secret);
@@ -46,7 +48,7 @@ before(async () => {
   };
   let text = fs.readFileSync(path.join(EXAMPLE, 'gateway.toml'), 'utf8');
   for (const [from, to] of Object.entries(addresses)) text = text.replaceAll(from, to);
-  write('gateway.toml', text);
+  write('gateway.toml', text.replace('[bff]', '[bff]\nsilent_login = true'));
   own.gateway = spawn(CARNET, ['gateway', '--config', path.join(own.folder, 'gateway.toml')], { stdio: 'inherit' });
   for (let answers = false; !answers; ) answers = await fetch(own.origin).then(() => true, () => new Promise((resolve) => setTimeout(resolve, 50, false)));
 });
@@ -165,6 +167,54 @@ test('no token reaches a script, a storage or an address: login, calls, renewal,
   await close();
   assert.equal(seen.hints, 1);
   assert.ok(seen.bodies > 10, `${seen.bodies} bodies`);
+});
+
+/** What a frame of the app hears of the issuer. */
+const askSilently = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        const frame = document.createElement('iframe');
+        frame.hidden = true;
+        addEventListener('message', function heard({ origin, source, data }) {
+          if (origin !== location.origin || source !== frame.contentWindow) return;
+          removeEventListener('message', heard);
+          frame.remove();
+          resolve(data);
+        });
+        frame.src = '/bff/silent-login';
+        document.body.append(frame);
+      }),
+  );
+
+test('a frame logs in whoever is logged in at the issuer, and shows nothing', async () => {
+  const { context, page, close } = await browse();
+  await logIn(page);
+  await context.clearCookies({ name: 'bff' });
+  await page.reload();
+  await page.waitForSelector('#out:not([hidden])');
+  assert.deepEqual(await askSilently(page), { source: 'bff-silent-login', isLoggedIn: true });
+  await page.reload();
+  await page.waitForSelector('#in:not([hidden])');
+  await nothingIsKept(page);
+  await context.clearCookies();
+  assert.deepEqual(await askSilently(page), { source: 'bff-silent-login', isLoggedIn: false });
+  await page.reload();
+  await page.waitForSelector('#out:not([hidden])');
+  await close();
+});
+
+test('a new login in the same browser ends the session that was there', async () => {
+  const { context, page, close } = await browse();
+  await logIn(page);
+  const value = async () => (await context.cookies(own.origin)).find((cookie) => cookie.name === 'bff').value;
+  const old = await value();
+  await page.goto(`${own.origin}/bff/login?returnUrl=/`);
+  await page.waitForSelector('#in:not([hidden])');
+  assert.notEqual(await value(), old);
+  const reply = await fetch(`${own.origin}/bff/user`, { headers: { 'X-CSRF': '1', cookie: `bff=${old}` } });
+  assert.equal(reply.status, 401);
+  await close();
 });
 
 test('a page of another site can neither call nor read', async () => {

@@ -25,6 +25,10 @@ use crate::refusal::Refusal;
 use crate::site::{Admitted, Route, Site};
 use crate::upstream::Upstream;
 
+/// What an answer tells the browser to keep of its session.
+#[derive(Clone, Debug)]
+pub(crate) struct Cookies(pub(crate) Vec<HeaderValue>);
+
 /// Why a request is not forwarded.
 #[derive(Debug)]
 pub(crate) enum No {
@@ -65,13 +69,15 @@ impl From<Refusal> for No {
 }
 
 /// What stands beside the head of a request.
-pub(crate) struct Shown {
+pub(crate) struct Shown<'r> {
     /// What a proxy has told of the client's certificate.
     pub(crate) certificate: Option<Told>,
     /// Who is at the other end of the connection.
     pub(crate) peer: IpAddr,
     /// Who is behind the proxies that are believed.
     pub(crate) client: IpAddr,
+    /// Host and port that the client has asked for.
+    pub(crate) authority: &'r str,
 }
 
 /// As [`admit`], of a request from which everything was taken out that proxies say. Whoever shows token after token that is none is told to stop.
@@ -79,7 +85,7 @@ pub(crate) async fn let_in(
     site: &Site,
     route: &Route,
     (head, socket): (&mut Parts, bool),
-    shown: Shown,
+    shown: Shown<'_>,
 ) -> Result<(Option<Session>, Admitted), No> {
     if let (Some(from), Some(told)) = (&site.certificates, shown.certificate) {
         from.show(told, shown.peer, head);
@@ -89,7 +95,7 @@ pub(crate) async fn let_in(
         head.extensions
             .insert(ClientCertificate::from_der(&certificate.0));
     }
-    let admitted = admit(site, route, (head, socket)).await;
+    let admitted = admit(site, route, (head, socket, shown.authority)).await;
     if let Some(from) = &site.certificates {
         from.hide(head);
     }
@@ -107,23 +113,23 @@ pub(crate) async fn let_in(
 async fn admit(
     site: &Site,
     route: &Route,
-    (head, socket): (&mut Parts, bool),
+    (head, socket, authority): (&mut Parts, bool, &str),
 ) -> Result<(Option<Session>, Admitted), No> {
     let denied = |refused: Refused| No::Guard(refused.clone(), Box::new(route.refusal(&refused)));
     let (Some(bff), Some(mapped)) = (&site.bff, &route.session) else {
         return Ok((None, route.admit(head).await.map_err(denied)?));
     };
     // What few requests need stands apart in memory: every request has to carry the place for it otherwise.
-    Box::pin(admit_session(bff, mapped, (route, head, socket))).await
+    Box::pin(admit_session((bff, mapped), route, (head, socket, authority))).await
 }
 
 async fn admit_session(
-    bff: &Bff,
-    mapped: &Mapped,
-    (route, head, socket): (&Route, &mut Parts, bool),
+    (bff, mapped): (&Bff, &Mapped),
+    route: &Route,
+    (head, socket, authority): (&mut Parts, bool, &str),
 ) -> Result<(Option<Session>, Admitted), No> {
     let denied = |refused: Refused| No::Guard(refused.clone(), Box::new(route.refusal(&refused)));
-    let session = bff.admit(head, mapped, socket).await?;
+    let session = bff.admit(head, mapped, (socket, authority)).await?;
     match route.admit(head).await {
         // Taken back, or of a key that is gone: the issuer may give another.
         Err(Refused::TokenInvalid | Refused::TokenExpired) => {
@@ -142,24 +148,40 @@ pub(crate) async fn ask(
     session: Option<Session>,
     request: Request<Body>,
 ) -> Result<(Response<Incoming>, Load), Refusal> {
+    let bff = site.bff.as_ref();
+    let cookies = session
+        .as_ref()
+        .zip(bff)
+        .map(|(session, bff)| bff.cookies(session));
+    let carrying = |mut answer: (Response<Incoming>, Load), cookies: Option<Vec<HeaderValue>>| {
+        if let Some(cookies) = cookies {
+            answer.0.extensions_mut().insert(Cookies(cookies));
+        }
+        answer
+    };
     let repeatable = request.body().is_end_stream() && route.token == Token::Forward;
-    match session.zip(site.bff.as_ref()).filter(|_| repeatable) {
-        Some((session, bff)) => Box::pin(ask_twice(upstream, (bff, session), request)).await,
-        None => upstream.ask(request).await,
-    }
+    let Some((session, bff)) = session.zip(bff).filter(|_| repeatable) else {
+        return Ok(carrying(upstream.ask(request).await?, cookies));
+    };
+    let (answer, again) = Box::pin(ask_twice(upstream, (bff, session), request)).await?;
+    Ok(carrying(answer, again.or(cookies)))
 }
 
+/// The answer, and what the browser keeps of the session when it went on in between.
 async fn ask_twice(
     upstream: &Upstream,
     (bff, session): (&Bff, Session),
     request: Request<Body>,
-) -> Result<(Response<Incoming>, Load), Refusal> {
+) -> Result<((Response<Incoming>, Load), Option<Vec<HeaderValue>>), Refusal> {
     let (mut head, body) = request.into_parts();
     let first = upstream.ask(Request::from_parts(head.clone(), body)).await?;
-    if is_refused_token(&first.0) && bff.again(&mut head.headers, session).await.is_ok() {
-        return upstream.ask(Request::from_parts(head, Body::empty())).await;
+    if is_refused_token(&first.0)
+        && let Ok(session) = bff.again(&mut head.headers, session).await
+    {
+        let second = upstream.ask(Request::from_parts(head, Body::empty())).await?;
+        return Ok((second, Some(bff.cookies(&session))));
     }
-    Ok(first)
+    Ok((first, None))
 }
 
 /// RFC 6750 §3.1.

@@ -41,6 +41,7 @@ pub mod upgrade;
 pub mod upstream;
 mod watch;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -56,7 +57,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::{Duration, Instant};
 
 use crate::balance::Load;
-use crate::caller::No;
+use crate::caller::{Cookies, No};
 use crate::config::{AtExpiry, Spoofed};
 use crate::forwarded::Origin;
 use crate::metrics::Metrics;
@@ -66,6 +67,7 @@ use crate::refusal::Refusal;
 use crate::site::{Admitted, Route, Site};
 use crate::target::Target;
 use crate::upstream::Upstream;
+use crate::watch::SessionEnd;
 
 /// A gateway that runs: the site of the moment. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -139,16 +141,16 @@ async fn answer(gateway: &Gateway, request: Request) -> Response {
 
 /// Finds the route of a request; what scripts of other origins may know of its answer is said here, whatever the answer is.
 async fn pass(site: &Site, request: Request, record: &mut Record) -> Result<Response, No> {
-    let (mut parts, mut body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     upgrade::unfold(&mut parts)?;
     let target = Target::read(&parts)?;
     target::rewrite(&mut parts, &target)?;
     record.target(&target);
-    if let Some(bff) = &site.bff {
-        (parts, body) = match Box::pin(bff.answer(&target.path, parts, body)).await {
-            Ok(response) => return Ok(response),
-            Err(further) => further,
-        };
+    if let Some(bff) = &site.bff
+        && let Some(endpoint) = bff.endpoint_of(&target.path)
+    {
+        let (_, origin) = origin_of(site, &parts, &target)?;
+        return Ok(Box::pin(bff.answer(endpoint, &origin.authority, (parts, body))).await);
     }
     if let Some(metadata) = site.published.answer(&target, &parts.method) {
         return Ok(metadata);
@@ -203,8 +205,7 @@ impl Forward<'_> {
             upstream,
             target,
         } = self;
-        let peer = parts.extensions.get::<PeerAddr>().ok_or(BROKEN)?.0.ip();
-        let origin = Origin::read(peer, site.https, &parts.headers, &target, &site.trusted_proxies);
+        let (peer, origin) = origin_of(site, &parts, &target)?;
         record.client(origin.client);
         let asked = upgrade::asked(&mut parts, route.sockets.as_ref(), (&target, origin.https))?;
         let certificate = site.certificates.as_ref();
@@ -219,31 +220,26 @@ impl Forward<'_> {
             certificate,
             peer,
             client: origin.client,
+            authority: &origin.authority,
         };
         let (session, caller) = caller::let_in(site, route, (&mut parts, asked.is_some()), shown).await?;
         record.caller(caller.named());
         let standing = route.count(&caller, origin.client)?;
         caller::tell(site, (route, Some(upstream)), &caller, &mut parts.headers).await?;
 
-        let headers = &mut parts.headers;
-        if let Some(mapped) = &route.session {
-            headers::keep_cookies(headers, &mapped.cookies);
-        }
-        headers::strip_cookies(headers, &site.own_cookies);
-        origin.write(headers);
-        record.trace.write(headers);
-        let authority = HeaderValue::try_from(&*target.authority()).map_err(|_| BROKEN)?;
-        headers.insert(header::HOST, authority);
-        if let Some(asked) = &asked {
-            asked.ask(headers);
-        }
+        dress(&mut parts.headers, (site, route, &target), asked.as_ref())?;
+        origin.write(&mut parts.headers);
+        record.trace.write(&mut parts.headers);
         parts.extensions.clear();
         let until = match route.at_expiry {
             AtExpiry::Close => caller.user().and_then(|auth| end_of(auth, site)),
             AtExpiry::Keep => None,
         };
+        let bff = session.as_ref().zip(site.bff.as_ref());
+        let end = || bff.map(|(session, bff)| -> SessionEnd { Box::pin(bff.end_of(session)) });
+        let over = end();
         let body = match is_grpc(&parts.headers) && !body.is_end_stream() {
-            true => Body::new(Streaming::new(body, until, route.watch(&caller))),
+            true => Body::new(Streaming::new(body, until, route.watch(&caller, end()))),
             false => body,
         };
         let request = Request::from_parts(parts, body);
@@ -251,6 +247,7 @@ impl Forward<'_> {
         let stay = Stay {
             load,
             until,
+            over,
             idle: upstream.idle_timeout,
             caller,
         };
@@ -266,9 +263,36 @@ impl Forward<'_> {
 struct Stay {
     load: Load,
     until: Option<Instant>,
+    /// Comes with the end of the session.
+    over: Option<SessionEnd>,
     idle: Duration,
     /// Whose token opened it: when that is taken back it goes on no longer.
     caller: Admitted,
+}
+
+/// Who is at the other end of the connection, and where the request comes from.
+fn origin_of(site: &Site, parts: &Parts, target: &Target) -> Result<(IpAddr, Origin), Refusal> {
+    let peer = parts.extensions.get::<PeerAddr>().ok_or(BROKEN)?.0.ip();
+    let origin = Origin::read(peer, site.https, &parts.headers, target, &site.trusted_proxies);
+    Ok((peer, origin))
+}
+
+/// What the service sees of cookies, host and handshake.
+fn dress(
+    headers: &mut HeaderMap,
+    (site, route, target): (&Site, &Route, &Target),
+    asked: Option<&upgrade::Asked>,
+) -> Result<(), Refusal> {
+    if let Some(mapped) = &route.session {
+        headers::keep_cookies(headers, &mapped.cookies);
+    }
+    headers::strip_cookies(headers, &site.own_cookies);
+    let authority = HeaderValue::try_from(&*target.authority()).map_err(|_| BROKEN)?;
+    headers.insert(header::HOST, authority);
+    if let Some(asked) = asked {
+        asked.ask(headers);
+    }
+    Ok(())
 }
 
 /// When the caller's token ends, as this process counts.
@@ -300,6 +324,11 @@ fn back(
     headers::strip_hop_by_hop(&mut parts.headers);
     site.names.identity.strip(&mut parts.headers);
     headers::strip_set_cookies(&mut parts.headers, &site.own_cookies);
+    let cookies = parts.extensions.remove::<Cookies>().into_iter();
+    let cookies = cookies.flat_map(|cookies| cookies.0);
+    parts
+        .headers
+        .extend(cookies.map(|line| (header::SET_COOKIE, line)));
     if route.session.is_some() {
         // RFC 9111 §3.5 speaks of Authorization alone: no cache on the way knows that a cookie says whose answer it is.
         let said = parts.headers.entry(header::CACHE_CONTROL);
@@ -313,6 +342,7 @@ fn back(
     let Stay {
         load,
         until,
+        over,
         idle,
         caller,
     } = stay;
@@ -320,11 +350,8 @@ fn back(
         Some(client) if granted => {
             let mut response = Response::from_parts(parts, Body::empty());
             client.grant(&mut response);
-            let ends = upgrade::Ends {
-                until,
-                watch: route.watch(&caller),
-            };
-            upgrade::join(client, service, ends, load);
+            let watch = route.watch(&caller, over);
+            upgrade::join(client, service, upgrade::Ends { until, watch }, load);
             Ok(response)
         }
         // Nobody has asked for another protocol, or for this one.
@@ -337,9 +364,10 @@ fn back(
             let patience = Patience {
                 idle,
                 until: until.filter(|_| endless),
-                abrupt: grpc,
+                abrupt: !is_of(&parts.headers, b"text/event-stream"),
             };
-            let watch = endless.then(|| route.watch(&caller)).flatten();
+            let watched = endless || route.session.is_some();
+            let watch = watched.then(|| route.watch(&caller, over)).flatten();
             let body = Body::new(Passing::new(body, load, patience, watch));
             Ok(Response::from_parts(parts, body))
         }

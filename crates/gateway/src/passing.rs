@@ -178,7 +178,7 @@ pub(crate) struct Patience {
 }
 
 impl Passing {
-    /// `watch` is of whoever's token opened it.
+    /// `watch` is of whoever opened it.
     pub(crate) fn new(body: Incoming, load: Load, patience: Patience, watch: Option<Watch>) -> Self {
         Self {
             body,

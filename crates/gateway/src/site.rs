@@ -38,7 +38,7 @@ use crate::target;
 use crate::tokens::metadata::Published;
 use crate::upgrade::Sockets;
 use crate::upstream::Upstream;
-use crate::watch::Watch;
+use crate::watch::{SessionEnd, Watch};
 
 /// A configuration that was read, checked and made ready.
 pub struct Site {
@@ -173,11 +173,12 @@ impl Route {
     }
 
     /// Whether the caller may go on, for what goes on after its request.
-    pub(crate) fn watch(&self, caller: &Admitted) -> Option<Watch> {
-        match (&self.access, caller.user()) {
-            (Access::Bearer { guard, .. } | Access::Services { guard, .. }, Some(auth)) => Watch::over(guard, auth),
-            _ => None,
-        }
+    pub(crate) fn watch(&self, caller: &Admitted, session: Option<SessionEnd>) -> Option<Watch> {
+        let guard = match &self.access {
+            Access::Everybody => None,
+            Access::Bearer { guard, .. } | Access::Services { guard, .. } => Some(guard),
+        };
+        Watch::over(guard.zip(caller.user()), session)
     }
 }
 

@@ -1,4 +1,4 @@
-//! WebSockets: a handshake that goes through, and two streams that are joined for as long as the caller's token lasts.
+//! WebSockets: a handshake that goes through, and two streams that are joined for as long as the caller's token and session last.
 //!
 //! Over HTTP/1.1 a client asks by `Upgrade`, over HTTP/2 by an extended CONNECT; the service is asked in HTTP/1.1 either way.
 //!

@@ -1,27 +1,64 @@
 //! Whether a caller may go on: for streams, which go on after the request that was allowed.
 //!
-//! Spec: RFC 7009 §2.1
+//! Spec: RFC 7009 §2.1 · OpenID Connect Back-Channel Logout §2.7
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use carnet_guard::{Auth, Guard, Refused};
 
-/// Is ready when the caller's token was taken back, or nobody can tell any more; with what a request would be answered then.
-pub(crate) struct Watch(Pin<Box<dyn Future<Output = Refused> + Send>>);
+/// Is ready when a stream must not go on, and says why.
+pub(crate) struct Watch(Pin<Box<dyn Future<Output = Over> + Send>>);
+
+/// Comes with the end of a session.
+pub(crate) type SessionEnd = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Why a stream must not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// The token that opened it was taken back.
+    TakenBack,
+    /// Nobody can tell whether it was.
+    Unknown,
+    /// The session that opened it has ended.
+    SessionEnded,
+}
 
 impl Watch {
-    /// Nothing when the caller's issuer is not followed.
-    pub(crate) fn over(guard: &Guard, caller: &Auth) -> Option<Self> {
-        let follows = guard.follows(caller);
-        follows.then(|| Self(Box::pin(guard.until_taken_back(caller))))
+    /// Over the caller's token, where its issuer is followed, and over its session, where it has one.
+    pub(crate) fn over(token: Option<(&Guard, &Auth)>, session: Option<SessionEnd>) -> Option<Self> {
+        let followed = token.filter(|(guard, caller)| guard.follows(caller));
+        let taken_back = followed.map(|(guard, caller)| {
+            let refused = guard.until_taken_back(caller);
+            async {
+                match refused.await {
+                    Refused::Unavailable => Over::Unknown,
+                    _ => Over::TakenBack,
+                }
+            }
+        });
+        match (taken_back, session) {
+            (None, None) => None,
+            (Some(taken_back), None) => Some(Self(Box::pin(taken_back))),
+            (None, Some(session)) => Some(Self(Box::pin(async {
+                session.await;
+                Over::SessionEnded
+            }))),
+            (Some(taken_back), Some(session)) => Some(Self(Box::pin(async {
+                tokio::select! {
+                    biased;
+                    () = session => Over::SessionEnded,
+                    over = taken_back => over,
+                }
+            }))),
+        }
     }
 }
 
 impl Future for Watch {
-    type Output = Refused;
+    type Output = Over;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Refused> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Over> {
         self.0.as_mut().poll(cx)
     }
 }

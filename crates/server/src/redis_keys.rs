@@ -3,22 +3,17 @@
 //! Spec: RFC 7009 §2.1 (what is revoked is of no use any more)
 
 use std::path::Path;
-use std::time::Duration;
 
 use carnet_listen::secret_file;
-use carnet_store::RevocationEntry;
+use carnet_store::{REDIS_CONNECT, RedisServer, RevocationEntry};
 use futures_util::{Stream, StreamExt as _};
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, TlsCertificates,
-    cmd,
-};
-use url::Url;
+use redis::cmd;
 
 pub(crate) use redis::RedisError;
 
 /// The server that the configuration names.
-pub struct Target(Client);
+pub struct Target(RedisServer);
 
 impl Target {
     /// The server whose URL is in the file; with TLS its chain must lead to these PEM certificates, or to the system's. What is wrong with
@@ -26,70 +21,35 @@ impl Target {
     pub fn read(url_file: &Path, root_file: Option<&Path>) -> Result<Self, String> {
         let url = secret_file::read(url_file).map_err(|error| error.what)?;
         let url = std::str::from_utf8(&url).map_err(|_| "is not text")?;
-        let info = parse(url)?;
-        let client = match root_file {
-            Some(file) if is_tls(&info) => {
-                let roots = std::fs::read(file)
-                    .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
-                let certificates = TlsCertificates {
-                    client_tls: None,
-                    root_cert: Some(roots),
-                };
-                Client::build_with_tls(info, certificates)
-                    .map_err(|_| format!("{} has no usable certificates", file.display()))?
-            }
-            _ => Client::open(info).map_err(|_| "names no server that can be reached")?,
+        let read = |file: &Path| {
+            std::fs::read(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))
         };
-        Ok(Self(client))
+        let roots = root_file.map(read).transpose()?;
+        RedisServer::named(url, roots).map(Self)
     }
 
     /// Whether it is on another machine and nothing encrypts what is said to it.
     pub fn is_unprotected(&self) -> bool {
-        match self.0.get_connection_info().addr() {
-            ConnectionAddr::Tcp(host, _) => {
-                let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-                host != "localhost" && !address.is_ok_and(|address| address.is_loopback())
-            }
-            _ => false,
-        }
+        self.0.is_unprotected()
     }
 
     /// Connects, for no longer than a second.
     pub(crate) async fn connect(&self) -> Result<RedisKeys, RedisError> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(ANSWER));
-        let connection = self.0.get_multiplexed_async_connection_with_config(&config);
-        Ok(RedisKeys(connection.await?))
+        Ok(RedisKeys(self.0.connect().await?))
     }
 
     /// One item for each time that a node has written keys.
     pub(crate) async fn wakes(&self) -> Result<impl Stream<Item = ()> + use<>, RedisError> {
         let subscribe = async {
-            let mut pubsub = self.0.get_async_pubsub().await?;
+            let mut pubsub = self.0.client().get_async_pubsub().await?;
             pubsub.subscribe(CHANNEL).await?;
             Ok(pubsub.into_on_message().map(|_| ()))
         };
         let late = |_| RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
-        tokio::time::timeout(CONNECT, subscribe).await.map_err(late)?
+        tokio::time::timeout(REDIS_CONNECT, subscribe)
+            .await
+            .map_err(late)?
     }
-}
-
-fn parse(url: &str) -> Result<ConnectionInfo, String> {
-    let wrong = "is no redis://, rediss:// or unix:// URL";
-    let url = Url::parse(url).map_err(|_| wrong)?;
-    if !["redis", "rediss", "unix"].contains(&url.scheme()) {
-        return Err(wrong.to_owned());
-    }
-    if url.fragment().is_some() {
-        return Err("has a part behind #: certificates are checked, always".to_owned());
-    }
-    let refuse = |_| "names no host, or something that is no number as port or database".to_owned();
-    url.into_connection_info().map_err(refuse)
-}
-
-fn is_tls(info: &ConnectionInfo) -> bool {
-    matches!(info.addr(), ConnectionAddr::TcpTls { .. })
 }
 
 /// A connection to where the keys are.
@@ -173,8 +133,6 @@ const CHANNEL: &str = "carnet:revocations";
 const ATTEMPT: &str = "carnet:revocations:attempt:";
 /// Writing everything takes a second or two; what is left of an attempt that was broken off goes by itself.
 const ATTEMPT_SECONDS: u32 = 300;
-const CONNECT: Duration = Duration::from_secs(1);
-const ANSWER: Duration = Duration::from_secs(2);
 
 /// KEYS: the marker, the guard, then the keys. ARGV: the channel, what the guard must be, the new marker or nothing, then value and life in
 /// seconds of each key.

@@ -85,6 +85,28 @@ impl Store {
         row.map(|row| read(&mut row.fields())).transpose()
     }
 
+    /// Which of these live at `now`, unused for `idle_ms` at most.
+    pub async fn living_bff_sessions(
+        &self,
+        digests: &[[u8; 32]],
+        (now, idle_ms): (i64, i64),
+    ) -> Result<Vec<[u8; 32]>, StoreError> {
+        let mut living = Vec::with_capacity(digests.len());
+        for some in digests.chunks(LOOKED_UP_AT_ONCE) {
+            let mut row = params![now, now.saturating_sub(idle_ms)];
+            // The statement has one length: what is left of it asks for the last one again.
+            let padding = some.iter().rev().take(1).cycle();
+            let asked = some.iter().chain(padding).take(LOOKED_UP_AT_ONCE);
+            row.extend(asked.flat_map(|digest| params![digest.to_vec()]));
+            let rows = self.database.read(&LIVING, row).await?;
+            for row in rows {
+                let digest: Vec<u8> = row.fields().take()?;
+                living.extend(<[u8; 32]>::try_from(digest.as_slice()).ok());
+            }
+        }
+        Ok(living)
+    }
+
     /// The session is in use. Written once a minute at most.
     pub async fn touch_bff_session(&self, digest: &[u8; 32], now: i64) -> Result<(), StoreError> {
         let row = params![digest.to_vec(), now, now.saturating_sub(60_000)];
@@ -218,6 +240,12 @@ static BY_DIGEST: Statement = Statement::new(
     "SELECT name, sub, sid, user_agent, created_at, last_seen_at, used, absolute_expires_at, version, sealed FROM bff_sessions
      WHERE digest = $1 AND absolute_expires_at > $2 AND last_seen_at > $3",
 );
+static LIVING: Statement = Statement::new(
+    "bff_session.living",
+    "SELECT digest FROM bff_sessions WHERE absolute_expires_at > $1 AND last_seen_at > $2 AND digest IN
+       ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27,
+        $28, $29, $30, $31, $32, $33, $34)",
+);
 static OF_SUB: Statement = Statement::new(
     "bff_session.of_sub",
     "SELECT name, sub, sid, user_agent, created_at, last_seen_at, used, absolute_expires_at, version, sealed FROM bff_sessions
@@ -258,13 +286,16 @@ static END_OF_SUB: Statement = Statement::new(
     "DELETE FROM bff_sessions WHERE client_id = $1 AND sub = $2",
 );
 
+/// As many as `LIVING` has places for.
+const LOOKED_UP_AT_ONCE: usize = 32;
 /// As many go with each login at most.
 const SWEPT_AT_ONCE: i64 = 100;
 
-pub(crate) static STATEMENTS: [&Statement; 13] = [
+pub(crate) static STATEMENTS: [&Statement; 14] = [
     &SWEEP,
     &INSERT,
     &BY_DIGEST,
+    &LIVING,
     &OF_SUB,
     &TOUCH,
     &LEASE,

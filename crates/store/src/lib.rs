@@ -5,7 +5,9 @@
 
 mod administrator;
 mod audit;
+mod bff_redis;
 mod bff_session;
+mod bff_sessions;
 mod browser;
 mod client;
 mod client_registration;
@@ -23,6 +25,7 @@ mod live_session;
 mod logout_notice;
 mod migration;
 mod names;
+mod redis_server;
 mod registry;
 mod registry_change;
 mod revocation;
@@ -40,7 +43,9 @@ mod user;
 mod withdrawal;
 
 pub use audit::{AuditAction, AuditRow, NewAudit, Outcome};
+pub use bff_redis::RedisSessions;
 pub use bff_session::{BffSession, NewBffSession};
+pub use bff_sessions::BffSessions;
 pub use browser::{BrowserSession, NewBrowserSession};
 pub use client::{ClientRow, ClientSecret, ClientState, ON_ITS_WAY_MS};
 pub use client_registration::{ClientRegistration, NewRegistration, RegistrationChange, SecretsLeft};
@@ -57,6 +62,7 @@ pub use judge::{Verdict, judge};
 pub use live_session::{ConcernedClient, LiveSession};
 pub use logout_notice::LogoutNotice;
 pub use migration::MigrationReport;
+pub use redis_server::{CONNECT as REDIS_CONNECT, RedisServer};
 pub use registry::{RegisteredUser, Registry};
 pub use registry_change::{ClientChange, RegistryChange, RegistryStep, UserChange, UserProfile};
 pub use revocation::{RevocationClock, RevocationEntry, TokenFacts};

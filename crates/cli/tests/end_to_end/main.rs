@@ -9,6 +9,7 @@
 
 mod apply;
 mod behind_gateway;
+mod bff;
 mod first_user;
 mod gateway;
 mod login;

@@ -192,7 +192,7 @@ pub(crate) fn write_secret(file: &Path, secret: &str) {
 }
 
 /// A new database on the server that `CARNET_TEST_POSTGRES` names.
-async fn fresh_database() -> String {
+pub(crate) async fn fresh_database() -> String {
     let url = std::env::var("CARNET_TEST_POSTGRES")
         .expect("CARNET_TEST_POSTGRES names no PostgreSQL; ./test.sh starts one");
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)

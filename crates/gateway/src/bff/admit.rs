@@ -6,8 +6,8 @@ use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::app::Bff;
-use super::csrf;
 use super::session::{BROKEN, Session};
+use super::{csrf, host};
 use crate::refusal::Refusal;
 
 /// What of a session's requests passes on a route.
@@ -23,9 +23,15 @@ impl Bff {
     /// The session behind the request, which may begin a WebSocket, and which then carries its access token and nothing else that could be taken for one.
     ///
     /// # Errors
-    /// 403 when no page of the app has sent it, 401 when nobody is logged in, 503 when that cannot be said.
-    pub async fn admit(&self, head: &mut Head, mapped: &Mapped, socket: bool) -> Result<Session, Refusal> {
+    /// 421 when it is for another host, 403 when no page of the app has sent it, 401 when nobody is logged in, 503 when that cannot be said.
+    pub async fn admit(
+        &self,
+        head: &mut Head,
+        mapped: &Mapped,
+        (socket, authority): (bool, &str),
+    ) -> Result<Session, Refusal> {
         let settings = &self.parts.settings;
+        host::demand(settings, authority)?;
         if socket {
             csrf::demand_socket(settings, &head.headers)?;
         } else if mapped.events && csrf::is_event_source(&head.method, &head.headers) {

@@ -9,11 +9,12 @@ use carnet_client::login_check::LoginCheck;
 use carnet_client::provider::Provider;
 use carnet_client::seal::Keys;
 use carnet_jose::Verifier;
-use carnet_store::{Store, StoreError};
+use carnet_store::{BffSessions, StoreError};
 use http::request::Parts as Head;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::flights::Flights;
+use super::watched::Watched;
 use crate::refusal::Refusal;
 
 /// An app in browsers whose tokens we keep. Cheap to clone.
@@ -30,15 +31,18 @@ pub(super) struct Parts {
     pub(super) keys: Keys,
     /// From each, with the cookie, the key of a session is made: the first seals, all of them open.
     pub(super) masters: Vec<Vec<u8>>,
-    pub(super) store: Store,
+    pub(super) store: BffSessions,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) flights: Flights,
+    pub(super) streams: Watched,
 }
 
 /// What the app was described with.
 pub(super) struct Settings {
     /// Scheme, host and port, without a slash.
     pub(super) origin: String,
+    pub(super) host: String,
+    pub(super) port: u16,
     pub(super) secure: bool,
     /// Without a slash at its end.
     pub(super) prefix: String,
@@ -50,6 +54,9 @@ pub(super) struct Settings {
     pub(super) idle_ms: i64,
     pub(super) absolute_ms: i64,
     pub(super) null_for_nobody: bool,
+    pub(super) silent_login: bool,
+    /// The browser carries the sessions itself.
+    pub(super) sealed: bool,
 }
 
 /// A request to one of the endpoints.
@@ -64,6 +71,14 @@ impl Asked {
         let mut found = self.query.iter().filter(|(key, _)| key == name);
         let first = found.next().map(|(_, value)| value.as_str());
         first.filter(|_| found.next().is_none())
+    }
+
+    /// The same; `None` when it is there more than once, and nobody can say which one counts.
+    pub(super) fn at_most_one(&self, name: &str) -> Option<Option<&str>> {
+        match self.query.iter().filter(|(key, _)| key == name).count() {
+            0 | 1 => Some(self.parameter(name)),
+            _ => None,
+        }
     }
 }
 
@@ -122,4 +137,18 @@ pub(super) const UNAVAILABLE: Refusal = Refusal::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "temporarily_unavailable",
     "the login cannot be checked at the moment; nobody is logged out by that",
+);
+
+/// Sessions that browsers carry themselves are nowhere in a list, and nobody else can end them.
+pub(super) fn demand_kept(bff: &Bff) -> Result<(), Refusal> {
+    match bff.parts.settings.sealed {
+        true => Err(UNKNOWN),
+        false => Ok(()),
+    }
+}
+
+pub(super) const UNKNOWN: Refusal = Refusal::new(
+    StatusCode::NOT_FOUND,
+    "route_unknown",
+    "there is nothing at this address",
 );

@@ -4,17 +4,17 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
-use carnet_jose::{Error, base64url, primitive};
-use carnet_store::ThrottleRule;
+use carnet_jose::Error;
 use http::request::Parts as Head;
 use http::{StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Map, Value};
 
-use super::app::{Bff, no_store};
+use super::app::{Bff, demand_kept, no_store};
 use crate::refusal::Refusal;
 
 pub(super) async fn end(bff: &Bff, head: &Head, body: Body) -> Result<Response, Refusal> {
+    demand_kept(bff)?;
     let token = token_of(head, body).await.ok_or(INVALID)?;
     let claims = verified(bff, &token).await.map_err(|why| {
         tracing::warn!(why, "a logout token was refused");
@@ -23,22 +23,13 @@ pub(super) async fn end(bff: &Bff, head: &Head, body: Body) -> Result<Response, 
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let jti = text("jti").unwrap_or_default();
     let (client_id, store) = (&bff.parts.settings.client_id, &bff.parts.store);
-    // It counts once, at whichever replica.
-    let once = ThrottleRule {
-        key: format!(
-            "bff jti {}",
-            base64url::encode(&primitive::sha256(jti.as_bytes()))
-        ),
-        limit: 1,
-        window_ms: REMEMBERED_MS,
-    };
-    let counted = store.count_attempt(&[once], bff.now_ms()).await;
-    if counted.map_err(|error| no_store(&error))?.is_some() {
+    if !bff.is_first("jti", jti).await? {
         tracing::warn!(why = "replayed", "a logout token was refused");
         return Err(INVALID);
     }
-    let ended = store.end_bff_sessions(client_id, text("sub"), text("sid")).await;
+    let ended = store.end_said(client_id, (text("sub"), text("sid"))).await;
     let ended = ended.map_err(|error| no_store(&error))?;
+    bff.parts.streams.look();
     tracing::info!(ended, "the issuer has ended sessions");
     // What was remembered of earlier ones, and has had its time.
     if let Err(error) = store.sweep(bff.now_ms(), SWEPT_AT_ONCE).await {
@@ -99,8 +90,6 @@ async fn verified(bff: &Bff, token: &str) -> Result<Map<String, Value>, &'static
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 const MOST_BYTES: usize = 64 * 1024;
 const SWEPT_AT_ONCE: i64 = 100;
-/// Longer than any logout token is believed.
-const REMEMBERED_MS: i64 = 10 * 60_000;
 
 const INVALID: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,

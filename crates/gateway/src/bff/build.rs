@@ -13,17 +13,18 @@ use carnet_client::http::HttpClient;
 use carnet_client::key_file;
 use carnet_client::login_check::{LoginCheck, signatures};
 use carnet_client::provider::Provider;
-use carnet_client::return_to;
 use carnet_client::seal::Keys;
 use carnet_jose::{AnySigningKey, Jwk, KeySource, TokenType, Verifier};
 use carnet_oauth::logout_token;
-use carnet_store::{Engine, Store, StoreConfig};
 use http::HeaderName;
 use url::{Host, Url};
 
 use super::admit::Mapped;
 use super::app::{Bff, Parts, Settings};
 use super::flights::Flights;
+use super::keeping::{self, text};
+use super::login;
+use super::watched::Watched;
 use crate::config::bff::{self as config, Anonymous};
 use crate::config::{Config, Listen, Route};
 use crate::load::ConfigError;
@@ -62,9 +63,10 @@ impl Bff {
             parts: Arc::new(Parts {
                 logout_tokens: logout_tokens(&login, (issuer, id), leeway)?,
                 provider: Arc::new(provider),
+                streams: Watched::default(),
                 flights: flights
                     .ok_or_else(|| ConfigError::at("bff", "has no randomness", "give it some"))?,
-                store: store(config).await?,
+                store: keeping::of(config).await?,
                 settings,
                 login,
                 keys,
@@ -107,6 +109,7 @@ pub fn socket_origins(route: &Route, config: &Config) -> Vec<String> {
 
 fn settings(config: &config::Bff, listen: &Listen) -> Result<Settings, ConfigError> {
     let (origin, secure) = origin(config, listen)?;
+    let (host, port) = host_of(&origin)?;
     let path = config.path.trim_end_matches('/');
     let is_path = |path: &str| target::path(path).is_ok_and(|read| read == path) && path.len() > 1;
     if !is_path(path) {
@@ -117,7 +120,7 @@ fn settings(config: &config::Bff, listen: &Listen) -> Result<Settings, ConfigErr
         let what = "does not ask who logs in";
         return Err(ConfigError::at("bff.scope", what, "let `openid` be part of it"));
     }
-    if return_to::local(&config.after_logout, &origin) != config.after_logout {
+    if login::local(&config.after_logout, &origin).as_ref() != Ok(&config.after_logout) {
         let what = format!("{:?} is no path of the app", config.after_logout);
         return Err(ConfigError::at(
             "bff.after_logout",
@@ -129,6 +132,8 @@ fn settings(config: &config::Bff, listen: &Listen) -> Result<Settings, ConfigErr
     let header = header.filter(|name| !SAFELISTED.contains(&name.as_str()));
     Ok(Settings {
         origin,
+        host,
+        port,
         secure,
         prefix: path.to_owned(),
         client_id: config.client_id.clone(),
@@ -141,6 +146,8 @@ fn settings(config: &config::Bff, listen: &Listen) -> Result<Settings, ConfigErr
         })?,
         idle_ms: config.idle.millis(),
         absolute_ms: config.absolute.millis(),
+        sealed: config.sealed,
+        silent_login: config.silent_login,
         null_for_nobody: config.anonymous == Anonymous::Null,
     })
 }
@@ -182,6 +189,24 @@ fn origin(config: &config::Bff, listen: &Listen) -> Result<(String, bool), Confi
             )
         }
     }
+}
+
+fn host_of(origin: &str) -> Result<(String, u16), ConfigError> {
+    let url = Url::parse(origin).ok();
+    let named = url.and_then(|url| {
+        Some((
+            target::host(url.host_str()?).ok()?.0,
+            url.port_or_known_default()?,
+        ))
+    });
+    let wrong = || {
+        ConfigError::at(
+            "bff.url",
+            "names a host that no request can name",
+            "write \"https://app.example.com\"",
+        )
+    };
+    named.ok_or_else(wrong)
 }
 
 fn credentials(config: &config::Bff, clock: &Arc<dyn Clock>) -> Result<Credentials, ConfigError> {
@@ -241,39 +266,6 @@ fn logout_tokens(
         .require(&["jti", "events"])
         .build()
         .map_err(|error| ConfigError::at("bff.issuer", error, "correct it"))
-}
-
-/// The sessions in memory, in a file, or at a server. The tables are made where they are missing.
-async fn store(config: &config::Bff) -> Result<Store, ConfigError> {
-    let (key, store) = match (&config.sqlite_file, &config.postgres_url_file) {
-        (None, None) => ("bff", StoreConfig::memory()),
-        (Some(file), None) => ("bff.sqlite_file", StoreConfig::sqlite(file)),
-        (None, Some(file)) => {
-            let key = "bff.postgres_url_file";
-            let engine = Engine::Postgres {
-                url: text(key, file)?.trim().to_owned(),
-                root_certificates: config.postgres_root_certificates_file.clone(),
-                pool_size: 8,
-            };
-            (key, StoreConfig::of(engine))
-        }
-        (Some(_), Some(_)) => {
-            let what = "and bff.postgres_url_file are two places";
-            return Err(ConfigError::at("bff.sqlite_file", what, "name one of the two"));
-        }
-    };
-    let wrong = |error| ConfigError::at(key, error, "name a database that this gateway may write to");
-    if store.engine != Engine::SqliteMemory {
-        Store::migrate(&store).await.map_err(wrong)?;
-    }
-    Store::open(&store).await.map_err(wrong)
-}
-
-fn text(key: &str, file: &Path) -> Result<zeroize::Zeroizing<String>, ConfigError> {
-    let todo = "name a file with a line of text that only its owner reads";
-    let bytes = key_file::secret(file).map_err(|error| ConfigError::at(key, error, todo))?;
-    let text = std::str::from_utf8(&bytes).map_err(|error| ConfigError::at(key, error, todo))?;
-    Ok(zeroize::Zeroizing::new(text.to_owned()))
 }
 
 const SHORTEST_KEY: usize = 32;

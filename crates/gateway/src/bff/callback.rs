@@ -2,17 +2,21 @@
 //!
 //! Spec: RFC 6749 §4.1.2, §4.1.3 · RFC 9207 §2.4 · OpenID Connect Core §3.1.3.7
 
+use std::time::Duration;
+
 use axum::response::Response;
 use carnet_client::authorize::Authorization;
 use carnet_client::error::ClientError;
 use carnet_oauth::id_token::IdTokenClaims;
-use http::{StatusCode, header};
+use http::request::Parts as Head;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep};
 
 use super::app::{Asked, Bff};
-use super::login::{self, Begun};
-use super::session::Content;
-use super::{loop_breaker, page};
+use super::login::{self, Begun, Place};
+use super::session::{BROKEN, Content, Secret, Session};
+use super::{csrf, logout, loop_breaker, page};
 use crate::refusal::Refusal;
 
 /// Why a login does not come to its end.
@@ -21,21 +25,77 @@ enum Unfinished {
     Foreign,
     /// The issuer says no.
     Refused(String),
+    /// The issuer does not take what the operator has configured.
+    Misconfigured(ClientError),
+    /// Browsers would not keep what the session consists of.
+    TooLarge,
     /// Its answer cannot be used. What is wrong stands in the log.
     Unusable,
     /// Nothing can be said at the moment.
     Down(Refusal),
 }
 
+/// A login that was good: the cookie of its session, and how far the issuer's clock is from ours.
+struct Done {
+    digest: [u8; 32],
+    lines: Vec<HeaderValue>,
+    skew: u64,
+    /// The session that ended with it, when no request had ever come with it.
+    unheard: Option<[u8; 32]>,
+}
+
+/// What has become of a login, and how it is told in a window.
+pub(super) struct Outcome {
+    pub(super) logged_in: bool,
+    pub(super) response: Response,
+}
+
+impl Outcome {
+    fn of(logged_in: bool, response: Response) -> Self {
+        Self { logged_in, response }
+    }
+}
+
 pub(super) async fn end(bff: &Bff, asked: &Asked) -> Result<Response, Refusal> {
+    Ok(outcome(bff, asked, Place::Window).await?.response)
+}
+
+pub(super) async fn outcome(bff: &Bff, asked: &Asked, place: Place) -> Result<Outcome, Refusal> {
+    let headers = &asked.head.headers;
+    csrf::demand_click(headers)?;
     let state = asked.parameter("state").unwrap_or_default();
-    let Some(begun) = login::find(bff, &asked.head.headers, state) else {
-        return sorry(bff, Unfinished::Foreign);
+    let begun = login::find(bff, headers, state).filter(|begun| begun.place == place);
+    let Some(begun) = begun else {
+        return Ok(Outcome::of(false, sorry(bff, Unfinished::Foreign)?));
     };
-    let mut response = match logged_in(bff, &begun, asked).await {
-        Ok(response) => response,
+    let code = asked.parameter("code");
+    if let Some(code) = code
+        && !bff.is_first(STATE, state).await?
+    {
+        return second(bff, &begun, code).await;
+    }
+    let return_to = begun.return_to.clone();
+    let silent = begun.silent;
+    // A browser that hangs up, because it opens the same address once more, does not lose the one code that there is.
+    let ended = tokio::spawn(logged_in(bff.clone(), begun, asked.head.clone()));
+    let ended = ended.await.unwrap_or(Err(Unfinished::Unusable));
+    let logged_in = ended.is_ok();
+    let mut response = match ended {
+        Ok(done) => {
+            let mut response = page::go_on(&return_to);
+            let noted = loop_breaker::note(bff, headers, (&done.digest, done.skew), done.unheard);
+            let lines = done.lines.into_iter().chain(noted);
+            let lines = lines.map(|line| (header::SET_COOKIE, line));
+            response.headers_mut().extend(lines);
+            response
+        }
         // The app asked whether somebody is logged in at the issuer; the answer is its own to find.
-        Err(Unfinished::Refused(_)) if begun.silent => page::go_on(&begun.return_to),
+        Err(Unfinished::Refused(_)) if silent => page::go_on(&return_to),
+        Err(Unfinished::Down(refusal)) => {
+            // The same address may be opened again.
+            bff.give_up(STATE, state).await;
+            return Err(refusal);
+        }
         Err(unfinished) => sorry(bff, unfinished)?,
     };
     // A code is tried once, and so is what belongs to it.
@@ -43,17 +103,54 @@ pub(super) async fn end(bff: &Bff, asked: &Asked) -> Result<Response, Refusal> {
     response
         .headers_mut()
         .extend(spent.map(|line| (header::SET_COOKIE, line)));
-    Ok(response)
+    Ok(Outcome::of(logged_in, response))
 }
 
-async fn logged_in(bff: &Bff, begun: &Begun, asked: &Asked) -> Result<Response, Unfinished> {
+/// The same answer once more, in a browser that has the same login under way: a double click, a restored tab. Whoever came first has redeemed the code, here
+/// or at another replica; asking the issuer again would make it take everything back (RFC 6749 §4.1.2). The session is the same, and is waited for.
+async fn second(bff: &Bff, begun: &Begun, code: &str) -> Result<Outcome, Refusal> {
+    let secret = Secret::of_login(&begun.seed, code).ok_or(BROKEN)?;
+    let until = Instant::now() + PATIENCE;
+    let session = loop {
+        let session = bff.load(secret.clone()).await?;
+        if session.is_some() || Instant::now() >= until || bff.parts.flights.has_failed(&begun.state) {
+            break session;
+        }
+        sleep(STEP).await;
+    };
+    // Whoever comes with it much later is somebody who has found an old cookie.
+    let young = |session: &Session| bff.now_ms() < session.row.created_at.saturating_add(YOUNG_MS);
+    let Some(session) = session.filter(young) else {
+        let sentence = "This login has come to its end in another window, or to none.";
+        let page = page::page(StatusCode::OK, &[sentence], (&begun.return_to, "Continue"));
+        return Ok(Outcome::of(false, page));
+    };
+    let mut response = page::go_on(&begun.return_to);
+    let lines = bff.cookies_of(&session.secret).await?.unwrap_or_default();
+    let lines = lines.into_iter().chain(login::forgotten(bff, &begun.state));
+    let lines = lines.map(|line| (header::SET_COOKIE, line));
+    response.headers_mut().extend(lines);
+    Ok(Outcome::of(true, response))
+}
+
+async fn logged_in(bff: Bff, begun: Begun, head: Head) -> Result<Done, Unfinished> {
+    let done = redeemed(&bff, &begun, &head).await;
+    if done.is_err() {
+        bff.parts.flights.fail(&begun.state, bff.now());
+    }
+    done
+}
+
+async fn redeemed(bff: &Bff, begun: &Begun, head: &Head) -> Result<Done, Unfinished> {
     let client = bff.parts.provider.client().await;
     let client = client.map_err(|error| unfinished(&error))?;
     let authorization = Authorization::resume(&client, (&begun.state, &begun.nonce, &begun.verifier));
-    let query = asked.head.uri.query().unwrap_or_default();
+    let query = head.uri.query().unwrap_or_default();
     let code = authorization.code(query).ok_or(Unfinished::Foreign)?;
     let code = code.map_err(|error| unfinished(&error))?;
-    let tokens = client.redeem(&code, &bff.url("callback"), &begun.verifier).await;
+    let tokens = client
+        .redeem(&code, &bff.url(begun.place.callback()), &begun.verifier)
+        .await;
     let tokens = tokens.map_err(|error| unfinished(&error))?;
     let now = bff.now();
     let checked = match &tokens.id_token {
@@ -68,17 +165,50 @@ async fn logged_in(bff: &Bff, begun: &Begun, asked: &Asked) -> Result<Response, 
     let (sub, skew) = (claims.sub.clone(), claims.iat.abs_diff(now));
     let content = Content::new(&tokens, told(claims), now);
     // CK-02: always another one than the browser had, and no word of it before the login was good.
-    let headers = &asked.head.headers;
-    let secret = bff.keep(&content, (&sub, &sid), headers).await;
-    let secret = secret.map_err(Unfinished::Down)?;
-    let mut response = page::go_on(&begun.return_to);
-    let lines = [
-        bff.cookie_of(&secret),
-        loop_breaker::note(bff, headers, (&secret.digest, skew)),
-    ];
-    let lines = lines.into_iter().flatten().map(|line| (header::SET_COOKIE, line));
-    response.headers_mut().extend(lines);
-    Ok(response)
+    let secret = Secret::of_login(&begun.seed, &code).ok_or(Unfinished::Down(BROKEN))?;
+    let kept = bff.keep((&secret, &content), (&sub, &sid), &head.headers).await;
+    kept.map_err(Unfinished::Down)?;
+    let lines = bff.cookies_of(&secret).await.map_err(Unfinished::Down)?;
+    let Some(lines) = lines else {
+        if let Ok(Some(session)) = bff.load(secret).await {
+            let _ = logout::close(bff, &session).await;
+        }
+        return Err(Unfinished::TooLarge);
+    };
+    let unheard = end_before(bff, begun, (&head.headers, &secret)).await;
+    Ok(Done {
+        digest: secret.digest,
+        lines,
+        skew,
+        unheard,
+    })
+}
+
+/// One browser has one session: what it had before ends, and its tokens are given back.
+async fn end_before(bff: &Bff, begun: &Begun, (headers, new): (&HeaderMap, &Secret)) -> Option<[u8; 32]> {
+    let sent = bff.session_before(headers).await.ok().flatten();
+    let sent = sent.map(|session| session.secret.value);
+    let mut unheard = None;
+    for value in begun.before.iter().chain(&sent) {
+        let old = Secret::of(value);
+        if old.digest == new.digest {
+            continue;
+        }
+        let Ok(Some(session)) = bff.load(old).await else {
+            // Another replica has it.
+            if let Some(token) = &begun.token_before {
+                tokio::spawn(logout::give_back(bff.clone(), token.clone()));
+            }
+            continue;
+        };
+        if !session.row.used {
+            unheard = Some(session.secret.digest);
+        }
+        if logout::close(bff, &session).await.is_err() {
+            tracing::error!("the session that a browser had before its new login has not ended");
+        }
+    }
+    unheard
 }
 
 /// What the app may know: of the user and the login, and nothing that is for us alone.
@@ -103,11 +233,15 @@ fn told(claims: IdTokenClaims) -> Map<String, Value> {
 
 fn unfinished(error: &ClientError) -> Unfinished {
     match error {
+        ClientError::Refused(code, _) if MISTAKES.contains(&code.as_str()) => {
+            Unfinished::Misconfigured(error.clone())
+        }
         ClientError::Refused(code, _) => {
             tracing::info!(%error, "the issuer refused a login");
             Unfinished::Refused(code.clone())
         }
-        ClientError::Unreachable(_) | ClientError::Status(..) => Unfinished::Down(login::down(error)),
+        error if login::is_passing(error) => Unfinished::Down(login::down(error)),
+        ClientError::Status(..) => Unfinished::Misconfigured(error.clone()),
         error => {
             tracing::error!(%error, "a login cannot be used");
             Unfinished::Unusable
@@ -129,11 +263,36 @@ fn sorry(bff: &Bff, unfinished: Unfinished) -> Result<Response, Refusal> {
             StatusCode::BAD_REQUEST,
             "You are not logged in: the login was refused.",
         ),
+        Unfinished::TooLarge => (
+            StatusCode::BAD_GATEWAY,
+            "You are not logged in: the session does not fit into cookies. The operator of this app finds out more in its log, under session_too_large.",
+        ),
         Unfinished::Unusable => (
             StatusCode::BAD_GATEWAY,
             "You are not logged in: this app cannot use the answer that came. Its operator finds out why in its log.",
         ),
+        Unfinished::Misconfigured(error) => return login::misconfigured(bff, &error),
         Unfinished::Down(refusal) => return Err(refusal),
     };
     Ok(page::page(status, &[text], (&bff.path("login"), "Log in")))
 }
+
+/// What counts once.
+const STATE: &str = "state";
+/// What the registration of the app at the issuer and its configuration here do not agree on.
+const MISTAKES: [&str; 10] = [
+    "invalid_client",
+    "invalid_redirect_uri",
+    "invalid_request",
+    "invalid_request_object",
+    "invalid_request_uri",
+    "invalid_scope",
+    "invalid_target",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_response_type",
+];
+/// As long the second of two waits for the first.
+const PATIENCE: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_millis(50);
+const YOUNG_MS: i64 = 60_000;

@@ -55,10 +55,38 @@ pub(super) fn demand_page(settings: &Settings, headers: &HeaderMap) -> Result<()
 
 /// A person opens an address in a window: no script, no frame, no picture.
 pub(super) fn demand_window(headers: &HeaderMap) -> Result<(), Refusal> {
+    demand_click(headers)?;
     match one(headers, "sec-fetch-dest") {
         One::Missing | One::Is("document") => Ok(()),
         One::Is(_) | One::Twice => Err(WINDOW),
     }
+}
+
+/// A frame of a page of the app, which a browser says of itself: one that says nothing is refused.
+pub(super) fn demand_frame(headers: &HeaderMap) -> Result<(), Refusal> {
+    demand_click(headers)?;
+    let says = |name: &str, value: &str| one(headers, name) == One::Is(value);
+    match says("sec-fetch-dest", "iframe") && says("sec-fetch-site", "same-origin") {
+        true => Ok(()),
+        false => Err(FRAME),
+    }
+}
+
+/// Nobody has opened the address yet: the browser asks ahead (W3C Prefetch, `Sec-Purpose`). What is refused is not kept, and asked again when somebody does.
+pub(super) fn demand_click(headers: &HeaderMap) -> Result<(), Refusal> {
+    let ahead = ["sec-purpose", "purpose", "x-moz"].into_iter().any(|name| {
+        let mut said = headers.get_all(name).iter();
+        said.any(|value| value.as_bytes().starts_with(b"pre"))
+    });
+    if ahead { Err(WINDOW) } else { Ok(()) }
+}
+
+/// Whether the window was sent here by a page of another site: then strict cookies have stayed behind.
+pub(super) fn is_sent_by_others(headers: &HeaderMap) -> bool {
+    matches!(
+        one(headers, "sec-fetch-site"),
+        One::Is("cross-site" | "same-site")
+    )
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -81,6 +109,11 @@ const CSRF: Refusal = Refusal::new(
     StatusCode::FORBIDDEN,
     "csrf",
     "the request does not prove that a page of this app has sent it",
+);
+const FRAME: Refusal = Refusal::new(
+    StatusCode::FORBIDDEN,
+    "frame_required",
+    "this address is opened in a frame of a page of the app",
 );
 const WINDOW: Refusal = Refusal::new(
     StatusCode::FORBIDDEN,

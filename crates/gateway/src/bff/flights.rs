@@ -14,6 +14,10 @@ pub(super) struct Flights {
     pub(super) owner: String,
     /// By the digest of the cookie.
     pub(super) under_way: Mutex<HashMap<[u8; 32], Flight<Outcome>>>,
+    /// Logins that came to no good end here, and when, in seconds since 1970: nobody waits for them.
+    failed: Mutex<HashMap<String, u64>>,
+    /// Sessions that browsers carry themselves and that have ended here, and until when that is remembered, in milliseconds since 1970.
+    ended: Mutex<HashMap<[u8; 32], i64>>,
     /// Seconds since 1970 until which the issuer is left alone.
     pause_until: Mutex<u64>,
 }
@@ -37,8 +41,32 @@ impl Flights {
         Some(Self {
             owner: base64url::encode(&name),
             under_way: Mutex::default(),
+            failed: Mutex::default(),
+            ended: Mutex::default(),
             pause_until: Mutex::default(),
         })
+    }
+
+    pub(super) fn fail(&self, state: &str, now: u64) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.retain(|_, at| (*at..*at + FAILED_SECONDS).contains(&now));
+        failed.insert(state.to_owned(), now);
+    }
+
+    pub(super) fn has_failed(&self, state: &str) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.contains_key(state)
+    }
+
+    pub(super) fn end(&self, digest: [u8; 32], (now, until): (i64, i64)) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.retain(|_, until| now < *until);
+        ended.insert(digest, until);
+    }
+
+    pub(super) fn has_ended(&self, digest: &[u8; 32]) -> bool {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.contains_key(digest)
     }
 
     pub(super) fn is_paused(&self, now: u64) -> bool {
@@ -51,5 +79,7 @@ impl Flights {
     }
 }
 
+/// Longer than anybody waits for a login of another window.
+const FAILED_SECONDS: u64 = 30;
 /// How long an issuer that did not answer is left alone.
 const PAUSE_SECONDS: u64 = 5;

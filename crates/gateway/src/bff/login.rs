@@ -4,15 +4,19 @@
 
 use axum::response::Response;
 use carnet_client::authorize::Authorization;
+use carnet_client::cookie::{self, SameSite};
 use carnet_client::error::ClientError;
 use carnet_client::return_to;
+use carnet_client::seal;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::app::{Asked, Bff, UNAVAILABLE};
-use super::cookie::{self, SameSite};
+use super::session::Session;
 use super::{csrf, loop_breaker, page};
 use crate::refusal::Refusal;
+use crate::target;
 
 /// A login under way, in a cookie of this browser alone.
 #[derive(Serialize, Deserialize)]
@@ -23,54 +27,149 @@ pub(super) struct Begun {
     pub(super) return_to: String,
     /// The issuer was asked not to show anything: then a no leads back to the app.
     pub(super) silent: bool,
+    pub(super) place: Place,
+    /// Of it, and of the code that comes, the cookie of the session is made.
+    pub(super) seed: Zeroizing<String>,
+    /// The session that this browser has had until now, which ends when the next one begins: the answer comes by a way on which its strict cookie stays
+    /// behind.
+    pub(super) before: Option<Zeroizing<String>>,
+    /// Its refresh token, where no other replica can find it.
+    pub(super) token_before: Option<Zeroizing<String>>,
     /// Seconds since 1970.
     at: u64,
 }
 
+/// Where a login happens, and its answer is to arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Place {
+    Window,
+    Frame,
+}
+
+impl Place {
+    /// The endpoint that is the redirect URI.
+    pub(super) fn callback(self) -> &'static str {
+        match self {
+            Self::Window => "callback",
+            Self::Frame => "silent-login/callback",
+        }
+    }
+}
+
+/// A login that is about to begin.
+pub(super) struct Start<'a> {
+    pub(super) wishes: Vec<(&'static str, &'a str)>,
+    pub(super) return_to: String,
+    pub(super) place: Place,
+    pub(super) before: Option<Session>,
+}
+
 pub(super) async fn begin(bff: &Bff, asked: &Asked) -> Result<Response, Refusal> {
     csrf::demand_window(&asked.head.headers)?;
-    let settings = &bff.parts.settings;
-    let return_to = local(bff, asked.parameter("returnUrl").unwrap_or("/"))?;
+    let return_to = return_url(bff, asked, "/")?;
+    let wishes = wishes(asked)?;
+    let before = bff.session_before(&asked.head.headers).await?;
+    if before.is_none() && csrf::is_sent_by_others(&asked.head.headers) && asked.parameter(HERE).is_none() {
+        return Ok(page::go_on(&from_here(bff, asked)));
+    }
     if let Some(page) = loop_breaker::stop(bff, asked).await? {
         return Ok(page);
     }
-    let mut fields = vec![("scope", settings.scope.as_str())];
-    fields.extend(
-        settings
-            .resources
-            .iter()
-            .map(|resource| ("resource", resource.as_str())),
-    );
-    for name in ["prompt", "acr_values"] {
-        fields.extend(asked.parameter(name).map(|value| (name, value)));
+    let start = Start {
+        wishes,
+        return_to,
+        place: Place::Window,
+        before,
+    };
+    match self::start(bff, &asked.head.headers, start).await {
+        Ok(response) => Ok(response),
+        Err(error) => misconfigured(bff, &error),
     }
-    let begun = authorization(bff, &fields).await.map_err(|error| down(&error))?;
+}
+
+/// To the issuer, and the cookie that the answer must fit.
+pub(super) async fn start(bff: &Bff, headers: &HeaderMap, start: Start<'_>) -> Result<Response, ClientError> {
+    let Start {
+        wishes,
+        return_to,
+        place,
+        before,
+    } = start;
+    let begun = authorization(bff, &wishes, place).await?;
+    let sealed = bff.parts.settings.sealed;
+    let token = before
+        .as_ref()
+        .and_then(|session| session.content.refresh_token.clone());
+    let none = || ClientError::Invalid("the cookie of a login cannot be made".to_owned());
     let kept = Begun {
         state: begun.state().to_owned(),
         nonce: begun.nonce.clone(),
         verifier: begun.verifier.clone(),
         return_to,
-        silent: asked.parameter("prompt") == Some("none"),
+        silent: wishes.contains(&("prompt", "none")),
+        place,
+        seed: Zeroizing::new(seal::random().ok_or_else(none)?),
+        token_before: token.filter(|token| sealed && token.len() < LONGEST_TOKEN),
+        before: before.map(|session| session.secret.value),
         at: bff.now(),
     };
+    let secure = bff.parts.settings.secure;
     let name = name_of(bff, &kept.state);
     let sealed = bff.parts.keys.seal(PURPOSE, &kept);
     // Lax: the answer comes by a redirect from the issuer's site.
-    let line = sealed.and_then(|value| cookie::set(settings, (&name, &value), LIFE_SECONDS, SameSite::Lax));
-    let line = line.ok_or(super::session::BROKEN)?;
+    let line = sealed.and_then(|value| cookie::set(secure, (&name, &value), LIFE_SECONDS, SameSite::Lax));
     let mut response = page::see_other(&begun.url);
-    let headers = response.headers_mut();
-    for old in abandoned(bff, &asked.head.headers) {
-        let gone = cookie::set(settings, (&old, ""), 0, SameSite::Lax);
-        headers.extend(gone.map(|line| (header::SET_COOKIE, line)));
+    let lines = response.headers_mut();
+    for old in abandoned(bff, headers) {
+        let gone = cookie::set(secure, (&old, ""), 0, SameSite::Lax);
+        lines.extend(gone.map(|line| (header::SET_COOKIE, line)));
     }
-    headers.append(header::SET_COOKIE, line);
+    lines.append(header::SET_COOKIE, line.ok_or_else(none)?);
     Ok(response)
 }
 
-async fn authorization(bff: &Bff, fields: &[(&str, &str)]) -> Result<Authorization, ClientError> {
+/// What the app wishes of the login, as far as OpenID Connect knows such wishes. The issuer would refuse the rest, and nobody could tell whose mistake it was.
+fn wishes(asked: &Asked) -> Result<Vec<(&'static str, &str)>, Refusal> {
+    let mut wishes = Vec::new();
+    for name in ["prompt", "acr_values"] {
+        let value = asked.at_most_one(name).ok_or(WISH)?;
+        wishes.extend(value.filter(|value| !value.is_empty()).map(|value| (name, value)));
+    }
+    let known = |(name, value): &(&str, &str)| {
+        let words: Vec<_> = value.split(' ').collect();
+        let visible = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic());
+        let alone = words.len() == 1 || !words.contains(&"none");
+        match *name {
+            "prompt" => alone && words.iter().all(|word| PROMPTS.contains(word)),
+            _ => value.len() <= LONGEST_WISH && words.iter().all(visible),
+        }
+    };
+    if wishes.iter().all(known) {
+        Ok(wishes)
+    } else {
+        Err(WISH)
+    }
+}
+
+/// The same address, opened by a page of ours: then the strict cookie comes along, and the session that was there is known.
+fn from_here(bff: &Bff, asked: &Asked) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(&asked.query).append_pair(HERE, "1");
+    format!("{}?{}", bff.path("login"), query.finish())
+}
+
+async fn authorization(
+    bff: &Bff,
+    wishes: &[(&str, &str)],
+    place: Place,
+) -> Result<Authorization, ClientError> {
+    let settings = &bff.parts.settings;
+    let mut fields = vec![("scope", settings.scope.as_str())];
+    let resources = settings.resources.iter();
+    fields.extend(resources.map(|resource| ("resource", resource.as_str())));
+    fields.extend_from_slice(wishes);
     let client = bff.parts.provider.client().await?;
-    Authorization::begin(&client, &bff.url("callback"), fields)?
+    Authorization::begin(&client, &bff.url(place.callback()), &fields)?
         .pushed(&client)
         .await
 }
@@ -81,10 +180,50 @@ pub(super) fn down(error: &ClientError) -> Refusal {
     UNAVAILABLE.with(header::RETRY_AFTER, HeaderValue::from_static("5"))
 }
 
-/// A path of the app and nothing else.
-pub(super) fn local(bff: &Bff, wanted: &str) -> Result<String, Refusal> {
-    match return_to::local(wanted, &bff.parts.settings.origin) {
-        path if path == wanted => Ok(path.to_owned()),
+/// Whether it may go away by itself.
+pub(super) fn is_passing(error: &ClientError) -> bool {
+    match error {
+        ClientError::Unreachable(_) => true,
+        ClientError::Status(_, status) => *status >= 500 || *status == 429,
+        _ => false,
+    }
+}
+
+/// The issuer does not take what the operator has configured. People cannot do anything about it, and are told so.
+pub(super) fn misconfigured(bff: &Bff, error: &ClientError) -> Result<Response, Refusal> {
+    if is_passing(error) {
+        return Err(down(error));
+    }
+    let said = match error {
+        ClientError::Refused(code, _) => format!("The issuer says: {code}."),
+        _ => "The issuer does not answer as an issuer does.".to_owned(),
+    };
+    let redirect_uri = bff.url("callback");
+    let (code, client_id) = (MISCONFIGURED, &bff.parts.settings.client_id);
+    tracing::error!(code, %error, client_id, redirect_uri, "the issuer does not take the logins of this app");
+    let sentences = [
+        "Nobody can log in to this app: it and its issuer are configured differently.",
+        said.as_str(),
+        "Its operator finds the reason in the log of the gateway, under login_misconfigured.",
+    ];
+    Ok(page::page(StatusCode::BAD_GATEWAY, &sentences, ("/", "Back")))
+}
+
+/// The path of the app that a request names as `returnUrl`.
+pub(super) fn return_url(bff: &Bff, asked: &Asked, otherwise: &str) -> Result<String, Refusal> {
+    let wanted = asked.at_most_one("returnUrl").ok_or(RETURN_URL)?;
+    local(wanted.unwrap_or(otherwise), &bff.parts.settings.origin)
+}
+
+/// A path of the app and nothing else, in the one spelling in which paths are matched.
+pub(super) fn local(wanted: &str, origin: &str) -> Result<String, Refusal> {
+    let end = wanted.find(['?', '#']).unwrap_or(wanted.len());
+    let (path, rest) = wanted.split_at(end);
+    let path = target::path(path).map_err(|_| RETURN_URL)?;
+    let whole = format!("{path}{rest}");
+    // What is behind the path stays as it is, and is visible ASCII.
+    match return_to::local(&whole, origin) {
+        found if found == whole => Ok(whole),
         _ => Err(RETURN_URL),
     }
 }
@@ -102,7 +241,12 @@ pub(super) fn find(bff: &Bff, headers: &HeaderMap, state: &str) -> Option<Begun>
 
 /// `Set-Cookie` that makes a browser forget a login that has come to its end.
 pub(super) fn forgotten(bff: &Bff, state: &str) -> Option<HeaderValue> {
-    cookie::set(&bff.parts.settings, (&name_of(bff, state), ""), 0, SameSite::Lax)
+    cookie::set(
+        bff.parts.settings.secure,
+        (&name_of(bff, state), ""),
+        0,
+        SameSite::Lax,
+    )
 }
 
 /// Each window has a login of its own: the cookie is named after its `state`.
@@ -118,15 +262,30 @@ fn abandoned(bff: &Bff, headers: &HeaderMap) -> Vec<String> {
     let all = cookie::pairs(headers).filter(|(name, _)| name.starts_with(&prefix));
     let all: Vec<_> = all.map(|(name, _)| name.to_owned()).collect();
     let gone = all.len().saturating_sub(MOST_AT_ONCE - 1);
-    all.into_iter().take(gone).collect()
+    // However many there are, an answer has room for some: the next login takes more away.
+    all.into_iter().take(gone.min(MOST_FORGOTTEN)).collect()
 }
 
 const PURPOSE: &str = "bff login";
 const LIFE_SECONDS: u64 = 600;
 const MOST_AT_ONCE: usize = 3;
+const MOST_FORGOTTEN: usize = 20;
+/// Says that a page of ours has opened the address.
+const HERE: &str = "here";
+/// OpenID Connect Core §3.1.2.1, Initiating User Registration §3.
+const PROMPTS: [&str; 5] = ["none", "login", "consent", "select_account", "create"];
+const LONGEST_WISH: usize = 512;
+/// It must fit into the cookie of a login.
+const LONGEST_TOKEN: usize = 1024;
+const MISCONFIGURED: &str = "login_misconfigured";
 
 const RETURN_URL: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,
     "return_url_invalid",
-    "returnUrl is no path of this app",
+    "returnUrl is no path of this app, or one that programs read in different ways",
+);
+const WISH: Refusal = Refusal::new(
+    StatusCode::BAD_REQUEST,
+    "login_request_invalid",
+    "prompt or acr_values is there twice, or says what OpenID Connect does not know",
 );

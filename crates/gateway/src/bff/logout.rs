@@ -10,6 +10,7 @@ use carnet_jose::primitive;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use super::app::{Asked, Bff, no_store};
@@ -81,15 +82,25 @@ pub(super) fn come_back(bff: &Bff, asked: &Asked) -> Response {
     page::see_other(&return_to.unwrap_or_else(|| bff.parts.settings.after_logout.clone()))
 }
 
-/// Ends a session: from here on its cookie opens nothing. Its refresh token is given back, also when the browser hangs up.
+/// Ends a session, and waits a moment for the issuer.
 pub(super) async fn end(bff: &Bff, session: &Session) -> Result<(), Refusal> {
-    let ended = bff.parts.store.end_bff_session(&session.secret.digest).await;
-    ended.map_err(|error| no_store(&error))?;
-    if let Some(refresh_token) = session.content.refresh_token.clone() {
-        let giving = tokio::spawn(give_back(bff.clone(), refresh_token));
+    if let Some(giving) = close(bff, session).await? {
         let _ = tokio::time::timeout(GIVING, giving).await;
     }
     Ok(())
+}
+
+/// Ends a session: from here on its cookie opens nothing, and what it has open ends. Its refresh token is given back beside it, also when the browser hangs up.
+pub(super) async fn close(bff: &Bff, session: &Session) -> Result<Option<JoinHandle<()>>, Refusal> {
+    let ended = bff.parts.store.end(&session.secret.digest).await;
+    ended.map_err(|error| no_store(&error))?;
+    if bff.parts.settings.sealed {
+        let times = (bff.now_ms(), session.row.absolute_expires_at);
+        bff.parts.flights.end(session.secret.digest, times);
+    }
+    bff.parts.streams.look();
+    let refresh_token = session.content.refresh_token.clone();
+    Ok(refresh_token.map(|refresh_token| tokio::spawn(give_back(bff.clone(), refresh_token))))
 }
 
 /// RFC 7009 §2.1: with it, what it has led to.
@@ -104,8 +115,7 @@ pub(super) async fn give_back(bff: Bff, refresh_token: Zeroizing<String>) {
 }
 
 fn return_to(bff: &Bff, asked: &Asked) -> Result<String, Refusal> {
-    let wanted = asked.parameter("returnUrl");
-    login::local(bff, wanted.unwrap_or(&bff.parts.settings.after_logout))
+    login::return_url(bff, asked, &bff.parts.settings.after_logout)
 }
 
 fn sealed(bff: &Bff, session: &Session, return_to: String) -> Option<String> {
@@ -142,8 +152,8 @@ async fn end_session(bff: &Bff, leaving: &Leaving) -> Option<String> {
 }
 
 fn gone(bff: &Bff, mut response: Response) -> Response {
-    let line = bff.no_cookie().map(|line| (header::SET_COOKIE, line));
-    response.headers_mut().extend(line);
+    let lines = bff.no_cookie().into_iter().map(|line| (header::SET_COOKIE, line));
+    response.headers_mut().extend(lines);
     response
 }
 

@@ -3,12 +3,12 @@
 //! Spec: RFC 6265bis §5.7 (cookies that are not kept)
 
 use axum::response::Response;
+use carnet_client::cookie::{self, SameSite};
 use carnet_jose::base64url;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::app::{Asked, Bff, no_store};
-use super::cookie::{self, SameSite};
 use super::page;
 use crate::refusal::Refusal;
 
@@ -25,21 +25,36 @@ struct Login {
     /// Seconds since 1970.
     at: u64,
     digest: String,
+    /// Its session has ended with the next login, and nobody had ever come with it.
+    unheard: bool,
 }
 
-/// `Set-Cookie` that remembers a login with this session.
-pub(super) fn note(bff: &Bff, headers: &HeaderMap, (digest, skew): (&[u8; 32], u64)) -> Option<HeaderValue> {
+/// `Set-Cookie` that remembers a login with this session, and that nobody had ever come with the one that it has ended.
+pub(super) fn note(
+    bff: &Bff,
+    headers: &HeaderMap,
+    (digest, skew): (&[u8; 32], u64),
+    unheard: Option<[u8; 32]>,
+) -> Option<HeaderValue> {
     let mut marker = read(bff, headers);
     let at = bff.now();
+    let unheard = unheard.map(|digest| base64url::encode(&digest));
+    for login in &mut marker.logins {
+        login.unheard |= unheard.as_ref() == Some(&login.digest);
+    }
     let digest = base64url::encode(digest);
-    marker.logins.push(Login { at, digest });
+    marker.logins.push(Login {
+        at,
+        digest,
+        unheard: false,
+    });
     let many = marker.logins.len().saturating_sub(MOST);
     marker.logins.drain(..many);
     marker.skew = skew;
     let sealed = bff.parts.keys.seal(PURPOSE, &marker)?;
     let name = bff.parts.settings.cookie_name(WHAT);
     cookie::set(
-        &bff.parts.settings,
+        bff.parts.settings.secure,
         (&name, &sealed),
         WINDOW_SECONDS,
         SameSite::Lax,
@@ -61,7 +76,12 @@ pub(super) async fn stop(bff: &Bff, asked: &Asked) -> Result<Option<Response>, R
     tracing::warn!("a browser logs in again and again, and never comes with the session that it was given");
     let mut response = diagnosis(bff, headers, marker.skew);
     let settings = &bff.parts.settings;
-    let gone = cookie::set(settings, (&settings.cookie_name(WHAT), ""), 0, SameSite::Lax);
+    let gone = cookie::set(
+        settings.secure,
+        (&settings.cookie_name(WHAT), ""),
+        0,
+        SameSite::Lax,
+    );
     response
         .headers_mut()
         .extend(gone.map(|line| (header::SET_COOKIE, line)));
@@ -70,12 +90,15 @@ pub(super) async fn stop(bff: &Bff, asked: &Asked) -> Result<Option<Response>, R
 
 /// Whether the session of a login lives, and no request has come with it.
 async fn is_unheard_of(bff: &Bff, login: &Login) -> Result<bool, Refusal> {
+    if login.unheard {
+        return Ok(true);
+    }
     let digest = base64url::decode(&login.digest).ok();
     let Some(digest) = digest.and_then(|bytes| bytes.try_into().ok()) else {
         return Ok(false);
     };
     let times = (bff.now_ms(), bff.parts.settings.idle_ms);
-    let row = bff.parts.store.bff_session(&digest, times).await;
+    let row = bff.parts.store.find(&digest, times).await;
     Ok(row
         .map_err(|error| no_store(&error))?
         .is_some_and(|row| !row.used))

@@ -7,17 +7,23 @@ mod app;
 mod back_channel;
 mod build;
 mod callback;
-mod cookie;
 mod csrf;
 mod flights;
+mod host;
+mod keeping;
 mod login;
 mod logout;
 mod loop_breaker;
+mod once;
 mod page;
 mod refresh;
+mod sealed;
 mod session;
 mod sessions;
+mod silent;
+mod streams;
 mod user;
+mod watched;
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
@@ -25,27 +31,30 @@ use http::request::Parts as Head;
 use http::{HeaderValue, Method, StatusCode, header};
 
 pub use self::admit::Mapped;
-use self::app::Asked;
 pub use self::app::Bff;
+use self::app::{Asked, UNKNOWN};
 pub use self::build::{mapped, socket_origins};
 pub use self::session::Session;
 use crate::refusal::Refusal;
 
 impl Bff {
-    /// Answers what is asked of the endpoints themselves; gives back what is for any other path.
-    pub async fn answer(&self, path: &str, head: Head, body: Body) -> Result<Response, (Head, Body)> {
-        let rest = path
-            .strip_prefix(&self.parts.settings.prefix)
-            .and_then(|rest| rest.strip_prefix('/'));
-        let Some(rest) = rest.map(str::to_owned) else {
-            return Err((head, body));
-        };
+    /// What is left of a path that is for the endpoints themselves.
+    pub fn endpoint_of<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let rest = path.strip_prefix(&self.parts.settings.prefix)?;
+        rest.strip_prefix('/')
+    }
+
+    /// Answers what is asked of an endpoint, at the host that the client has asked for.
+    pub async fn answer(&self, path: &str, authority: &str, (head, body): (Head, Body)) -> Response {
         let query = head.uri.query().unwrap_or_default();
         let query = url::form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
         let asked = Asked { head, query };
-        let answered = self.endpoint(&rest, &asked, body).await;
+        let answered = match host::demand(&self.parts.settings, authority) {
+            Ok(()) => self.endpoint(path, &asked, body).await,
+            Err(refusal) => Err(refusal),
+        };
         let mut response = answered.unwrap_or_else(|refusal| {
             tracing::info!(code = refusal.code(), path, "a browser was refused");
             refusal.into_response()
@@ -58,7 +67,7 @@ impl Bff {
             header::X_CONTENT_TYPE_OPTIONS,
             HeaderValue::from_static("nosniff"),
         );
-        Ok(response)
+        response
     }
 
     async fn endpoint(&self, path: &str, asked: &Asked, body: Body) -> Result<Response, Refusal> {
@@ -66,6 +75,8 @@ impl Bff {
         match (path, method) {
             ("login", &Method::GET) => login::begin(self, asked).await,
             ("callback", &Method::GET) => callback::end(self, asked).await,
+            ("silent-login", &Method::GET) => silent::begin(self, asked).await,
+            ("silent-login/callback", &Method::GET) => silent::end(self, asked).await,
             ("user", &Method::GET) => user::tell(self, asked).await,
             ("logout", &Method::POST) => logout::of_a_script(self, asked).await,
             ("logout", &Method::GET) => logout::of_a_link(self, asked).await,
@@ -95,9 +106,3 @@ fn not_allowed(allow: &'static str) -> Refusal {
     );
     REFUSAL.with(header::ALLOW, HeaderValue::from_static(allow))
 }
-
-const UNKNOWN: Refusal = Refusal::new(
-    StatusCode::NOT_FOUND,
-    "route_unknown",
-    "there is nothing at this address",
-);

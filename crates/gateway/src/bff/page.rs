@@ -3,6 +3,7 @@
 //! Spec: RFC 9110 §15 · CSP Level 3
 
 use axum::response::{IntoResponse as _, Response};
+use carnet_client::html::escape;
 use http::{HeaderValue, StatusCode, header};
 
 /// A page with sentences, and a link with its words.
@@ -45,19 +46,4 @@ pub(super) fn see_other(to: &str) -> Response {
         Ok(to) => (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

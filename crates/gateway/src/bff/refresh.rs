@@ -32,6 +32,10 @@ impl Bff {
             // Nothing can follow this token.
             return if lives { Ok(session) } else { Err(NOBODY) };
         }
+        if lives && self.parts.settings.sealed {
+            // This very answer must bring the browser what comes: nobody else will.
+            return Ok(self.next(session.clone()).await.unwrap_or(session));
+        }
         if lives {
             // Ahead of time: nobody waits.
             if !self.parts.flights.is_paused(now) {
@@ -52,7 +56,13 @@ impl Bff {
             return Err(wait());
         }
         match timeout(PATIENCE, self.refresh(&session).wait()).await {
-            Ok(Some(Outcome::Moved)) => self.load(session.secret).await?.ok_or(NOBODY),
+            Ok(Some(Outcome::Moved)) => {
+                let next = self.load(session.secret).await?.ok_or(NOBODY)?;
+                Ok(Session {
+                    carried: session.carried,
+                    ..next
+                })
+            }
             Ok(Some(Outcome::Over)) => Err(NOBODY),
             Ok(Some(Outcome::Unknown) | None) | Err(_) => Err(wait()),
         }
@@ -82,11 +92,7 @@ impl Bff {
         let now = self.now_ms();
         let times = (now, now.saturating_add(LEASE_MS));
         let owner = &self.parts.flights.owner;
-        let leased = self
-            .parts
-            .store
-            .lease_bff_session(&secret.digest, owner, times)
-            .await;
+        let leased = self.parts.store.lease(&secret.digest, owner, times).await;
         leased.map_err(|error| no_store(&error))
     }
 }
@@ -131,8 +137,9 @@ async fn ask(bff: &Bff, session: Session) -> Result<Outcome, Refusal> {
                 return Ok(Outcome::Moved);
             }
             tracing::info!("the issuer has ended a session");
-            let ended = bff.parts.store.end_bff_session(&session.secret.digest).await;
+            let ended = bff.parts.store.end(&session.secret.digest).await;
             ended.map_err(|error| no_store(&error))?;
+            bff.parts.streams.look();
             Ok(Outcome::Over)
         }
         // Whatever else goes wrong says nothing about the token, and logs nobody out.
@@ -178,7 +185,7 @@ async fn keeping_the_lease<T>(bff: &Bff, secret: &Secret, work: impl Future<Outp
 
 async fn release(bff: &Bff, secret: &Secret) {
     let owner = &bff.parts.flights.owner;
-    if let Err(error) = bff.parts.store.release_bff_session(&secret.digest, owner).await {
+    if let Err(error) = bff.parts.store.release(&secret.digest, owner).await {
         tracing::warn!(%error, "a lease could not be given back; it ends by itself");
     }
 }

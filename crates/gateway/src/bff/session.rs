@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 10017 §6.1.3.2 · RFC 5869 (HKDF)
 
+use carnet_client::cookie::{self, SameSite};
 use carnet_jose::{base64url, primitive};
 use carnet_oauth::token_response::TokenResponse;
 use carnet_store::{BffSession, NewBffSession};
@@ -11,7 +12,6 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::app::{Bff, no_store};
-use super::cookie::{self, SameSite};
 use crate::refusal::Refusal;
 
 /// A browser that is logged in.
@@ -20,12 +20,22 @@ pub struct Session {
     pub(super) secret: Secret,
     pub(super) row: BffSession,
     pub(super) content: Content,
+    /// What the browser has of a session that it carries itself.
+    pub(super) carried: Option<Carried>,
+}
+
+/// What of a session that it carries itself a browser has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carried {
+    pub(super) generation: u64,
+    /// Milliseconds since 1970: when it was last used, as far as the browser knows.
+    pub(super) seen: i64,
 }
 
 /// What the browser has, and nobody else.
 #[derive(Clone)]
 pub(super) struct Secret {
-    value: Zeroizing<String>,
+    pub(super) value: Zeroizing<String>,
     pub(super) digest: [u8; 32],
 }
 
@@ -41,17 +51,21 @@ pub(super) struct Content {
     pub(super) id_token: Option<Zeroizing<String>>,
     /// What the app may know of its user.
     pub(super) claims: Map<String, Value>,
+    /// Grows with every refresh.
+    #[serde(default)]
+    pub(super) generation: u64,
 }
 
 impl Secret {
-    /// 32 random bytes; `None` when there is no randomness.
-    fn new() -> Option<Self> {
-        let mut bytes = [0; 32];
-        primitive::fill_random(&mut bytes).ok()?;
-        Some(Self::of(&base64url::encode(&bytes)))
+    /// Of a login: whoever has both its sealed beginning and the code that ended it finds the same, at whichever replica; nobody else finds anything.
+    pub(super) fn of_login(seed: &str, code: &str) -> Option<Self> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        let info = b"carnet bff cookie";
+        primitive::hkdf_sha256(seed.as_bytes(), code.as_bytes(), info, &mut *bytes).ok()?;
+        Some(Self::of(&base64url::encode(&*bytes)))
     }
 
-    fn of(value: &str) -> Self {
+    pub(super) fn of(value: &str) -> Self {
         Self {
             value: Zeroizing::new(value.to_owned()),
             digest: primitive::sha256(value.as_bytes()),
@@ -66,7 +80,7 @@ impl Secret {
         Some(key)
     }
 
-    fn seal(&self, bff: &Bff, content: &Content) -> Option<Vec<u8>> {
+    pub(super) fn seal(&self, bff: &Bff, content: &Content) -> Option<Vec<u8>> {
         let plain = Zeroizing::new(serde_json::to_vec(content).ok()?);
         let key = self.key(bff.parts.masters.first()?)?;
         primitive::seal(&key, &self.digest, &plain).ok()
@@ -97,6 +111,7 @@ impl Content {
             refresh_token: secret(&tokens.refresh_token),
             id_token: secret(&tokens.id_token),
             claims,
+            generation: 0,
         }
     }
 
@@ -106,6 +121,7 @@ impl Content {
         // RFC 6749 §6: no new one means that the old one goes on.
         next.refresh_token = next.refresh_token.or_else(|| self.refresh_token.clone());
         next.id_token = next.id_token.or_else(|| self.id_token.clone());
+        next.generation = self.generation + 1;
         next
     }
 }
@@ -122,14 +138,13 @@ fn times(tokens: &TokenResponse, now: u64) -> (u64, u64) {
 }
 
 impl Bff {
-    /// Keeps a login that was good: its secret, for a new cookie.
+    /// Keeps a login that was good.
     pub(super) async fn keep(
         &self,
-        content: &Content,
+        (secret, content): (&Secret, &Content),
         (sub, sid): (&str, &str),
         headers: &HeaderMap,
-    ) -> Result<Secret, Refusal> {
-        let secret = Secret::new().ok_or(BROKEN)?;
+    ) -> Result<(), Refusal> {
         let agent = headers
             .get(header::USER_AGENT)
             .and_then(|value| value.to_str().ok());
@@ -143,13 +158,15 @@ impl Bff {
             absolute_expires_at: now.saturating_add(self.parts.settings.absolute_ms),
             sealed: secret.seal(self, content).ok_or(BROKEN)?,
         };
-        let kept = self.parts.store.begin_bff_session(&new, now).await;
-        kept.map_err(|error| no_store(&error))?;
-        Ok(secret)
+        let kept = self.parts.store.begin(&new, now).await;
+        kept.map_err(|error| no_store(&error))
     }
 
     /// The session of a browser.
     pub(super) async fn session(&self, headers: &HeaderMap) -> Result<Session, Refusal> {
+        if self.parts.settings.sealed {
+            return self.unsealed(headers).await;
+        }
         let name = self.parts.settings.cookie_name("");
         for value in cookie::values(headers, &name).filter(|value| value.len() == SECRET_LENGTH) {
             if let Some(session) = self.load(Secret::of(value)).await? {
@@ -159,10 +176,19 @@ impl Bff {
         Err(NOBODY)
     }
 
+    /// The session that lives, when the browser has one.
+    pub(super) async fn session_before(&self, headers: &HeaderMap) -> Result<Option<Session>, Refusal> {
+        match self.session(headers).await {
+            Ok(session) => Ok(Some(session)),
+            Err(refusal) if refusal == NOBODY => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     /// The session of this secret, as it is now.
     pub(super) async fn load(&self, secret: Secret) -> Result<Option<Session>, Refusal> {
         let times = (self.now_ms(), self.parts.settings.idle_ms);
-        let row = self.parts.store.bff_session(&secret.digest, times).await;
+        let row = self.parts.store.find(&secret.digest, times).await;
         let Some(row) = row.map_err(|error| no_store(&error))? else {
             return Ok(None);
         };
@@ -170,18 +196,19 @@ impl Bff {
         if content.is_none() {
             tracing::warn!("a session was sealed under a key that is gone");
         }
-        Ok(content.map(|content| Session { secret, row, content }))
+        Ok(content.map(|content| Session {
+            secret,
+            row,
+            content,
+            carried: None,
+        }))
     }
 
     /// Seals what comes next into the session, when it is still the one that was read. Says whether it was.
     pub(super) async fn replace(&self, session: &Session, next: &Content) -> Result<bool, Refusal> {
         let sealed = session.secret.seal(self, next).ok_or(BROKEN)?;
         let of_version = (session.row.version, sealed);
-        let renewed = self
-            .parts
-            .store
-            .renew_bff_session(&session.secret.digest, of_version)
-            .await;
+        let renewed = self.parts.store.renew(&session.secret.digest, of_version).await;
         renewed.map_err(|error| no_store(&error))
     }
 
@@ -191,26 +218,36 @@ impl Bff {
         if session.row.used && now < session.row.last_seen_at.saturating_add(MINUTE_MS) {
             return Ok(());
         }
-        let touched = self
-            .parts
-            .store
-            .touch_bff_session(&session.secret.digest, now)
-            .await;
+        let touched = self.parts.store.touch(&session.secret.digest, now).await;
         touched.map_err(|error| no_store(&error))
     }
 
-    /// `Set-Cookie` of a session that has begun.
-    pub(super) fn cookie_of(&self, secret: &Secret) -> Option<HeaderValue> {
+    /// `Set-Cookie` of a session that has begun; `None` when browsers would not keep it.
+    pub(super) async fn cookies_of(&self, secret: &Secret) -> Result<Option<Vec<HeaderValue>>, Refusal> {
         let settings = &self.parts.settings;
+        if settings.sealed {
+            let session = self.load(secret.clone()).await?;
+            return Ok(session.and_then(|session| self.sealed(&session)));
+        }
         let life = u64::try_from(settings.absolute_ms / 1000).unwrap_or_default();
         let name = settings.cookie_name("");
-        cookie::set(settings, (&name, &secret.value), life, SameSite::Strict)
+        let line = cookie::set(settings.secure, (&name, &secret.value), life, SameSite::Strict);
+        Ok(line.map(|line| vec![line]))
     }
 
     /// `Set-Cookie` that makes a browser forget it.
-    pub(super) fn no_cookie(&self) -> Option<HeaderValue> {
+    pub(super) fn no_cookie(&self) -> Vec<HeaderValue> {
         let settings = &self.parts.settings;
-        cookie::set(settings, (&settings.cookie_name(""), ""), 0, SameSite::Strict)
+        if settings.sealed {
+            return self.no_sealed().collect();
+        }
+        let gone = cookie::set(
+            settings.secure,
+            (&settings.cookie_name(""), ""),
+            0,
+            SameSite::Strict,
+        );
+        gone.into_iter().collect()
     }
 }
 
@@ -222,7 +259,7 @@ impl std::fmt::Debug for Session {
 
 /// 32 bytes in base64url.
 const SECRET_LENGTH: usize = 43;
-const MINUTE_MS: i64 = 60_000;
+pub(super) const MINUTE_MS: i64 = 60_000;
 /// RFC 6749 §5.1 lets a server not say how long a token lives.
 const UNSAID_SECONDS: u64 = 300;
 

@@ -7,18 +7,19 @@ use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
-use super::app::{Asked, Bff, no_store};
+use super::app::{Asked, Bff, demand_kept, no_store};
 use super::{csrf, logout};
 use crate::refusal::Refusal;
 
 pub(super) async fn list(bff: &Bff, asked: &Asked) -> Result<Response, Refusal> {
+    demand_kept(bff)?;
     let settings = &bff.parts.settings;
     csrf::demand_script(settings, &asked.head.method, &asked.head.headers)?;
     let session = bff.session(&asked.head.headers).await?;
     bff.touch(&session).await?;
     let of = (settings.client_id.as_str(), session.row.sub.as_str());
     let times = (bff.now_ms(), settings.idle_ms);
-    let rows = bff.parts.store.bff_sessions_of(of, times).await;
+    let rows = bff.parts.store.list(of, times).await;
     let told: Vec<Value> = rows
         .map_err(|error| no_store(&error))?
         .iter()
@@ -36,20 +37,24 @@ pub(super) async fn list(bff: &Bff, asked: &Asked) -> Result<Response, Refusal> 
 }
 
 pub(super) async fn end(bff: &Bff, asked: &Asked, name: &str) -> Result<Response, Refusal> {
+    demand_kept(bff)?;
     let settings = &bff.parts.settings;
     csrf::demand_script(settings, &asked.head.method, &asked.head.headers)?;
     let session = bff.session(&asked.head.headers).await?;
     if name == session.row.name {
         logout::end(bff, &session).await?;
         let mut response = StatusCode::NO_CONTENT.into_response();
-        let gone = bff.no_cookie().map(|line| (header::SET_COOKIE, line));
+        let gone = bff.no_cookie().into_iter().map(|line| (header::SET_COOKIE, line));
         response.headers_mut().extend(gone);
         return Ok(response);
     }
     // Its tokens are sealed under a cookie that is not here: they rest until they end. Nobody can use them without it.
     let of = (settings.client_id.as_str(), session.row.sub.as_str());
-    match bff.parts.store.end_bff_session_named(of, name).await {
-        Ok(true) => Ok(StatusCode::NO_CONTENT.into_response()),
+    match bff.parts.store.end_named(of, name).await {
+        Ok(true) => {
+            bff.parts.streams.look();
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
         Ok(false) => Err(UNKNOWN),
         Err(error) => Err(no_store(&error)),
     }

@@ -4,7 +4,7 @@
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde_json::{Value, json};
 
 use super::app::{Asked, Bff};
@@ -40,5 +40,11 @@ pub(super) async fn tell(bff: &Bff, asked: &Asked) -> Result<Response, Refusal> 
         let url = format!("{}?sid={proof}", bff.path("logout"));
         told.insert("bff:logout_url".to_owned(), json!(url));
     }
-    Ok((StatusCode::OK, Json(told)).into_response())
+    let mut response = (StatusCode::OK, Json(told)).into_response();
+    if slides {
+        let lines = bff.cookies(&session).into_iter();
+        let lines = lines.map(|line| (header::SET_COOKIE, line));
+        response.headers_mut().extend(lines);
+    }
+    Ok(response)
 }

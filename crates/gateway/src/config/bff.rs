@@ -45,12 +45,22 @@ pub struct Bff {
     /// What `/bff/user` answers to those who are not logged in.
     #[serde(default)]
     pub anonymous: Anonymous,
+    /// Whether a frame of the app may ask the issuer for a login without showing anything.
+    #[serde(default)]
+    pub silent_login: bool,
+    /// Whether the browser carries the sessions itself, sealed: see docs/bff.md for what that cannot do.
+    #[serde(default)]
+    pub sealed: bool,
     /// Where the sessions are kept, so that they outlive a restart: a SQLite file of the gateway's own.
     pub sqlite_file: Option<PathBuf>,
     /// Or a PostgreSQL database of the gateways' own, for several replicas: a file with its URL, readable by its owner alone.
     pub postgres_url_file: Option<PathBuf>,
     /// PEM file with the roots to trust for it; without it the platform's.
     pub postgres_root_certificates_file: Option<PathBuf>,
+    /// Or a Redis or Valkey server, for several replicas: a file with its `redis://` or `rediss://` URL, readable by its owner alone.
+    pub redis_url_file: Option<PathBuf>,
+    /// PEM file with the roots to trust for it; without it the platform's.
+    pub redis_root_certificates_file: Option<PathBuf>,
     /// For development at http://localhost: cookies without `Secure`. Needs a loopback address in `[listen]`.
     #[serde(default)]
     pub dev_insecure_cookie: bool,
@@ -77,6 +87,8 @@ impl Bff {
             &mut self.sqlite_file,
             &mut self.postgres_url_file,
             &mut self.postgres_root_certificates_file,
+            &mut self.redis_url_file,
+            &mut self.redis_root_certificates_file,
         ];
         optional.into_iter().flatten().chain([&mut self.key_file])
     }

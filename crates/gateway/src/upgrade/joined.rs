@@ -5,20 +5,19 @@
 use std::io;
 use std::pin::pin;
 
-use carnet_guard::Refused;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 
-use crate::watch::Watch;
+use crate::watch::{Over, Watch};
 
 /// What ends a WebSocket that neither side ends.
 pub(crate) struct Ends {
     /// The caller's token has expired.
     pub(crate) until: Option<Instant>,
-    /// It was taken back.
+    /// It was taken back, or its session has ended.
     pub(crate) watch: Option<Watch>,
 }
 
@@ -31,7 +30,7 @@ impl Ends {
                 None => std::future::pending().await,
             }
         };
-        let taken_back = async {
+        let over = async {
             match self.watch {
                 Some(watch) => watch.await,
                 None => std::future::pending().await,
@@ -39,9 +38,10 @@ impl Ends {
         };
         tokio::select! {
             biased;
-            refused = taken_back => match refused {
-                Refused::Unavailable => AGAIN_LATER,
-                _ => TAKEN_BACK,
+            over = over => match over {
+                Over::Unknown => AGAIN_LATER,
+                Over::TakenBack => TAKEN_BACK,
+                Over::SessionEnded => SESSION_ENDED,
             },
             () = expired => EXPIRED,
         }
@@ -161,6 +161,8 @@ const BUFFER: usize = 8 * 1024;
 const EXPIRED: &[u8] = b"\x88\x0f\x11\x31token expired";
 /// The same code, "token revoked".
 const TAKEN_BACK: &[u8] = b"\x88\x0f\x11\x31token revoked";
+/// The same code, "session ended".
+const SESSION_ENDED: &[u8] = b"\x88\x0f\x11\x31session ended";
 /// §7.4.1 and its registry: 1013, "try again later": nobody can tell whether the token is good.
 const AGAIN_LATER: &[u8] = b"\x88\x11\x03\xf5try again later";
 /// How long the rest of a frame and the goodbye may take.

@@ -23,23 +23,24 @@ pub(crate) async fn echo(answer: &'static str) -> (String, Arc<Mutex<String>>) {
     let seen = Arc::new(Mutex::new(String::new()));
     let got = seen.clone();
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let got = got.clone();
-            tokio::spawn(async move {
-                let head = head(&mut stream).await;
-                got.lock().unwrap().push_str(&head);
-                stream.write_all(answer.as_bytes()).await.unwrap();
-                let mut bytes = [0; 1024];
-                while let Ok(count @ 1..) = stream.read(&mut bytes).await {
-                    got.lock()
-                        .unwrap()
-                        .push_str(&String::from_utf8_lossy(&bytes[..count]));
-                    stream.write_all(&bytes[..count]).await.unwrap();
-                }
-            });
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(send_back(stream, answer, got.clone()));
         }
     });
     (address, seen)
+}
+
+async fn send_back(mut stream: TcpStream, answer: &str, got: Arc<Mutex<String>>) {
+    let tell = |bytes: &[u8]| got.lock().unwrap().push_str(&String::from_utf8_lossy(bytes));
+    tell(head(&mut stream).await.as_bytes());
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    let mut bytes = [0; 1024];
+    while let Ok(count @ 1..) = stream.read(&mut bytes).await {
+        tell(&bytes[..count]);
+        if stream.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
 }
 
 pub(crate) async fn head(stream: &mut TcpStream) -> String {

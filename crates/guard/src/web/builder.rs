@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::{get, post};
 use carnet_client::clock::{Clock, SystemClock};
+use carnet_client::cookie::SameSite;
 use carnet_client::credentials::Credentials;
 use carnet_client::http::HttpClient;
 use carnet_client::key_file;
@@ -25,7 +26,7 @@ use crate::resource_server::{BuildError, ResourceServer};
 
 use super::app::{Parts, Web};
 use super::ended::Ended;
-use super::settings::{SameSite, Settings};
+use super::settings::Settings;
 use super::{callback, login, logout};
 
 /// Describes a server-rendered app.

@@ -5,17 +5,16 @@
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use carnet_client::authorize::Authorization;
+use carnet_client::cookie::{self, SameSite};
 use carnet_client::error::ClientError;
 use carnet_oauth::token_response::TokenResponse;
 use http::{HeaderMap, StatusCode, header};
 
 use super::app::Web;
-use super::cookie;
 use super::login::{self, Begun};
 use super::logout::give_back;
 use super::page::{self, Answer, go_on, see_other, unavailable};
 use super::session::Session;
-use super::settings::SameSite;
 use crate::auth::Auth;
 
 /// Why a login does not come to its end.
@@ -45,7 +44,7 @@ pub(super) async fn end(State(web): State<Web>, headers: HeaderMap, RawQuery(que
     // A code is tried once, and so is what belongs to it.
     if begun.is_some() {
         let spent = cookie::set(
-            &web.parts.settings,
+            web.parts.settings.secure,
             (&login::name_of(&web, &state), ""),
             0,
             SameSite::Lax,

@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use axum::extract::OriginalUri;
 use axum::response::Response;
+use carnet_client::cookie::SameSite;
 use http::{HeaderValue, Request, StatusCode, header};
 use tower::{Layer, Service};
 
@@ -18,7 +19,6 @@ use super::extract::AccessToken;
 use super::page::{self, Answer, refused, see_other, unavailable};
 use super::renew::{self, Newest, Renewed, Standing};
 use super::session::{self, Session};
-use super::settings::SameSite;
 use super::source;
 
 /// Lets people in who are logged in; see [`Web::layer`].

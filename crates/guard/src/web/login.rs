@@ -5,14 +5,13 @@
 use axum::extract::{Query, State};
 use axum::response::Response;
 use carnet_client::authorize::Authorization;
+use carnet_client::cookie::{self, SameSite};
 use carnet_client::return_to;
 use http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
 use super::app::Web;
-use super::cookie;
 use super::page::{Answer, see_other, unavailable};
-use super::settings::SameSite;
 
 /// A login under way, in a cookie of this browser alone.
 #[derive(Serialize, Deserialize)]
@@ -64,15 +63,21 @@ pub(super) async fn begin(
     let name = name_of(&web, &kept.state);
     let sealed = web.parts.keys.seal(PURPOSE, &kept);
     // Lax: the answer comes by a redirect from the issuer's site.
-    let line = sealed
-        .and_then(|value| cookie::set(&web.parts.settings, (&name, &value), LIFE_SECONDS, SameSite::Lax));
+    let line = sealed.and_then(|value| {
+        cookie::set(
+            web.parts.settings.secure,
+            (&name, &value),
+            LIFE_SECONDS,
+            SameSite::Lax,
+        )
+    });
     let Some(line) = line else {
         return down(&"its cookie cannot be made");
     };
     let mut response = see_other(&begun.url);
     for old in abandoned(&web, &headers) {
         response.headers_mut().extend(
-            cookie::set(&web.parts.settings, (&old, ""), 0, SameSite::Lax)
+            cookie::set(web.parts.settings.secure, (&old, ""), 0, SameSite::Lax)
                 .map(|line| (header::SET_COOKIE, line)),
         );
     }
@@ -93,7 +98,7 @@ pub(super) fn find(web: &Web, headers: &HeaderMap, state: &str) -> Option<Begun>
 pub(super) fn name_of(web: &Web, state: &str) -> String {
     let word = |char: &char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_');
     let short: String = state.chars().filter(word).take(8).collect();
-    format!("{}_{short}", cookie::name(&web.parts.settings, PURPOSE))
+    format!("{}_{short}", web.parts.settings.cookie_name_of(PURPOSE))
 }
 
 /// Logins that nobody has finished, but for the last two: a browser sends the older first.

@@ -26,7 +26,6 @@ mod app;
 mod body;
 mod builder;
 mod callback;
-mod cookie;
 mod csrf;
 mod ended;
 mod extract;

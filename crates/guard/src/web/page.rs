@@ -3,6 +3,7 @@
 //! Spec: RFC 9457 · RFC 9110 §15
 
 use axum::response::{IntoResponse as _, Response};
+use carnet_client::html::escape;
 use carnet_oauth::problem::{MEDIA_TYPE, Problem};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -111,19 +112,4 @@ fn finished(mut response: Response) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
-}
-
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

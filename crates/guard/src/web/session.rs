@@ -2,13 +2,13 @@
 //!
 //! Spec: RFC 6265bis §4.1
 
+use carnet_client::cookie;
 use carnet_client::seal::random;
 use carnet_oauth::token_response::TokenResponse;
 use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use super::app::Web;
-use super::cookie;
 use crate::auth::Auth;
 
 /// What the cookies of one browser say.
@@ -62,8 +62,8 @@ impl Session {
     /// What these cookies say. Whatever was not sealed here is as good as none, and so is an access token of another session.
     pub(super) fn read(web: &Web, headers: &HeaderMap) -> Option<Self> {
         let settings = &web.parts.settings;
-        let access_name = cookie::name(settings, ACCESS);
-        let refresh_name = cookie::name(settings, REFRESH);
+        let access_name = settings.cookie_name_of(ACCESS);
+        let refresh_name = settings.cookie_name_of(REFRESH);
         let (mut access, mut refresh) = (None::<AccessCookie>, None::<RefreshCookie>);
         for (name, value) in cookie::pairs(headers) {
             if access.is_none() && name == access_name {
@@ -157,8 +157,13 @@ impl Access {
 /// Makes the browser forget the login.
 pub(super) fn forget(web: &Web, headers: &mut HeaderMap) {
     for what in [ACCESS, REFRESH] {
-        let name = cookie::name(&web.parts.settings, what);
-        if let Some(line) = cookie::set(&web.parts.settings, (&name, ""), 0, web.parts.settings.same_site) {
+        let name = web.parts.settings.cookie_name_of(what);
+        if let Some(line) = cookie::set(
+            web.parts.settings.secure,
+            (&name, ""),
+            0,
+            web.parts.settings.same_site,
+        ) {
             headers.append(header::SET_COOKIE, line);
         }
     }
@@ -170,9 +175,9 @@ fn line(
     (cookie, life): (&impl Serialize, u64),
 ) -> Result<HeaderValue, Unkeepable> {
     let value = web.parts.keys.seal(what, cookie).ok_or(Unkeepable)?;
-    let name = cookie::name(&web.parts.settings, what);
+    let name = web.parts.settings.cookie_name_of(what);
     cookie::set(
-        &web.parts.settings,
+        web.parts.settings.secure,
         (&name, &value),
         life,
         web.parts.settings.same_site,

@@ -1,6 +1,8 @@
 //! What an app was described with, once it has been checked.
 //!
-//! Spec: RFC 6265bis §4.1.2.7 (SameSite)
+//! Spec: RFC 6265bis §4.1.2.7 (SameSite), §4.1.3.2 (`__Host-`)
+
+use carnet_client::cookie::SameSite;
 
 /// What the app was described with.
 pub(super) struct Settings {
@@ -18,11 +20,11 @@ pub(super) struct Settings {
     pub(super) keep_for: u64,
 }
 
-/// Which requests that begin on another site carry a cookie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SameSite {
-    /// None at all.
-    Strict,
-    /// The links that people follow, and nothing that changes anything.
-    Lax,
+impl Settings {
+    /// The whole name of a cookie. Browsers enforce the prefix: `Secure`, `Path=/`, no `Domain`. On plain http, which is for this machine, they would
+    /// refuse it.
+    pub(super) fn cookie_name_of(&self, what: &str) -> String {
+        let prefix = if self.secure { "__Host-" } else { "" };
+        format!("{prefix}{}_{what}", self.cookie_name)
+    }
 }

@@ -1,6 +1,6 @@
 //! Sessions of browsers at a gateway.
 
-use carnet_store::{BffSession, NewBffSession, Store};
+use carnet_store::{BffSession, BffSessions, NewBffSession, RedisServer, RedisSessions, Store};
 
 use crate::support::engine::{Fixture, on_every_engine, on_shared_engines};
 use crate::support::sample::NOW;
@@ -10,9 +10,74 @@ on_every_engine!(
     a_session_is_changed_by_whoever_has_seen_its_last_version,
     one_at_a_time_holds_the_lease_until_it_ends,
     lo_05_an_end_is_the_end_of_what_was_named,
+    many_are_looked_up_at_once_and_the_living_are_told,
     what_has_expired_is_forgotten_with_the_next_login,
 );
-on_shared_engines!(two_replicas_share_one_lease);
+on_shared_engines!(two_replicas_share_one_lease, what_comes_first_comes_once);
+on_redis!(
+    a_session_lives_until_it_rests_or_its_time_is_over,
+    a_session_is_changed_by_whoever_has_seen_its_last_version,
+    one_at_a_time_holds_the_lease_until_it_ends,
+    lo_05_an_end_is_the_end_of_what_was_named,
+    many_are_looked_up_at_once_and_the_living_are_told,
+    what_comes_first_comes_once,
+    two_replicas_share_one_lease,
+);
+
+/// Somewhere to keep sessions.
+trait Kept {
+    fn sessions(&self) -> BffSessions;
+    /// As another process has them.
+    async fn another(&self) -> BffSessions;
+}
+
+impl Kept for Fixture {
+    fn sessions(&self) -> BffSessions {
+        BffSessions::Database(self.store.clone())
+    }
+
+    async fn another(&self) -> BffSessions {
+        BffSessions::Database(Store::open(&self.config).await.unwrap())
+    }
+}
+
+/// An app of its own at the Redis that `CARNET_TEST_REDIS` names.
+struct InRedis {
+    server: RedisServer,
+    app: String,
+}
+
+impl InRedis {
+    fn new(case: &str) -> Self {
+        let url = std::env::var("CARNET_TEST_REDIS")
+            .expect("CARNET_TEST_REDIS names no Redis; ./test.sh starts one");
+        let server = RedisServer::named(&url, None).unwrap();
+        let app = format!("{case} {} {:p}", std::process::id(), &url);
+        Self { server, app }
+    }
+}
+
+impl Kept for InRedis {
+    fn sessions(&self) -> BffSessions {
+        BffSessions::Redis(RedisSessions::of(self.server.clone(), &self.app))
+    }
+
+    async fn another(&self) -> BffSessions {
+        self.sessions()
+    }
+}
+
+macro_rules! on_redis {
+    ($($case:ident),+ $(,)?) => {
+        mod redis { $(
+            #[tokio::test]
+            async fn $case() {
+                super::$case(&super::InRedis::new(stringify!($case))).await;
+            }
+        )+ }
+    };
+}
+use on_redis;
 
 const IDLE: i64 = 60_000;
 const ABSOLUTE: i64 = 600_000;
@@ -29,20 +94,17 @@ fn new(digest: u8, sub: &str, sid: &str) -> NewBffSession {
     }
 }
 
-async fn begin(store: &Store, digest: u8, sub: &str, sid: &str) {
-    store
-        .begin_bff_session(&new(digest, sub, sid), NOW)
-        .await
-        .unwrap();
+async fn begin(store: &BffSessions, digest: u8, sub: &str, sid: &str) {
+    store.begin(&new(digest, sub, sid), NOW).await.unwrap();
 }
 
-async fn find(store: &Store, digest: u8, now: i64) -> Option<BffSession> {
-    store.bff_session(&[digest; 32], (now, IDLE)).await.unwrap()
+async fn find(store: &BffSessions, digest: u8, now: i64) -> Option<BffSession> {
+    store.find(&[digest; 32], (now, IDLE)).await.unwrap()
 }
 
-async fn a_session_lives_until_it_rests_or_its_time_is_over(f: &Fixture) {
-    begin(&f.store, 1, "alice", "s1").await;
-    let session = find(&f.store, 1, NOW).await.unwrap();
+async fn a_session_lives_until_it_rests_or_its_time_is_over(f: &impl Kept) {
+    begin(&f.sessions(), 1, "alice", "s1").await;
+    let session = find(&f.sessions(), 1, NOW).await.unwrap();
     assert_eq!(
         (
             session.sub.as_str(),
@@ -55,69 +117,69 @@ async fn a_session_lives_until_it_rests_or_its_time_is_over(f: &Fixture) {
         (session.used, session.version, session.sealed),
         (false, 1, vec![1])
     );
-    assert_eq!(find(&f.store, 2, NOW).await, None);
-    assert!(find(&f.store, 1, NOW + IDLE - 1).await.is_some());
+    assert_eq!(find(&f.sessions(), 2, NOW).await, None);
+    assert!(find(&f.sessions(), 1, NOW + IDLE - 1).await.is_some());
     assert_eq!(
-        find(&f.store, 1, NOW + IDLE).await,
+        find(&f.sessions(), 1, NOW + IDLE).await,
         None,
         "it has rested too long"
     );
-    f.store.touch_bff_session(&[1; 32], NOW + 1).await.unwrap();
-    let session = find(&f.store, 1, NOW + IDLE).await.unwrap();
+    f.sessions().touch(&[1; 32], NOW + 1).await.unwrap();
+    let session = find(&f.sessions(), 1, NOW + IDLE).await.unwrap();
     assert_eq!((session.used, session.last_seen_at), (true, NOW + 1));
-    f.store.touch_bff_session(&[1; 32], NOW + 60_000).await.unwrap();
+    f.sessions().touch(&[1; 32], NOW + 60_000).await.unwrap();
     assert_eq!(
-        find(&f.store, 1, NOW + IDLE).await.unwrap().last_seen_at,
+        find(&f.sessions(), 1, NOW + IDLE).await.unwrap().last_seen_at,
         NOW + 1,
         "once a minute"
     );
     for minute in 1..10 {
-        f.store
-            .touch_bff_session(&[1; 32], NOW + 1 + minute * 60_000)
+        f.sessions()
+            .touch(&[1; 32], NOW + 1 + minute * 60_000)
             .await
             .unwrap();
     }
-    assert!(find(&f.store, 1, NOW + ABSOLUTE - 1).await.is_some());
-    assert_eq!(find(&f.store, 1, NOW + ABSOLUTE).await, None);
+    assert!(find(&f.sessions(), 1, NOW + ABSOLUTE - 1).await.is_some());
+    assert_eq!(find(&f.sessions(), 1, NOW + ABSOLUTE).await, None);
 }
 
-async fn a_session_is_changed_by_whoever_has_seen_its_last_version(f: &Fixture) {
-    begin(&f.store, 1, "alice", "s1").await;
+async fn a_session_is_changed_by_whoever_has_seen_its_last_version(f: &impl Kept) {
+    begin(&f.sessions(), 1, "alice", "s1").await;
     let digest = [1; 32];
-    assert!(f.store.renew_bff_session(&digest, (1, vec![7])).await.unwrap());
-    assert!(!f.store.renew_bff_session(&digest, (1, vec![8])).await.unwrap());
-    let session = find(&f.store, 1, NOW).await.unwrap();
+    assert!(f.sessions().renew(&digest, (1, vec![7])).await.unwrap());
+    assert!(!f.sessions().renew(&digest, (1, vec![8])).await.unwrap());
+    let session = find(&f.sessions(), 1, NOW).await.unwrap();
     assert_eq!((session.version, session.sealed), (2, vec![7]));
-    assert!(f.store.end_bff_session(&digest).await.unwrap());
-    assert!(!f.store.end_bff_session(&digest).await.unwrap());
-    assert!(!f.store.renew_bff_session(&digest, (2, vec![8])).await.unwrap());
+    assert!(f.sessions().end(&digest).await.unwrap());
+    assert!(!f.sessions().end(&digest).await.unwrap());
+    assert!(!f.sessions().renew(&digest, (2, vec![8])).await.unwrap());
 }
 
-async fn one_at_a_time_holds_the_lease_until_it_ends(f: &Fixture) {
-    begin(&f.store, 1, "alice", "s1").await;
+async fn one_at_a_time_holds_the_lease_until_it_ends(f: &impl Kept) {
+    begin(&f.sessions(), 1, "alice", "s1").await;
     let lease = async |owner: &str, at: i64| {
         let times = (NOW + at, NOW + at + 10_000);
-        f.store.lease_bff_session(&[1; 32], owner, times).await.unwrap()
+        f.sessions().lease(&[1; 32], owner, times).await.unwrap()
     };
     assert!(lease("a", 0).await);
     assert!(!lease("b", 9_999).await);
     assert!(lease("a", 9_999).await, "whoever has it keeps it");
     assert!(!lease("b", 10_000).await);
     assert!(lease("b", 19_999).await, "it has ended");
-    f.store.release_bff_session(&[1; 32], "a").await.unwrap();
+    f.sessions().release(&[1; 32], "a").await.unwrap();
     assert!(!lease("a", 20_000).await, "nobody gives back what another holds");
-    f.store.release_bff_session(&[1; 32], "b").await.unwrap();
+    f.sessions().release(&[1; 32], "b").await.unwrap();
     assert!(lease("a", 20_000).await);
-    assert!(f.store.renew_bff_session(&[1; 32], (1, vec![7])).await.unwrap());
+    assert!(f.sessions().renew(&[1; 32], (1, vec![7])).await.unwrap());
     assert!(lease("b", 20_000).await, "a change gives it back");
     let times = (NOW, NOW + 1);
     assert!(
-        !f.store.lease_bff_session(&[2; 32], "a", times).await.unwrap(),
+        !f.sessions().lease(&[2; 32], "a", times).await.unwrap(),
         "there is no such session"
     );
 }
 
-async fn lo_05_an_end_is_the_end_of_what_was_named(f: &Fixture) {
+async fn lo_05_an_end_is_the_end_of_what_was_named(f: &impl Kept) {
     let begun = [
         (1, "alice", "s1"),
         (2, "alice", "s2"),
@@ -125,10 +187,10 @@ async fn lo_05_an_end_is_the_end_of_what_was_named(f: &Fixture) {
         (4, "bob", ""),
     ];
     for (digest, sub, sid) in begun {
-        begin(&f.store, digest, sub, sid).await;
+        begin(&f.sessions(), digest, sub, sid).await;
     }
     let end = async |client: &str, sub: Option<&str>, sid: Option<&str>| {
-        f.store.end_bff_sessions(client, sub, sid).await.unwrap()
+        f.sessions().end_said(client, (sub, sid)).await.unwrap()
     };
     assert_eq!(end("app", None, None).await, 0);
     assert_eq!(
@@ -140,50 +202,62 @@ async fn lo_05_an_end_is_the_end_of_what_was_named(f: &Fixture) {
     assert_eq!(end("app", Some("bob"), Some("s1")).await, 0);
     assert_eq!(end("app", Some("alice"), Some("s1")).await, 1);
     assert_eq!(end("app", None, Some("s2")).await, 1);
-    let list = f
-        .store
-        .bff_sessions_of(("app", "bob"), (NOW, IDLE))
-        .await
-        .unwrap();
+    let list = f.sessions().list(("app", "bob"), (NOW, IDLE)).await.unwrap();
     assert_eq!(list.len(), 2);
     let name = list[0].name.as_str();
-    assert!(
-        !f.store
-            .end_bff_session_named(("app", "alice"), name)
-            .await
-            .unwrap()
-    );
-    assert!(f.store.end_bff_session_named(("app", "bob"), name).await.unwrap());
+    assert!(!f.sessions().end_named(("app", "alice"), name).await.unwrap());
+    assert!(f.sessions().end_named(("app", "bob"), name).await.unwrap());
     assert_eq!(end("app", Some("bob"), None).await, 1);
-    assert_eq!(
-        f.store
-            .bff_sessions_of(("app", "bob"), (NOW, IDLE))
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(f.sessions().list(("app", "bob"), (NOW, IDLE)).await.unwrap(), []);
 }
 
-async fn what_has_expired_is_forgotten_with_the_next_login(f: &Fixture) {
-    begin(&f.store, 1, "alice", "s1").await;
+async fn many_are_looked_up_at_once_and_the_living_are_told(f: &impl Kept) {
+    for digest in 0..40 {
+        begin(&f.sessions(), digest, "alice", "s1").await;
+    }
+    f.sessions().touch(&[7; 32], NOW + 1).await.unwrap();
+    assert!(f.sessions().end(&[9; 32]).await.unwrap());
+    let digests: Vec<_> = (0..45).map(|digest| [digest; 32]).collect();
+    let living = async |at: i64| {
+        let living = f.sessions().living(&digests, (at, IDLE)).await.unwrap();
+        let mut living: Vec<u8> = living.iter().map(|digest| digest[0]).collect();
+        living.sort_unstable();
+        living
+    };
+    let expected: Vec<u8> = (0..40).filter(|digest| *digest != 9).collect();
+    assert_eq!(living(NOW).await, expected, "each once");
+    assert_eq!(living(NOW + IDLE).await, [7]);
+    assert_eq!(living(NOW + ABSOLUTE).await, Vec::<u8>::new());
+    let none = f.sessions().living(&[], (NOW, IDLE)).await.unwrap();
+    assert_eq!(none, Vec::<[u8; 32]>::new());
+}
+
+async fn what_has_expired_is_forgotten_with_the_next_login(f: &impl Kept) {
+    begin(&f.sessions(), 1, "alice", "s1").await;
     let later = NewBffSession {
         absolute_expires_at: NOW + 2 * ABSOLUTE,
         ..new(2, "alice", "s2")
     };
-    f.store.begin_bff_session(&later, NOW + ABSOLUTE).await.unwrap();
-    assert!(!f.store.end_bff_session(&[1; 32]).await.unwrap());
-    assert!(f.store.end_bff_session(&[2; 32]).await.unwrap());
+    f.sessions().begin(&later, NOW + ABSOLUTE).await.unwrap();
+    assert!(!f.sessions().end(&[1; 32]).await.unwrap());
+    assert!(f.sessions().end(&[2; 32]).await.unwrap());
 }
 
-async fn two_replicas_share_one_lease(f: &Fixture) {
-    begin(&f.store, 1, "alice", "s1").await;
-    let other = Store::open(&f.config).await.unwrap();
+async fn two_replicas_share_one_lease(f: &impl Kept) {
+    begin(&f.sessions(), 1, "alice", "s1").await;
+    let (one, other) = (f.sessions(), f.another().await);
     let times = (NOW, NOW + 10_000);
-    let both = futures_util::future::join(
-        f.store.lease_bff_session(&[1; 32], "a", times),
-        other.lease_bff_session(&[1; 32], "b", times),
-    );
+    let both = futures_util::future::join(one.lease(&[1; 32], "a", times), other.lease(&[1; 32], "b", times));
     let (one, two) = both.await;
     assert_ne!(one.unwrap(), two.unwrap());
-    other.close().await;
+}
+
+async fn what_comes_first_comes_once(f: &impl Kept) {
+    let (one, other) = (f.sessions(), f.another().await);
+    let times = (NOW, 60_000);
+    assert!(one.is_first("a", times).await.unwrap());
+    assert!(!other.is_first("a", times).await.unwrap());
+    assert!(other.is_first("b", times).await.unwrap());
+    other.forget_first("a").await.unwrap();
+    assert!(one.is_first("a", times).await.unwrap());
 }

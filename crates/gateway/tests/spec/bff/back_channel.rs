@@ -7,15 +7,9 @@ use super::world::World;
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
 
-async fn tell(world: &World, token: &str) -> Told {
-    let mut issuer: Browser = world.browser();
-    issuer
-        .ask(
-            "POST",
-            "/bff/backchannel",
-            (FORM, &format!("logout_token={token}")),
-        )
-        .await
+pub(super) async fn tell(issuer: &mut Browser, token: &str) -> Told {
+    let form = format!("logout_token={token}");
+    issuer.ask("POST", "/bff/backchannel", (FORM, &form)).await
 }
 
 #[tokio::test]
@@ -24,7 +18,7 @@ async fn lo_05_a_session_ends_at_every_replica_when_its_issuer_says_so() {
     let other = world.replica().await;
     for claims in [json!({}), json!({ "sid": null }), json!({ "sub": null })] {
         let user = world.user().await;
-        let told = tell(&world, &world.issuer.logout_token(&claims)).await;
+        let told = tell(&mut world.browser(), &world.issuer.logout_token(&claims)).await;
         assert_eq!(
             (told.status, told.one("cache-control").as_str()),
             (200, "no-store"),
@@ -41,7 +35,9 @@ async fn lo_05_a_session_ends_at_every_replica_when_its_issuer_says_so() {
     let mut user = world.user().await;
     for claims in [json!({ "sub": "user_2", "sid": null }), json!({ "sid": "sid_2" })] {
         assert_eq!(
-            tell(&world, &world.issuer.logout_token(&claims)).await.status,
+            tell(&mut world.browser(), &world.issuer.logout_token(&claims))
+                .await
+                .status,
             200
         );
         assert_eq!(user.call("GET", "/api").await.status, 200, "somebody else's");
@@ -66,7 +62,7 @@ async fn lo_05_a_logout_token_that_is_none_ends_nothing() {
         json!({ "iat": now - 200 }),
         json!({ "exp": now - 200, "iat": now - 300 }),
     ] {
-        let told = tell(&world, &world.issuer.logout_token(&claims)).await;
+        let told = tell(&mut world.browser(), &world.issuer.logout_token(&claims)).await;
         assert_eq!(
             told.refusal(),
             (400, "logout_token_invalid".to_owned()),
@@ -75,11 +71,11 @@ async fn lo_05_a_logout_token_that_is_none_ends_nothing() {
     }
     let token = world.issuer.mistyped_logout_token();
     assert_eq!(
-        tell(&world, &token).await.status,
+        tell(&mut world.browser(), &token).await.status,
         400,
         "an ID token is no logout token"
     );
-    assert_eq!(tell(&world, "x").await.status, 400);
+    assert_eq!(tell(&mut world.browser(), "x").await.status, 400);
     let token = world.issuer.logout_token(&json!({}));
     let mut issuer = world.browser();
     let json = "Content-Type: application/json\r\n";
@@ -97,7 +93,7 @@ async fn lo_05_a_logout_token_that_is_none_ends_nothing() {
     assert_eq!(user.call("GET", "/api").await.status, 200);
 
     let once = world.issuer.logout_token(&json!({ "sid": "sid_2" }));
-    assert_eq!(tell(&world, &once).await.status, 200);
+    assert_eq!(tell(&mut world.browser(), &once).await.status, 200);
     let other = world.replica().await;
     let mut elsewhere = Browser::new(other.address);
     let body = format!("logout_token={once}");

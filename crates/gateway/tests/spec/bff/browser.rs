@@ -20,31 +20,37 @@ pub(super) struct Browser {
     pub(super) gateway: SocketAddr,
     /// In the order in which they were set.
     pub(super) cookies: Vec<(String, String)>,
+    pub(super) host: &'static str,
 }
 
 impl Browser {
     pub(super) fn new(gateway: SocketAddr) -> Self {
-        let cookies = Vec::new();
-        Self { gateway, cookies }
+        Self {
+            gateway,
+            cookies: Vec::new(),
+            host: "app.test",
+        }
+    }
+
+    /// What it sends of its cookies.
+    pub(super) fn cookie_line(&self) -> String {
+        let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        match pairs.collect::<Vec<_>>() {
+            none if none.is_empty() => String::new(),
+            pairs => format!("Cookie: {}\r\n", pairs.join("; ")),
+        }
     }
 
     /// Sends a request, and keeps the cookies of the answer.
     pub(super) async fn ask(&mut self, method: &str, path: &str, (headers, body): (&str, &str)) -> Told {
-        let pairs: Vec<_> = self
-            .cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let cookie = match pairs.is_empty() {
-            true => String::new(),
-            false => format!("Cookie: {}\r\n", pairs.join("; ")),
-        };
+        let cookie = self.cookie_line();
         let length = match body.is_empty() {
             true => String::new(),
             false => format!("Content-Length: {}\r\n", body.len()),
         };
         let text = format!(
-            "{method} {path} HTTP/1.1\r\nHost: app.test\r\n{cookie}{headers}{length}Connection: close\r\n\r\n{body}"
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{cookie}{headers}{length}Connection: close\r\n\r\n{body}",
+            self.host
         );
         let told = Told::read(&talk(self.gateway, &text).await);
         for line in told.all("set-cookie") {
@@ -81,10 +87,10 @@ impl Browser {
         let strict: Vec<_> = self
             .cookies
             .iter()
-            .filter(|(name, _)| name == COOKIE)
+            .filter(|(name, _)| is_session(name))
             .cloned()
             .collect();
-        self.cookies.retain(|(name, _)| name != COOKIE);
+        self.cookies.retain(|(name, _)| !is_session(name));
         let told = self.ask("GET", &back, (cross_site, "")).await;
         if self.session().is_none() {
             self.cookies.extend(strict);
@@ -93,9 +99,14 @@ impl Browser {
     }
 
     pub(super) fn session(&self) -> Option<&str> {
-        let mut found = self.cookies.iter().filter(|(name, _)| name == COOKIE);
+        let mut found = self.cookies.iter().filter(|(name, _)| is_session(name));
         found.next().map(|(_, value)| value.as_str())
     }
+}
+
+/// Whole, or the parts of one that the browser carries itself.
+fn is_session(name: &str) -> bool {
+    name == COOKIE || name.starts_with("__Host-Http-bff-")
 }
 
 /// An answer.

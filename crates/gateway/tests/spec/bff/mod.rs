@@ -1,14 +1,20 @@
 //! The gateway as the backend of an app in a browser.
 
 mod advisories;
+mod again;
 mod api;
 mod back_channel;
 mod browser;
 mod csrf;
+mod host;
 mod login;
 mod logout;
 mod loops;
 mod provider;
+mod redis;
 mod refresh;
+mod sealed;
 mod sessions;
+mod silent;
+mod streams;
 mod world;

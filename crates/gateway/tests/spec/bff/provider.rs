@@ -31,8 +31,12 @@ pub(super) struct Issuer {
     pushed: Mutex<HashMap<String, HashMap<String, String>>>,
     /// The refresh token that is good.
     current: Mutex<String>,
+    /// The one before it, and what was answered.
+    last: Mutex<(String, Value)>,
     numbers: AtomicU64,
     pub(super) refreshes: AtomicUsize,
+    redeemed: AtomicUsize,
+    gate: tokio::sync::RwLock<()>,
     pub(super) revoked: Mutex<Vec<String>>,
     pub(super) manner: Mutex<Manner>,
 }
@@ -53,6 +57,14 @@ pub(super) struct Manner {
     /// Takes requests beforehand.
     pub(super) par: bool,
     pub(super) sub: &'static str,
+    /// Says so much of everybody's name.
+    pub(super) name_bytes: usize,
+    /// Takes the refresh token before the present one as well, and answers as it did then.
+    pub(super) grace: bool,
+    /// Refuses such requests.
+    pub(super) par_refuses: Option<&'static str>,
+    /// Answers with this instead when a code is redeemed.
+    pub(super) code_trouble: Option<(u16, &'static str)>,
 }
 
 impl Issuer {
@@ -72,8 +84,11 @@ impl Issuer {
             codes: Mutex::default(),
             pushed: Mutex::default(),
             current: Mutex::default(),
+            last: Mutex::default(),
             numbers: AtomicU64::new(1),
             refreshes: AtomicUsize::new(0),
+            redeemed: AtomicUsize::new(0),
+            gate: tokio::sync::RwLock::default(),
             revoked: Mutex::default(),
             manner: Mutex::new(Manner {
                 trouble: None,
@@ -83,6 +98,10 @@ impl Issuer {
                 denies: None,
                 par: false,
                 sub: "user_1",
+                name_bytes: 5,
+                grace: false,
+                par_refuses: None,
+                code_trouble: None,
             }),
         });
         let running = Running::start(Router::new().fallback(answer).with_state(issuer.clone())).await;
@@ -100,6 +119,26 @@ impl Issuer {
 
     pub(super) fn refreshes(&self) -> usize {
         self.refreshes.load(Ordering::SeqCst)
+    }
+
+    /// How many times a code was shown.
+    pub(super) fn redeemed(&self) -> usize {
+        self.redeemed.load(Ordering::SeqCst)
+    }
+
+    /// Nobody gets tokens until it is dropped.
+    pub(super) fn hold(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.gate.try_write().unwrap()
+    }
+
+    /// Somebody waits for tokens.
+    pub(super) async fn until_held(&self) {
+        crate::harness::soon(async {
+            while self.redeemed() == 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     pub(super) fn now(&self) -> u64 {
@@ -200,7 +239,7 @@ impl Issuer {
         if let Some(nonce) = nonce {
             let claims = json!({
                 "iss": self.url(), "aud": "app", "sub": manner.sub, "iat": now, "exp": now + 300, "sid": "sid_1",
-                "nonce": manner.nonce.unwrap_or(nonce), "name": "Alice", "roles": ["editor"], "at_hash": "x",
+                "nonce": manner.nonce.unwrap_or(nonce), "name": format!("{:x<1$}", "Alice", manner.name_bytes), "roles": ["editor"], "at_hash": "x",
             });
             tokens["id_token"] = json!(self.id.sign(&claims).unwrap());
         }
@@ -210,6 +249,12 @@ impl Issuer {
     async fn token(&self, form: &HashMap<String, String>) -> (StatusCode, Value) {
         let no = |error: &str| (StatusCode::BAD_REQUEST, json!({ "error": error }));
         if form["grant_type"] == "authorization_code" {
+            self.redeemed.fetch_add(1, Ordering::SeqCst);
+            drop(self.gate.read().await);
+            let trouble = self.manner.lock().unwrap().code_trouble;
+            if let Some((status, error)) = trouble {
+                return (StatusCode::from_u16(status).unwrap(), json!({ "error": error }));
+            }
             let asked = self.codes.lock().unwrap().remove(&form["code"]);
             let Some(asked) = asked else {
                 return no("invalid_grant");
@@ -222,6 +267,7 @@ impl Issuer {
         }
         self.refreshes.fetch_add(1, Ordering::SeqCst);
         let manner = self.manner.lock().unwrap().clone();
+        let revoked = self.revoked.lock().unwrap().contains(&form["refresh_token"]);
         for _ in 0..manner.slow {
             tokio::time::sleep(Duration::from_secs(1)).await;
             self.clock.wait(Duration::from_secs(3));
@@ -229,9 +275,16 @@ impl Issuer {
         if let Some((status, error)) = manner.trouble {
             return (StatusCode::from_u16(status).unwrap(), json!({ "error": error }));
         }
-        let good = *self.current.lock().unwrap() == form["refresh_token"];
-        if good {
-            (StatusCode::OK, self.tokens(None))
+        let token = &form["refresh_token"];
+        let (last, answer) = self.last.lock().unwrap().clone();
+        if manner.grace && last == *token {
+            return (StatusCode::OK, answer);
+        }
+        let good = *self.current.lock().unwrap() == *token;
+        if good && !revoked {
+            let answer = self.tokens(None);
+            *self.last.lock().unwrap() = (token.clone(), answer.clone());
+            (StatusCode::OK, answer)
         } else {
             no("invalid_grant")
         }
@@ -259,6 +312,10 @@ async fn answer(State(issuer): State<Arc<Issuer>>, request: Request) -> Response
         }
         "/par" => {
             proven();
+            let refuses = issuer.manner.lock().unwrap().par_refuses;
+            if let Some(error) = refuses {
+                return (StatusCode::BAD_REQUEST, axum::Json(json!({ "error": error }))).into_response();
+            }
             let uri = format!("urn:par:{}", issuer.number());
             issuer.pushed.lock().unwrap().insert(uri.clone(), form);
             (

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::browser::Browser;
 use super::world::World;
-use crate::harness::soon;
+use crate::harness::{mirror, soon};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -91,7 +91,15 @@ async fn an_issuer_in_trouble_logs_nobody_out() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_requests_at_two_replicas_on_an_expired_session_are_one_refresh() {
-    let world = World::new().await;
+    one_refresh(World::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_requests_at_two_replicas_that_share_a_redis_are_one_refresh() {
+    one_refresh(World::in_redis(mirror().await, |text| text).await).await;
+}
+
+async fn one_refresh(world: World) {
     let other = world.replica().await;
     let user = world.user().await;
     world.clock.wait(11 * MINUTE);

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::browser::{Browser, Told};
 use super::provider::Issuer;
-use crate::harness::{AUDIENCE, NOW, Running, mirror};
+use crate::harness::{AUDIENCE, NOW, Running, mirror, soon};
 
 pub(super) struct World {
     pub(super) clock: TestClock,
@@ -69,12 +69,33 @@ impl World {
         Self::with(mirror().await, |text| text).await
     }
 
+    /// Its sessions are kept in the Redis that `CARNET_TEST_REDIS` names.
+    pub(super) async fn in_redis(service: Running, change: impl FnOnce(String) -> String) -> Self {
+        assert!(
+            std::env::var_os("CARNET_TEST_REDIS").is_some(),
+            "CARNET_TEST_REDIS names no Redis; ./test.sh starts one"
+        );
+        let keys = "redis_url_file = \"redis.url\"";
+        Self::with(service, |text| {
+            change(text.replace("sqlite_file = \"bff.db\"", keys))
+        })
+        .await
+    }
+
     pub(super) async fn with(service: Running, change: impl FnOnce(String) -> String) -> Self {
         let clock = TestClock::at(NOW);
         let (issuer, running) = Issuer::start(clock.clone()).await;
         let folder = tempfile::tempdir().unwrap();
-        for (name, secret) in [("client.secret", "the secret of the app"), ("bff.key", KEY)] {
+        for (name, secret) in [
+            ("client.secret", "the secret of the app"),
+            ("bff.key", KEY),
+            ("client.secret.redis", "redis://127.0.0.1:1"),
+        ] {
             carnet_listen::secret_file::create(&folder.path().join(name), secret.as_bytes()).unwrap();
+        }
+        if let Ok(url) = std::env::var("CARNET_TEST_REDIS") {
+            let file = folder.path().join("redis.url");
+            carnet_listen::secret_file::create(&file, url.as_bytes()).unwrap();
         }
         let text = change(TEXT.to_owned())
             .replace("{audience}", AUDIENCE)
@@ -106,6 +127,16 @@ impl World {
         config.routes.pop();
         let after = Site::build(&config, clock(), Some(&before)).await.unwrap();
         (serve(before, &config).await, serve(after, &config).await)
+    }
+
+    /// A refresh token was given back.
+    pub(super) async fn until_revoked(&self, token: &str) {
+        soon(async {
+            while !self.issuer.revoked.lock().unwrap().iter().any(|one| one == token) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     pub(super) fn browser(&self) -> Browser {

@@ -1,0 +1,61 @@
+//! The sessions of one replica that have an answer under way.
+//!
+//! Spec: RFC 10017 §6.1.3.2
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, watch};
+
+/// The sessions of this replica that have an answer under way.
+#[derive(Default)]
+pub(super) struct Watched {
+    all: Mutex<Open>,
+    ended: Notify,
+}
+
+#[derive(Default)]
+struct Open {
+    /// By the digest of the cookie.
+    sessions: HashMap<[u8; 32], watch::Sender<bool>>,
+    /// Whether somebody looks after them.
+    watched: bool,
+}
+
+impl Watched {
+    /// A session has ended here: what it has open is looked at now.
+    pub(super) fn look(&self) {
+        self.ended.notify_one();
+    }
+
+    /// Somebody has told to look.
+    pub(super) async fn next_look(&self) {
+        self.ended.notified().await;
+    }
+
+    /// Says when the session of this cookie has ended, and whether nobody looks after any yet.
+    pub(super) fn open(&self, digest: [u8; 32]) -> (watch::Receiver<bool>, bool) {
+        let mut all = self.all();
+        let sender = all.sessions.entry(digest);
+        let over = sender.or_insert_with(|| watch::channel(false).0).subscribe();
+        (over, !std::mem::replace(&mut all.watched, true))
+    }
+
+    fn all(&self) -> MutexGuard<'_, Open> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those that still have one; `None` ends the watch.
+    pub(super) fn waiting(&self) -> Option<Vec<[u8; 32]>> {
+        let mut all = self.all();
+        all.sessions.retain(|_, sender| sender.receiver_count() > 0);
+        all.watched = !all.sessions.is_empty();
+        all.watched.then(|| all.sessions.keys().copied().collect())
+    }
+
+    pub(super) fn end(&self, digest: &[u8; 32]) {
+        if let Some(sender) = self.all().sessions.remove(digest) {
+            sender.send_replace(true);
+        }
+    }
+}
