@@ -1,6 +1,7 @@
 //! The refresh endpoint without storage: the same door, manners, CORS, MACs, signature and cookie, and nothing remembered.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::middleware::from_fn_with_state;
@@ -12,7 +13,7 @@ use carnet_listen::{ListenConfig, Listener};
 use carnet_oauth::access_token::{AccessTokenClaims, Audience};
 use carnet_oauth::token_response::TokenResponse;
 use carnet_server::clock::{Clock as _, SystemClock};
-use carnet_server::http::manners::keep_manners;
+use carnet_server::http::manners::{House, keep_manners};
 use carnet_server::http::origin::{Origins, require_same_site};
 use carnet_server::token::refresh::RefreshToken;
 use http::{HeaderMap, StatusCode, header};
@@ -32,11 +33,15 @@ pub(crate) async fn serve() -> Outcome<()> {
     )?;
     let state: &'static Signer = Box::leak(Box::new(signer));
     let origins = Origins::new("http://127.0.0.1:8080".to_owned(), []);
+    let house = House {
+        listen: Arc::default(),
+        https: false,
+    };
     let router = Router::new()
         .route("/auth/refresh", post(refresh))
         .route_layer(from_fn_with_state(origins.clone(), require_same_site))
         .layer(origins.cors())
-        .layer(from_fn_with_state(false, keep_manners))
+        .layer(from_fn_with_state(house, keep_manners))
         .with_state(state);
     let listener = Listener::bind(ListenConfig {
         max_connections_per_address: 10_000,

@@ -25,7 +25,7 @@ use crate::error::ClientError;
 use crate::reach::{Reach, Resolver};
 use crate::shown_certificate::ShownCertificate;
 
-/// The most bytes of an answer that are read.
+/// The most bytes of an answer that are read, unless more were asked for.
 pub const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 /// How long an answer may take, from the connection to its last byte, unless more patience was asked for.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +36,7 @@ pub struct HttpClient {
     client: Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
     reach: Reach,
     patience: Duration,
+    most: usize,
 }
 
 /// An answer that was read to its end.
@@ -111,6 +112,7 @@ impl HttpClient {
         Ok(Self {
             reach,
             patience: TIMEOUT,
+            most: MAX_ANSWER_BYTES,
             client: Client::builder(TokioExecutor::new())
                 .pool_idle_timeout(Duration::from_secs(30))
                 .build(connector),
@@ -120,6 +122,12 @@ impl HttpClient {
     /// Waits so long for an answer, rather than five seconds.
     pub fn patient(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Reads so many bytes of an answer, rather than [`MAX_ANSWER_BYTES`].
+    pub fn reading(mut self, most: usize) -> Self {
+        self.most = most;
         self
     }
 
@@ -192,16 +200,13 @@ impl HttpClient {
                 .await
                 .map_err(|error| unreachable(url, &error))?;
             let (parts, body) = response.into_parts();
-            let body = Limited::new(body, MAX_ANSWER_BYTES)
-                .collect()
-                .await
-                .map_err(|error| {
-                    if error.is::<http_body_util::LengthLimitError>() {
-                        ClientError::TooLarge(url.to_owned())
-                    } else {
-                        unreachable(url, error.as_ref())
-                    }
-                })?;
+            let body = Limited::new(body, self.most).collect().await.map_err(|error| {
+                if error.is::<http_body_util::LengthLimitError>() {
+                    ClientError::TooLarge(url.to_owned())
+                } else {
+                    unreachable(url, error.as_ref())
+                }
+            })?;
             Ok(Answer {
                 status: parts.status,
                 headers: parts.headers,

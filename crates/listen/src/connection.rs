@@ -116,11 +116,7 @@ pub(super) fn http(config: &ListenConfig) -> Builder<TokioExecutor> {
     builder
 }
 
-async fn converse<S, A>(
-    stream: S,
-    (guest, certificate): (Guest, Option<PeerCertificate>),
-    house: &House<A>,
-)
+async fn converse<S, A>(stream: S, (guest, certificate): (Guest, Option<PeerCertificate>), house: &House<A>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Answers,

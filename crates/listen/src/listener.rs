@@ -7,7 +7,7 @@ use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Durati
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -124,6 +124,7 @@ impl<A: Answers> Entrance<A> {
     /// Never ends.
     async fn welcome(&self) {
         let mut complained = false;
+        let mut crowded = Crowded::default();
         loop {
             let arrival = accept(&self.socket, &self.places, &mut complained).await;
             let Some((socket, peer, permit)) = arrival else {
@@ -131,7 +132,7 @@ impl<A: Answers> Entrance<A> {
             };
             let peer = PeerAddr::of(peer);
             let Some(place) = self.crowd.admit(peer.0.ip()) else {
-                tracing::debug!(peer = %peer.0, "too many connections from one address");
+                crowded.turned_away(&peer, self.house.config.max_connections_per_address);
                 continue;
             };
             let guest = Guest {
@@ -144,6 +145,30 @@ impl<A: Answers> Entrance<A> {
             };
             tokio::spawn(attend(socket, guest, Arc::clone(&self.house)));
         }
+    }
+}
+
+/// Says that an address has its fill, once a minute: whoever is turned away sees nothing but a closed connection.
+#[derive(Default)]
+struct Crowded {
+    said: Option<Instant>,
+    /// Turned away since then.
+    unsaid: u64,
+}
+
+impl Crowded {
+    fn turned_away(&mut self, peer: &PeerAddr, limit: usize) {
+        self.unsaid += 1;
+        if self.said.is_some_and(|said| said.elapsed() < SAY_AGAIN) {
+            return;
+        }
+        tracing::warn!(
+            peer = %peer.0,
+            limit,
+            turned_away = self.unsaid,
+            "an address has as many connections as listen.max_connections_per_address allows; more are closed"
+        );
+        (self.said, self.unsaid) = (Some(Instant::now()), 0);
     }
 }
 
@@ -184,5 +209,7 @@ fn is_the_peers(error: &io::Error) -> bool {
     )
 }
 
+/// Between two words about crowded addresses.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// Within what a semaphore counts on any machine.
 const MOST_CONNECTIONS: usize = 1 << 28;

@@ -26,6 +26,8 @@ pub const LONGEST_SECONDS: u64 = 300;
 /// How many keys a service may have at a time.
 pub const MOST_KEYS: usize = 8;
 
+/// The most bytes of a bundle, all of its parts together: some 30,000 services. A server makes none that is larger, and nobody reads one.
+pub const MOST_BUNDLE_BYTES: usize = 16 * 1024 * 1024;
 /// How many others a service may be said to call. With this, [`MOST_KEYS`] and [`is_name`] every service fits into a token of its own.
 pub const MOST_CALLS: usize = 100;
 

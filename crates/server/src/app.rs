@@ -112,10 +112,7 @@ impl App {
         // At once, and not at the first request: what a changed configuration makes of them is told at the start.
         directory.keep(&config, &store).await?;
         let trusted_issuers = TrustedIssuer::all(&config).map_err(OpenError::Config)?;
-        if directory.has_configured_services() {
-            // The file may have changed since it was last read, and a bundle that says something else has another number.
-            store.bump_settings_epoch().await?;
-        }
+        know_configured(&config, &directory, &store, clock.now()).await?;
         let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
         let verifier = own_verifier(&config, &keys, directory.longest_access_ttl())
             .map_err(|error| OpenError::Config(error.to_string()))?;
@@ -132,7 +129,8 @@ impl App {
             config.passwords.breached_list_file.as_deref(),
         )
         .map_err(|error| OpenError::Config(error.to_string()))?;
-        let feed = Feed::new(store.clone(), config.revocation_feed.max_consumers);
+        let feed = &config.revocation_feed;
+        let feed = Feed::new(store.clone(), (feed.max_consumers, feed.max_streams_per_consumer));
         let parts = Parts {
             feed,
             config,
@@ -215,6 +213,28 @@ impl Deref for App {
     fn deref(&self) -> &Parts {
         &self.0
     }
+}
+
+/// Notices which clients have left the configuration file since the last start, and takes their tokens back.
+async fn know_configured(
+    config: &Config,
+    directory: &Directory,
+    store: &Store,
+    now: i64,
+) -> Result<(), OpenError> {
+    let skew = config.keys.clock_skew.millis();
+    let audit = NewAudit::success("system", AuditAction::ClientDelete, "");
+    let cut = Cut {
+        at: now,
+        entry_ttl_ms: directory.longest_access_ttl().millis().saturating_add(skew),
+        reason: Reason::Revoked,
+        audit,
+    };
+    let clients = directory.remembered(config);
+    for client_id in store.know_configured_clients(&clients, &cut).await? {
+        tracing::warn!(%client_id, "a client is not in the configuration file any more: its tokens are taken back");
+    }
+    Ok(())
 }
 
 /// The master key; a new one only for a database in which nothing is sealed yet.

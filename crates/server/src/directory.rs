@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
+use carnet_jose::{base64url, primitive};
 use carnet_oauth::scope::{OPENID_SCOPES, ScopeSet};
-use carnet_store::{ClientRow, ClientSecret, ClientState, Store, StoreError};
+use carnet_store::{ClientRow, ClientSecret, ClientState, ConfiguredClient, Store, StoreError};
 
 use crate::client::{Client, FIRST_PARTY, SecretDigest};
 use crate::clock::Clock;
@@ -111,9 +112,21 @@ impl Directory {
         (registered.epoch, services)
     }
 
-    /// Whether the configuration file has services.
-    pub fn has_configured_services(&self) -> bool {
-        self.configured.iter().any(|client| client.service)
+    /// The clients of the configuration file, as they are remembered until the next start.
+    pub fn remembered(&self, config: &Config) -> Vec<ConfiguredClient> {
+        let skew = config.keys.clock_skew.millis();
+        let remembered = |client: &Arc<Client>| ConfiguredClient {
+            client_id: client.id.clone(),
+            service: match client.service {
+                true => {
+                    let said = format!("{:?} {:?} {:?}", client.jwks, client.calls, config.services);
+                    base64url::encode(&primitive::sha256(said.as_bytes()))
+                }
+                false => String::new(),
+            },
+            entry_ttl_ms: client.access_ttl.millis().saturating_add(skew),
+        };
+        self.configured.iter().map(remembered).collect()
     }
 
     /// Every resource.

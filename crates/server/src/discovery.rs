@@ -10,7 +10,7 @@ use carnet_oauth::metadata::{Metadata, well_known_path};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::app::App;
-use crate::http::failure::Failure;
+use crate::http::failure::{Failure, overloaded};
 
 const OPENID_PATH: &str = "/.well-known/openid-configuration";
 const JWKS_PATH: &str = "/.well-known/jwks.json";
@@ -38,6 +38,10 @@ pub(crate) fn routes(app: &App, mut metadata: Metadata) -> Router<App> {
 
 async fn jwks(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
     let snapshot = app.keys.snapshot();
+    // Whoever keeps an empty set refuses every token for as long as he keeps it.
+    if snapshot.is_empty() {
+        return Err(overloaded(1));
+    }
     let known = headers
         .get_all(header::IF_NONE_MATCH)
         .iter()

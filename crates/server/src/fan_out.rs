@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use carnet_store::{RevocationEntry, StoreError};
 use futures_util::StreamExt as _;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::app::App;
 use crate::feed::Position;
@@ -21,6 +21,8 @@ use crate::token::code::random_secret;
 const ROUND: Duration = Duration::from_millis(250);
 /// How soon Redis is tried again after it did not answer.
 const AGAIN: Duration = Duration::from_millis(500);
+/// How often keys are looked for that somebody has deleted one by one.
+const RESTORE: Duration = Duration::from_secs(300);
 /// Entries that are written at once: Redis does nothing else meanwhile.
 const AT_ONCE: usize = 256;
 /// A subscription on which nothing came for so long may be dead without our knowing.
@@ -37,12 +39,18 @@ pub(crate) async fn write_keys(app: App) {
         reached: Position::default(),
     };
     let mut failing = false;
+    let mut restored = Instant::now();
     loop {
         tokio::select! {
             _ = rounds.tick() => {}
             _ = news.changed() => {}
         }
-        match writer.catch_up().await {
+        let mut outcome = writer.catch_up().await;
+        if outcome.is_ok() && restored.elapsed() >= RESTORE {
+            outcome = writer.restore().await;
+            restored = Instant::now();
+        }
+        match outcome {
             Ok(()) if failing => {
                 tracing::info!("what was taken back is in Redis again");
                 failing = false;
@@ -102,6 +110,25 @@ impl Writer {
     async fn catch_up(&mut self) -> Result<(), Trouble> {
         while !self.step().await? {}
         Ok(())
+    }
+
+    /// Writes again what somebody has deleted key by key: no marker tells of that. What is there stays as it is.
+    async fn restore(&mut self) -> Result<(), Trouble> {
+        let Some(keys) = &mut self.keys else {
+            return Ok(());
+        };
+        let mut at = Position::default();
+        loop {
+            let page = self.app.feed.look(&at, at_once()).await?;
+            let Some(marker) = keys.marker().await? else {
+                return Ok(());
+            };
+            let (guard, now) = (Guard::marker(marker), self.app.now());
+            if !keys.write(&guard, &page.entries, now, None).await? || !page.more {
+                return Ok(());
+            }
+            at = page.end;
+        }
     }
 
     /// From where the marker stands, or from the beginning; `false` when Redis, or another node, changed it on the way.

@@ -2,13 +2,18 @@
 //!
 //! Spec: RFC 7009 §2.1 (what is revoked is of no use any more)
 
+mod places;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use carnet_store::{RevocationClock, RevocationEntry, Store, StoreError};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, MissedTickBehavior};
+
+pub(crate) use places::Full;
+use places::{Place, Places};
 
 /// How soon is seen what another process has written. What this one writes is seen at once.
 const ROUND: Duration = Duration::from_millis(50);
@@ -31,7 +36,7 @@ struct Parts {
     read_at: Mutex<Option<Instant>>,
     /// Whether somebody looks once a round.
     watched: Mutex<bool>,
-    places: Arc<Semaphore>,
+    places: Places,
     readers: Semaphore,
     closing: watch::Sender<bool>,
     /// Another node has said that there is something to read.
@@ -81,33 +86,34 @@ pub(crate) struct Following {
     feed: Feed,
     newest: watch::Receiver<Arc<Newest>>,
     closing: watch::Receiver<bool>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Feed {
-    /// A feed for so many consumers at the same time. The store is not read before the first of them comes.
-    pub(crate) fn new(store: Store, max_consumers: usize) -> Self {
+    /// A feed for so many at the same time, and for so many of one consumer. The store is not read before the first of them comes.
+    pub(crate) fn new(store: Store, (max_consumers, share): (usize, usize)) -> Self {
         Self(Arc::new(Parts {
             store,
             newest: watch::Sender::default(),
             reading: tokio::sync::Mutex::default(),
             read_at: Mutex::default(),
             watched: Mutex::default(),
-            places: Arc::new(Semaphore::new(max_consumers.min(Semaphore::MAX_PERMITS))),
+            places: Places::new(max_consumers, share),
             readers: Semaphore::new(READERS),
             closing: watch::Sender::new(false),
             woken: Notify::new(),
         }))
     }
 
-    /// A place from which to follow; `None` when all are taken.
-    pub(crate) async fn follow(&self) -> Result<Option<Following>, StoreError> {
-        let Ok(place) = self.0.places.clone().try_acquire_owned() else {
-            return Ok(None);
+    /// A place for this consumer, from which to follow.
+    pub(crate) async fn follow(&self, consumer: &str) -> Result<Result<Following, Full>, StoreError> {
+        let place = match self.0.places.take(consumer) {
+            Ok(place) => place,
+            Err(full) => return Ok(Err(full)),
         };
         let newest = self.watch();
         self.read().await?;
-        Ok(Some(Following {
+        Ok(Ok(Following {
             feed: self.clone(),
             newest,
             closing: self.0.closing.subscribe(),

@@ -72,9 +72,13 @@ impl Guard {
 }
 
 impl RedisKeys {
-    /// How far the keys that are there reach.
+    /// How far the keys that are there reach. What somebody else has put there says nothing, and is written over.
     pub(crate) async fn marker(&mut self) -> Result<Option<String>, RedisError> {
-        cmd("GET").arg(MARKER).query_async(&mut self.0).await
+        let read: Result<_, RedisError> = cmd("GET").arg(MARKER).query_async(&mut self.0).await;
+        match read {
+            Err(error) if error.code() == Some("WRONGTYPE") => Ok(None),
+            other => other,
+        }
     }
 
     /// Before everything is written anew: until that is done there is no marker, so that nobody takes what is there for everything. `name` is
@@ -137,7 +141,7 @@ const ATTEMPT_SECONDS: u32 = 300;
 /// KEYS: the marker, the guard, then the keys. ARGV: the channel, what the guard must be, the new marker or nothing, then value and life in
 /// seconds of each key.
 const WRITE: &str = "
-if redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
+if redis.pcall('GET', KEYS[2]) ~= ARGV[2] then return 0 end
 for i = 3, #KEYS do
   local value, life = ARGV[2 * i - 2], ARGV[2 * i - 1]
   local known, left = redis.pcall('GET', KEYS[i]), redis.call('PTTL', KEYS[i])

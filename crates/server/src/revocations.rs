@@ -13,19 +13,19 @@ use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use carnet_jose::{Algorithm, MAX_TOKEN_BYTES};
+use carnet_jose::{Algorithm, MAX_TOKEN_BYTES, primitive};
 use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::revocation::{PATH, Revocation, RevocationMessage};
 use carnet_store::{RevocationEntry, StoreError};
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use hyper::body::Frame;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::app::App;
 use crate::client_auth::authenticate_resource;
-use crate::feed::{Following, Page, Position};
-use crate::http::failure::{Because as _, Failure, overloaded};
+use crate::feed::{Following, Full, Page, Position};
+use crate::http::failure::{Because as _, Failure, Refusal, overloaded};
 use crate::http::form::Form;
 
 /// The route. It is for servers: no CORS.
@@ -48,12 +48,32 @@ async fn revocations(
         position: position(&headers, &query)?,
         app,
     };
-    let accepts = |value: &http::HeaderValue| value.as_bytes().starts_with(EVENT_STREAM.as_bytes());
-    if headers.get_all(header::ACCEPT).iter().any(accepts) {
+    if wants_events(&headers) {
         teller.stream().await
     } else {
         teller.answer(wait(&query)?).await
     }
+}
+
+/// RFC 9110 §12.5.1: one of the types in `Accept`, whole and in any letters (§8.3.1). A weight of 0 is a no.
+fn wants_events(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT).iter();
+    let mut ranges = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    ranges.any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let named = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(EVENT_STREAM));
+        let refused = parts.any(|part| {
+            let weight = part
+                .split_once('=')
+                .filter(|(name, _)| name.eq_ignore_ascii_case("q"));
+            weight.is_some_and(|(_, value)| value.parse() == Ok(0.0_f32))
+        });
+        named && !refused
+    })
 }
 
 /// Where the consumer stands: a browser's way of saying so after a broken stream goes before the query.
@@ -139,6 +159,7 @@ impl Teller {
 
     async fn tell_all(mut self, following: Following, sender: &mpsc::Sender<Bytes>) -> Result<(), Failure> {
         let heartbeat = self.app.config.revocation_feed.heartbeat.duration();
+        let ends = Instant::now() + life();
         loop {
             let page = following.page(&self.position, self.budget()).await?;
             let more = page.more;
@@ -156,10 +177,8 @@ impl Teller {
                 () = following.news_behind(&self.position) => {}
                 () = tokio::time::sleep_until(due) => {}
                 () = sender.closed() => return Ok(()),
-                () = following.closing() => {
-                    send(sender, format!("retry: {RETRY_MILLIS}\n\n")).await;
-                    return Ok(());
-                }
+                () = following.closing() => return take_leave(sender).await,
+                () = tokio::time::sleep_until(ends) => return take_leave(sender).await,
             }
             // Nobody is told that all is well by somebody who cannot know it.
             if !following.is_current() {
@@ -169,13 +188,28 @@ impl Teller {
     }
 
     async fn follow(&self) -> Result<Following, Failure> {
-        let following = self.app.feed.follow().await?;
-        following.ok_or_else(|| {
-            tracing::warn!(
-                consumer = self.consumer,
-                "revocation_feed.max_consumers follow already: one more was sent away"
-            );
-            overloaded(5)
+        let consumer = self.consumer.as_str();
+        let full = match self.app.feed.follow(consumer).await? {
+            Ok(following) => return Ok(following),
+            Err(full) => full,
+        };
+        Err(match full {
+            Full::All => {
+                tracing::warn!(
+                    consumer,
+                    "revocation_feed.max_consumers follow already: one more was sent away"
+                );
+                overloaded(5)
+            }
+            Full::Share => {
+                tracing::warn!(
+                    consumer,
+                    "this consumer has revocation_feed.max_streams_per_consumer already: one more was sent away"
+                );
+                const REASON: &str = "this consumer follows as often as one may; it is to end a stream first";
+                let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", REASON);
+                refusal.retry_after(5).into()
+            }
         })
     }
 
@@ -234,6 +268,20 @@ fn size(entry: &RevocationEntry) -> usize {
     ENTRY_BYTES + escaped.sum::<usize>()
 }
 
+/// Of a stream. A crowd that came as one does not come back as one.
+fn life() -> Duration {
+    let mut random = [0; 1];
+    // Without randomness everybody stays as long.
+    let _ = primitive::fill_random(&mut random);
+    let [random] = random;
+    LONGEST_STREAM / 2 + LONGEST_STREAM / 2 * u32::from(random) / 255
+}
+
+async fn take_leave(sender: &mpsc::Sender<Bytes>) -> Result<(), Failure> {
+    send(sender, format!("retry: {RETRY_MILLIS}\n\n")).await;
+    Ok(())
+}
+
 /// Whether the consumer took it in time.
 async fn send(sender: &mpsc::Sender<Bytes>, event: String) -> bool {
     match tokio::time::timeout(PATIENCE, sender.send(event.into())).await {
@@ -267,7 +315,10 @@ const LAST_EVENT_ID: &str = "last-event-id";
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long a consumer may leave an event lying.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// When to come back after the server has gone.
+/// How long a stream goes on before the consumer is to come back: one that has stopped reading is not noticed while heartbeats fit into the
+/// buffers on the way, and would keep its place.
+const LONGEST_STREAM: Duration = Duration::from_secs(15 * 60);
+/// When to come back after the server, or the stream, has gone.
 const RETRY_MILLIS: u32 = 250;
 /// The longest signature of ML-DSA, and of everything else: RSA with 4,096 bits.
 const ML_DSA_SIGNATURE: usize = 4_627;

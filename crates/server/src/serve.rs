@@ -93,6 +93,7 @@ fn listen_config(listen: &Listen) -> ListenConfig {
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
         trusted_proxies: listen.trusted_proxies.clone(),
         max_connections: listen.max_connections,
+        max_connections_per_address: listen.max_connections_per_address,
         shutdown_grace: listen.shutdown_grace.duration(),
         ..ListenConfig::default()
     }

@@ -3,6 +3,7 @@
 use crate::audit;
 use crate::cut::Cut;
 use crate::database::{Lane, Statement, Tx, params};
+use crate::ended_session;
 use crate::error::StoreError;
 use crate::id::Id;
 use crate::session::{self, Strength};
@@ -36,8 +37,9 @@ impl NewPassword {
 impl Store {
     /// Set a user's password hash; `false` when there is no such user, or the password is not the one that was checked.
     ///
-    /// In the same transaction every session but the kept one ends, their families die and their `sid`s and `fam`s
-    /// are revoked one by one: never by a time, or a login in the same second would die too.
+    /// In the same transaction every session but the kept one ends, their families die and their `sid`s and `fam`s are revoked one by one,
+    /// those of sessions that ended before and left their access tokens as well: never by a time, or a login in the same second would die
+    /// too, and the session that lives on.
     pub async fn set_password(&self, new: &NewPassword, cut: &Cut) -> Result<bool, StoreError> {
         let (new, cut) = (new.clone(), cut.clone());
         self.database
@@ -53,6 +55,7 @@ impl Store {
                 }
                 put_password(tx, user, &new.hash, cut.at).await?;
                 session::end_all(tx, user, new.keep_session.as_deref(), Strength::DenyList, &cut).await?;
+                ended_session::take_back(tx, user, &cut).await?;
                 audit::append(tx, &cut.audit, cut.at).await?;
                 Ok(true)
             })

@@ -110,7 +110,7 @@ fn checksum(text: &str) -> String {
     })
 }
 
-const MIGRATIONS: [Migration; 8] = [
+const MIGRATIONS: [Migration; 9] = [
     Migration {
         version: 1,
         name: "0001_start",
@@ -150,6 +150,11 @@ const MIGRATIONS: [Migration; 8] = [
         version: 8,
         name: "0008_bff",
         text: include_str!("../migrations/0008_bff.sql"),
+    },
+    Migration {
+        version: 9,
+        name: "0009_configured_clients",
+        text: include_str!("../migrations/0009_configured_clients.sql"),
     },
 ];
 

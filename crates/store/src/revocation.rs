@@ -87,7 +87,7 @@ impl NewEntry {
     }
 
     /// An entry for everything that was made at or before the cut.
-    fn until_now(kind: RevocationKind, value: String, cut: &Cut) -> Self {
+    pub(crate) fn until_now(kind: RevocationKind, value: String, cut: &Cut) -> Self {
         Self {
             issued_before: Some(cut.at.div_euclid(1_000)),
             ..Self::of(kind, value, cut)

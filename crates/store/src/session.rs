@@ -5,6 +5,7 @@ use carnet_oauth::revocation::RevocationKind;
 use crate::audit;
 use crate::cut::{Cut, Reason};
 use crate::database::{Fields, Lane, Statement, Tx, params};
+use crate::ended_session as ended;
 use crate::error::StoreError;
 use crate::id::Id;
 use crate::logout_notice;
@@ -96,6 +97,7 @@ impl Store {
         self.database
             .write(Lane::Main, "session.revoke_user", async move |tx| {
                 let ended = end_all(tx, user, None, Strength::DenyList, &cut).await?;
+                ended::take_back_a_moment_ago(tx, user, None, &cut).await?;
                 revocation::add(
                     tx,
                     vec![NewEntry::before_now(RevocationKind::Sub, sub.clone(), &cut)],

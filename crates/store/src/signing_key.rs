@@ -4,7 +4,7 @@
 
 use carnet_oauth::revocation::RevocationKind;
 
-use crate::audit::{self, NewAudit};
+use crate::audit::{self, AuditAction, NewAudit};
 use crate::cut::Cut;
 use crate::database::{Lane, Row, Statement, Tx, params};
 use crate::error::StoreError;
@@ -167,21 +167,47 @@ impl Store {
         let (kid, cut) = (kid.to_owned(), cut.clone());
         self.database
             .write(Lane::Main, "signing_key.revoke", async move |tx| {
-                if tx
-                    .execute(&REVOKE, params![&kid, cut.at, cut.reason.as_str()])
-                    .await?
-                    == 0
-                {
+                revoke(tx, &kid, &cut).await
+            })
+            .await
+    }
+
+    /// As [`Store::revoke_key`], and let `next` sign in its place from the same moment on, so that nobody ever sees a set without a key:
+    /// a key that is staged already, or a new one. When another node was faster with one of its own, that one stays.
+    pub async fn replace_key(&self, kid: &str, next: &SigningKeyRow, cut: &Cut) -> Result<bool, StoreError> {
+        let (id, kid, next, cut) = (Id::new(cut.at)?, kid.to_owned(), next.clone(), cut.clone());
+        let made = NewAudit::success("system", AuditAction::KeyCreate, &next.kid);
+        let promoted = NewAudit::success("system", AuditAction::KeyPromote, &next.kid);
+        self.database
+            .write(Lane::Main, "signing_key.replace", async move |tx| {
+                if !revoke(tx, &kid, &cut).await? {
                     return Ok(false);
                 }
-                let entry = NewEntry::of(RevocationKind::Kid, kid.clone(), &cut);
-                revocation::add(tx, vec![entry]).await?;
-                audit::append(tx, &cut.audit, cut.at).await?;
-                settings::bump(tx).await?;
+                if tx.execute(&ACTIVATE, params![&next.kid, cut.at]).await? == 1 {
+                    audit::append(tx, &promoted, cut.at).await?;
+                } else {
+                    match insert(tx, id, &next).await {
+                        Ok(()) => audit::append(tx, &made, cut.at).await?,
+                        Err(StoreError::Conflict(_)) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
                 Ok(true)
             })
             .await
     }
+}
+
+async fn revoke(tx: Tx<'_>, kid: &str, cut: &Cut) -> Result<bool, StoreError> {
+    let gone = params![kid, cut.at, cut.reason.as_str()];
+    if tx.execute(&REVOKE, gone).await? == 0 {
+        return Ok(false);
+    }
+    let entry = NewEntry::of(RevocationKind::Kid, kid.to_owned(), cut);
+    revocation::add(tx, vec![entry]).await?;
+    audit::append(tx, &cut.audit, cut.at).await?;
+    settings::bump(tx).await?;
+    Ok(true)
 }
 
 async fn insert(tx: Tx<'_>, id: Id, row: &SigningKeyRow) -> Result<(), StoreError> {

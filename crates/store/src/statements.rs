@@ -2,21 +2,24 @@
 
 use crate::database::Statement;
 use crate::{
-    administrator, audit, bff_session, browser, client, client_registration, credential, family, grant,
-    initial_access_token, live_session, logout_notice, migration, registry, registry_change, revocation,
-    role, rotation, session, settings, signing_key, store, sweep, throttle, ticket, user, withdrawal,
+    administrator, audit, bff_session, browser, client, client_registration, configured_client, credential,
+    ended_session, family, grant, initial_access_token, live_session, logout_notice, migration, registry,
+    registry_change, revocation, role, rotation, session, settings, signing_key, store, sweep, throttle,
+    ticket, user, withdrawal,
 };
 
 /// Every statement that a method of the store sends.
 pub fn statements() -> Vec<&'static Statement> {
-    let lists: [&[&'static Statement]; 27] = [
+    let lists: [&[&'static Statement]; 29] = [
         &administrator::STATEMENTS,
         &audit::STATEMENTS,
         &bff_session::STATEMENTS,
         &browser::STATEMENTS,
         &client::STATEMENTS,
         &client_registration::STATEMENTS,
+        &configured_client::STATEMENTS,
         &credential::STATEMENTS,
+        &ended_session::STATEMENTS,
         &family::STATEMENTS,
         &grant::STATEMENTS,
         &initial_access_token::STATEMENTS,

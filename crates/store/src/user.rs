@@ -6,6 +6,7 @@ use crate::audit;
 use crate::credential;
 use crate::cut::Cut;
 use crate::database::{Fields, Lane, Statement, Tx, params};
+use crate::ended_session;
 use crate::error::StoreError;
 use crate::id::Id;
 use crate::names::closed_enum;
@@ -231,7 +232,8 @@ pub(crate) async fn create(tx: Tx<'_>, id: Id, new: &NewUser, now: i64) -> Resul
 /// Everything that still speaks for the user dies: sessions, families and, by `sub`, every access token.
 async fn take_down(tx: Tx<'_>, user: Id, sub: &str, cut: &Cut) -> Result<(), StoreError> {
     session::end_all(tx, user, None, Strength::DenyList, cut).await?;
-    // What lives on without a session that is known dies by its age.
+    ended_session::take_back_a_moment_ago(tx, user, None, cut).await?;
+    // What lives on of sessions that ended before dies by its age.
     let entry = NewEntry::before_now(RevocationKind::Sub, sub.to_owned(), cut);
     revocation::add(tx, vec![entry]).await
 }

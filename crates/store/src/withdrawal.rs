@@ -7,6 +7,7 @@ use carnet_oauth::revocation::RevocationKind;
 use crate::audit;
 use crate::cut::Cut;
 use crate::database::{Lane, Statement, Tx, params};
+use crate::ended_session;
 use crate::error::StoreError;
 use crate::id::Id;
 use crate::revocation::{self, NewEntry};
@@ -24,23 +25,64 @@ impl Store {
         client_id: &str,
         cut: &Cut,
     ) -> Result<u64, StoreError> {
+        self.withdraw((user, sub), client_id, Second::WhatIsNamed, cut)
+            .await
+    }
+
+    /// As [`Store::withdraw_consent`], for a client that exchanges tokens: those that it got by that have the session of somebody else,
+    /// which lives on. So whatever was made for it in this second is taken back, and until the next begins it gets nothing that would live.
+    pub async fn withdraw_with_exchanged(
+        &self,
+        (user, sub): (Id, &str),
+        client_id: &str,
+        cut: &Cut,
+    ) -> Result<u64, StoreError> {
+        self.withdraw((user, sub), client_id, Second::Whole, cut).await
+    }
+
+    async fn withdraw(
+        &self,
+        (user, sub): (Id, &str),
+        client_id: &str,
+        second: Second,
+        cut: &Cut,
+    ) -> Result<u64, StoreError> {
         let (sub, client_id, cut) = (sub.to_owned(), client_id.to_owned(), cut.clone());
         self.database
             .write(Lane::Main, "withdrawal.withdraw", async move |tx| {
                 session::lock_user(tx, user).await?;
                 tx.execute(&REVOKE_GRANTS, params![user, &client_id, cut.at])
                     .await?;
-                tx.execute(&REMEMBER, params![user, &client_id, cut.at]).await?;
-                let ended = session::end_all_at(tx, user, &client_id, &cut).await?;
-                // What lives on of sessions that ended before dies by its age.
                 let both = revocation::at_client(&sub, &client_id);
-                let entry = NewEntry::before_now(RevocationKind::SubClient, both, &cut);
+                let (until, entry) = match second {
+                    Second::WhatIsNamed => (
+                        cut.at,
+                        NewEntry::before_now(RevocationKind::SubClient, both, &cut),
+                    ),
+                    Second::Whole => (
+                        cut.at - cut.at.rem_euclid(1_000) + 999,
+                        NewEntry::until_now(RevocationKind::SubClient, both, &cut),
+                    ),
+                };
+                tx.execute(&REMEMBER, params![user, &client_id, until]).await?;
+                let ended = session::end_all_at(tx, user, &client_id, &cut).await?;
+                ended_session::take_back_a_moment_ago(tx, user, Some(&client_id), &cut).await?;
+                // What lives on of sessions that ended before dies by its age.
                 revocation::add(tx, vec![entry]).await?;
                 audit::append(tx, &cut.audit, cut.at).await?;
                 Ok(ended)
             })
             .await
     }
+}
+
+/// What a withdrawal does to tokens of its own second.
+#[derive(Clone, Copy)]
+enum Second {
+    /// Those whose sessions it names end: the client may begin anew at once.
+    WhatIsNamed,
+    /// All of them end.
+    Whole,
 }
 
 /// Whether what the user let the client do at `allowed_at` was withdrawn since. The caller has locked the user.

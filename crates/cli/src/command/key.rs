@@ -1,7 +1,7 @@
 //! `carnet key`: the signing keys of the server.
 
 use carnet_jose::{Algorithm, AnyVerifyingKey, Jwk};
-use carnet_server::keys::{NewKey, stage, unseal};
+use carnet_server::keys::{self, NewKey, stage, unseal};
 use carnet_server::master_key::MasterKeys;
 use carnet_store::{AuditAction, KeyState, Reason, SigningKeyRow};
 use clap::Subcommand;
@@ -141,7 +141,11 @@ async fn check_master(operator: &Operator, master: &MasterKeys) -> Result<(), Fa
 
 async fn revoke(operator: &Operator, kid: &str, out: &Output) -> Result<(), Failure> {
     let cut = operator.cut(Reason::Revoked, AuditAction::KeyRevoke, kid);
-    if !operator.store.revoke_key(kid, &cut).await.map_err(broken)? {
+    // Without the master key it is revoked all the same: it may be what was lost.
+    let master = operator.master().ok();
+    let keys = (master.as_ref(), operator.config.keys.algorithms.as_slice());
+    let revoked = keys::revoke(&operator.store, keys, kid, &cut).await;
+    if !revoked.map_err(broken)? {
         return Err(unknown(kid));
     }
     tell(out, &serde_json::json!({ "revoked": kid }), || {

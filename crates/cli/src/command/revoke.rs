@@ -1,5 +1,7 @@
 //! `carnet revoke`: takes back a user's tokens, a session, or one token.
 
+use carnet_oauth::grant_type::GrantType;
+use carnet_server::config;
 use carnet_server::token::refresh::RefreshToken;
 use carnet_store::{AuditAction, Reason, User};
 
@@ -64,10 +66,12 @@ pub(crate) async fn run(revoke: Revoke, out: &Output) -> Result<(), Failure> {
 /// As the user can at their own pages.
 async fn withdraw(operator: &Operator, user: &User, client: &str, out: &Output) -> Result<(), Failure> {
     let cut = operator.cut(Reason::Revoked, AuditAction::ConsentWithdraw, client);
-    let withdrawn = operator
-        .store
-        .withdraw_consent((user.id, &user.sub), client, &cut);
-    let ended = withdrawn.await.map_err(broken)?;
+    let (store, whose) = (&operator.store, (user.id, user.sub.as_str()));
+    let ended = match exchanges_tokens(operator, client).await? {
+        true => store.withdraw_with_exchanged(whose, client, &cut).await,
+        false => store.withdraw_consent(whose, client, &cut).await,
+    };
+    let ended = ended.map_err(broken)?;
     tell(out, &serde_json::json!({ "sessions": ended }), || {
         format!(
             "Ended {ended} sessions of {} at {client}; their tokens are revoked, and {client} has to ask again.",
@@ -75,6 +79,18 @@ async fn withdraw(operator: &Operator, user: &User, client: &str, out: &Output) 
         )
     });
     Ok(())
+}
+
+/// Whether the client may have tokens with the sessions of others.
+async fn exchanges_tokens(operator: &Operator, id: &str) -> Result<bool, Failure> {
+    let exchanges = |client: &config::Client| client.grant_types.contains(&GrantType::TokenExchange);
+    if let Some(client) = operator.config.clients.iter().find(|client| client.id == id) {
+        return Ok(exchanges(client));
+    }
+    let rows = operator.store.clients().await.map_err(broken)?;
+    let row = rows.into_iter().find(|row| row.client_id == id);
+    // What cannot be read may be anything.
+    Ok(row.is_some_and(|row| serde_json::from_str(&row.settings).map_or(true, |client| exchanges(&client))))
 }
 
 async fn revoke_jti(operator: &Operator, jti: &str, out: &Output) -> Result<(), Failure> {

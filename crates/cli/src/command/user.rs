@@ -1,5 +1,6 @@
 //! `carnet user`: accounts, their states, passwords and roles.
 
+mod delete;
 mod password;
 
 use carnet_store::{AuditAction, NewPassword, NewUser, Reason, User, UserState};
@@ -14,7 +15,7 @@ use super::registry::rules::{self, ADMINISTRATORS};
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// Add, list, disable users; set passwords and roles
+/// Add, list, disable, delete users; set passwords and roles
 #[derive(clap::Args, Debug)]
 #[command(
     after_help = "Examples:\n  carnet user add alice@example.com --role editor\n  carnet user disable alice@example.com"
@@ -44,6 +45,15 @@ enum Action {
     /// Refuse logins; every session and token ends at once
     Disable {
         user: String,
+        #[command(flatten)]
+        last: Last,
+    },
+    /// Forget the user for ever: sessions and tokens end at once, nobody gets the sub again
+    Delete {
+        user: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
         #[command(flatten)]
         last: Last,
     },
@@ -95,6 +105,7 @@ pub(crate) async fn run(command: UserCommand, out: &Output) -> Result<(), Failur
         Action::Disable { user, last } => {
             set_state(&operator, &user, (UserState::Disabled, &last), out).await
         }
+        Action::Delete { user, yes, last } => delete::run(&operator, &user, (yes, &last), out).await,
         Action::Enable { user } => {
             set_state(&operator, &user, (UserState::Active, &Last::default()), out).await
         }

@@ -249,6 +249,7 @@ async fn the_last_administrator_is_not_lost_by_mistake() {
         &["user", "disable", EMAIL][..],
         &["user", "role", EMAIL, "admin", "--remove"],
         &["role", "remove", "admin"],
+        &["user", "delete", EMAIL, "--yes"],
     ] {
         let refused = carnet.try_command(command, "");
         let said = String::from_utf8_lossy(&refused.stderr);
@@ -265,4 +266,13 @@ async fn the_last_administrator_is_not_lost_by_mistake() {
     carnet.command(&["user", "role", EMAIL, "editor", "--remove"], "");
     carnet.command(&["user", "disable", EMAIL, "--yes-nobody-administers"], "");
     carnet.command(&["role", "remove", "admin"], "");
+    // For ever, and not without somebody's yes.
+    let refused = carnet.try_command(&["user", "delete", bob], "");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(
+        !refused.status.success() && said.contains("confirmation_missing"),
+        "{said}"
+    );
+    carnet.command(&["user", "delete", bob, "--yes"], "");
+    assert!(!carnet.try_command(&["user", "show", bob], "").status.success());
 }

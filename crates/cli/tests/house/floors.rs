@@ -70,7 +70,9 @@ pub(crate) const SERVER: &[&[&str]] = &[
 /// The modules of `gateway`. `lib` is the life of a request.
 pub(crate) const GATEWAY: &[&[&str]] = &[
     &["believed", "refusal"],
-    &["headers", "identity", "lines", "route", "series", "target", "watch"],
+    &[
+        "headers", "identity", "lines", "route", "series", "target", "watch",
+    ],
     &["config", "trace"],
     &[
         "balance",

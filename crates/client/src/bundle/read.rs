@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use carnet_jose::{CachedVerifier, Error, KeySet, TokenType, Verified, Verifier};
+use carnet_jose::{CachedVerifier, Error, KeySet, TokenType, Verified, Verifier, primitive};
 use carnet_oauth::service_token::{
     ALGORITHMS, BundledService, LONGEST_SECONDS, ServiceBundle, ServiceTokenClaims, TYPE,
 };
@@ -19,6 +19,8 @@ pub(super) struct Known {
     /// By `iss`.
     pub(super) services: HashMap<String, Arc<Service>>,
     pub(super) sequence: i64,
+    /// A digest of what is said of the services.
+    pub(super) said: [u8; 32],
     pub(super) iat: u64,
     pub(super) exp: u64,
     pub(super) hint: Duration,
@@ -77,6 +79,9 @@ pub(super) fn known(
     if !whole {
         return Err("the parts of the bundle do not belong together");
     }
+    let services = parts.iter().map(|part| &part.services);
+    let said = serde_json::to_vec(&(first.refresh_hint, services.collect::<Vec<_>>()));
+    let said = primitive::sha256(&said.map_err(|_| "the bundle cannot be written")?);
     let mut services = HashMap::new();
     for bundled in parts.into_iter().flat_map(|part| part.services) {
         let iss = bundled.iss.clone();
@@ -93,6 +98,7 @@ pub(super) fn known(
     Ok(Known {
         services,
         sequence,
+        said,
         iat,
         exp,
         hint,

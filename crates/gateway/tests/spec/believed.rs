@@ -1,8 +1,7 @@
-//! Headers that services in the field believe, gathered apart from the gateway's own list.
+//! Headers that services in the field believe, by the guides of those who build them; gathered apart from the gateway's own list.
 
-/// What services in the field believe, by the guides of those who build them.
-pub(crate) const BELIEVED: [&str; 121] = [
-    // Who asks.
+/// Who asks.
+pub(crate) const WHO: [&str; 59] = [
     "X-Auth-Request-User",
     "X-Auth-Request-Email",
     "X-Auth-Request-Groups",
@@ -62,6 +61,10 @@ pub(crate) const BELIEVED: [&str; 121] = [
     "Dapr-Caller-App-Id",
     "$WSRU",
     "X-Calling-Service",
+];
+
+/// What a proxy says of its client: one that only asks the gateway has its own.
+pub(crate) const OF_CLIENTS: [&str; 48] = [
     // Which certificate the client has.
     "Client-Cert",
     "Client-Cert-Chain",
@@ -112,7 +115,10 @@ pub(crate) const BELIEVED: [&str; 121] = [
     "X-Scheme",
     "X-Url-Scheme",
     "X-Original-Host",
-    // What it is for.
+];
+
+/// What a request is for.
+pub(crate) const WHAT: [&str; 14] = [
     "X-Envoy-Original-Path",
     "X-Original-Method",
     "X-Original-URI",

@@ -191,6 +191,56 @@ async fn the_sequence_never_goes_back() {
 }
 
 #[tokio::test]
+async fn what_two_nodes_sign_of_one_number_confirms_each_other() {
+    let (issuer, orders) = (Issuer::start().await, Other::new("orders", &["billing"]));
+    issuer.publish(7, &[&orders]);
+    let earlier = issuer.switches.bundle.lock().unwrap().clone();
+    issuer.clock.wait(1);
+    issuer.publish(7, &[&orders]);
+    let guard = issuer.guard(issuer.services()).await;
+    let signer = issuer.signs_as(&orders);
+    *issuer.switches.bundle.lock().unwrap() = earlier;
+    issuer.clock.wait(HINT);
+    assert_eq!(call(&guard, "/close", &signer).await.0, StatusCode::OK);
+    let asked = issuer.asked();
+    // What was confirmed is not asked about again before it is due.
+    issuer.clock.wait(HINT / 2);
+    assert_eq!(call(&guard, "/close", &signer).await.0, StatusCode::OK);
+    assert_eq!(issuer.asked(), asked);
+}
+
+#[tokio::test]
+async fn a_bundle_may_be_larger_than_any_other_answer() {
+    let issuer = Issuer::start().await;
+    let names: Vec<String> = (0..4_000).map(|number| format!("service-{number}")).collect();
+    let orders = Other::new("orders", &["billing"]);
+    let mut parts: Vec<_> = names
+        .chunks(20)
+        .map(|names| {
+            let mut part = issuer.bundle(7, &[]);
+            let named = |name: &String| {
+                let mut service = issuer.bundle(7, &[&orders]).services.remove(0);
+                service.iss = format!("{}/services/{name}", issuer.url);
+                service.name.clone_from(name);
+                service
+            };
+            part.services = names.iter().map(named).collect();
+            part
+        })
+        .collect();
+    parts.push(issuer.bundle(7, &[&orders]));
+    let whole = parts.len();
+    for (index, part) in parts.iter_mut().enumerate() {
+        (part.part, part.parts) = (index + 1, whole);
+    }
+    issuer.publish_parts(&parts);
+    assert!(issuer.switches.bundle.lock().unwrap().len() > 1024 * 1024);
+    let guard = issuer.guard(issuer.services()).await;
+    let signer = issuer.signs_as(&orders);
+    assert_eq!(call(&guard, "/close", &signer).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_bundle_counts_only_with_the_servers_signature_type_and_name() {
     let (issuer, orders) = (Issuer::start().await, Other::new("orders", &["billing"]));
     let elsewhere = Issuer::start().await;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
+use carnet_oauth::grant_type::GrantType;
 use carnet_store::{AuditAction, Reason};
 use serde_json::{Value, json};
 
@@ -130,9 +131,13 @@ async fn withdraw(visitor: Visitor, Filled(form): Filled) -> Response {
                 (Reason::Revoked, AuditAction::ConsentWithdraw),
                 client_id,
             );
-            app.store
-                .withdraw_consent((user.id, &user.sub), client_id, &cut)
-                .await?;
+            let (store, whose) = (&app.store, (user.id, user.sub.as_str()));
+            let client = app.client(client_id).await?;
+            if client.is_none_or(|client| client.may(GrantType::TokenExchange)) {
+                store.withdraw_with_exchanged(whose, client_id, &cut).await?;
+            } else {
+                store.withdraw_consent(whose, client_id, &cut).await?;
+            }
         }
         see_other(&person.link(PATH, &[]))
     };

@@ -176,6 +176,10 @@ fn check_throttles(config: &Config) -> Result<(), Fault> {
 fn check_sizes(config: &Config) -> Result<(), Fault> {
     for (key, size) in [
         ("listen.max_connections", config.listen.max_connections),
+        (
+            "listen.max_connections_per_address",
+            config.listen.max_connections_per_address,
+        ),
         ("storage.postgres_pool", config.storage.postgres_pool),
         ("passwords.queue", config.passwords.queue),
     ] {

@@ -13,6 +13,8 @@ pub struct RevocationFeed {
     pub heartbeat: Ttl,
     /// Consumers that follow at the same time.
     pub max_consumers: usize,
+    /// How many of them may be one consumer: the instances of one API.
+    pub max_streams_per_consumer: usize,
 }
 
 impl Default for RevocationFeed {
@@ -20,6 +22,7 @@ impl Default for RevocationFeed {
         Self {
             heartbeat: Ttl::seconds(5),
             max_consumers: 1_000,
+            max_streams_per_consumer: 250,
         }
     }
 }
@@ -33,12 +36,16 @@ pub(super) fn check_revocation_feed(feed: &RevocationFeed) -> Result<(), Fault> 
             "write \"5s\"",
         ));
     }
-    if feed.max_consumers == 0 {
-        return Err(fault(
-            "revocation_feed.max_consumers",
-            "is 0: nobody could follow",
-            "write at least 1",
-        ));
+    for (key, most) in [
+        ("revocation_feed.max_consumers", feed.max_consumers),
+        (
+            "revocation_feed.max_streams_per_consumer",
+            feed.max_streams_per_consumer,
+        ),
+    ] {
+        if most == 0 {
+            return Err(fault(key, "is 0: nobody could follow", "write at least 1"));
+        }
     }
     Ok(())
 }

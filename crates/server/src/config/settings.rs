@@ -102,6 +102,8 @@ pub struct Listen {
     pub forwarded_header: ForwardedHeader,
     /// Connections at the same time.
     pub max_connections: usize,
+    /// Connections from one address (IPv6: one /64) at the same time; trusted proxies have no such limit.
+    pub max_connections_per_address: usize,
     /// How long open requests may take to finish at shutdown.
     pub shutdown_grace: Ttl,
 }
@@ -116,6 +118,7 @@ impl Default for Listen {
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::XForwardedFor,
             max_connections: 10_000,
+            max_connections_per_address: 500,
             shutdown_grace: Ttl::seconds(10),
         }
     }

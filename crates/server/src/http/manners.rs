@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 9110 §15.5 · RFC 6797 (HSTS) · CSP 3
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -14,7 +15,7 @@ use tracing::Instrument as _;
 
 use super::failure::{Noted, Refusal};
 use super::transport::unprotected;
-use crate::app::App;
+use crate::config::Listen;
 
 /// Names one request in its log lines, its audit rows and its `X-Request-Id`.
 #[derive(Clone, Debug)]
@@ -22,8 +23,17 @@ pub struct CorrelationId(pub String);
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What every request is held against.
+#[derive(Clone, Debug)]
+pub struct House {
+    /// Who may speak without TLS.
+    pub listen: Arc<Listen>,
+    /// Browsers are told to stay with https.
+    pub https: bool,
+}
+
 /// Runs around every route. It is one layer, since each costs every request two allocations and a copy of what is inside.
-pub async fn keep_manners(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub async fn keep_manners(State(house): State<House>, mut request: Request, next: Next) -> Response {
     let id = correlation_id();
     request.extensions_mut().insert(CorrelationId(id.clone()));
     let method = request.method().clone();
@@ -31,7 +41,7 @@ pub async fn keep_manners(State(app): State<App>, mut request: Request, next: Ne
     let route = request.extensions().get::<MatchedPath>().cloned();
     let span = tracing::info_span!("request", id = %id);
     let started = Instant::now();
-    let refusal = ambiguous(&request).or_else(|| unprotected(&request, &app.config.listen));
+    let refusal = ambiguous(&request).or_else(|| unprotected(&request, &house.listen));
     let response = match refusal {
         Some(refusal) => refusal.into_response(),
         None => next.run(request).instrument(span.clone()).await,
@@ -39,8 +49,7 @@ pub async fn keep_manners(State(app): State<App>, mut request: Request, next: Ne
     let mut response = explain_bare(response);
     let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
     span.in_scope(|| log(&response, method.as_str(), route, started));
-    // Browsers are told to stay with https.
-    decorate(&mut response, app.config.issuer.is_https(), &id);
+    decorate(&mut response, house.https, &id);
     response
 }
 

@@ -4,6 +4,7 @@
 
 mod schedule;
 mod signers;
+mod succession;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,18 +12,19 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use carnet_jose::{
-    Algorithm, AnySigningKey, AnyVerifyingKey, Jwk, KeySet, KeySource, RotatingKeys, Signer, base64url,
-    primitive,
+    Algorithm, AnyVerifyingKey, Jwk, KeySet, KeySource, RotatingKeys, Signer, base64url, primitive,
 };
-use carnet_store::{AuditAction, KeyState, NewAudit, SigningKeyRow, Store, StoreError};
+use carnet_store::{AuditAction, KeyState, SigningKeyRow, Store, StoreError};
 
 use crate::config::Config;
 use crate::directory::Directory;
-use crate::master_key::{MasterKeys, Purpose};
+use crate::master_key::MasterKeys;
 use crate::open_error::OpenError;
 pub use schedule::{Schedule, Step};
 pub use signers::unseal;
 use signers::{Signers, signers_of};
+use succession::by_schedule;
+pub use succession::{NewKey, revoke, stage};
 
 /// The signing keys of this server, as last read from the store.
 pub struct Keys {
@@ -41,6 +43,13 @@ pub struct Snapshot {
     pub jwks: Bytes,
     /// Changes when the JWKS does.
     pub etag: String,
+}
+
+impl Snapshot {
+    /// Whether no key is published. That holds for a moment at most, and nobody may be told of it: caches would keep it.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
 }
 
 impl Keys {
@@ -250,59 +259,6 @@ impl Keys {
     }
 }
 
-/// A key to be made.
-#[derive(Clone, Copy, Debug)]
-pub struct NewKey {
-    /// What it signs with.
-    pub algorithm: Algorithm,
-    /// Staged, or active when there is no other.
-    pub state: KeyState,
-    /// When it may sign.
-    pub activates_at: i64,
-}
-
-/// Makes a key, seals it and stores it; answers its `kid`.
-pub async fn stage(store: &Store, master: &MasterKeys, new: NewKey, now: i64) -> Result<String, OpenError> {
-    let broken = |error: &dyn std::fmt::Display| OpenError::Keys(error.to_string());
-    // RSA takes a good part of a second: not on a thread that answers requests.
-    let key = tokio::task::spawn_blocking(move || AnySigningKey::generate(new.algorithm));
-    let key = key
-        .await
-        .map_err(|error| broken(&error))?
-        .map_err(|error| broken(&error))?;
-    let kid = key.thumbprint().map_err(|error| broken(&error))?;
-    let public = key
-        .verifying_key()
-        .to_jwk()
-        .map_err(|error| broken(&error))?
-        .with_kid(&kid)
-        .with_use_sig();
-    let private = key.to_pkcs8_der().map_err(|error| broken(&error))?;
-    let sealed = master
-        .seal(Purpose::SigningKey, &kid, &private)
-        .map_err(|error| broken(&error))?;
-    let row = SigningKeyRow {
-        kid: kid.clone(),
-        algorithm: new.algorithm.name().to_owned(),
-        state: new.state,
-        public_jwk: serde_json::to_string(&public).map_err(|error| broken(&error))?,
-        sealed: Some(sealed),
-        master_key: master.current().to_owned(),
-        created_at: now,
-        published_at: now,
-        activates_at: new.activates_at,
-        activated_at: (new.state == KeyState::Active).then_some(now),
-        retires_at: None,
-        removes_at: None,
-        removed_at: None,
-        reason: None,
-    };
-    store
-        .add_signing_key(&row, now, &by_schedule(AuditAction::KeyCreate, &kid))
-        .await?;
-    Ok(kid)
-}
-
 async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, KeySet), OpenError> {
     let broken = |error: &dyn std::fmt::Display| OpenError::Keys(error.to_string());
     // The epoch is read first: a change that comes between the two reads is seen by the next round.
@@ -363,8 +319,4 @@ impl Step {
             Self::Remove(_) => "removed",
         }
     }
-}
-
-fn by_schedule(action: AuditAction, kid: &str) -> NewAudit {
-    NewAudit::success("system", action, kid)
 }

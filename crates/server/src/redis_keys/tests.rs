@@ -108,6 +108,20 @@ async fn nothing_is_written_when_redis_forgot_the_guard() {
 }
 
 #[tokio::test]
+async fn a_marker_that_somebody_else_has_broken_is_none_and_is_written_over() {
+    let mut keys = empty(10).await;
+    let mut list = cmd("RPUSH");
+    let () = list.arg(MARKER).arg("x").query_async(&mut keys.0).await.unwrap();
+    assert_eq!(keys.marker().await.unwrap(), None);
+    let token = [entry(RevocationKind::Jti, "a", None, 60_000)];
+    let known = Guard::marker("epoch.0".to_owned());
+    assert!(!keys.write(&known, &token, 0, Some("epoch.1")).await.unwrap());
+    let guard = keys.begin_anew("attempt").await.unwrap();
+    assert!(keys.write(&guard, &token, 0, Some("epoch.1")).await.unwrap());
+    assert_eq!(keys.marker().await.unwrap().as_deref(), Some("epoch.1"));
+}
+
+#[tokio::test]
 async fn a_key_is_never_weakened() {
     let mut keys = empty(12).await;
     let guard = keys.begin_anew("attempt").await.unwrap();

@@ -119,6 +119,7 @@ async fn for_user(
     let TokenRequest { app, client, .. } = request;
     let claims = believed(request, trusted, assertion).await?;
     let user = user(app, trusted, &claims).await?;
+    request.check_second(&user.sub).await?;
     let audience = request.audience(&client.audiences)?;
     let most = most(request, &user, audience).await?;
     let most = client_credentials::narrowed(most, claims.scope.as_ref())?;

@@ -4,11 +4,12 @@
 
 use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::scope::ScopeSet;
+use carnet_store::TokenFacts;
 
 use crate::app::App;
 use crate::audit::Caller;
 use crate::client::Client;
-use crate::http::failure::Failure;
+use crate::http::failure::{Failure, overloaded};
 use crate::http::form::Form;
 use crate::wanted;
 
@@ -31,6 +32,20 @@ impl TokenRequest<'_> {
     /// The scope that is asked for, as long as it is no more than `most`.
     pub(super) fn scope(&self, most: &ScopeSet) -> Result<ScopeSet, Failure> {
         Ok(wanted::scope(self.form.optional("scope"), most)?)
+    }
+
+    /// Refuses to make, for a user, what would be dead when it is born: whatever this client got in this second was taken back.
+    pub(super) async fn check_second(&self, sub: &str) -> Result<(), Failure> {
+        let born = TokenFacts {
+            sub: sub.to_owned(),
+            client_id: self.client.id.clone(),
+            iat: self.app.now().div_euclid(1_000),
+            ..TokenFacts::default()
+        };
+        match self.app.store.is_revoked(&born).await? {
+            true => Err(overloaded(1)),
+            false => Ok(()),
+        }
     }
 
     /// The resource that is asked for; the first when none is.

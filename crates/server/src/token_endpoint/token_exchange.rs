@@ -21,6 +21,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
     let TokenRequest { app, client, .. } = request;
     check_kinds(request)?;
     let Presented { claims, user } = subject(request).await?;
+    request.check_second(&user.sub).await?;
     let audience = audience(request)?;
     let most = claims.scope.intersection(&client.scope);
     let scope = request.scope(&most.without(OPENID_SCOPES))?;

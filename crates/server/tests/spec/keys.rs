@@ -162,3 +162,66 @@ async fn a_key_that_the_server_cannot_open_never_takes_over_and_holds_up_nothing
     let after = server.log_in(ALICE, PASSWORD).await;
     assert!(server.is_active(&after.access).await);
 }
+
+#[tokio::test]
+async fn whoever_revokes_the_key_that_signs_puts_another_in_its_place_in_the_same_moment() {
+    let server = Server::start().await;
+    let old = kid(&server.log_in(ALICE, PASSWORD).await.access);
+    let keys = (
+        Some(&server.app.master),
+        server.app.config.keys.algorithms.as_slice(),
+    );
+    let revoke = async |kid: &str| {
+        let cut = server.cut(Reason::Revoked);
+        let revoked = carnet_server::keys::revoke(&server.app.store, keys, kid, &cut);
+        revoked.await.unwrap()
+    };
+    assert!(revoke(&old).await);
+    // What any server reads of it now, before it has done anything itself.
+    let rows = server.app.store.signing_keys().await.unwrap();
+    let living = rows.iter().filter(|row| row.sealed.is_some());
+    let next: Vec<_> = living.map(|row| (row.kid.clone(), row.state)).collect();
+    assert_eq!(next.len(), 1, "{next:?}");
+    assert_eq!(next[0].1, carnet_store::KeyState::Active);
+    server.wait(std::time::Duration::ZERO).await;
+    assert_eq!(published(&server).await, [next[0].0.clone()]);
+    assert_eq!(kid(&server.log_in(ALICE, PASSWORD).await.access), next[0].0);
+    assert!(!revoke(&old).await);
+
+    // One that is staged is known to caches already.
+    server.wait(days(90) - minutes(11)).await;
+    let both = published(&server).await;
+    let staged = both.iter().find(|kid| **kid != next[0].0).unwrap();
+    assert!(revoke(&next[0].0).await);
+    server.wait(std::time::Duration::ZERO).await;
+    assert_eq!(published(&server).await, std::slice::from_ref(staged));
+    assert_eq!(kid(&server.log_in(ALICE, PASSWORD).await.access), *staged);
+}
+
+#[tokio::test]
+async fn a_set_without_keys_is_never_published() {
+    // RSA keys take their time: long enough to look meanwhile.
+    let server = Server::with("[keys]\nalgorithms = [\"ES256\", \"RS256\"]").await;
+    let cut = server.cut(Reason::Revoked);
+    for old in published(&server).await {
+        server.app.store.revoke_key(&old, &cut).await.unwrap();
+    }
+    let app = server.app.clone();
+    let made = tokio::spawn(async move { app.keep_keys().await.unwrap() });
+    let mut refused = 0;
+    while !made.is_finished() {
+        let reply = server.get("/.well-known/jwks.json").send().await;
+        if reply.status == StatusCode::OK {
+            assert_ne!(reply.json()["keys"], serde_json::json!([]));
+        } else {
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{reply:?}");
+            assert_eq!(reply.header("cache-control"), "no-store");
+            assert_eq!(reply.header("retry-after"), "1");
+            refused += 1;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert!(refused > 0);
+    made.await.unwrap();
+    assert_eq!(published(&server).await.len(), 2);
+}

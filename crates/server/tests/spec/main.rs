@@ -53,6 +53,7 @@ mod registration_pages;
 mod revocations;
 mod revocations_followed;
 mod service_keys;
+mod taken_back;
 mod throttle;
 mod token_exchange;
 mod trusted_issuer;

@@ -11,7 +11,7 @@ use crate::harness::{ALICE, PASSWORD, Reply, Server, Session, claims, minutes};
 use crate::keys::kid;
 use crate::web::{exchange, text, tokens};
 
-const FEED: &str = "/revocations";
+pub(crate) const FEED: &str = "/revocations";
 
 pub(crate) async fn ask(server: &Server, query: &str) -> Reply {
     let call = server.get(&format!("{FEED}{query}"));
@@ -104,13 +104,13 @@ async fn a_message_is_signed_typed_and_for_one_consumer() {
 }
 
 /// What comes behind the last message, as kinds and values.
-struct Reader<'s> {
+pub(crate) struct Reader<'s> {
     server: &'s Server,
-    last: RevocationMessage,
+    pub(crate) last: RevocationMessage,
 }
 
 impl Reader<'_> {
-    async fn next(&mut self) -> Vec<(RevocationKind, String)> {
+    pub(crate) async fn next(&mut self) -> Vec<(RevocationKind, String)> {
         let next = told(self.server, &behind(&self.last)).await;
         assert_eq!(next.since, self.last.cursor);
         self.last = next;
@@ -119,7 +119,7 @@ impl Reader<'_> {
     }
 }
 
-async fn reader(server: &Server) -> Reader<'_> {
+pub(crate) async fn reader(server: &Server) -> Reader<'_> {
     let last = told(server, "").await;
     Reader { server, last }
 }

@@ -324,6 +324,28 @@ async fn no_more_follow_than_there_are_places_and_a_place_comes_back() {
 }
 
 #[tokio::test]
+async fn one_consumer_does_not_take_the_places_of_the_others() {
+    let server = Server::with("[revocation_feed]\nmax_streams_per_consumer = 2").await;
+    let node = Node::start(&server, 0).await;
+    let (mut first, mut second) = (Stream::open(&node, "").await, Stream::open(&node, "").await);
+    first.message().await;
+    second.message().await;
+    let third = Stream::open(&node, "").await;
+    assert_eq!(third.answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(third.answer.headers["retry-after"], "5");
+    // Another API has its own.
+    let held = server
+        .get("/revocations?wait=30")
+        .basic("legacy-api", "legacy-introspection.secret");
+    assert_eq!(held.send().await.status, StatusCode::OK);
+    drop(first);
+    let mut status = StatusCode::TOO_MANY_REQUESTS;
+    while status != StatusCode::OK {
+        status = Stream::open(&node, "").await.answer.status;
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_goes_ends_its_streams_and_waits_for_none() {
     let server = Server::start().await;
     let node = Node::start(&server, 0).await;

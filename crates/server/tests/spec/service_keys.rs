@@ -173,6 +173,18 @@ async fn its_number_grows_with_every_change_and_its_tag_moves_with_it() {
 }
 
 #[tokio::test]
+async fn its_number_is_the_same_after_a_start_with_the_same_file_and_grows_when_the_last_service_left_it() {
+    let server = start().await;
+    let first = bundle(&server).await.sequence;
+    let same = server.another(&AS_SERVICE).await;
+    assert_eq!(bundle(&same).await.sequence, first);
+    assert_eq!(bundle(&server).await.sequence, first);
+    let without = server.another(&[]).await;
+    let bundle = bundle(&without).await;
+    assert!(bundle.sequence > first && bundle.services.is_empty());
+}
+
+#[tokio::test]
 async fn a_service_that_is_disabled_or_deleted_leaves_at_once() {
     let server = start().await;
     Registered::at(&server, "mail", |_| ()).await;

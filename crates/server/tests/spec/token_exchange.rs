@@ -14,7 +14,7 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// The API that the user has called asks for a token for the next.
-async fn exchange(server: &Server, token: &str, more: &[(&str, &str)]) -> Reply {
+pub(crate) async fn exchange(server: &Server, token: &str, more: &[(&str, &str)]) -> Reply {
     as_client(server, ("orders", "web2.secret"), token, more).await
 }
 
@@ -32,14 +32,14 @@ async fn access_token(server: &Server) -> String {
     text(&tokens(server, EVERYTHING).await, "access_token").to_owned()
 }
 
-async fn exchanged(server: &Server, token: &str) -> Value {
+pub(crate) async fn exchanged(server: &Server, token: &str) -> Value {
     let reply = exchange(server, token, &[]).await;
     assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
     reply.json()
 }
 
 /// Whether the server still takes it, by the one endpoint that tells: another exchange.
-async fn lives(server: &Server, token: &str) -> bool {
+pub(crate) async fn lives(server: &Server, token: &str) -> bool {
     as_client(server, ("billing", "web.secret"), token, &[])
         .await
         .status

@@ -31,7 +31,8 @@ async fn opening_without_migrating_is_refused(kind: Kind) {
                 "0005_dpop",
                 "0006_logout",
                 "0007_client_registration",
-                "0008_bff"
+                "0008_bff",
+                "0009_configured_clients"
             ]
             .map(str::to_owned)
             .as_slice(),
@@ -53,7 +54,7 @@ async fn of_many_that_migrate_at_once_one_does_it(kind: Kind) {
         .into_iter()
         .map(|report| report.unwrap().unwrap().new.len())
         .sum();
-    assert_eq!(did, 8);
+    assert_eq!(did, 9);
     let store = Store::open(&config).await.unwrap();
     assert!(!store.revocation_clock().await.unwrap().epoch.is_empty());
     store.close().await;
@@ -109,7 +110,7 @@ async fn migrating_again_changes_nothing(f: &Fixture) {
     let report = Store::migrate(&f.config).await.unwrap();
     assert_eq!(
         (report.applied.len(), report.new.len(), report.pending.len()),
-        (8, 0, 0)
+        (9, 0, 0)
     );
     assert_eq!(Store::migration_status(&f.config).await.unwrap(), report);
     assert_eq!(f.store.revocation_clock().await.unwrap(), clock);

@@ -13,6 +13,7 @@ on_every_engine!(
     jk_07_of_nodes_that_promote_at_once_one_does_it,
     a_kid_never_comes_back,
     a_revoked_key_is_gone_at_once,
+    in_the_place_of_a_revoked_key_another_signs_from_the_same_moment_on,
 );
 
 fn audit(action: AuditAction) -> NewAudit {
@@ -188,4 +189,27 @@ async fn a_revoked_key_is_gone_at_once(f: &Fixture) {
         f.store.revocations_since(0, 9).await.unwrap()[0].kind,
         RevocationKind::Kid
     );
+}
+
+async fn in_the_place_of_a_revoked_key_another_signs_from_the_same_moment_on(f: &Fixture) {
+    add(f, "one", KeyState::Active).await.unwrap();
+    let cut = cut(NOW + 3, Reason::Revoked);
+    let next = key("two", KeyState::Active);
+    assert!(f.store.replace_key("one", &next, &cut).await.unwrap());
+    let active = |kid: &str| (kid.to_owned(), KeyState::Active);
+    let removed = |kid: &str| (kid.to_owned(), KeyState::Removed);
+    assert_eq!(states(f).await, [removed("one"), active("two")]);
+
+    // Nothing of it happens when there is nothing to revoke.
+    let third = key("three", KeyState::Active);
+    assert!(!f.store.replace_key("one", &third, &cut).await.unwrap());
+    assert_eq!(states(f).await.len(), 2);
+
+    // The one that caches have seen goes before a new one.
+    add(f, "staged", KeyState::Staged).await.unwrap();
+    let staged = key("staged", KeyState::Staged);
+    assert!(f.store.replace_key("two", &staged, &cut).await.unwrap());
+    let mut all = states(f).await;
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(all, [removed("one"), active("staged"), removed("two")]);
 }

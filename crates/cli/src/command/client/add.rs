@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::scope::ScopeSet;
+use carnet_oauth::service_token::MOST_BUNDLE_BYTES;
 use carnet_server::config::{self, Consent, DpopPolicy, IdTokenClaims};
-use carnet_store::{AuditAction, StoreError};
+use carnet_store::{AuditAction, ClientRow, StoreError};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
@@ -120,6 +121,9 @@ pub(super) async fn run(operator: &Operator, add: Add, out: &Output) -> Result<(
         .as_ref()
         .map(|secret| carnet_jose::primitive::sha256(secret.as_bytes()));
     let text = serde_json::to_string(&client).map_err(|error| Failure::broken(error.to_string()))?;
+    if client.service {
+        check_room(operator, &text).await?;
+    }
     let audit = operator.did(AuditAction::ClientCreate, &client.id);
     let added = operator
         .store
@@ -139,6 +143,27 @@ pub(super) async fn run(operator: &Operator, add: Add, out: &Output) -> Result<(
     });
     out.next(&format!("carnet client show {}", client.id));
     Ok(())
+}
+
+/// Others read no bundle of services that is larger than agreed: with one service too many, nobody would learn of any change any more.
+async fn check_room(operator: &Operator, new: &str) -> Result<(), Failure> {
+    let rows = operator.store.clients().await.map_err(broken)?;
+    let is_service = |row: &&ClientRow| {
+        let client: Result<config::Client, _> = serde_json::from_str(&row.settings);
+        client.is_ok_and(|client| client.service)
+    };
+    let stored: usize = rows.iter().filter(is_service).map(|row| row.settings.len()).sum();
+    let configured = operator.config.clients.iter().filter(|client| client.service);
+    // A registration says more than the bundle, in which it is encoded and signed.
+    match stored + (configured.count() + 1) * new.len() <= MOST_BUNDLE_BYTES / 2 {
+        true => Ok(()),
+        false => Err(Failure::refused(
+            "too_many_services",
+            "the bundle of services has no room for another",
+        )
+        .because("it would be larger than services read; nothing was changed")
+        .todo("delete services that are not used: carnet client list")),
+    }
 }
 
 fn registration(add: Add) -> Result<config::Client, Failure> {

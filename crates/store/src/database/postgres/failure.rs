@@ -48,6 +48,9 @@ fn is_refusal(code: &SqlState) -> bool {
             SqlState::READ_ONLY_SQL_TRANSACTION,
             SqlState::QUERY_CANCELED,
             SqlState::LOCK_NOT_AVAILABLE,
+            // `ALTER DATABASE … ALLOW_CONNECTIONS false`.
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+            SqlState::DATABASE_DROPPED,
         ]
         .contains(code)
 }
