@@ -9,7 +9,7 @@ use axum::response::IntoResponse as _;
 use carnet_client::error::ClientError;
 use carnet_guard::{ClientCertificate, Refused};
 use carnet_listen::PeerCertificate;
-use http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use hyper::body::{Body as _, Incoming};
@@ -20,14 +20,29 @@ use crate::bff::{Bff, Mapped, Session};
 use crate::certificates::Told;
 use crate::config::Token;
 use crate::identity;
+use crate::limit::Standing;
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::site::{Admitted, Route, Site};
 use crate::upstream::Upstream;
 
-/// What an answer tells the browser to keep of its session.
-#[derive(Clone, Debug)]
-pub(crate) struct Cookies(pub(crate) Vec<HeaderValue>);
+/// What the answer to a request says besides, whether it is the service's or a refusal.
+#[derive(Default)]
+pub(crate) struct Beside {
+    /// What the browser keeps of its session: nobody else may know of its newest tokens.
+    cookies: Vec<HeaderValue>,
+    /// How the caller stands with the limit of the route.
+    pub(crate) standing: Option<Standing>,
+}
+
+impl Beside {
+    pub(crate) fn write(self, headers: &mut HeaderMap) {
+        headers.extend(self.cookies.into_iter().map(|line| (SET_COOKIE, line)));
+        if let Some(standing) = self.standing {
+            standing.write(headers);
+        }
+    }
+}
 
 /// Why a request is not forwarded.
 #[derive(Debug)]
@@ -82,10 +97,10 @@ pub(crate) struct Shown<'r> {
 
 /// As [`admit`], of a request from which everything was taken out that proxies say. Whoever shows token after token that is none is told to stop.
 pub(crate) async fn let_in(
-    site: &Site,
-    route: &Route,
+    (site, route): (&Site, &Route),
     (head, socket): (&mut Parts, bool),
     shown: Shown<'_>,
+    beside: &mut Beside,
 ) -> Result<(Option<Session>, Admitted), No> {
     if let (Some(from), Some(told)) = (&site.certificates, shown.certificate) {
         from.show(told, shown.peer, head);
@@ -95,7 +110,7 @@ pub(crate) async fn let_in(
         head.extensions
             .insert(ClientCertificate::from_der(&certificate.0));
     }
-    let admitted = admit(site, route, (head, socket, shown.authority)).await;
+    let admitted = admit((site, route), (head, socket, shown.authority), beside).await;
     if let Some(from) = &site.certificates {
         from.hide(head);
     }
@@ -111,29 +126,38 @@ pub(crate) async fn let_in(
 
 /// The caller, and the session behind the request, where the route asks for them. The request of a session then carries its token.
 async fn admit(
-    site: &Site,
-    route: &Route,
+    (site, route): (&Site, &Route),
     (head, socket, authority): (&mut Parts, bool, &str),
+    beside: &mut Beside,
 ) -> Result<(Option<Session>, Admitted), No> {
     let denied = |refused: Refused| No::Guard(refused.clone(), Box::new(route.refusal(&refused)));
     let (Some(bff), Some(mapped)) = (&site.bff, &route.session) else {
         return Ok((None, route.admit(head).await.map_err(denied)?));
     };
     // What few requests need stands apart in memory: every request has to carry the place for it otherwise.
-    Box::pin(admit_session((bff, mapped), route, (head, socket, authority))).await
+    Box::pin(admit_session(
+        (bff, mapped),
+        route,
+        (head, socket, authority),
+        beside,
+    ))
+    .await
 }
 
 async fn admit_session(
     (bff, mapped): (&Bff, &Mapped),
     route: &Route,
     (head, socket, authority): (&mut Parts, bool, &str),
+    beside: &mut Beside,
 ) -> Result<(Option<Session>, Admitted), No> {
     let denied = |refused: Refused| No::Guard(refused.clone(), Box::new(route.refusal(&refused)));
     let session = bff.admit(head, mapped, (socket, authority)).await?;
+    beside.cookies = bff.cookies(&session);
     match route.admit(head).await {
         // Taken back, or of a key that is gone: the issuer may give another.
         Err(Refused::TokenInvalid | Refused::TokenExpired) => {
             let session = bff.again(&mut head.headers, session).await?;
+            beside.cookies = bff.cookies(&session);
             Ok((Some(session), route.admit(head).await.map_err(denied)?))
         }
         admitted => Ok((Some(session), admitted.map_err(denied)?)),
@@ -146,42 +170,29 @@ pub(crate) async fn ask(
     site: &Site,
     (route, upstream): (&Route, &Upstream),
     session: Option<Session>,
-    request: Request<Body>,
+    (request, beside): (Request<Body>, &mut Beside),
 ) -> Result<(Response<Incoming>, Load), Refusal> {
-    let bff = site.bff.as_ref();
-    let cookies = session
-        .as_ref()
-        .zip(bff)
-        .map(|(session, bff)| bff.cookies(session));
-    let carrying = |mut answer: (Response<Incoming>, Load), cookies: Option<Vec<HeaderValue>>| {
-        if let Some(cookies) = cookies {
-            answer.0.extensions_mut().insert(Cookies(cookies));
-        }
-        answer
-    };
     let repeatable = request.body().is_end_stream() && route.token == Token::Forward;
-    let Some((session, bff)) = session.zip(bff).filter(|_| repeatable) else {
-        return Ok(carrying(upstream.ask(request).await?, cookies));
-    };
-    let (answer, again) = Box::pin(ask_twice(upstream, (bff, session), request)).await?;
-    Ok(carrying(answer, again.or(cookies)))
+    match session.zip(site.bff.as_ref()).filter(|_| repeatable) {
+        Some((session, bff)) => Box::pin(ask_twice(upstream, (bff, session), (request, beside))).await,
+        None => upstream.ask(request).await,
+    }
 }
 
-/// The answer, and what the browser keeps of the session when it went on in between.
 async fn ask_twice(
     upstream: &Upstream,
     (bff, session): (&Bff, Session),
-    request: Request<Body>,
-) -> Result<((Response<Incoming>, Load), Option<Vec<HeaderValue>>), Refusal> {
+    (request, beside): (Request<Body>, &mut Beside),
+) -> Result<(Response<Incoming>, Load), Refusal> {
     let (mut head, body) = request.into_parts();
     let first = upstream.ask(Request::from_parts(head.clone(), body)).await?;
     if is_refused_token(&first.0)
         && let Ok(session) = bff.again(&mut head.headers, session).await
     {
-        let second = upstream.ask(Request::from_parts(head, Body::empty())).await?;
-        return Ok((second, Some(bff.cookies(&session))));
+        beside.cookies = bff.cookies(&session);
+        return upstream.ask(Request::from_parts(head, Body::empty())).await;
     }
-    Ok((first, None))
+    Ok(first)
 }
 
 /// RFC 6750 §3.1.

@@ -43,10 +43,8 @@ struct Desk {
 
 async fn answer(State(desk): State<Desk>, request: Request) -> Response {
     let site = desk.site.load_full();
-    // A proxy that may ask may say what the request is called.
-    let peers = site.config.forward_auth.as_ref();
-    let peers = peers.map_or(&[][..], |settings| &settings.peers);
-    let mut record = Record::of(&request, peers);
+    // A proxy that only asks passes on what its client called the request, unless the operator says that it is to be believed.
+    let mut record = Record::of(&request, &site.trusted_proxies);
     record.logged(site.config.log.access);
     let (mut response, verdict) = match endpoint(&site, &request) {
         Ok(Dialect::EnvoyGrpc) => envoy_grpc::answer(&site, request, &mut record).await,

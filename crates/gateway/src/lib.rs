@@ -57,7 +57,7 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::{Duration, Instant};
 
 use crate::balance::Load;
-use crate::caller::{Cookies, No};
+use crate::caller::{Beside, No};
 use crate::config::{AtExpiry, Spoofed};
 use crate::forwarded::Origin;
 use crate::metrics::Metrics;
@@ -67,7 +67,7 @@ use crate::refusal::Refusal;
 use crate::site::{Admitted, Route, Site};
 use crate::target::Target;
 use crate::upstream::Upstream;
-use crate::watch::SessionEnd;
+use crate::watch::{SessionEnd, Watch};
 
 /// A gateway that runs: the site of the moment. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -178,12 +178,11 @@ async fn pass(site: &Site, request: Request, record: &mut Record) -> Result<Resp
         upstream,
         target,
     };
-    let answered = asked.forward(parts, body, record).await;
-    let Some(cors) = &route.cors else {
-        return answered;
-    };
+    let mut beside = Beside::default();
+    let answered = asked.forward(parts, body, (record, &mut beside)).await;
     let mut response = answered.unwrap_or_else(|no| no.answer(record));
-    if !upgrade::is_joined(&response) {
+    beside.write(response.headers_mut());
+    if let Some(cors) = route.cors.as_ref().filter(|_| !upgrade::is_joined(&response)) {
         cors.decorate(origin.as_ref(), response.headers_mut());
     }
     Ok(response)
@@ -198,7 +197,12 @@ struct Forward<'s> {
 }
 
 impl Forward<'_> {
-    async fn forward(self, mut parts: Parts, body: Body, record: &mut Record) -> Result<Response, No> {
+    async fn forward(
+        self,
+        mut parts: Parts,
+        body: Body,
+        (record, beside): (&mut Record, &mut Beside),
+    ) -> Result<Response, No> {
         let Self {
             site,
             route,
@@ -211,8 +215,9 @@ impl Forward<'_> {
         let certificate = site.certificates.as_ref();
         let certificate = certificate.and_then(|from| from.told(peer, &parts));
         headers::strip_hop_by_hop(&mut parts.headers);
+        let claims = site.names.identity.strip(&mut parts.headers);
         site.names.others.strip(&mut parts.headers);
-        if site.names.identity.strip(&mut parts.headers) && site.spoofed == Spoofed::Refuse {
+        if claims && site.spoofed == Spoofed::Refuse {
             return Err(SPOOFED.into());
         }
 
@@ -222,9 +227,10 @@ impl Forward<'_> {
             client: origin.client,
             authority: &origin.authority,
         };
-        let (session, caller) = caller::let_in(site, route, (&mut parts, asked.is_some()), shown).await?;
+        let (session, caller) =
+            caller::let_in((site, route), (&mut parts, asked.is_some()), shown, beside).await?;
         record.caller(caller.named());
-        let standing = route.count(&caller, origin.client)?;
+        beside.standing = route.count(&caller, origin.client)?;
         caller::tell(site, (route, Some(upstream)), &caller, &mut parts.headers).await?;
 
         dress(&mut parts.headers, (site, route, &target), asked.as_ref())?;
@@ -243,7 +249,7 @@ impl Forward<'_> {
             false => body,
         };
         let request = Request::from_parts(parts, body);
-        let (response, load) = caller::ask(site, (route, upstream), session, request).await?;
+        let (response, load) = caller::ask(site, (route, upstream), session, (request, beside)).await?;
         let stay = Stay {
             load,
             until,
@@ -251,11 +257,7 @@ impl Forward<'_> {
             idle: upstream.idle_timeout,
             caller,
         };
-        let mut response = back((site, route), response, asked, stay)?;
-        if let Some(standing) = standing {
-            standing.write(response.headers_mut());
-        }
-        Ok(response)
+        back((site, route), response, asked, stay)
     }
 }
 
@@ -324,11 +326,6 @@ fn back(
     headers::strip_hop_by_hop(&mut parts.headers);
     site.names.identity.strip(&mut parts.headers);
     headers::strip_set_cookies(&mut parts.headers, &site.own_cookies);
-    let cookies = parts.extensions.remove::<Cookies>().into_iter();
-    let cookies = cookies.flat_map(|cookies| cookies.0);
-    parts
-        .headers
-        .extend(cookies.map(|line| (header::SET_COOKIE, line)));
     if route.session.is_some() {
         // RFC 9111 §3.5 speaks of Authorization alone: no cache on the way knows that a cookie says whose answer it is.
         let said = parts.headers.entry(header::CACHE_CONTROL);
@@ -366,8 +363,11 @@ fn back(
                 until: until.filter(|_| endless),
                 abrupt: !is_of(&parts.headers, b"text/event-stream"),
             };
-            let watched = endless || route.session.is_some();
-            let watch = watched.then(|| route.watch(&caller, over)).flatten();
+            // What has an end is sent to it, unless the session ends before.
+            let watch = match endless {
+                true => route.watch(&caller, over),
+                false => Watch::over(None, over),
+            };
             let body = Body::new(Passing::new(body, load, patience, watch));
             Ok(Response::from_parts(parts, body))
         }

@@ -55,7 +55,8 @@ impl Limit {
     /// # Errors
     /// As [`Limit::count`].
     pub(crate) fn count_service(&self, name: &str) -> Result<Standing, Refusal> {
-        self.count_name(&format!("\0{name}"))
+        // No issuer is called so, nor is one without a name.
+        self.count_name(&format!("\0\0{name}"))
     }
 
     /// Subjects of different issuers are different callers; so are clients that act for themselves.

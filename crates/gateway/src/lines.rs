@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, ready};
@@ -157,7 +158,7 @@ impl Errand<'_> {
         let end = Instant::now() + self.patience;
         let stream = timeout_at(end, self.connector.clone().oneshot(uri))
             .await
-            .map_err(|_| Failed::Late)?
+            .map_err(|_| unsent(Box::new(io::Error::from(io::ErrorKind::TimedOut))))?
             .map_err(unsent)?;
         let (sender, connection) = http1::handshake(stream)
             .await
@@ -194,5 +195,6 @@ impl fmt::Debug for Lines {
     }
 }
 
-/// Services close idle connections after a minute or more; we must be first.
-pub(crate) const IDLE: Duration = Duration::from_secs(30);
+/// Services close connections on which nobody asks, Node and Apache after five seconds. We must be first: what was sent into a connection that is
+/// being closed may have been done, and is not sent again.
+pub(crate) const IDLE: Duration = Duration::from_secs(4);

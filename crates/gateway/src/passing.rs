@@ -71,6 +71,11 @@ impl Lent {
         self.progress().is_none_or(|(_, ended)| ended)
     }
 
+    /// Whether somebody waits for the rest of it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.with(|slot| slot.touched && !slot.ended).unwrap_or(false)
+    }
+
     fn with<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> Option<T> {
         let slot = self.0.as_ref()?;
         Some(look(&mut slot.lock().unwrap_or_else(PoisonError::into_inner)))

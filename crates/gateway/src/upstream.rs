@@ -165,9 +165,9 @@ impl Upstream {
                 clear.then_some((response, line)).ok_or((UNCLEAR, false))
             }
             Err(Failed::Broken { error, unsent }) => Err((judge(&*error, server), unsent)),
-            Err(Failed::Late) => match body.is_sent() {
-                true => Err((SLOW, false)),
-                false => Err((BODY_SLOW, false)),
+            Err(Failed::Late) => match body.is_awaited() {
+                true => Err((BODY_SLOW, false)),
+                false => Err((SLOW, false)),
             },
         }
     }

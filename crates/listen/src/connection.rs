@@ -4,7 +4,7 @@
 
 use std::{convert::Infallible, future::Future, pin::Pin, pin::pin, sync::Arc, task::Poll};
 
-use axum::body::Body;
+use axum::{body::Body, response::IntoResponse as _};
 use http::{Method, Request, Response, StatusCode, Version};
 use hyper::{
     body::{Body as _, Incoming},
@@ -211,10 +211,15 @@ impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
             let open = Arc::new(self.pulse.open(request.version() == Version::HTTP_2));
             request.extensions_mut().insert(Hold { _open: open });
         }
+        // hyper counts those of HTTP/1.1 alone.
+        let many = request.headers().len() > HEADERS;
         let answers = self.answers.clone();
         let pulse = Arc::clone(&self.pulse);
         Box::pin(async move {
-            let answer = answers.answer(request).await;
+            let answer = match many {
+                true => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response(),
+                false => answers.answer(request).await,
+            };
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 pulse.switch();
             }

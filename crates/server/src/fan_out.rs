@@ -114,17 +114,23 @@ impl Writer {
 
     /// Writes again what somebody has deleted key by key: no marker tells of that. What is there stays as it is.
     async fn restore(&mut self) -> Result<(), Trouble> {
-        let Some(keys) = &mut self.keys else {
-            return Ok(());
-        };
         let mut at = Position::default();
         loop {
+            // What is new comes first: the marker says that it is there.
+            self.catch_up().await?;
+            let Some(keys) = &mut self.keys else {
+                return Ok(());
+            };
             let page = self.app.feed.look(&at, at_once()).await?;
             let Some(marker) = keys.marker().await? else {
                 return Ok(());
             };
             let (guard, now) = (Guard::marker(marker), self.app.now());
-            if !keys.write(&guard, &page.entries, now, None).await? || !page.more {
+            if !keys.write(&guard, &page.entries, now, None).await? {
+                // Another node has moved the marker in between.
+                continue;
+            }
+            if !page.more {
                 return Ok(());
             }
             at = page.end;

@@ -5,17 +5,21 @@
 //!
 //! Spec: RFC 10017 §6.1 (tokens stay at the server's side) · OpenID Connect Back-Channel Logout §2.7
 
+mod scripts;
+
 use std::sync::Arc;
 
 use carnet_jose::{base64url, primitive};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue, RedisError, cmd};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::bff_session::{BffSession, NewBffSession};
 use crate::error::StoreError;
 use crate::id;
 use crate::redis_server::RedisServer;
+use scripts::{BEGIN, END_WHERE, LEASE, LIVING, RELEASE, RENEW, TOUCH};
 
 /// The sessions of one app. Cheap to clone; all clones share one connection.
 #[derive(Clone, Debug)]
@@ -25,7 +29,7 @@ struct Shared {
     server: RedisServer,
     /// What every key begins with.
     prefix: String,
-    connection: Mutex<Option<MultiplexedConnection>>,
+    connection: Mutex<Known>,
 }
 
 /// In the order of `FIELDS`.
@@ -251,11 +255,13 @@ impl RedisSessions {
         let Err(error) = asked else {
             return asked.map_err(|error| wrong(&error));
         };
-        if !error.is_unrecoverable_error() && !error.is_timeout() {
+        // After a failover the one that was asked may have become a replica: it has done nothing.
+        let demoted = error.code() == Some("READONLY");
+        if !error.is_unrecoverable_error() && !error.is_timeout() && !demoted {
             return Err(wrong(&error));
         }
-        *self.0.connection.lock().await = None;
-        if fresh || error.is_timeout() || again == Again::No {
+        self.0.connection.lock().await.connection = None;
+        if fresh || error.is_timeout() || again == Again::No && !demoted {
             return Err(wrong(&error));
         }
         let (mut connection, _) = self.connection().await?;
@@ -265,13 +271,30 @@ impl RedisSessions {
 
     /// The connection, and whether it is new.
     async fn connection(&self) -> Result<(MultiplexedConnection, bool), StoreError> {
+        let asked = Instant::now();
         let mut known = self.0.connection.lock().await;
-        if let Some(connection) = &*known {
+        if let Some(connection) = &known.connection {
             return Ok((connection.clone(), false));
         }
-        let connection = self.0.server.connect().await.map_err(|error| wrong(&error))?;
-        Ok((known.insert(connection).clone(), true))
+        // Whoever has waited for an attempt that failed does not begin the next: they would fail one after the other.
+        if known.failed.is_some_and(|failed| failed > asked) {
+            return Err(StoreError::Unavailable("Redis does not answer".to_owned()));
+        }
+        match self.0.server.connect().await {
+            Ok(connection) => Ok((known.connection.insert(connection).clone(), true)),
+            Err(error) => {
+                known.failed = Some(Instant::now());
+                Err(wrong(&error))
+            }
+        }
     }
+}
+
+/// The connection, when there is one, and when the last attempt to make one failed.
+#[derive(Default)]
+struct Known {
+    connection: Option<MultiplexedConnection>,
+    failed: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -324,69 +347,3 @@ const LOOKED_UP_AT_ONCE: usize = 500;
 const FIELDS: [&str; 10] = [
     "name", "sub", "sid", "agent", "begun", "seen", "used", "end", "version", "sealed",
 ];
-
-/// KEYS: the session, then the sets. ARGV: life in milliseconds, member, what keys of sessions begin with, then fields and values. A set lives as long as the
-/// longest of its members; of those that have ended some are taken out.
-const BEGIN: &str = "
-redis.call('HSET', KEYS[1], unpack(ARGV, 4))
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-for i = 2, #KEYS do
-  for _, member in ipairs(redis.call('SRANDMEMBER', KEYS[i], 8)) do
-    if redis.call('EXISTS', ARGV[3] .. member) == 0 then redis.call('SREM', KEYS[i], member) end
-  end
-  redis.call('SADD', KEYS[i], ARGV[2])
-  if redis.call('PTTL', KEYS[i]) < tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[i], ARGV[1]) end
-end
-return 1
-";
-/// ARGV: now, and when the oldest use may have been.
-const LIVING: &str = "
-local alive = {}
-for i = 1, #KEYS do
-  local ends, seen = unpack(redis.call('HMGET', KEYS[i], 'end', 'seen'))
-  alive[i] = (ends and tonumber(ends) > tonumber(ARGV[1]) and tonumber(seen) > tonumber(ARGV[2])) and 1 or 0
-end
-return alive
-";
-/// ARGV: now, and when the last use may have been written.
-const TOUCH: &str = "
-local used, seen = unpack(redis.call('HMGET', KEYS[1], 'used', 'seen'))
-if not used or (used ~= '0' and tonumber(seen) > tonumber(ARGV[2])) then return 0 end
-redis.call('HSET', KEYS[1], 'used', '1')
-if tonumber(seen) < tonumber(ARGV[1]) then redis.call('HSET', KEYS[1], 'seen', ARGV[1]) end
-return 1
-";
-/// ARGV: owner, now, until.
-const LEASE: &str = "
-local owner, ends = unpack(redis.call('HMGET', KEYS[1], 'owner', 'until'))
-if not owner or (owner ~= ARGV[1] and tonumber(ends) > tonumber(ARGV[2])) then return 0 end
-redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'until', ARGV[3])
-return 1
-";
-/// ARGV: owner.
-const RELEASE: &str = "
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'owner', '', 'until', '0')
-return 1
-";
-/// ARGV: the version that was seen, and what comes in its place.
-const RENEW: &str = "
-if redis.call('HGET', KEYS[1], 'version') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'sealed', ARGV[2], 'owner', '', 'until', '0')
-redis.call('HINCRBY', KEYS[1], 'version', 1)
-return 1
-";
-/// KEYS: a set. ARGV: what keys of sessions begin with, then fields and the values that they must have.
-const END_WHERE: &str = "
-local ended = 0
-for _, member in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  local key = ARGV[1] .. member
-  local gone, meant = redis.call('EXISTS', key) == 0, true
-  for i = 2, #ARGV, 2 do
-    if redis.call('HGET', key, ARGV[i]) ~= ARGV[i + 1] then meant = false end
-  end
-  if meant and not gone then ended = ended + redis.call('DEL', key) end
-  if meant or gone then redis.call('SREM', KEYS[1], member) end
-end
-return ended
-";

@@ -93,6 +93,10 @@ impl BffSessions {
 
     /// Ends the session that its user knows by this name. Says whether there was one.
     pub async fn end_named(&self, (client_id, sub): (&str, &str), name: &str) -> Result<bool, StoreError> {
+        // No session is called so.
+        if name.is_empty() {
+            return Ok(false);
+        }
         match self {
             Self::Database(store) => store.end_bff_session_named((client_id, sub), name).await,
             Self::Redis(redis) => {

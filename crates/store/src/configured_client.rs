@@ -35,7 +35,7 @@ impl Store {
     /// Remember the clients of the configuration file, and take back the tokens of those that have left it; their names.
     ///
     /// One that is registered in the store since then is not gone. For a day after it went each start takes them back again: another
-    /// node may have run with the old file until now. The settings epoch moves when a service came, went or changed.
+    /// node may have run with the old file until now. The settings epoch moves when there are services, or were.
     pub async fn know_configured_clients(
         &self,
         clients: &[ConfiguredClient],
@@ -65,6 +65,8 @@ impl Store {
                         gone.push(left.client.client_id);
                     }
                 }
+                // At each start with services: another node may sign the old file under this number until it is restarted as well.
+                services_changed |= clients.iter().any(|client| !client.service.is_empty());
                 if services_changed {
                     settings::bump(tx).await?;
                 }

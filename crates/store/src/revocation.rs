@@ -10,6 +10,7 @@ use crate::cut::Cut;
 use crate::database::{Lane, Row, Statement, Tx, params};
 use crate::error::StoreError;
 use crate::id::random_name;
+use crate::settings;
 use crate::store::Store;
 
 /// Something that was taken back.
@@ -193,6 +194,8 @@ impl Store {
         self.database
             .write(Lane::Main, "revocation.renew", async move |tx| {
                 tx.execute(&RENEW, params![&epoch]).await?;
+                // The number of the bundle of services fell back as well.
+                settings::leap(tx).await?;
                 crate::audit::append(tx, &audit, now).await?;
                 tx.has_news();
                 Ok(())

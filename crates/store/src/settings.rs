@@ -28,6 +28,11 @@ pub(crate) async fn bump(tx: Tx<'_>) -> Result<(), StoreError> {
     }
 }
 
+/// After a restore from a backup: beyond every number that the lost history can have reached.
+pub(crate) async fn leap(tx: Tx<'_>) -> Result<(), StoreError> {
+    tx.execute(&LEAP, params![]).await.map(drop)
+}
+
 fn missing() -> StoreError {
     StoreError::Broken("the settings row is missing".to_owned())
 }
@@ -39,4 +44,9 @@ static BUMP: Statement = Statement::new(
     "UPDATE settings SET version = version + 1 WHERE one = 1",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 2] = [&EPOCH, &BUMP];
+static LEAP: Statement = Statement::new(
+    "settings.leap",
+    "UPDATE settings SET version = version + 1000000 WHERE one = 1",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 3] = [&EPOCH, &BUMP, &LEAP];

@@ -43,7 +43,8 @@ impl Store {
     ///
     /// Users, keys, audit rows and the clients of the operator stay.
     pub async fn sweep(&self, now: i64, batch: i64) -> Result<SweepReport, StoreError> {
-        let day = now.div_euclid(DAY_MS);
+        // An access token may live for a day after its session: until then it can be taken back with it.
+        let day = now.div_euclid(DAY_MS) - 1;
         Ok(SweepReport {
             revocations: self.sweep_one(&REVOCATIONS, now, batch).await?,
             throttles: self.sweep_one(&THROTTLES, now, batch).await?,

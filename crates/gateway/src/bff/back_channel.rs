@@ -9,6 +9,7 @@ use http::request::Parts as Head;
 use http::{StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Map, Value};
+use tokio::time::{Duration, timeout};
 
 use super::app::{Bff, demand_kept, no_store};
 use crate::refusal::Refusal;
@@ -28,7 +29,14 @@ pub(super) async fn end(bff: &Bff, head: &Head, body: Body) -> Result<Response, 
         return Err(INVALID);
     }
     let ended = store.end_said(client_id, (text("sub"), text("sid"))).await;
-    let ended = ended.map_err(|error| no_store(&error))?;
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => {
+            // The issuer may say it again.
+            bff.give_up("jti", jti).await;
+            return Err(no_store(&error));
+        }
+    };
     bff.parts.streams.look();
     tracing::info!(ended, "the issuer has ended sessions");
     // What was remembered of earlier ones, and has had its time.
@@ -45,7 +53,9 @@ async fn token_of(head: &Head, body: Body) -> Option<String> {
     if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return None;
     }
-    let bytes = Limited::new(body, MOST_BYTES).collect().await.ok()?.to_bytes();
+    // Anybody may begin one.
+    let body = timeout(PATIENCE, Limited::new(body, MOST_BYTES).collect()).await;
+    let bytes = body.ok()?.ok()?.to_bytes();
     let mut found = url::form_urlencoded::parse(&bytes).filter(|(name, _)| name == "logout_token");
     let first = found.next().map(|(_, value)| value.into_owned());
     first.filter(|_| found.next().is_none())
@@ -88,6 +98,8 @@ async fn verified(bff: &Bff, token: &str) -> Result<Map<String, Value>, &'static
 }
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+/// How long the form may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_BYTES: usize = 64 * 1024;
 const SWEPT_AT_ONCE: i64 = 100;
 

@@ -117,7 +117,11 @@ fn read(bff: &Bff, headers: &HeaderMap) -> Marker {
 /// What was received: everything that such a loop was ever due to.
 fn diagnosis(bff: &Bff, headers: &HeaderMap, skew: u64) -> Response {
     let settings = &bff.parts.settings;
-    let count = cookie::values(headers, &settings.cookie_name("")).count();
+    let count = cookie::values(
+        headers,
+        &settings.cookie_name(if settings.sealed { "-0" } else { "" }),
+    )
+    .count();
     let cookies = match count {
         0 => "The browser does not send the session cookie: something on the way takes it away, or it was set for another host.".to_owned(),
         1 => "The browser sends a session cookie that is not known here: the replicas may keep their sessions in different places.".to_owned(),

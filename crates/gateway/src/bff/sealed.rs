@@ -63,9 +63,6 @@ impl Bff {
 
     /// Another replica has begun it, or this one before a restart.
     async fn take_up(&self, secret: &Secret, sealed: &Sealed) -> Result<(), Refusal> {
-        // What has rested here was in use elsewhere.
-        let ended = self.parts.store.end(&secret.digest).await;
-        ended.map_err(|error| no_store(&error))?;
         let new = NewBffSession {
             digest: secret.digest,
             client_id: self.parts.settings.client_id.clone(),
@@ -75,8 +72,15 @@ impl Bff {
             absolute_expires_at: sealed.ends,
             sealed: secret.seal(self, &sealed.content).ok_or(BROKEN)?,
         };
-        if let Err(error) = self.parts.store.begin(&new, sealed.seen).await {
-            // Another request of the same browser was faster.
+        let store = &self.parts.store;
+        if store.begin(&new, sealed.seen).await.is_ok() || self.load(secret.clone()).await?.is_some() {
+            // Now, or by another request of the same browser that was faster.
+            return Ok(());
+        }
+        // What has rested here for too long was in use elsewhere.
+        let ended = store.end(&secret.digest).await;
+        ended.map_err(|error| no_store(&error))?;
+        if let Err(error) = store.begin(&new, sealed.seen).await {
             tracing::debug!(%error, "a session was not taken up");
         }
         Ok(())

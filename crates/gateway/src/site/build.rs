@@ -55,8 +55,13 @@ impl Site {
         });
         let guards = tokens::guards(config, &clock, (&feeds, known)).await?;
         let (table, routes) = routes(config, &names, &guards)?;
-        let as_before =
-            |before: &&Self| before.config.tokens == config.tokens && before.config.bff == config.bff;
+        // All that the sessions of an app lean on.
+        let as_before = |before: &&Self| {
+            let (then, now) = (&before.config.tokens, &config.tokens);
+            before.config.bff == config.bff
+                && then.root_certificates_file == now.root_certificates_file
+                && then.leeway == now.leeway
+        };
         let bff = match before.filter(as_before) {
             // Its sessions may be in memory.
             Some(before) => before.bff.clone(),

@@ -44,10 +44,11 @@ fn right(key: &str, word: &str) -> Result<Rule, ConfigError> {
         Some(("scope", name)) if !name.is_empty() => Ok(Rule::scope(name)),
         Some(("role", name)) if !name.is_empty() => Ok(Rule::role(name)),
         Some(("permission", name)) if !name.is_empty() => Ok(Rule::permission(name)),
+        None if word == "user" => Ok(Rule::user()),
         _ => Err(ConfigError::at(
             key,
             format!("{word:?} asks for nothing that is known"),
-            "write \"scope:read:orders\", \"role:editor\" or \"permission:orders:write\"",
+            "write \"scope:read:orders\", \"role:editor\", \"permission:orders:write\" or \"user\"",
         )),
     }
 }

@@ -64,6 +64,32 @@ async fn a_route_asks_for_claims_by_value_and_type() {
 }
 
 #[tokio::test]
+async fn gw_12_a_route_for_users_takes_no_token_that_a_client_got_for_itself() {
+    let text = r#"
+        [[upstreams]]
+        name = "service"
+        urls = ["http://{service}"]
+        [[routes]]
+        path = "/all"
+        upstream = "service"
+        [[routes]]
+        path = "/users"
+        require = ["user"]
+        upstream = "service"
+    "#;
+    let harness = Harness::with(text, mirror().await).await;
+    let of_client = harness.issuer.token(&json!({ "sub": "web", "client_id": "web" }));
+    let of_user = harness.issuer.token(&json!({}));
+    for (path, token, status) in [
+        ("/all", &of_client, 200),
+        ("/users", &of_client, 403),
+        ("/users", &of_user, 200),
+    ] {
+        assert_eq!(harness.get(path, &bearer(token)).await.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_rule_that_cannot_be_kept_is_no_configuration() {
     for (route, place) in [
         (

@@ -83,7 +83,7 @@ fn commit(connection: &Connection, jobs: Vec<Box<dyn Job>>) {
 }
 
 /// What came of each job; the error has taken all of them down.
-fn run(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Outcome>, StoreError> {
+fn run(connection: &Connection, jobs: &mut Vec<Box<dyn Job>>) -> Result<Vec<Outcome>, StoreError> {
     // A savepoint copies every page before its job changes it, and of most groups no job fails: nothing is to be undone alone.
     let good =
         |job: &mut Box<dyn Job>| attempt(connection, job.as_mut()).is_ok() && !connection.is_autocommit();
@@ -92,6 +92,8 @@ fn run(connection: &Connection, jobs: &mut [Box<dyn Job>]) -> Result<Vec<Outcome
     }
     roll_back(connection);
     command(connection, "BEGIN IMMEDIATE")?;
+    // For this lock, too, others may have kept us waiting.
+    *jobs = job::in_time(std::mem::take(jobs));
     let each = jobs.iter_mut().map(|job| guarded(connection, job.as_mut()));
     each.collect()
 }
