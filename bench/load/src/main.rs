@@ -6,6 +6,7 @@ mod drive;
 mod gateway;
 mod guarded;
 mod oauth;
+mod pace;
 mod process;
 mod raw_argon;
 mod report;

@@ -1,15 +1,13 @@
 //! Open loop: plain requests come at a fixed rate whatever happens, and latency counts from the moment each was due.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use tokio::sync::{Mutex, mpsc};
 
 use super::proxy::{Program, Proxy};
 use super::table::median;
 use super::wire::Wire;
 use super::{CONNECTIONS, Effort};
 use crate::Outcome;
+use crate::pace::Pace;
 
 /// At the same rate for all: half of what the slower of Carnet and nginx can do. Who cannot do that much twice is left out.
 pub(super) async fn compare(service: &str, running: &[(Program, Proxy)], effort: Effort<'_>) -> Outcome<()> {
@@ -86,16 +84,14 @@ async fn ready(address: &str) -> Outcome<Wire> {
 
 /// The median and the 99th percentile, in microseconds.
 async fn at_rate(address: &str, rate: f64, piece: Duration) -> Outcome<(f64, f64)> {
-    let (due, line) = mpsc::unbounded_channel();
-    let line = Arc::new(Mutex::new(line));
+    let pace = Pace::new();
     let mut tasks = Vec::new();
     for _ in 0..2 * CONNECTIONS {
-        let (mut wire, line) = (ready(address).await?, Arc::clone(&line));
+        let (mut wire, line) = (ready(address).await?, pace.line());
         tasks.push(tokio::spawn(async move {
             let mut latencies = Vec::new();
             loop {
-                let next: Option<Instant> = line.lock().await.recv().await;
-                let Some(moment) = next else {
+                let Some(moment) = line.next().await else {
                     return Ok::<_, Box<dyn std::error::Error + Send + Sync>>(latencies);
                 };
                 wire.ask().await?;
@@ -103,8 +99,7 @@ async fn at_rate(address: &str, rate: f64, piece: Duration) -> Outcome<(f64, f64
             }
         }));
     }
-    // A thread of its own: the runtime's timers count milliseconds.
-    tokio::task::spawn_blocking(move || keep_pace(&due, rate, piece)).await?;
+    pace.keep(rate, piece).await?;
     let mut all = Vec::new();
     for task in tasks {
         all.extend(task.await??);
@@ -112,20 +107,4 @@ async fn at_rate(address: &str, rate: f64, piece: Duration) -> Outcome<(f64, f64
     all.sort_by(f64::total_cmp);
     let at = |percent: usize| all.get(all.len() * percent / 100).copied().unwrap_or(f64::NAN);
     Ok((at(50), at(99)))
-}
-
-fn keep_pace(due: &mpsc::UnboundedSender<Instant>, rate: f64, piece: Duration) {
-    let every = Duration::from_secs_f64(1.0 / rate);
-    let (started, mut next) = (Instant::now(), Instant::now());
-    while started.elapsed() < piece {
-        let wait = next.saturating_duration_since(Instant::now());
-        if !wait.is_zero() {
-            std::thread::park_timeout(wait);
-            continue;
-        }
-        if due.send(next).is_err() {
-            return;
-        }
-        next += every;
-    }
 }
