@@ -217,18 +217,27 @@ async fn last(mut refusals: JoinSet<Outcome<Instant>>, begun: Instant) -> Outcom
     Ok(longest)
 }
 
+/// Until further than the clock of any run.
+fn cut() -> Cut {
+    Cut {
+        at: 3_999_999_999_999,
+        entry_ttl_ms: 1,
+        reason: Reason::Revoked,
+        audit: NewAudit::success("bench", AuditAction::Revoke, ""),
+    }
+}
+
 /// A million sessions that were revoked, and a look at them.
 async fn million(folder: &Path, subject: &Subject) -> Outcome<()> {
     let store = Store::open(&StoreConfig::sqlite(folder.join("carnet.db"))).await?;
-    // Further than the clock of any run.
-    let expires = 4_000_000_000_000;
+    let cut = cut();
     let mut writing = JoinSet::new();
     for n in 0..ENTRIES {
         if writing.len() >= 500 {
             writing.join_next().await.ok_or("nobody writes")???;
         }
-        let store = store.clone();
-        writing.spawn(async move { store.revoke_token(&format!("{n:0>22}"), expires).await });
+        let (store, cut) = (store.clone(), cut.clone());
+        writing.spawn(async move { store.revoke_token(&format!("{n:0>22}"), &cut).await });
     }
     while let Some(written) = writing.join_next().await {
         written??;
@@ -258,12 +267,6 @@ async fn million(folder: &Path, subject: &Subject) -> Outcome<()> {
         looks(&revocations)?
     );
     // Kinds of which there is no entry cost nothing: one of each.
-    let cut = Cut {
-        at: expires - 1,
-        entry_ttl_ms: 1,
-        reason: Reason::Revoked,
-        audit: NewAudit::success("bench", AuditAction::Revoke, ""),
-    };
     let user = store.list_users(None, 1).await?.pop().ok_or("no user")?;
     store.revoke_user((user.id, &user.sub), &cut).await?;
     store.revoke_client("nobody", None, &cut).await?;

@@ -82,7 +82,7 @@ impl DpopKey {
         request: &Request<'_>,
         send: impl Fn(HeaderMap) -> Sending<'s>,
     ) -> Result<Answer, ClientError> {
-        let known = self.nonces().get(request.uri).cloned();
+        let known = self.nonces().get(&server_of(request.uri)).cloned();
         let answer = send(self.headers(request, known.as_deref())?).await?;
         let given = self.learn(request.uri, &answer);
         match given.filter(|given| wants_nonce(&answer) && known.as_ref() != Some(given)) {
@@ -98,12 +98,20 @@ impl DpopKey {
     /// The nonce that an answer brings, for the next request.
     fn learn(&self, uri: &str, answer: &Answer) -> Option<String> {
         let nonce = answer.headers.get(NONCE_HEADER)?.to_str().ok()?.to_owned();
-        self.nonces().insert(uri.to_owned(), nonce.clone());
+        self.nonces().insert(server_of(uri), nonce.clone());
         Some(nonce)
     }
 
     fn nonces(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
         self.nonces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// §8.2: a nonce is for its server, whichever of its resources has given it.
+fn server_of(uri: &str) -> String {
+    match url::Url::parse(uri) {
+        Ok(url) => url.origin().ascii_serialization(),
+        Err(_) => uri.to_owned(),
     }
 }
 

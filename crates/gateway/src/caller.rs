@@ -68,7 +68,7 @@ impl No {
         }
     }
 
-    /// Whether somebody has shown a token that is none: an expired one was good once.
+    /// Whether somebody has shown a token that is none: one that has expired or was taken back was good once.
     pub(crate) const fn is_guess(&self) -> bool {
         matches!(
             self,
@@ -155,7 +155,7 @@ async fn admit_session(
     beside.cookies = bff.cookies(&session);
     match route.admit(head).await {
         // Taken back, or of a key that is gone: the issuer may give another.
-        Err(Refused::TokenInvalid | Refused::TokenExpired) => {
+        Err(Refused::TokenInvalid | Refused::TokenRevoked | Refused::TokenExpired) => {
             let session = bff.again(&mut head.headers, session).await?;
             beside.cookies = bff.cookies(&session);
             Ok((Some(session), route.admit(head).await.map_err(denied)?))

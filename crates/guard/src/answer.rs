@@ -130,6 +130,7 @@ mod tests {
             Refused::Malformed,
             Refused::ProofInvalid,
             Refused::TokenExpired,
+            Refused::TokenRevoked,
             Refused::TokenInvalid,
             Refused::StepUp(crate::challenge::StepUp::default()),
             Refused::InsufficientScope(None),

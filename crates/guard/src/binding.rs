@@ -93,25 +93,30 @@ impl Guard {
             uri: &uri,
             access_token: Some(sent.token),
         };
-        if self.proven_key(request, &asked)? == bound_to {
-            Ok(())
-        } else {
-            deny("proof_of_another_key")
+        let proof = self.proof_of(request, &asked)?;
+        // Before it is remembered: whoever has a copy of the token and keys of his own fills no memory.
+        if proof.thumbprint != bound_to {
+            return deny("proof_of_another_key");
         }
+        self.count(&proof)
     }
 
-    /// The key that the proof of this request shows, by its thumbprint.
-    fn proven_key(&self, request: &Parts, asked: &Request<'_>) -> Result<String, Denial> {
+    fn proof_of(&self, request: &Parts, asked: &Request<'_>) -> Result<Proof, Denial> {
         let deny = |reason| Refused::ProofInvalid.because(reason);
         let now = self.parts.clock.since_epoch().as_secs();
         let values = request.headers.get_all(dpop::HEADER).iter();
         let text = dpop::single(values.map(HeaderValue::as_bytes)).map_err(|error| deny(error.code()))?;
         let text = text.ok_or_else(|| deny("proof_missing"))?;
-        let proof = dpop::check(text, asked, now).map_err(|error| deny(error.code()))?;
+        dpop::check(text, asked, now).map_err(|error| deny(error.code()))
+    }
+
+    /// A proof counts once.
+    fn count(&self, proof: &Proof) -> Result<(), Denial> {
+        let now = self.parts.clock.since_epoch().as_secs();
         let name = primitive::sha256(format!("{}\0{}", proof.thumbprint, proof.jti).as_bytes());
         match self.parts.seen.is_new(name, now) {
-            Some(true) => Ok(proof.thumbprint),
-            Some(false) => Err(deny("proof_seen_before")),
+            Some(true) => Ok(()),
+            Some(false) => Err(Refused::ProofInvalid.because("proof_seen_before")),
             None => Err(Refused::Unavailable.because("proofs_too_many")),
         }
     }

@@ -24,6 +24,8 @@ pub enum Refused {
     ProofInvalid,
     /// 401: the token was good once.
     TokenExpired,
+    /// 401: the token was good once, and its issuer has taken it back. The caller is told no more than of any other that is not valid.
+    TokenRevoked,
     /// 401: the token is not valid here. Which check it failed stands in the log alone.
     TokenInvalid,
     /// 401: the token is good, but the user must log in anew or by another method first (RFC 9470 §3).
@@ -69,7 +71,7 @@ impl Refused {
             Self::Malformed => "invalid_request",
             Self::ProofInvalid => "invalid_dpop_proof",
             Self::TokenExpired => "token_expired",
-            Self::TokenInvalid => "token_invalid",
+            Self::TokenRevoked | Self::TokenInvalid => "token_invalid",
             Self::StepUp(_) => "insufficient_user_authentication",
             Self::InsufficientScope(_) => "insufficient_scope",
             Self::Unavailable => "temporarily_unavailable",
@@ -84,6 +86,7 @@ impl Refused {
             | Self::CallerNotBelieved
             | Self::ProofInvalid
             | Self::TokenExpired
+            | Self::TokenRevoked
             | Self::TokenInvalid
             | Self::StepUp(_) => StatusCode::UNAUTHORIZED,
             Self::Malformed | Self::CallerUnclear => StatusCode::BAD_REQUEST,
@@ -108,7 +111,7 @@ impl Refused {
                 "a token that is bound to a key needs a DPoP proof of that key, made now for this request and this token"
             }
             Self::TokenExpired => "the access token has expired; refresh it",
-            Self::TokenInvalid => "the access token is not valid here",
+            Self::TokenRevoked | Self::TokenInvalid => "the access token is not valid here",
             Self::StepUp(_) => "the user must log in again for this, in the way that the challenge names",
             Self::InsufficientScope(_) => "the access token does not permit this",
             Self::Unavailable => {
@@ -127,7 +130,7 @@ impl Refused {
             Self::CallerUnclear => return Vec::new(),
             Self::Malformed => Some("invalid_request"),
             Self::ProofInvalid => Some("invalid_dpop_proof"),
-            Self::TokenExpired | Self::TokenInvalid => Some("invalid_token"),
+            Self::TokenExpired | Self::TokenRevoked | Self::TokenInvalid => Some("invalid_token"),
             Self::StepUp(_) => Some("insufficient_user_authentication"),
             Self::InsufficientScope(_) => Some("insufficient_scope"),
             Self::Unavailable => return Vec::new(),

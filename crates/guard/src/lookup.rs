@@ -67,7 +67,7 @@ impl Guard {
             };
             match revocations.until_not_good(&revocable(&verified)).await {
                 Verdict::Unavailable => Refused::Unavailable,
-                Verdict::Revoked | Verdict::Good => Refused::TokenInvalid,
+                Verdict::Revoked | Verdict::Good => Refused::TokenRevoked,
             }
         }
     }
@@ -105,7 +105,7 @@ impl OpenServices {
 fn held_against(revocations: &Revocations, token: &RevocableToken<'_>) -> Result<(), Denial> {
     match revocations.check(token) {
         Verdict::Good => Ok(()),
-        Verdict::Revoked => Err(Refused::TokenInvalid.because("token_revoked")),
+        Verdict::Revoked => Err(Refused::TokenRevoked.because("token_revoked")),
         // Nobody can tell: without an answer there is no yes.
         Verdict::Unavailable => Err(Refused::Unavailable.because("revocations_unavailable")),
     }

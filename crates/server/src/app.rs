@@ -309,7 +309,7 @@ fn own_verifier(config: &Config, keys: &Keys, oldest: Ttl) -> Result<Verifier, c
 
 /// A hint says who was signed in once: it may be old, but it must be ours.
 fn id_token_verifier(config: &Config, keys: &Keys) -> Result<Verifier, carnet_jose::Error> {
-    Verifier::builder(keys.source())
+    Verifier::builder(keys.source_with_former())
         .algorithms(&published_algorithms())
         .token_type(TokenType::IdToken)
         .issuer(config.issuer.as_str())

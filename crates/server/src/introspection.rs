@@ -33,9 +33,9 @@ pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
         algorithms.map(|algorithm| algorithm.name().to_owned()).collect();
 }
 
-async fn introspect(State(app): State<App>, posted: Posted) -> Result<Response, Failure> {
+async fn introspect(State(app): State<App>, caller: Caller, posted: Posted) -> Result<Response, Failure> {
     let Posted { headers, form } = posted;
-    let resource = authenticate_resource(&app, &headers, &form)?;
+    let resource = authenticate_resource(&app, &caller, &headers, &form).await?;
     // token_type_hint is only a hint, and there is one type that a resource server may ask about (§2.1).
     let token = form.required("token")?;
     let answer = match bearer::inspect(&app, token).await? {
@@ -75,7 +75,8 @@ fn signed(app: &App, resource: &Resource, answer: IntrospectionResponse) -> Resu
         token_introspection: answer,
     };
     let signer = app.keys.introspection_signer(resource.signing(None));
-    let signer = signer.ok_or_else(|| Failure::broken("there is no active signing key"))?;
+    // Revoked a moment ago: the next round of key keeping brings another.
+    let signer = signer.ok_or_else(|| overloaded(1))?;
     let token = signer.sign(&claims).map_err(Failure::broken)?;
     let kind = HeaderValue::from_static(MEDIA_TYPE);
     Ok(([(header::CONTENT_TYPE, kind)], token).into_response())

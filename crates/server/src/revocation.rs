@@ -80,10 +80,9 @@ async fn revoke_access_token(
         return Ok(());
     };
     require_own(client, &claims.client_id)?;
-    let expires = app.now().saturating_add(app.entry_ttl_ms());
-    app.store.revoke_token(&claims.jti, expires).await?;
     let audit = caller.did(&client.id, AuditAction::Revoke, &claims.jti);
-    app.store.record_audit(&audit, app.now()).await?;
+    let cut = app.cut(Reason::Revoked, audit);
+    app.store.revoke_token(&claims.jti, &cut).await?;
     Ok(())
 }
 

@@ -132,7 +132,11 @@ impl Teller {
             page = self.app.feed.look(&self.position, self.budget()).await?;
         }
         let message = self.tell(page)?;
-        Ok(([(header::CONTENT_TYPE, "application/jwt")], message).into_response())
+        let headers = [
+            (header::CONTENT_TYPE, "application/jwt"),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        Ok((headers, message).into_response())
     }
 
     /// Messages until one of us goes. They are made when the one before has been taken: whoever is slow costs no memory, and is dropped.

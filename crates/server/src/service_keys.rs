@@ -57,7 +57,8 @@ async fn current(app: &App) -> Result<Arc<SignedBundle>, Failure> {
     app.directory.keep(&app.config, &app.store).await?;
     let (sequence, services) = app.directory.services();
     let signer = app.keys.services_signer();
-    let signer = signer.ok_or_else(|| Failure::broken("no key can sign the bundle of services"))?;
+    // Revoked a moment ago: the next round of key keeping brings another.
+    let signer = signer.ok_or_else(|| overloaded(1))?;
     let now = app.now_seconds();
     if let Some(last) = app.last_bundle.still_good((sequence, &signer), now) {
         return Ok(last);

@@ -104,7 +104,7 @@ impl Store {
     }
 
     /// Enable, disable or delete a client; `false` when there is no such client. Whoever is not active any more loses every token
-    /// and every family at once.
+    /// and every family at once; what another client has exchanged one of those tokens for is that one's, and lives its minutes.
     pub async fn set_client_state(
         &self,
         client_id: &str,

@@ -35,6 +35,11 @@ pub struct Cut {
 }
 
 impl Cut {
+    /// The same, of what ended at another moment.
+    pub(crate) fn as_of(&self, at: i64) -> Self {
+        Self { at, ..self.clone() }
+    }
+
     /// When the entries may leave.
     pub(crate) fn expires(&self) -> i64 {
         self.at.saturating_add(self.entry_ttl_ms)

@@ -39,17 +39,15 @@ async fn name(
         let mut row = row.fields();
         let (sid, ended_at, fam): (String, i64, Option<String>) = (row.take()?, row.take()?, row.take()?);
         // As of its end, so that what the logout has written is known to be the same.
-        let end = Cut {
-            at: ended_at,
-            ..cut.clone()
-        };
+        let end = cut.as_of(ended_at);
         if last != sid {
             last.clone_from(&sid);
             entries.push(NewEntry::of(RevocationKind::Sid, sid, &end));
         }
         entries.extend(fam.map(|fam| NewEntry::of(RevocationKind::Fam, fam, &end)));
     }
-    revocation::add(tx, entries).await
+    revocation::add(tx, entries).await?;
+    Ok(())
 }
 
 static ENDED: Statement = Statement::new(

@@ -166,21 +166,27 @@ impl Store {
         .transpose()
     }
 
-    /// Revoke one family and its access tokens; `false` when there is none, or it was revoked already.
+    /// Revoke one family and its access tokens; `false` when there is none, or it was revoked already. The tokens die in any case.
     ///
     /// A session that has no other family ends with it.
     pub async fn revoke_family(&self, fam: &str, cut: &Cut) -> Result<bool, StoreError> {
         let (fam, cut) = (fam.to_owned(), cut.clone());
         self.database
             .write(Lane::Main, "family.revoke", async move |tx| {
-                let Some(family) = lock(tx, &fam).await? else {
+                let Some(family) = lock_with_session(tx, &fam).await? else {
                     return Ok(false);
                 };
-                if family.revoked_at.is_some() {
-                    return Ok(false);
+                let Some(revoked_at) = family.revoked_at else {
+                    revoke(tx, &family, &cut).await?;
+                    return Ok(true);
+                };
+                // A logout may have left its access tokens; none was made since.
+                let then = cut.as_of(revoked_at);
+                if then.expires() > cut.at {
+                    let entry = NewEntry::of(RevocationKind::Fam, family.fam, &then);
+                    revocation::add(tx, vec![entry]).await?;
                 }
-                revoke(tx, &family, &cut).await?;
-                Ok(true)
+                Ok(false)
             })
             .await
     }
@@ -194,7 +200,13 @@ pub(crate) async fn lock(tx: Tx<'_>, fam: &str) -> Result<Option<Family>, StoreE
         .transpose()
 }
 
-/// Revoke a locked family that lives: its row, its access tokens, its session if nothing else holds it, audit.
+/// Lock the row of its session, then the family's own: everybody takes them in this order.
+pub(crate) async fn lock_with_session(tx: Tx<'_>, fam: &str) -> Result<Option<Family>, StoreError> {
+    tx.execute(&LOCK_SESSION, params![fam]).await?;
+    lock(tx, fam).await
+}
+
+/// Revoke a family that lives, locked with its session: its row, its access tokens, its session if nothing else holds it, audit.
 pub(crate) async fn revoke(tx: Tx<'_>, family: &Family, cut: &Cut) -> Result<Family, StoreError> {
     tx.execute(&REVOKE, params![family.id, cut.at, cut.reason.as_str()])
         .await?;
@@ -382,6 +394,11 @@ static RECORD: Statement = Statement::new(
      WHERE f.fam = $1",
 );
 
+static LOCK_SESSION: Statement = Statement::new(
+    "family.lock_session",
+    "UPDATE sessions SET last_seen_at = last_seen_at WHERE id = (SELECT session_id FROM families WHERE fam = $1)",
+);
+
 static LOCK: Statement = Statement::new(
     "family.lock",
     "UPDATE families SET generation = generation WHERE fam = $1
@@ -394,4 +411,5 @@ static REVOKE: Statement = Statement::new(
     "UPDATE families SET revoked_at = $2, revoked_reason = $3 WHERE id = $1 AND revoked_at IS NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 5] = [&INSERT_SESSION, &INSERT, &RECORD, &LOCK, &REVOKE];
+pub(crate) static STATEMENTS: [&Statement; 6] =
+    [&INSERT_SESSION, &INSERT, &RECORD, &LOCK_SESSION, &LOCK, &REVOKE];

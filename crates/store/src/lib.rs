@@ -71,7 +71,7 @@ pub use registry_change::{ClientChange, RegistryChange, RegistryStep, UserChange
 pub use revocation::{RevocationClock, RevocationEntry, TokenFacts};
 pub use role::{Access, Role};
 pub use rotation::Rotated;
-pub use session::{Session, Strength};
+pub use session::{Ended, Session, Strength};
 pub use signing_key::{KeyState, SigningKeyRow};
 pub use statements::statements;
 pub use store::Store;

@@ -97,22 +97,13 @@ impl NewEntry {
 }
 
 impl Store {
-    /// Take back one token, by its `jti`, until `expires` (milliseconds).
-    pub async fn revoke_token(&self, jti: &str, expires: i64) -> Result<(), StoreError> {
-        let value = jti.to_owned();
+    /// Take back one token, by its `jti`.
+    pub async fn revoke_token(&self, jti: &str, cut: &Cut) -> Result<(), StoreError> {
+        let (jti, cut) = (jti.to_owned(), cut.clone());
         self.database
             .write(Lane::Main, "revocation.token", async move |tx| {
-                let kind = RevocationKind::Jti;
-                add(
-                    tx,
-                    vec![NewEntry {
-                        kind,
-                        value: value.clone(),
-                        issued_before: None,
-                        expires,
-                    }],
-                )
-                .await
+                add(tx, vec![NewEntry::of(RevocationKind::Jti, jti.clone(), &cut)]).await?;
+                crate::audit::append(tx, &cut.audit, cut.at).await
             })
             .await
     }
@@ -204,12 +195,12 @@ impl Store {
     }
 }
 
-/// Write entries and give them their cursors, in the transaction of the change that they report.
+/// Write entries and give them their cursors, in the transaction of the change that they report; whether any was new.
 ///
 /// One row hands the cursors out, so whoever asks waits until the one before has committed: a reader never
 /// sees a later cursor first. An entry that an existing one covers is left out, so that a revocation repeated
 /// by its sender does not grow the table.
-pub(crate) async fn add(tx: Tx<'_>, entries: Vec<NewEntry>) -> Result<(), StoreError> {
+pub(crate) async fn add(tx: Tx<'_>, entries: Vec<NewEntry>) -> Result<bool, StoreError> {
     let mut fresh = Vec::with_capacity(entries.len());
     for entry in entries {
         let known = params![
@@ -223,10 +214,10 @@ pub(crate) async fn add(tx: Tx<'_>, entries: Vec<NewEntry>) -> Result<(), StoreE
         }
     }
     let Ok(count) = i64::try_from(fresh.len()) else {
-        return Ok(());
+        return Ok(false);
     };
     if count == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let last: i64 = tx
         .optional(&TICK, params![count])
@@ -245,13 +236,14 @@ pub(crate) async fn add(tx: Tx<'_>, entries: Vec<NewEntry>) -> Result<(), StoreE
         tx.execute(&INSERT, values).await?;
     }
     tx.has_news();
-    Ok(())
+    Ok(true)
 }
 
 /// Take back every token of a client, in the transaction that takes the client down.
 pub(crate) async fn cut_client(tx: Tx<'_>, client_id: &str, cut: &Cut) -> Result<(), StoreError> {
     let entry = NewEntry::until_now(RevocationKind::Client, client_id.to_owned(), cut);
-    add(tx, vec![entry]).await
+    add(tx, vec![entry]).await?;
+    Ok(())
 }
 
 /// The value of a `sub_client` entry. Neither part holds a space: a `sub` is base64url or a UUID.

@@ -87,7 +87,7 @@ impl Store {
         );
         self.database
             .write(Lane::Main, "family.reuse", async move |tx| {
-                let Some(family) = family::lock(tx, &fam).await? else {
+                let Some(family) = family::lock_with_session(tx, &fam).await? else {
                     return Ok(Rotated::Unknown);
                 };
                 match judge(&family, n, cut.at, grace_ms) {

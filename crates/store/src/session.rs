@@ -46,6 +46,25 @@ pub enum Strength {
     DenyList,
 }
 
+/// Whether a session ended when it was told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It did.
+    Now,
+    /// It had ended. What lives on of it is taken back all the same, where that was asked for.
+    Before,
+    /// There is none of this `sid`.
+    Unknown,
+}
+
+/// A session that is to end, locked.
+struct Ending {
+    id: Id,
+    sid: String,
+    /// When it did: nothing of it was made later.
+    ended_at: Option<i64>,
+}
+
 impl Store {
     /// The session of this `sid`, ended or not.
     pub async fn session(&self, sid: &str) -> Result<Option<Session>, StoreError> {
@@ -59,34 +78,45 @@ impl Store {
         rows.into_iter().map(|row| read(&mut row.fields())).collect()
     }
 
-    /// End one session; `false` when there is none of this `sid`, or it had ended.
+    /// End one session.
     ///
     /// `jti` is the access token that asked for it: it is revoked by name too, for those who know only `jti`s.
-    /// A session that ended as [`Strength::RefreshOnly`] can still be put on the deny-list.
+    /// A session that ended as [`Strength::RefreshOnly`] can still be put on the deny-list, with what began in it.
     pub async fn end_session(
         &self,
         sid: &str,
         strength: Strength,
         jti: Option<&str>,
         cut: &Cut,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Ended, StoreError> {
         let (sid, jti, cut) = (sid.to_owned(), jti.map(str::to_owned), cut.clone());
         self.database
             .write(Lane::Main, "session.end", async move |tx| {
                 let Some(row) = tx.optional(&LOCK, params![&sid]).await? else {
-                    return Ok(false);
+                    return Ok(Ended::Unknown);
                 };
-                let session: Id = row.fields().take()?;
-                let ended = end(tx, vec![(session, sid.clone())], strength, &cut).await? == 1;
+                let mut row = row.fields();
+                let session = Ending {
+                    id: row.take()?,
+                    sid: sid.clone(),
+                    ended_at: row.take()?,
+                };
+                let as_of = cut.as_of(session.ended_at.unwrap_or(cut.at));
+                let (ended, mut taken_back) = end(tx, vec![session], strength, &cut).await?;
                 if strength == Strength::DenyList
                     && let Some(jti) = jti.clone()
+                    && as_of.expires() > cut.at
                 {
-                    revocation::add(tx, vec![NewEntry::of(RevocationKind::Jti, jti, &cut)]).await?;
+                    let entry = NewEntry::of(RevocationKind::Jti, jti, &as_of);
+                    taken_back |= revocation::add(tx, vec![entry]).await?;
                 }
-                if ended {
+                if ended == 1 || taken_back {
                     audit::append(tx, &cut.audit, cut.at).await?;
                 }
-                Ok(ended)
+                Ok(match ended {
+                    0 => Ended::Before,
+                    _ => Ended::Now,
+                })
             })
             .await
     }
@@ -150,8 +180,9 @@ pub(crate) async fn end_all(
         // What began in a browser lives and ends with it.
         !kept.is_some_and(|kept| kept == *session || Some(kept) == *parent)
     });
-    let goes = goes.map(|(session, sid, _)| (session, sid)).collect();
-    end(tx, goes, strength, cut).await
+    let goes = goes.map(|(session, sid, _)| Ending::of_a_live(session, sid));
+    let (ended, _) = end(tx, goes.collect(), strength, cut).await?;
+    Ok(ended)
 }
 
 /// End every session of a client with this user, who is locked.
@@ -159,9 +190,10 @@ pub(crate) async fn end_all_at(tx: Tx<'_>, user: Id, client_id: &str, cut: &Cut)
     let mut all = Vec::new();
     for row in tx.all(&LOCK_AT_CLIENT, params![user, client_id]).await? {
         let mut row = row.fields();
-        all.push((row.take()?, row.take()?));
+        all.push(Ending::of_a_live(row.take()?, row.take()?));
     }
-    end(tx, all, Strength::DenyList, cut).await
+    let (ended, _) = end(tx, all, Strength::DenyList, cut).await?;
+    Ok(ended)
 }
 
 /// The user's row is the gate that a beginning session takes too: none slips in between.
@@ -169,56 +201,70 @@ pub(crate) async fn lock_user(tx: Tx<'_>, user: Id) -> Result<(), StoreError> {
     tx.execute(&LOCK_USER, params![user]).await.map(|_| ())
 }
 
-/// End sessions with their families; how many were still going on, what began in them not counted.
+impl Ending {
+    const fn of_a_live(id: Id, sid: String) -> Self {
+        Self {
+            id,
+            sid,
+            ended_at: None,
+        }
+    }
+}
+
+/// End sessions with their families; how many were still going on, what began in them not counted, and whether any token was taken back.
 ///
 /// Rows are taken in one order by everybody: sessions, then notices, then families, then the revocation clock.
 async fn end(
     tx: Tx<'_>,
-    sessions: Vec<(Id, String)>,
+    sessions: Vec<Ending>,
     strength: Strength,
     cut: &Cut,
-) -> Result<u64, StoreError> {
-    let mut all = Vec::new();
-    let mut ended = Vec::new();
-    let mut own = 0;
-    for (session, sid) in sessions {
-        if tx.execute(&END, params![session, cut.at]).await? == 1 {
-            own += 1;
-            ended.push(session);
-        }
-        all.push((session, sid));
-    }
+) -> Result<(u64, bool), StoreError> {
+    let mut all = sessions;
+    let (told, mut own, mut ended) = (all.len(), 0, Vec::new());
     // What began in a browser session ends with it.
     let mut next = 0;
-    while let Some((session, _)) = all.get(next) {
-        for row in tx.all(&CHILDREN, params![*session]).await? {
+    while let Some(session) = all.get(next) {
+        if tx.execute(&END, params![session.id, cut.at]).await? == 1 {
+            own += u64::from(next < told);
+            ended.push(session.id);
+        }
+        let long_ago = cut.at.saturating_sub(cut.entry_ttl_ms);
+        for row in tx.all(&CHILDREN, params![session.id, long_ago]).await? {
             let mut row = row.fields();
-            let (child, sid): (Id, String) = (row.take()?, row.take()?);
-            if tx.execute(&END, params![child, cut.at]).await? == 1 {
-                ended.push(child);
-            }
-            all.push((child, sid));
+            all.push(Ending {
+                id: row.take()?,
+                sid: row.take()?,
+                ended_at: row.take()?,
+            });
         }
         next += 1;
     }
     for session in ended {
         logout_notice::note(tx, session, cut.at).await?;
     }
-    for (session, _) in &all {
-        tx.execute(&REVOKE_FAMILIES, params![*session, cut.at, cut.reason.as_str()])
+    for session in &all {
+        tx.execute(&REVOKE_FAMILIES, params![session.id, cut.at, cut.reason.as_str()])
             .await?;
     }
-    if strength == Strength::DenyList {
-        let mut entries = Vec::new();
-        for (session, sid) in all {
-            entries.push(NewEntry::of(RevocationKind::Sid, sid, cut));
-            for row in tx.all(&FAMILIES, params![session]).await? {
-                entries.push(NewEntry::of(RevocationKind::Fam, row.fields().take()?, cut));
-            }
+    let taken_back = strength == Strength::DenyList && take_back(tx, all, cut).await?;
+    Ok((own, taken_back))
+}
+
+/// What a session left when it ended dies as of its end: to say it twice says nothing new.
+async fn take_back(tx: Tx<'_>, sessions: Vec<Ending>, cut: &Cut) -> Result<bool, StoreError> {
+    let mut entries = Vec::new();
+    for session in sessions {
+        let end = cut.as_of(session.ended_at.unwrap_or(cut.at));
+        if end.expires() <= cut.at {
+            continue;
         }
-        revocation::add(tx, entries).await?;
+        entries.push(NewEntry::of(RevocationKind::Sid, session.sid, &end));
+        for row in tx.all(&FAMILIES, params![session.id]).await? {
+            entries.push(NewEntry::of(RevocationKind::Fam, row.fields().take()?, &end));
+        }
     }
-    Ok(own)
+    revocation::add(tx, entries).await
 }
 
 /// End the session unless one of its families still lives. The client hears of it when it was not the client that ended it.
@@ -273,7 +319,7 @@ static OF_USER: Statement = Statement::new(
 
 static LOCK: Statement = Statement::new(
     "session.lock",
-    "UPDATE sessions SET last_seen_at = last_seen_at WHERE sid = $1 RETURNING id",
+    "UPDATE sessions SET last_seen_at = last_seen_at WHERE sid = $1 RETURNING id, ended_at",
 );
 
 static LOCK_USER: Statement = Statement::new(
@@ -295,7 +341,8 @@ static LOCK_AT_CLIENT: Statement = Statement::new(
 
 static CHILDREN: Statement = Statement::new(
     "session.children",
-    "SELECT id, sid FROM sessions WHERE parent_id = $1 AND ended_at IS NULL ORDER BY id",
+    "SELECT id, sid, ended_at FROM sessions
+     WHERE parent_id = $1 AND (ended_at IS NULL OR ended_at > $2) ORDER BY id",
 );
 
 static END: Statement = Statement::new(

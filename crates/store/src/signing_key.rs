@@ -73,6 +73,9 @@ impl std::fmt::Debug for SigningKeyRow {
     }
 }
 
+/// For how long a verifier may go on with keys that it has read: a day that the answer allows (RFC 9111), a day of failures to ask again, and an hour.
+const KEPT_BY_VERIFIERS_MS: i64 = 49 * 3_600_000;
+
 impl Store {
     /// Store a new key, staged or active. Of two nodes that do so at once one is told to look again.
     ///
@@ -203,7 +206,12 @@ async fn revoke(tx: Tx<'_>, kid: &str, cut: &Cut) -> Result<bool, StoreError> {
     if tx.execute(&REVOKE, gone).await? == 0 {
         return Ok(false);
     }
-    let entry = NewEntry::of(RevocationKind::Kid, kid.to_owned(), cut);
+    // A thief writes into a token what he likes: it counts for as long as anybody may still hold the key for good.
+    let remembered = Cut {
+        entry_ttl_ms: cut.entry_ttl_ms.max(KEPT_BY_VERIFIERS_MS),
+        ..cut.clone()
+    };
+    let entry = NewEntry::of(RevocationKind::Kid, kid.to_owned(), &remembered);
     revocation::add(tx, vec![entry]).await?;
     audit::append(tx, &cut.audit, cut.at).await?;
     settings::bump(tx).await?;

@@ -27,6 +27,8 @@ pub enum TicketKind {
     DpopProof,
     /// The `jti` of an assertion of a trusted issuer, with its `iss`.
     IssuerAssertion,
+    /// What a client has posted to end a login.
+    LogoutRequest,
 }
 
 impl TicketKind {
@@ -40,6 +42,7 @@ impl TicketKind {
             Self::UserCode => "user_code",
             Self::DpopProof => "dpop_proof",
             Self::IssuerAssertion => "issuer_assertion",
+            Self::LogoutRequest => "logout_request",
         }
     }
 }

@@ -235,7 +235,8 @@ async fn take_down(tx: Tx<'_>, user: Id, sub: &str, cut: &Cut) -> Result<(), Sto
     ended_session::take_back_a_moment_ago(tx, user, None, cut).await?;
     // What lives on of sessions that ended before dies by its age.
     let entry = NewEntry::before_now(RevocationKind::Sub, sub.to_owned(), cut);
-    revocation::add(tx, vec![entry]).await
+    revocation::add(tx, vec![entry]).await?;
+    Ok(())
 }
 
 /// What is personal goes; the row stays, so that the `sub` is never given again.
@@ -245,6 +246,9 @@ async fn forget(tx: Tx<'_>, user: Id) -> Result<(), StoreError> {
         &FORGET_CREDENTIALS,
         &FORGET_ROLES,
         &FORGET_CLAIMS,
+        &FORGET_SESSIONS,
+        &FORGET_GRANTS,
+        &FORGET_WITHDRAWALS,
     ] {
         tx.execute(statement, params![user]).await?;
     }
@@ -340,7 +344,20 @@ static FORGET_CLAIMS: Statement = Statement::new(
     "UPDATE users SET name = NULL, claims = '{}', attributes = '{}' WHERE id = $1",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 11] = [
+static FORGET_SESSIONS: Statement = Statement::new(
+    "user.forget_sessions",
+    "UPDATE sessions SET address = '', user_agent = '' WHERE user_id = $1",
+);
+
+static FORGET_GRANTS: Statement =
+    Statement::new("user.forget_grants", "DELETE FROM grants WHERE user_id = $1");
+
+static FORGET_WITHDRAWALS: Statement = Statement::new(
+    "user.forget_withdrawals",
+    "DELETE FROM withdrawals WHERE user_id = $1",
+);
+
+pub(crate) static STATEMENTS: [&Statement; 14] = [
     &INSERT,
     &INSERT_IDENTIFIER,
     &FIND_LOGIN,
@@ -352,4 +369,7 @@ pub(crate) static STATEMENTS: [&Statement; 11] = [
     &FORGET_CREDENTIALS,
     &FORGET_ROLES,
     &FORGET_CLAIMS,
+    &FORGET_SESSIONS,
+    &FORGET_GRANTS,
+    &FORGET_WITHDRAWALS,
 ];

@@ -7,7 +7,7 @@ use carnet_server::clock::{Clock as _, SystemClock};
 use carnet_server::config::{self, Config};
 use carnet_server::email::Email;
 use carnet_server::master_key::MasterKeys;
-use carnet_store::{AuditAction, Cut, NewAudit, ON_ITS_WAY_MS, Reason, Store, Strength, User};
+use carnet_store::{AuditAction, Cut, Ended, NewAudit, ON_ITS_WAY_MS, Reason, Store, Strength, User};
 
 use carnet_jose::{base64url, primitive};
 use zeroize::Zeroizing;
@@ -94,15 +94,19 @@ impl Operator {
     pub(crate) async fn end_session(&self, sid: &str, out: &Output) -> Result<(), Failure> {
         let cut = self.cut(Reason::Revoked, AuditAction::Revoke, sid);
         let ended = self.store.end_session(sid, Strength::DenyList, None, &cut).await;
-        if !ended.map_err(broken)? {
-            return Err(
-                Failure::refused("session_unknown", format!("no live session {sid}"))
-                    .because("it has ended, or never was")
-                    .todo("list sessions: carnet session list --user EMAIL"),
-            );
-        }
-        show(out, &serde_json::json!({ "sessions": 1 }), || {
-            format!("Ended the session {sid}; its tokens are revoked.")
+        let (count, what) = match ended.map_err(broken)? {
+            Ended::Now => (1, "Ended the session"),
+            Ended::Before => (0, "It had ended before, the session"),
+            Ended::Unknown => {
+                return Err(
+                    Failure::refused("session_unknown", format!("there is no session {sid}"))
+                        .because("it never was, or ended long ago")
+                        .todo("list sessions: carnet session list --user EMAIL"),
+                );
+            }
+        };
+        show(out, &serde_json::json!({ "sessions": count }), || {
+            format!("{what} {sid}; its tokens are revoked.")
         });
         Ok(())
     }

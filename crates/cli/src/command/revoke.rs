@@ -95,13 +95,7 @@ async fn exchanges_tokens(operator: &Operator, id: &str) -> Result<bool, Failure
 
 async fn revoke_jti(operator: &Operator, jti: &str, out: &Output) -> Result<(), Failure> {
     let cut = operator.cut(Reason::Revoked, AuditAction::Revoke, jti);
-    let expires = operator.now.saturating_add(cut.entry_ttl_ms);
-    operator.store.revoke_token(jti, expires).await.map_err(broken)?;
-    operator
-        .store
-        .record_audit(&cut.audit, operator.now)
-        .await
-        .map_err(broken)?;
+    operator.store.revoke_token(jti, &cut).await.map_err(broken)?;
     tell(out, &serde_json::json!({ "jti": jti }), || {
         format!("Revoked the token {jti}.")
     });

@@ -3,6 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use carnet_store::{AuditAction, Cut, NewAudit, Reason};
 use redis::aio::MultiplexedConnection;
 use redis::cmd;
 
@@ -200,8 +201,14 @@ async fn all_or_no_marker(carnet: &Carnet, moment: i64, redis: &mut MultiplexedC
     let (config, _) = carnet_server::config::load(&carnet.config(), std::iter::empty()).unwrap();
     let store = carnet_server::app::App::open_store(&config).await.unwrap();
     let many: Vec<String> = (0..700).map(|at| format!("many-{at}")).collect();
+    let cut = Cut {
+        at: moment * 1_000,
+        entry_ttl_ms: 600_000,
+        reason: Reason::Revoked,
+        audit: NewAudit::success("cli", AuditAction::Revoke, ""),
+    };
     for jti in &many {
-        store.revoke_token(jti, (moment + 600) * 1_000).await.unwrap();
+        store.revoke_token(jti, &cut).await.unwrap();
     }
     let () = cmd("FLUSHDB").query_async(redis).await.unwrap();
     awaited(redis, MARKER, AFTER_A_FLUSH, |_| true).await;

@@ -46,7 +46,7 @@ pub(crate) async fn refused_by(guards: &[Guard], token: &str) -> Duration {
             assert!(begun.elapsed() < Duration::from_secs(20), "it is still accepted");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        assert_eq!(check(guard, token).await, Err(Refused::TokenInvalid));
+        assert_eq!(check(guard, token).await, Err(Refused::TokenRevoked));
     }
     begun.elapsed()
 }

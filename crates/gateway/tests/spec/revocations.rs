@@ -26,6 +26,10 @@ async fn gw_13_a_token_that_was_taken_back_opens_nothing_any_more() {
     assert_eq!(answer.code(), "token_invalid", "{answer:?}");
     assert!(answer.head.contains("error=\"invalid_token\""), "{answer:?}");
     assert_eq!(scene.asks("/orders", &other).await.status, 200);
+    // It was good once, so nobody guesses: whoever keeps asking is told to log in again, and never to wait.
+    for _ in 0..70 {
+        assert_eq!(scene.asks("/orders", &token).await.status, 401);
+    }
     for (token, status) in [(&token, 401), (&other, 200)] {
         let asked = format!(
             "GET /forward-auth/nginx HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Original-Method: GET\r\n\

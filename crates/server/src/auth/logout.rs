@@ -176,12 +176,9 @@ async fn by_refresh_token(
     }
     let grace = client.refresh_grace.millis();
     let now = app.now();
-    let live = user.state == UserState::Active
-        && family.revoked_at.is_none()
-        && now < family.idle_expires_at.min(family.absolute_expires_at)
-        && (token.generation == family.generation
-            // The one before is an honest retry's, for as long as it would be taken for one.
-            || token.generation == family.generation - 1 && now <= family.issued_at.saturating_add(grace));
+    // The one before is an honest retry's, for as long as it would be taken for one.
+    let counts = judge(&family, token.generation, now, grace);
+    let live = user.state == UserState::Active && matches!(counts, Verdict::Rotate | Verdict::Retry);
     Ok(Some(Proven {
         user,
         sid: family.sid,

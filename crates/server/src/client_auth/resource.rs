@@ -3,19 +3,23 @@
 //! Spec: RFC 6749 §2.3.1 · RFC 7662 §2.1
 
 use carnet_jose::primitive;
+use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::error_code::ErrorCode;
 use http::HeaderMap;
 
 use super::basic;
+use super::client::note;
 use super::refused::refused;
 use crate::app::App;
+use crate::audit::Caller;
 use crate::http::failure::{Because as _, Failure};
 use crate::http::form::Form;
 use crate::resource::Resource;
 
 /// The resource server behind a request, proven by `client_secret_basic`: the one method it can be registered with.
-pub(crate) fn authenticate_resource<'a>(
+pub(crate) async fn authenticate_resource<'a>(
     app: &'a App,
+    caller: &Caller,
     headers: &HeaderMap,
     form: &Form,
 ) -> Result<&'a Resource, Failure> {
@@ -32,16 +36,23 @@ pub(crate) fn authenticate_resource<'a>(
             .into());
     }
     let presented = primitive::sha256(credentials.secret.as_bytes());
-    let mut found = None;
+    let (mut found, mut known) = (None, false);
     for resource in app.directory.resources() {
         let Some((id, expected)) = &resource.introspection else {
             continue;
         };
         // Every secret is compared, so that the time does not tell which names exist.
         let right_secret = primitive::verify_equal(expected, &presented);
+        known |= *id == credentials.id;
         if *id == credentials.id && right_secret {
             found = Some(resource);
         }
     }
-    found.ok_or_else(|| refused().into())
+    if let Some(resource) = found {
+        return Ok(resource);
+    }
+    tracing::warn!(id = %credentials.id.escape_debug(), known, "a resource server was refused: the secret of its introspection is another");
+    let registered = known.then_some(AuthMethod::ClientSecretBasic);
+    Box::pin(note(app, caller, &credentials.id, registered)).await?;
+    Err(refused().into())
 }

@@ -30,6 +30,7 @@ pub use succession::{NewKey, revoke, stage};
 pub struct Keys {
     current: ArcSwap<Snapshot>,
     source: Arc<RotatingKeys>,
+    former: Arc<RotatingKeys>,
     algorithms: Vec<Algorithm>,
     schedule: Schedule,
 }
@@ -67,11 +68,11 @@ impl Keys {
             stage_for: config.keys.jwks_max_age.millis().saturating_add(skew),
             retire_for: directory.longest_access_ttl().millis().saturating_add(skew),
         };
-        let (snapshot, set) = read(store, master).await?;
-        let source = Arc::new(RotatingKeys::new(set));
+        let (snapshot, sets) = read(store, master).await?;
         let keys = Self {
             current: ArcSwap::from_pointee(snapshot),
-            source,
+            source: Arc::new(RotatingKeys::new(sets.published)),
+            former: Arc::new(RotatingKeys::new(sets.former)),
             algorithms: config.keys.algorithms.clone(),
             schedule,
         };
@@ -142,6 +143,11 @@ impl Keys {
     /// The published set, for our own verifier.
     pub fn source(&self) -> Arc<dyn KeySource> {
         self.source.clone()
+    }
+
+    /// The published set and what was published before, but for what was revoked: for tokens of ours that may be old.
+    pub fn source_with_former(&self) -> Arc<dyn KeySource> {
+        self.former.clone()
     }
 
     /// What is published.
@@ -251,30 +257,33 @@ impl Keys {
     }
 
     async fn reload(&self, store: &Store, master: &MasterKeys) -> Result<(), OpenError> {
-        let (snapshot, set) = read(store, master).await?;
+        let (snapshot, sets) = read(store, master).await?;
         // Published first: nobody may see a token before its key.
-        self.source.replace(set);
+        self.source.replace(sets.published);
+        self.former.replace(sets.former);
         self.current.store(Arc::new(snapshot));
         Ok(())
     }
 }
 
-async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, KeySet), OpenError> {
+/// What tokens are verified with.
+struct Sets {
+    published: KeySet,
+    former: KeySet,
+}
+
+async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, Sets), OpenError> {
     let broken = |error: &dyn std::fmt::Display| OpenError::Keys(error.to_string());
     // The epoch is read first: a change that comes between the two reads is seen by the next round.
     let epoch = store.settings_epoch().await?;
-    let mut rows = store.signing_keys().await?;
-    rows.retain(|row| row.state != KeyState::Removed);
+    let rows = store.signing_keys().await?;
+    let (gone, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.state == KeyState::Removed);
     let mut signers = BTreeMap::new();
     let mut published = Vec::new();
     let mut keys = Vec::new();
     for row in &rows {
-        let jwk = Jwk::parse(&row.public_jwk).map_err(|error| broken(&error))?;
-        keys.push((
-            Some(row.kid.clone()),
-            AnyVerifyingKey::from_jwk(&jwk).map_err(|error| broken(&error))?,
-        ));
-        published.push(jwk);
+        published.push(Jwk::parse(&row.public_jwk).map_err(|error| broken(&error))?);
+        keys.push(verifying(row)?);
         if row.state == KeyState::Active {
             match signers_of(row, master) {
                 Ok((algorithm, both)) => {
@@ -290,7 +299,14 @@ async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, KeySet), 
     let jwks =
         serde_json::to_vec(&serde_json::json!({ "keys": published })).map_err(|error| broken(&error))?;
     let etag = format!("\"{}\"", base64url::encode(&primitive::sha256(&jwks)));
-    let set = KeySet::new(keys).map_err(|error| broken(&error))?;
+    // Those that a revocation took out are none of ours any more; of the others the newest, so that the set stays small.
+    let former = gone.iter().rev().filter(|row| row.reason.is_none()).take(FORMER);
+    let former = former.map(verifying).chain(rows.iter().map(verifying));
+    let former = former.collect::<Result<Vec<_>, _>>()?;
+    let sets = Sets {
+        published: KeySet::new(keys).map_err(|error| broken(&error))?,
+        former: KeySet::new(former).map_err(|error| broken(&error))?,
+    };
     Ok((
         Snapshot {
             epoch,
@@ -299,9 +315,18 @@ async fn read(store: &Store, master: &MasterKeys) -> Result<(Snapshot, KeySet), 
             jwks: jwks.into(),
             etag,
         },
-        set,
+        sets,
     ))
 }
+
+fn verifying(row: &SigningKeyRow) -> Result<(Option<String>, AnyVerifyingKey), OpenError> {
+    let key = Jwk::parse(&row.public_jwk).and_then(|jwk| AnyVerifyingKey::from_jwk(&jwk));
+    let key = key.map_err(|error| OpenError::Keys(error.to_string()))?;
+    Ok((Some(row.kid.clone()), key))
+}
+
+/// How many keys that have left still verify.
+const FORMER: usize = 32;
 
 const NOT_OURS: &str =
     "an active signing key in the database is sealed under a master key that the file does not have";

@@ -27,6 +27,8 @@ use crate::http::page::{View, language, page, see_other};
 use crate::http::visitor::{Filled, Visitor};
 
 const PATH: &str = "/logout";
+/// For how long what was posted waits for the browser to follow.
+const KEPT_FOR_MS: i64 = 600_000;
 /// What the form token of the confirmation is about.
 const SUBJECT: &str = "logout";
 
@@ -46,6 +48,7 @@ pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
 }
 
 /// What a client may send along (§2). The form of the confirmation brings it back.
+#[derive(Default, Deserialize, Serialize)]
 struct LogoutRequest {
     id_token_hint: Option<String>,
     client_id: Option<String>,
@@ -79,9 +82,25 @@ impl LogoutRequest {
             .filter_map(|(name, value)| Some((name, value.as_deref()?)))
     }
 
-    fn query(&self) -> String {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(self.fields()).finish()
+    /// What a client has posted comes without our cookies: it is kept for the browser that follows the redirect. An ID token stands in no URL.
+    async fn keep(&self, visitor: &Visitor) -> Result<Response, Failure> {
+        let app = &visitor.app;
+        Attempt::authorization(app, visitor.caller.address)?
+            .count(app)
+            .await?;
+        let (name, kept) = (random_secret()?, serde_json::to_string(self).map_err(Failure::broken)?);
+        let until = app.now().saturating_add(KEPT_FOR_MS);
+        app.store
+            .keep_ticket(TicketKind::LogoutRequest, &name, &kept, until)
+            .await?;
+        see_other(&format!("{PATH}?request={name}"))
+    }
+
+    /// What was kept; nothing when that is too long ago.
+    async fn kept(app: &App, name: &str) -> Result<Self, Failure> {
+        let kept = app.store.ticket(TicketKind::LogoutRequest, name, app.now()).await?;
+        let kept = kept.and_then(|kept| serde_json::from_str(&kept).ok());
+        Ok(kept.unwrap_or_default())
     }
 
     fn hint(&self, app: &App) -> Option<IdTokenClaims> {
@@ -120,7 +139,14 @@ impl LogoutRequest {
 }
 
 async fn show(visitor: Visitor) -> Response {
-    let begun = async { begin(&visitor, &LogoutRequest::of(&visitor.query()?)).await };
+    let begun = async {
+        let query = visitor.query()?;
+        let request = match query.optional("request") {
+            Some(name) => LogoutRequest::kept(&visitor.app, name).await?,
+            None => LogoutRequest::of(&query),
+        };
+        begin(&visitor, &request).await
+    };
     visitor.told(begun.await)
 }
 
@@ -166,8 +192,7 @@ async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
     let (form, app) = (form?, &visitor.app);
     let request = LogoutRequest::of(&form);
     let Some(token) = form.optional("csrf") else {
-        // The form of a client comes without our cookies: whoever follows the redirect is looked at.
-        return see_other(&format!("{PATH}?{}", request.query()));
+        return request.keep(visitor).await;
     };
     let browser = Browser::read(app, &visitor.headers).await?;
     browser.require_form_token(app, SUBJECT, Some(token))?;

@@ -45,7 +45,7 @@ pub(crate) async fn key_if_proven(
         uri,
         access_token: None,
     };
-    match look(app, headers, (Place::TokenEndpoint, &request)).await? {
+    match look(app, headers, (Place::TokenEndpoint, &request), None).await? {
         Ok(proof) => Ok(proof.map(|proof| proof.thumbprint)),
         Err(Objection { code, reason }) => {
             let refusal = code.because(reason);
@@ -54,19 +54,20 @@ pub(crate) async fn key_if_proven(
     }
 }
 
-/// The key that a request proves which carries a bound token.
-pub(crate) async fn key_at_resource(
+/// Whether a request proves the key, named by its thumbprint, that its token is bound to. A proof that counts for nothing is refused as such;
+/// one of another key is a `false`.
+pub(crate) async fn proves_key_at_resource(
     app: &App,
     headers: &HeaderMap,
-    request: &Request<'_>,
-) -> Result<String, Failure> {
+    (request, bound_to): (&Request<'_>, &str),
+) -> Result<bool, Failure> {
     let missing = Objection {
         code: ErrorCode::InvalidDpopProof,
         reason: "a token that is bound to a key needs a DPoP proof of that key",
     };
-    let found = look(app, headers, (Place::Resource, request)).await?;
+    let found = look(app, headers, (Place::Resource, request), Some(bound_to)).await?;
     match found.and_then(|proof| proof.ok_or(missing)) {
-        Ok(proof) => Ok(proof.thumbprint),
+        Ok(proof) => Ok(proof.thumbprint == bound_to),
         Err(Objection { code, reason }) => {
             let refusal = Refusal::new(StatusCode::UNAUTHORIZED, code.name(), reason)
                 .header(header::WWW_AUTHENTICATE, challenge(Some((code.name(), reason))));
@@ -102,11 +103,13 @@ impl From<ProofError> for Objection {
     }
 }
 
-/// The proof of a request, when it has one. The outer error is ours.
+/// The proof of a request, when it has one. The outer error is ours. Where it must be of one key, that of another is not remembered: whoever has
+/// a copy of a token and keys of his own writes no rows.
 async fn look(
     app: &App,
     headers: &HeaderMap,
     (place, request): (Place, &Request<'_>),
+    bound_to: Option<&str>,
 ) -> Result<Result<Option<Proof>, Objection>, Failure> {
     let values = headers.get_all(dpop::HEADER);
     let checked = dpop::single(values.iter().map(HeaderValue::as_bytes)).and_then(|text| {
@@ -129,7 +132,7 @@ async fn look(
         let code = ErrorCode::UseDpopNonce;
         return Ok(Err(Objection { code, reason }));
     }
-    if Box::pin(is_new(app, &proof)).await? {
+    if bound_to.is_some_and(|key| key != proof.thumbprint) || Box::pin(is_new(app, &proof)).await? {
         return Ok(Ok(Some(proof)));
     }
     Ok(Err(Objection {

@@ -5,5 +5,5 @@
 mod dpop;
 mod nonce;
 
-pub(crate) use dpop::{algorithms, challenge, key_at_resource, key_at_token_endpoint, key_if_proven};
+pub(crate) use dpop::{algorithms, challenge, key_at_token_endpoint, key_if_proven, proves_key_at_resource};
 pub(crate) use nonce::{Place, give};

@@ -33,7 +33,7 @@ pub async fn authenticate(
         uri,
         access_token: Some(token),
     };
-    if sender::key_at_resource(app, headers, &request).await? != bound_to {
+    if !sender::proves_key_at_resource(app, headers, (&request, bound_to)).await? {
         tracing::info!("a bound access token came with the proof of another key");
         return Err(invalid("token_invalid").into());
     }

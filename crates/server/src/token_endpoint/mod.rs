@@ -15,6 +15,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::metadata::Metadata;
@@ -28,6 +29,7 @@ use crate::http::failure::{Because as _, Failure};
 use crate::http::form::Posted;
 use crate::http::origin::open_cors;
 use crate::sender::{self, Place};
+use crate::throttle::Attempt;
 use request::TokenRequest;
 
 /// The route. No cookie is read here, so the page of any origin may call it.
@@ -69,14 +71,15 @@ async fn token(State(app): State<App>, caller: Caller, posted: Posted) -> Result
         form: &form,
         jkt: jkt.as_deref(),
     };
-    // In boxes: otherwise every request would carry the room that the largest of them needs through all layers.
-    let answer = match grant_type {
-        GrantType::AuthorizationCode => Box::pin(authorization_code::exchange(&request)).await?,
-        GrantType::RefreshToken => Box::pin(refresh_token::rotate(&request)).await?,
-        GrantType::ClientCredentials => client_credentials::grant(&request)?,
-        GrantType::DeviceCode => Box::pin(device_code::exchange(&request)).await?,
-        GrantType::TokenExchange => Box::pin(token_exchange::exchange(&request)).await?,
-        GrantType::JwtBearer => Box::pin(jwt_bearer::grant(&request)).await?,
+    let answer = match grant(grant_type, &request).await {
+        Ok(answer) => answer,
+        Err(failure) => {
+            if client.auth_method == AuthMethod::None && jkt.is_some() {
+                // Whoever knows its name can be a public client, and the proof is a row that only time takes away.
+                Attempt::authorization(&app, caller.address)?.count(&app).await?;
+            }
+            return Err(failure);
+        }
     };
     let mut body = Vec::with_capacity(USUAL_BYTES);
     serde_json::to_writer(&mut body, &answer).map_err(Failure::broken)?;
@@ -90,6 +93,18 @@ async fn token(State(app): State<App>, caller: Caller, posted: Posted) -> Result
         sender::give(&app, Place::TokenEndpoint, &mut response)?;
     }
     Ok(response)
+}
+
+/// In boxes: otherwise every request would carry the room that the largest of them needs through all layers.
+async fn grant(grant_type: GrantType, request: &TokenRequest<'_>) -> Result<TokenResponse, Failure> {
+    match grant_type {
+        GrantType::AuthorizationCode => Box::pin(authorization_code::exchange(request)).await,
+        GrantType::RefreshToken => Box::pin(refresh_token::rotate(request)).await,
+        GrantType::ClientCredentials => client_credentials::grant(request),
+        GrantType::DeviceCode => Box::pin(device_code::exchange(request)).await,
+        GrantType::TokenExchange => Box::pin(token_exchange::exchange(request)).await,
+        GrantType::JwtBearer => Box::pin(jwt_bearer::grant(request)).await,
+    }
 }
 
 /// What an answer usually takes; more is no error.

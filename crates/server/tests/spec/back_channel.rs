@@ -7,7 +7,7 @@ use carnet_jose::{Algorithm, TokenType, Verifier};
 use carnet_oauth::logout_token::LogoutTokenClaims;
 use carnet_server::config::{self, Client};
 use carnet_server::logout::back_channel::BackChannel;
-use carnet_store::{AuditAction, NewPassword, Outcome, Reason, Strength, UserState};
+use carnet_store::{AuditAction, Ended, NewPassword, Outcome, Reason, Strength, UserState};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -140,7 +140,7 @@ async fn lo_05_a_logout_token_is_neither_a_hint_nor_an_access_token() {
         .store
         .end_session(&sid, Strength::DenyList, None, &cut)
         .await;
-    assert!(ended.unwrap());
+    assert_eq!(ended.unwrap(), Ended::Now);
     round(&server).await;
     let token = token_of(&listener.asked()[0]);
     let asked = browser.get(&format!("/logout?id_token_hint={token}")).await;

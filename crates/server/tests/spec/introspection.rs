@@ -250,7 +250,7 @@ async fn ir_05_what_was_taken_back_is_inactive_at_once_whatever_took_it_back() {
     server
         .app
         .store
-        .revoke_token(&jti, server.app_now() + 900_000)
+        .revoke_token(&jti, &server.cut(Reason::Revoked))
         .await
         .unwrap();
     assert!(!server.is_active(&by_jti).await);

@@ -272,7 +272,10 @@ async fn whoever_comes_from_another_history_begins_anew() {
     let server = Server::start().await;
     let store = &server.app.store;
     for jti in ["a", "b", "c"] {
-        store.revoke_token(jti, server.app_now() + 60_000).await.unwrap();
+        store
+            .revoke_token(jti, &server.cut(Reason::Revoked))
+            .await
+            .unwrap();
     }
     let all = told(&server, "").await;
     assert_eq!(
@@ -320,15 +323,15 @@ async fn a_cursor_that_is_none_is_refused() {
 async fn a_large_set_comes_in_parts_and_none_is_missing_or_doubled() {
     let server = Server::start().await;
     let store = &server.app.store;
-    let expires = server.app_now() + 60_000;
+    let cut = server.cut(Reason::Revoked);
     let revoke = async |from: u32, to: u32| {
         for n in from..to {
-            store.revoke_token(&format!("{n:0>22}"), expires).await.unwrap();
+            store.revoke_token(&format!("{n:0>22}"), &cut).await.unwrap();
         }
     };
     revoke(0, 700).await;
     // What could match no token of ours is left out: it would not fit.
-    store.revoke_token(&"x".repeat(20_000), expires).await.unwrap();
+    store.revoke_token(&"x".repeat(20_000), &cut).await.unwrap();
     let mut message = told(&server, "").await;
     let mut values: Vec<String> = Vec::new();
     let mut parts = 1;

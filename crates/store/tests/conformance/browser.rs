@@ -1,7 +1,8 @@
 //! Browser sessions, and the sessions of clients that stand on them.
 
 use carnet_store::{
-    AuditAction, BrowserLogin, Family, NewAudit, NewBrowserSession, NewLogin, Reason, Strength, Tie, User,
+    AuditAction, BrowserLogin, Ended, Family, NewAudit, NewBrowserSession, NewLogin, Reason, Strength, Tie,
+    TokenFacts, User,
 };
 
 use crate::support::engine::{Fixture, on_every_engine};
@@ -12,6 +13,7 @@ on_every_engine!(
     nothing_begins_in_a_browser_session_that_has_ended,
     a_revoked_family_leaves_the_browser_signed_in,
     a_new_login_takes_the_place_of_the_one_before,
+    what_a_weak_logout_has_left_can_be_taken_back_later,
 );
 
 fn in_a_browser(user: &User) -> NewBrowserSession {
@@ -68,7 +70,7 @@ async fn a_browser_session_ends_with_everything_that_began_in_it(f: &Fixture) {
         .store
         .end_session(&sid, Strength::DenyList, None, &cut(NOW + 70_000, Reason::Logout))
         .await;
-    assert!(ended.unwrap());
+    assert_eq!(ended.unwrap(), Ended::Now);
     assert!(f.store.browser_session(&sid).await.unwrap().is_none());
     let revoked = async |family: &Family| {
         f.store
@@ -175,4 +177,36 @@ async fn a_new_login_takes_the_place_of_the_one_before(f: &Fixture) {
         .unwrap();
     let session = f.store.session(&family.sid).await.unwrap().unwrap();
     assert!(session.ended_at.is_some());
+}
+
+async fn what_a_weak_logout_has_left_can_be_taken_back_later(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let sid = signed_in(f, &alice).await;
+    let family = begun(f, &alice, &sid, true).await.unwrap();
+    let end = async |strength, at| {
+        let cut = cut(at, Reason::Logout);
+        f.store.end_session(&sid, strength, None, &cut).await.unwrap()
+    };
+    let token = |sid: &str, fam: &str| TokenFacts {
+        sid: Some(sid.to_owned()),
+        fam: Some(fam.to_owned()),
+        ..TokenFacts::default()
+    };
+    let of_the_client = token(&family.sid, &family.fam);
+    assert_eq!(end(Strength::RefreshOnly, NOW + 70_000).await, Ended::Now);
+    assert!(!f.store.is_revoked(&of_the_client).await.unwrap());
+    // By the client: its own family.
+    let by_client = cut(NOW + 80_000, Reason::Revoked);
+    assert!(!f.store.revoke_family(&family.fam, &by_client).await.unwrap());
+    assert!(f.store.is_revoked(&token("", &family.fam)).await.unwrap());
+    assert!(!f.store.is_revoked(&token(&family.sid, "")).await.unwrap());
+    // By an operator: the browser's session, and what began in it.
+    assert_eq!(end(Strength::DenyList, NOW + 90_000).await, Ended::Before);
+    assert!(f.store.is_revoked(&token(&family.sid, "")).await.unwrap());
+    // Nothing of this grows when it is said again.
+    let clock = f.store.revocation_clock().await.unwrap();
+    let again = cut(NOW + 100_000, Reason::Revoked);
+    assert!(!f.store.revoke_family(&family.fam, &again).await.unwrap());
+    assert_eq!(end(Strength::DenyList, NOW + 100_000).await, Ended::Before);
+    assert_eq!(f.store.revocation_clock().await.unwrap(), clock);
 }

@@ -1,11 +1,11 @@
 //! Revocation entries and their clock.
 
 use carnet_oauth::revocation::RevocationKind;
-use carnet_store::{Reason, Strength, TokenFacts};
+use carnet_store::{Ended, Reason, Strength, TokenFacts};
 use futures_util::future::join_all;
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{ENTRY_TTL, NOW, cut, new_login, new_user};
+use crate::support::sample::{ENTRY_TTL, NOW, cut, new_login, new_user, until};
 
 on_every_engine!(
     a_token_is_revoked_by_what_it_says_of_itself,
@@ -35,10 +35,10 @@ async fn a_token_is_revoked_by_what_it_says_of_itself(f: &Fixture) {
     assert!(!store.is_revoked(&TokenFacts::default()).await.unwrap());
     // A value of another kind is another thing.
     for value in ["s", "u", "c", "k"] {
-        store.revoke_token(value, NOW + 1).await.unwrap();
+        store.revoke_token(value, &until(NOW + 1)).await.unwrap();
     }
     assert!(!store.is_revoked(&token()).await.unwrap());
-    store.revoke_token("j", NOW + 1).await.unwrap();
+    store.revoke_token("j", &until(NOW + 1)).await.unwrap();
     assert!(store.is_revoked(&token()).await.unwrap());
 
     let other = |iat: i64| TokenFacts {
@@ -76,7 +76,7 @@ async fn a_token_is_revoked_by_what_it_says_of_itself(f: &Fixture) {
 async fn cursors_are_the_order_of_commits_without_gaps_or_repeats(f: &Fixture) {
     let tasks = (0..50).map(|n| {
         let store = f.store.clone();
-        tokio::spawn(async move { store.revoke_token(&format!("j{n}"), NOW).await.unwrap() })
+        tokio::spawn(async move { store.revoke_token(&format!("j{n}"), &until(NOW)).await.unwrap() })
     });
     join_all(tasks).await.into_iter().for_each(Result::unwrap);
     let entries = f.store.revocations_since(0, 1_000).await.unwrap();
@@ -99,7 +99,10 @@ async fn a_reader_never_sees_a_later_cursor_first(f: &Fixture) {
         let store = f.store.clone();
         tokio::spawn(async move {
             for n in 0..40 {
-                store.revoke_token(&format!("{writer}-{n}"), NOW).await.unwrap();
+                store
+                    .revoke_token(&format!("{writer}-{n}"), &until(NOW))
+                    .await
+                    .unwrap();
             }
         })
     });
@@ -124,14 +127,14 @@ async fn a_reader_never_sees_a_later_cursor_first(f: &Fixture) {
 async fn a_repeated_revocation_writes_nothing(f: &Fixture) {
     let store = &f.store;
     for _ in 0..3 {
-        store.revoke_token("j", NOW).await.unwrap();
+        store.revoke_token("j", &until(NOW)).await.unwrap();
         store
             .revoke_client("c", None, &cut(NOW, Reason::Revoked))
             .await
             .unwrap();
     }
     assert_eq!(store.revocation_clock().await.unwrap().last, 2);
-    store.revoke_token("j", NOW + 1).await.unwrap();
+    store.revoke_token("j", &until(NOW + 1)).await.unwrap();
     store
         .revoke_client("c", None, &cut(NOW + 1_000, Reason::Revoked))
         .await
@@ -143,7 +146,7 @@ async fn a_repeated_revocation_writes_nothing(f: &Fixture) {
 }
 
 async fn a_new_epoch_is_another_one(f: &Fixture) {
-    f.store.revoke_token("j", NOW).await.unwrap();
+    f.store.revoke_token("j", &until(NOW)).await.unwrap();
     let before = f.store.revocation_clock().await.unwrap();
     let cut = cut(NOW, Reason::Revoked);
     f.store.renew_revocation_epoch(cut.at, &cut.audit).await.unwrap();
@@ -156,13 +159,13 @@ async fn whoever_waits_is_woken_by_the_commit_of_a_revocation_and_of_nothing_els
     let mut news = f.store.revocation_news();
     f.store.bump_settings_epoch().await.unwrap();
     assert!(!news.has_changed().unwrap());
-    f.store.revoke_token("j", NOW).await.unwrap();
+    f.store.revoke_token("j", &until(NOW)).await.unwrap();
     assert!(news.has_changed().unwrap());
     news.mark_unchanged();
     // Nothing is written, so there is nothing to see.
-    f.store.revoke_token("j", NOW).await.unwrap();
+    f.store.revoke_token("j", &until(NOW)).await.unwrap();
     assert!(!news.has_changed().unwrap());
-    assert!(f.store.revoke_token("k", NOW).await.is_ok() && news.has_changed().unwrap());
+    assert!(f.store.revoke_token("k", &until(NOW)).await.is_ok() && news.has_changed().unwrap());
 }
 
 async fn revoking_a_user_takes_back_what_lives_on_of_sessions_that_ended_before(f: &Fixture) {
@@ -181,7 +184,7 @@ async fn revoking_a_user_takes_back_what_lives_on_of_sessions_that_ended_before(
     let refresh_only = f
         .store
         .end_session(&ended.sid, Strength::RefreshOnly, None, &logout);
-    assert!(refresh_only.await.unwrap());
+    assert_eq!(refresh_only.await.unwrap(), Ended::Now);
     let live = f
         .store
         .begin_session(&new_login(&user), NOW + 1_000)

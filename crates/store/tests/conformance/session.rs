@@ -1,10 +1,10 @@
 //! Sessions.
 
 use carnet_oauth::revocation::RevocationKind;
-use carnet_store::{AuditAction, Reason, Rotated, Strength, TokenFacts};
+use carnet_store::{AuditAction, Ended, Reason, Rotated, Strength, TokenFacts};
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{NOW, cut, login, theft, user};
+use crate::support::sample::{ENTRY_TTL, NOW, cut, login, theft, user};
 
 on_every_engine!(
     rt_08_an_ended_session_takes_its_family_and_its_tokens,
@@ -23,14 +23,20 @@ fn facts(family: &carnet_store::Family) -> TokenFacts {
 async fn rt_08_an_ended_session_takes_its_family_and_its_tokens(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let (family, other) = (login(&f.store, &alice).await, login(&f.store, &alice).await);
-    let out = cut(NOW + 1, Reason::Logout);
-    let end = || {
-        f.store
-            .end_session(&family.sid, Strength::DenyList, Some("jti-1"), &out)
+    let out = |at| cut(at, Reason::Logout);
+    let end = async |at| {
+        let ended = f
+            .store
+            .end_session(&family.sid, Strength::DenyList, Some("jti-1"), &out(at))
+            .await;
+        ended.unwrap()
     };
-    assert!(end().await.unwrap());
+    assert_eq!(end(NOW + 1).await, Ended::Now);
     let clock = f.store.revocation_clock().await.unwrap();
-    assert!(!end().await.unwrap(), "it ended before");
+    // At once, later, and when no token of it can live any more.
+    for later in [1, 2, 60_000, ENTRY_TTL + 2] {
+        assert_eq!(end(NOW + later).await, Ended::Before);
+    }
     assert_eq!(
         f.store.revocation_clock().await.unwrap(),
         clock,
@@ -62,12 +68,11 @@ async fn rt_08_an_ended_session_takes_its_family_and_its_tokens(f: &Fixture) {
         f.store.session(&family.sid).await.unwrap().unwrap().ended_at,
         Some(NOW + 1)
     );
-    assert!(
-        !f.store
-            .end_session("nothing", Strength::DenyList, None, &out)
-            .await
-            .unwrap()
-    );
+    let nothing = f
+        .store
+        .end_session("nothing", Strength::DenyList, None, &out(NOW))
+        .await;
+    assert_eq!(nothing.unwrap(), Ended::Unknown);
     let revokes = f.store.list_audit(100).await.unwrap();
     assert_eq!(
         revokes
@@ -82,12 +87,11 @@ async fn the_weak_logout_leaves_the_access_token_and_can_be_made_strong_later(f:
     let alice = user(&f.store, "a@x.example").await;
     let family = login(&f.store, &alice).await;
     let out = cut(NOW + 1, Reason::Logout);
-    assert!(
-        f.store
-            .end_session(&family.sid, Strength::RefreshOnly, Some("j"), &out)
-            .await
-            .unwrap()
-    );
+    let weak = f
+        .store
+        .end_session(&family.sid, Strength::RefreshOnly, Some("j"), &out)
+        .await;
+    assert_eq!(weak.unwrap(), Ended::Now);
     assert!(!f.store.is_revoked(&facts(&family)).await.unwrap());
     let late = f
         .store
@@ -95,13 +99,19 @@ async fn the_weak_logout_leaves_the_access_token_and_can_be_made_strong_later(f:
         .await
         .unwrap();
     assert_eq!(late, Rotated::Revoked);
-    assert!(
-        !f.store
-            .end_session(&family.sid, Strength::DenyList, None, &out)
-            .await
-            .unwrap()
-    );
+    let strong = f
+        .store
+        .end_session(
+            &family.sid,
+            Strength::DenyList,
+            None,
+            &cut(NOW + 2, Reason::Revoked),
+        )
+        .await;
+    assert_eq!(strong.unwrap(), Ended::Before);
     assert!(f.store.is_revoked(&facts(&family)).await.unwrap());
+    // It was said by whom.
+    assert_eq!(f.store.list_audit(1).await.unwrap()[0].at, NOW + 2);
 }
 
 async fn ending_all_sessions_but_one_names_each(f: &Fixture) {

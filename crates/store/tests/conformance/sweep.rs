@@ -3,7 +3,7 @@
 use carnet_store::{NewLogin, SweepReport, ThrottleRule};
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{ABSOLUTE, DAY, NOW, login, new_login, user};
+use crate::support::sample::{ABSOLUTE, DAY, NOW, login, new_login, until, user};
 
 on_every_engine!(
     a_sweep_removes_what_has_expired_and_nothing_else,
@@ -19,8 +19,8 @@ async fn a_sweep_removes_what_has_expired_and_nothing_else(f: &Fixture) {
         ..new_login(&alice)
     };
     let short = store.begin_session(&short, NOW).await.unwrap().unwrap();
-    store.revoke_token("old", NOW + DAY).await.unwrap();
-    store.revoke_token("new", NOW + 9 * DAY).await.unwrap();
+    store.revoke_token("old", &until(NOW + DAY)).await.unwrap();
+    store.revoke_token("new", &until(NOW + 9 * DAY)).await.unwrap();
     let rule = ThrottleRule {
         key: "k".to_owned(),
         limit: 1,
@@ -64,7 +64,7 @@ async fn a_sweep_removes_what_has_expired_and_nothing_else(f: &Fixture) {
 
 async fn a_sweep_is_bounded(f: &Fixture) {
     for n in 0..25 {
-        f.store.revoke_token(&format!("j{n}"), NOW).await.unwrap();
+        f.store.revoke_token(&format!("j{n}"), &until(NOW)).await.unwrap();
     }
     let first = f.store.sweep(NOW + 1, 10).await.unwrap();
     assert!(first.revocations == 10 && first.is_full(10));

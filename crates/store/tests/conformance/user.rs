@@ -195,6 +195,9 @@ async fn a_deleted_user_is_a_tombstone(f: &Fixture) {
         ..new_user("a@x.example")
     };
     let alice = f.store.create_user(&new, NOW).await.unwrap();
+    let family = login(&f.store, &alice).await;
+    let session = async || f.store.session(&family.sid).await.unwrap().unwrap();
+    assert!(!session().await.address.is_empty() && !session().await.user_agent.is_empty());
     let cut = cut(NOW + 1, Reason::UserDeleted);
     assert!(
         f.store
@@ -209,6 +212,7 @@ async fn a_deleted_user_is_a_tombstone(f: &Fixture) {
     );
     assert!(f.store.find_login("a@x.example").await.unwrap().is_none());
     assert!(f.store.roles_of(alice.id).await.unwrap().is_empty());
+    assert!(session().await.address.is_empty() && session().await.user_agent.is_empty());
     let back = f.store.set_user_state(&alice.sub, UserState::Active, &cut).await;
     assert!(matches!(back, Err(StoreError::Conflict("user_deleted"))));
     let again = user(&f.store, "a@x.example").await;

@@ -67,6 +67,14 @@ pub(crate) fn cut(at: i64, reason: Reason) -> Cut {
     }
 }
 
+/// Something is taken back, and known to be until then.
+pub(crate) fn until(expires: i64) -> Cut {
+    Cut {
+        entry_ttl_ms: expires - NOW,
+        ..cut(NOW, Reason::Revoked)
+    }
+}
+
 pub(crate) fn theft(at: i64) -> Cut {
     Cut {
         audit: NewAudit::success("", AuditAction::RefreshReuse, ""),
