@@ -33,7 +33,7 @@ pub struct DpopKey {
     prover: Prover,
     clock: Box<dyn Clock>,
     /// The newest of each address (§8.2).
-    nonces: Mutex<HashMap<String, String>>,
+    nonces: Mutex<HashMap<(String, bool), String>>,
 }
 
 impl DpopKey {
@@ -82,37 +82,36 @@ impl DpopKey {
         request: &Request<'_>,
         send: impl Fn(HeaderMap) -> Sending<'s>,
     ) -> Result<Answer, ClientError> {
-        let known = self.nonces().get(&server_of(request.uri)).cloned();
+        let known = self.nonces().get(&giver_of(request)).cloned();
         let answer = send(self.headers(request, known.as_deref())?).await?;
-        let given = self.learn(request.uri, &answer);
+        let given = self.learn(request, &answer);
         match given.filter(|given| wants_nonce(&answer) && known.as_ref() != Some(given)) {
             None => Ok(answer),
             Some(given) => {
                 let answer = send(self.headers(request, Some(&given))?).await?;
-                self.learn(request.uri, &answer);
+                self.learn(request, &answer);
                 Ok(answer)
             }
         }
     }
 
     /// The nonce that an answer brings, for the next request.
-    fn learn(&self, uri: &str, answer: &Answer) -> Option<String> {
+    fn learn(&self, request: &Request<'_>, answer: &Answer) -> Option<String> {
         let nonce = answer.headers.get(NONCE_HEADER)?.to_str().ok()?.to_owned();
-        self.nonces().insert(server_of(uri), nonce.clone());
+        self.nonces().insert(giver_of(request), nonce.clone());
         Some(nonce)
     }
 
-    fn nonces(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
+    fn nonces(&self) -> std::sync::MutexGuard<'_, HashMap<(String, bool), String>> {
         self.nonces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// §8.2: a nonce is for its server, whichever of its resources has given it.
-fn server_of(uri: &str) -> String {
-    match url::Url::parse(uri) {
-        Ok(url) => url.origin().ascii_serialization(),
-        Err(_) => uri.to_owned(),
-    }
+/// Who gives the nonces of such a request: its server, as issuer (§8) or as one that holds resources (§9), whichever of them is asked for.
+fn giver_of(request: &Request<'_>) -> (String, bool) {
+    let origin = url::Url::parse(request.uri).map(|url| url.origin().ascii_serialization());
+    let origin = origin.unwrap_or_else(|_| request.uri.to_owned());
+    (origin, request.access_token.is_some())
 }
 
 /// §8: 400 with the error in the body. §9: 401 with the error in a challenge.

@@ -4,7 +4,7 @@
 
 use carnet_jose::primitive;
 use carnet_oauth::bearer::{self, BearerError};
-use carnet_oauth::dpop::{self, Request, SCHEME};
+use carnet_oauth::dpop::{self, Proof, Request, SCHEME};
 use http::HeaderValue;
 use http::request::Parts;
 use serde_json::{Map, Value};

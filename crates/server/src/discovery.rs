@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::app::App;
 use crate::http::failure::{Failure, overloaded};
+use crate::http::negotiation::is_unchanged;
 
 const OPENID_PATH: &str = "/.well-known/openid-configuration";
 const JWKS_PATH: &str = "/.well-known/jwks.json";
@@ -42,14 +43,7 @@ async fn jwks(State(app): State<App>, headers: HeaderMap) -> Result<Response, Fa
     if snapshot.is_empty() {
         return Err(overloaded(1));
     }
-    let known = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let unchanged = known
-        .flat_map(|line| line.split(','))
-        .any(|tag| tag.trim().trim_start_matches("W/") == snapshot.etag);
-    let mut response = if unchanged {
+    let mut response = if is_unchanged(&headers, &snapshot.etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         (

@@ -8,12 +8,14 @@ use axum::routing::post;
 use axum::{Json, Router};
 use carnet_oauth::introspection::{IntrospectionResponse, MEDIA_TYPE, SignedIntrospection};
 use carnet_oauth::metadata::Metadata;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 
 use crate::app::App;
+use crate::audit::Caller;
 use crate::client_auth::authenticate_resource;
-use crate::http::failure::Failure;
+use crate::http::failure::{Failure, overloaded};
 use crate::http::form::Posted;
+use crate::http::negotiation::accepts;
 use crate::resource::Resource;
 use crate::token::bearer;
 
@@ -43,26 +45,11 @@ async fn introspect(State(app): State<App>, caller: Caller, posted: Posted) -> R
         Ok(claims) if claims.aud.contains(&resource.audience) => IntrospectionResponse::active(claims),
         _ => IntrospectionResponse::inactive(),
     };
-    match wants_signature(&headers) {
+    // §4: whoever accepts a signed answer gets one.
+    match accepts(&headers, MEDIA_TYPE) {
         true => signed(&app, resource, answer),
         false => Ok(Json(answer).into_response()),
     }
-}
-
-/// §4: whoever accepts a signed answer gets one, unless it says that it takes none (`q=0`).
-fn wants_signature(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::ACCEPT).iter();
-    let mut ranges = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(','));
-    ranges.any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let named = parts
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case(MEDIA_TYPE));
-        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-        named && weight.and_then(|weight| weight.parse().ok()) != Some(0.0_f32)
-    })
 }
 
 /// §5: signed as the tokens of the resource are; where those have a shared secret, with what we publish.

@@ -23,10 +23,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::audit::Caller;
 use crate::client_auth::authenticate_resource;
 use crate::feed::{Following, Full, Page, Position};
 use crate::http::failure::{Because as _, Failure, Refusal, overloaded};
 use crate::http::form::Form;
+use crate::http::negotiation::accepts;
 
 /// The route. It is for servers: no CORS.
 pub(crate) fn routes() -> Router<App> {
@@ -36,10 +38,11 @@ pub(crate) fn routes() -> Router<App> {
 /// Whoever may introspect may follow: the same name, the same secret.
 async fn revocations(
     State(app): State<App>,
+    caller: Caller,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let resource = authenticate_resource(&app, &headers, &Form::default())?;
+    let resource = authenticate_resource(&app, &caller, &headers, &Form::default()).await?;
     let consumer = resource.introspection.as_ref().map(|(id, _)| id.clone());
     let query = Form::parse(query.unwrap_or_default().as_bytes())?;
     let teller = Teller {
@@ -48,32 +51,11 @@ async fn revocations(
         position: position(&headers, &query)?,
         app,
     };
-    if wants_events(&headers) {
+    if accepts(&headers, EVENT_STREAM) {
         teller.stream().await
     } else {
         teller.answer(wait(&query)?).await
     }
-}
-
-/// RFC 9110 §12.5.1: one of the types in `Accept`, whole and in any letters (§8.3.1). A weight of 0 is a no.
-fn wants_events(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(header::ACCEPT).iter();
-    let mut ranges = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','));
-    ranges.any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let named = parts
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case(EVENT_STREAM));
-        let refused = parts.any(|part| {
-            let weight = part
-                .split_once('=')
-                .filter(|(name, _)| name.eq_ignore_ascii_case("q"));
-            weight.is_some_and(|(_, value)| value.parse() == Ok(0.0_f32))
-        });
-        named && !refused
-    })
 }
 
 /// Where the consumer stands: a browser's way of saying so after a broken stream goes before the query.

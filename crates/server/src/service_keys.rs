@@ -17,7 +17,8 @@ use serde_json::json;
 use crate::app::App;
 use crate::client::Client;
 use crate::config::service_keys;
-use crate::http::failure::{Failure, Refusal};
+use crate::http::failure::{Failure, Refusal, overloaded};
+use crate::http::negotiation::is_unchanged;
 use crate::service_bundle::SignedBundle;
 
 /// Public keys are for everybody: nobody proves who they are here.
@@ -109,11 +110,7 @@ fn answer(
     (body, media_type): (Bytes, &'static str),
     etag: &str,
 ) -> Result<Response, Failure> {
-    let known = asked.get_all(header::IF_NONE_MATCH).iter();
-    let mut known = known
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|line| line.split(','));
-    let mut response = match known.any(|tag| tag.trim().trim_start_matches("W/") == etag) {
+    let mut response = match is_unchanged(asked, etag) {
         true => StatusCode::NOT_MODIFIED.into_response(),
         false => ([(header::CONTENT_TYPE, media_type)], body).into_response(),
     };

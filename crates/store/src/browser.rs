@@ -69,7 +69,7 @@ impl Store {
                 if let Some(old) = &new.replaces {
                     tx.execute(&ADOPT, params![id, old, new.user]).await?;
                     tx.execute(&ADOPT_GUESTS, params![id, old, new.user]).await?;
-                    tx.execute(&REPLACE, params![old, now]).await?;
+                    tx.execute(&REPLACE, params![old, now, id, new.user]).await?;
                 }
                 throttle::clear(tx, &new.throttle_keys_to_clear).await?;
                 let audit = NewAudit {
@@ -127,10 +127,20 @@ pub(crate) async fn lock_user(
     row.fields().take().map(Some)
 }
 
-/// Lock a browser session of this user that has not ended.
+/// Lock a browser session of this user that has not ended, or the one that a new login of theirs in that browser has put in its place: what was
+/// allowed a moment before begins all the same.
 pub(crate) async fn lock_live(tx: Tx<'_>, user: Id, sid: &str) -> Result<Option<Id>, StoreError> {
-    let row = tx.optional(&LOCK_LIVE, params![user, sid]).await?;
-    row.map(|row| row.fields().take()).transpose()
+    let mut sid = sid.to_owned();
+    loop {
+        if let Some(row) = tx.optional(&LOCK_LIVE, params![user, &sid]).await? {
+            return row.fields().take().map(Some);
+        }
+        // Each is younger than the one before.
+        let Some(row) = tx.optional(&SUCCESSOR, params![user, &sid]).await? else {
+            return Ok(None);
+        };
+        sid = row.fields().take()?;
+    }
 }
 
 static LOCK_ACTIVE_USER: Statement = Statement::new(
@@ -164,7 +174,14 @@ static ADOPT_GUESTS: Statement = Statement::new(
 
 static REPLACE: Statement = Statement::new(
     "browser.replace",
-    "UPDATE sessions SET ended_at = $2 WHERE sid = $1 AND client_id = '' AND ended_at IS NULL",
+    "UPDATE sessions SET ended_at = $2, parent_id = CASE WHEN user_id = $4 THEN $3 ELSE parent_id END
+     WHERE sid = $1 AND client_id = '' AND ended_at IS NULL",
+);
+
+static SUCCESSOR: Statement = Statement::new(
+    "browser.successor",
+    "SELECT next.sid FROM sessions s JOIN sessions next ON next.id = s.parent_id
+     WHERE s.user_id = $1 AND s.sid = $2 AND s.client_id = '' AND s.ended_at IS NOT NULL",
 );
 
 static BY_SID: Statement = Statement::new(
@@ -182,13 +199,14 @@ static TOUCH: Statement = Statement::new(
     "UPDATE sessions SET last_seen_at = $2 WHERE sid = $1 AND last_seen_at < $2",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 8] = [
+pub(crate) static STATEMENTS: [&Statement; 9] = [
     &LOCK_ACTIVE_USER,
     &LOCK_LIVE,
     &INSERT,
     &ADOPT,
     &ADOPT_GUESTS,
     &REPLACE,
+    &SUCCESSOR,
     &BY_SID,
     &TOUCH,
 ];

@@ -33,13 +33,15 @@ pub(super) async fn log_out(State(web): State<Web>, request: Request<Body>) -> R
     response
 }
 
-/// Ends the session here, and gives the refresh token back with what it has led to (RFC 7009 §2.1). Requests that still have its cookies are
-/// refused at once.
+/// Ends the session here, and gives the refresh token back with what it has led to (RFC 7009 §2.1), or the access token where there is no other.
+/// Requests that still have its cookies are refused at once.
 pub(super) fn give_back(web: &Web, session: &Session) -> Option<tokio::task::JoinHandle<()>> {
     web.parts.ended.insert(&session.id, web.now());
-    let (web, refresh) = (web.clone(), session.refresh.clone()?);
+    let access = session.access.as_ref().map(|access| &access.token);
+    let token = session.refresh.as_ref().or(access)?.clone();
+    let web = web.clone();
     Some(tokio::spawn(async move {
-        let (renewals, mut newest) = (&web.parts.renewals, refresh);
+        let (renewals, mut newest) = (&web.parts.renewals, token);
         // Another request may have gone on from there, or be about to.
         while let Some(Ok(tokens)) = renewals.settled(&newest).await {
             renewals.spend(&newest);
@@ -54,7 +56,7 @@ pub(super) fn give_back(web: &Web, session: &Session) -> Option<tokio::task::Joi
             Err(error) => Err(error),
         };
         if let Err(error) = given_back {
-            tracing::warn!(%error, "a refresh token could not be given back; it lives until the issuer forgets it");
+            tracing::warn!(%error, "a token could not be given back; it lives until the issuer forgets it");
         }
     }))
 }

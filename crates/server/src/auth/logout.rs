@@ -4,7 +4,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use carnet_store::{AuditAction, FamilyRecord, NewAudit, Reason, Strength, User, UserState};
+use carnet_store::{AuditAction, FamilyRecord, NewAudit, Reason, Strength, User, UserState, Verdict, judge};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 

@@ -7,6 +7,7 @@ pub mod failure;
 pub mod form;
 pub mod json;
 pub mod manners;
+pub mod negotiation;
 pub mod origin;
 pub mod page;
 pub mod transport;

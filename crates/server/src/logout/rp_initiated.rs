@@ -11,9 +11,10 @@ use axum::routing::get;
 use carnet_jose::primitive;
 use carnet_oauth::id_token::IdTokenClaims;
 use carnet_oauth::metadata::Metadata;
-use carnet_store::{AuditAction, BrowserSession, NewAudit, Reason, Strength};
+use carnet_store::{AuditAction, BrowserSession, NewAudit, Reason, Strength, TicketKind};
 use data_encoding::BASE64;
 use http::{HeaderValue, header};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::front_channel::{self, Frame};
@@ -25,6 +26,8 @@ use crate::http::failure::Failure;
 use crate::http::form::Form;
 use crate::http::page::{View, language, page, see_other};
 use crate::http::visitor::{Filled, Visitor};
+use crate::throttle::Attempt;
+use crate::token::code::random_secret;
 
 const PATH: &str = "/logout";
 /// For how long what was posted waits for the browser to follow.
@@ -88,7 +91,10 @@ impl LogoutRequest {
         Attempt::authorization(app, visitor.caller.address)?
             .count(app)
             .await?;
-        let (name, kept) = (random_secret()?, serde_json::to_string(self).map_err(Failure::broken)?);
+        let (name, kept) = (
+            random_secret()?,
+            serde_json::to_string(self).map_err(Failure::broken)?,
+        );
         let until = app.now().saturating_add(KEPT_FOR_MS);
         app.store
             .keep_ticket(TicketKind::LogoutRequest, &name, &kept, until)
@@ -98,7 +104,10 @@ impl LogoutRequest {
 
     /// What was kept; nothing when that is too long ago.
     async fn kept(app: &App, name: &str) -> Result<Self, Failure> {
-        let kept = app.store.ticket(TicketKind::LogoutRequest, name, app.now()).await?;
+        let kept = app
+            .store
+            .ticket(TicketKind::LogoutRequest, name, app.now())
+            .await?;
         let kept = kept.and_then(|kept| serde_json::from_str(&kept).ok());
         Ok(kept.unwrap_or_default())
     }

@@ -19,6 +19,7 @@ use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::error_code::ErrorCode;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::metadata::Metadata;
+use carnet_oauth::token_response::TokenResponse;
 use http::header;
 
 use crate::app::App;

@@ -128,6 +128,31 @@ async fn a_logout_may_come_as_the_form_of_another_site_and_is_asked_about() {
 }
 
 #[tokio::test]
+async fn an_id_token_that_was_posted_stands_in_no_url_and_counts_when_the_browser_comes() {
+    let server = Server::start().await;
+    let browser = Browser::of(&server);
+    let body = take(&server, &browser, "openid").await;
+    let hint = text(&body, "id_token");
+    let fields = [
+        ("id_token_hint", hint),
+        ("post_logout_redirect_uri", "https://web.example.com/bye"),
+    ];
+    let posted = server.post("/logout").form(&fields).send().await;
+    let to = posted.header("location");
+    assert!(
+        posted.status == StatusCode::SEE_OTHER && to.len() < 100,
+        "{posted:?}"
+    );
+    assert!(!to.contains(hint) && !to.contains("id_token"), "{to}");
+    // Nobody knows of another's, and too late it is none.
+    let asked = browser.get("/logout?request=another").await;
+    assert!(asked.text().contains("id=\"logout-confirm\""), "{asked:?}");
+    let back = browser.get(to).await;
+    assert_eq!(back.header("location"), "https://web.example.com/bye");
+    assert!(browser.cookie("__Host-session").is_none());
+}
+
+#[tokio::test]
 async fn a_client_ends_what_it_began_even_if_somebody_else_was_signed_in_since() {
     let server = Server::start().await;
     let password = "another long passphrase";

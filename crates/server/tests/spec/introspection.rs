@@ -1,6 +1,6 @@
 //! Spec tests of `POST /oauth/introspect`.
 
-use carnet_store::{Reason, UserState};
+use carnet_store::{AuditAction, Reason, UserState};
 use http::{Method, StatusCode};
 use serde_json::json;
 
@@ -287,4 +287,32 @@ async fn lk_08_a_token_says_no_more_than_was_mapped() {
         "sub",
     ];
     assert_eq!(said.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn ca_11_guesses_at_the_secret_of_a_resource_server_are_counted_and_put_on_record() {
+    let server = Server::start().await;
+    let mut last = StatusCode::OK;
+    for _ in 0..30 {
+        let call = server.post("/oauth/introspect").basic("orders-api", "wrong");
+        last = call.form(&[("token", "x")]).send().await.status;
+    }
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    let audit = server.audit().await;
+    let refused = audit
+        .iter()
+        .filter(|row| row.event.action == AuditAction::ClientAuthentication);
+    let count = refused.count();
+    assert!(count > 0 && count < 30, "{count}");
+    let feed = server
+        .get("/revocations")
+        .basic("orders-api", "wrong")
+        .send()
+        .await;
+    assert_eq!(feed.status, StatusCode::TOO_MANY_REQUESTS);
+    let token = server.log_in(ALICE, PASSWORD).await.access;
+    assert!(
+        server.is_active(&token).await,
+        "the right secret counts all the same"
+    );
 }

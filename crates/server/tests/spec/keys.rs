@@ -3,7 +3,9 @@
 use carnet_store::Reason;
 use http::StatusCode;
 
+use crate::browser::{Browser, answer, web_url};
 use crate::harness::{ALICE, PASSWORD, Server, days, minutes};
+use crate::web::{exchange, text};
 
 async fn published(server: &Server) -> Vec<String> {
     let keys = server.get("/.well-known/jwks.json").send().await.json()["keys"]
@@ -52,6 +54,35 @@ async fn jk_02_a_key_is_published_before_it_signs_and_stays_until_its_last_token
 
     server.wait(minutes(16)).await;
     assert_eq!(published(&server).await, [new]);
+}
+
+#[tokio::test]
+async fn a_hint_is_believed_after_its_key_has_left_and_not_after_it_was_revoked() {
+    let server = Server::start().await;
+    server.wait(days(90) - minutes(20)).await;
+    let browser = Browser::of(&server);
+    let code = browser.code(&web_url("openid", &[])).await;
+    let body = exchange(&server, &code).send().await.json();
+    let hint = text(&body, "id_token").to_owned();
+    for _ in 0..5 {
+        server.wait(minutes(12)).await;
+    }
+    assert!(!published(&server).await.contains(&kid(&hint)));
+    let silent = [("prompt", "none"), ("id_token_hint", hint.as_str())];
+    let known = browser.get(&web_url("openid", &silent)).await;
+    assert!(answer(&known).contains_key("code"), "{known:?}");
+    let left = browser.get(&format!("/logout?id_token_hint={hint}")).await;
+    assert!(!left.text().contains("id=\"logout-confirm\""), "{left:?}");
+
+    let browser = Browser::of(&server);
+    let code = browser.code(&web_url("openid", &[])).await;
+    let body = exchange(&server, &code).send().await.json();
+    let hint = text(&body, "id_token").to_owned();
+    let cut = server.cut(Reason::Revoked);
+    assert!(server.app.store.revoke_key(&kid(&hint), &cut).await.unwrap());
+    server.wait(minutes(1)).await;
+    let asked = browser.get(&format!("/logout?id_token_hint={hint}")).await;
+    assert!(asked.text().contains("id=\"logout-confirm\""), "{asked:?}");
 }
 
 #[tokio::test]

@@ -151,7 +151,9 @@ async fn a_new_login_takes_the_place_of_the_one_before(f: &Fixture) {
     let family = begun(f, &alice, &first, true).await.unwrap();
     let second = again(&alice, Some(&first)).await;
     assert!(f.store.browser_session(&first).await.unwrap().is_none());
-    assert!(begun(f, &alice, &first, true).await.is_none());
+    // What Alice had allowed before the second login, and what is redeemed only now, begins in the second.
+    let late = begun(f, &alice, &first, true).await.unwrap();
+    assert!(f.store.is_within(&late.sid, &second).await.unwrap());
     let lives = async || {
         let session = f.store.session(&family.sid).await.unwrap().unwrap();
         session.ended_at.is_none()
@@ -160,6 +162,9 @@ async fn a_new_login_takes_the_place_of_the_one_before(f: &Fixture) {
     // Somebody else at the same browser: nothing of Alice's is theirs, or ends with theirs.
     let third = again(&bob, Some(&second)).await;
     assert!(f.store.browser_session(&second).await.unwrap().is_none());
+    for before in [&first, &second, &third] {
+        assert!(begun(f, &alice, before, true).await.is_none());
+    }
     let cut = cut(NOW, Reason::Logout);
     f.store
         .end_session(&third, Strength::DenyList, None, &cut)
