@@ -48,6 +48,12 @@ impl ScopeSet {
         ScopeSet(self.0.intersection(&other.0).cloned().collect())
     }
 
+    /// As [`ScopeSet::intersection`], without a copy of what stays.
+    pub fn within(mut self, most: &ScopeSet) -> ScopeSet {
+        self.0.retain(|name| most.contains(name));
+        self
+    }
+
     /// The set without these scopes.
     pub fn without(&self, names: &[&str]) -> ScopeSet {
         let others = self.0.iter().filter(|name| !names.contains(&name.as_str()));

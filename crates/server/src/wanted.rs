@@ -16,18 +16,18 @@ pub(crate) const SEVERAL: Refuse = (ErrorCode::InvalidTarget, "one token is for 
 /// The scope of a login; without one, all that the client may but for what is about the person.
 pub(crate) fn scope_of_login(client: &Client, asked: Option<&str>) -> Result<ScopeSet, Refuse> {
     match asked {
-        Some(_) => scope(asked, &client.scope),
+        Some(_) => scope(asked, client.scope.clone()),
         None => Ok(client.scope.without(OPENID_SCOPES)),
     }
 }
 
 /// The scope that is asked for, as long as it is no more than `most`; `most` itself when none is named.
-pub(crate) fn scope(asked: Option<&str>, most: &ScopeSet) -> Result<ScopeSet, Refuse> {
+pub(crate) fn scope(asked: Option<&str>, most: ScopeSet) -> Result<ScopeSet, Refuse> {
     let Some(asked) = asked else {
-        return Ok(most.clone());
+        return Ok(most);
     };
     let asked = asked.parse::<ScopeSet>().ok();
-    let asked = asked.filter(|asked| asked.is_subset(most));
+    let asked = asked.filter(|asked| asked.is_subset(&most));
     asked.ok_or((
         ErrorCode::InvalidScope,
         "the scope is more than the client may ask for",

@@ -16,7 +16,6 @@ use crate::session::{self, DAY_MS};
 use crate::store::Store;
 use crate::throttle;
 use crate::ticket;
-use crate::user::{self, User};
 use crate::withdrawal;
 
 /// All refresh tokens that one login leads to. Only the one of `generation` is live.
@@ -60,19 +59,6 @@ pub struct Family {
     pub revoked_reason: Option<Reason>,
     /// The key that its tokens are bound to (RFC 9449 §5), by its thumbprint; never changes once it is there.
     pub jkt: Option<String>,
-}
-
-/// A family with the user behind it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FamilyRecord {
-    /// The family.
-    pub family: Family,
-    /// Whose it is, as they are now.
-    pub user: User,
-    /// When the user proved who they are, at the login that began the session.
-    pub auth_time: i64,
-    /// The single claims that the login was asked for, as the server wrote them.
-    pub claims: Option<String>,
 }
 
 /// A login that was good.
@@ -149,21 +135,6 @@ impl Store {
                 begin(tx, &login, family.clone(), now).await
             })
             .await
-    }
-
-    /// The family of this name, with its user; dead ones included.
-    pub async fn family(&self, fam: &str) -> Result<Option<FamilyRecord>, StoreError> {
-        let row = self.database.read_one(&RECORD, params![fam]).await?;
-        row.map(|row| {
-            let mut row = row.fields();
-            Ok(FamilyRecord {
-                family: read(&mut row)?,
-                user: user::read_fields(&mut row)?,
-                auth_time: row.take()?,
-                claims: row.take()?,
-            })
-        })
-        .transpose()
     }
 
     /// Revoke one family and its access tokens; `false` when there is none, or it was revoked already. The tokens die in any case.
@@ -380,20 +351,6 @@ static INSERT: Statement = Statement::new(
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
 );
 
-static RECORD: Statement = Statement::new(
-    "family.record",
-    "SELECT f.id, f.fam, f.session_id, f.sid, f.user_id, f.sub, f.client_id, f.scope, f.audience, f.generation,
-            f.issued_at, f.mac_key, f.salt, f.idle_ms, f.idle_expires_at, f.absolute_expires_at, f.revoked_at,
-            f.revoked_reason, f.jkt,
-            u.id, u.sub, u.state, u.name, u.claims, u.attributes, u.created_at, u.updated_at, i.display, i.verified,
-            s.auth_time, f.claims
-     FROM families f
-     JOIN users u ON u.id = f.user_id
-     JOIN sessions s ON s.id = f.session_id
-     LEFT JOIN identifiers i ON i.user_id = u.id AND i.kind = 'email'
-     WHERE f.fam = $1",
-);
-
 static LOCK_SESSION: Statement = Statement::new(
     "family.lock_session",
     "UPDATE sessions SET last_seen_at = last_seen_at WHERE id = (SELECT session_id FROM families WHERE fam = $1)",
@@ -411,5 +368,4 @@ static REVOKE: Statement = Statement::new(
     "UPDATE families SET revoked_at = $2, revoked_reason = $3 WHERE id = $1 AND revoked_at IS NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 6] =
-    [&INSERT_SESSION, &INSERT, &RECORD, &LOCK_SESSION, &LOCK, &REVOKE];
+pub(crate) static STATEMENTS: [&Statement; 5] = [&INSERT_SESSION, &INSERT, &LOCK_SESSION, &LOCK, &REVOKE];

@@ -45,13 +45,44 @@ pub fn judge(family: &Family, n: i64, now: i64, grace_ms: i64) -> Verdict {
     }
 }
 
-/// The family after its live token was presented: the meaning of the conditional UPDATE.
-#[cfg(test)]
-pub(crate) fn rotated(family: &Family, now: i64) -> Family {
-    let mut next = family.clone();
-    next.generation += 1;
-    next.issued_at = family.issued_at.max(now);
-    let rested = now.saturating_add(family.idle_ms).min(family.absolute_expires_at);
-    next.idle_expires_at = family.idle_expires_at.max(rested);
-    next
+/// What its live token moves in a family. Nothing else in the row ever changes while it is not revoked.
+#[derive(Clone)]
+pub(crate) struct Moved {
+    pub(crate) generation: i64,
+    pub(crate) issued_at: i64,
+    pub(crate) idle_expires_at: i64,
+    pub(crate) jkt: Option<String>,
+}
+
+impl Moved {
+    /// The next generation. Issued-at and idle expiry never go back, absolute expiry never moves, a key that is there stays.
+    pub(crate) fn rotated(family: &Family, now: i64, jkt: Option<&str>) -> Self {
+        Self {
+            generation: family.generation.saturating_add(1),
+            issued_at: family.issued_at.max(now),
+            ..Self::renewed(family, now, jkt)
+        }
+    }
+
+    /// The same without a new generation: the token that was shown is the one that goes on.
+    pub(crate) fn renewed(family: &Family, now: i64, jkt: Option<&str>) -> Self {
+        let rested = now.saturating_add(family.idle_ms).min(family.absolute_expires_at);
+        Self {
+            generation: family.generation,
+            issued_at: family.issued_at,
+            idle_expires_at: family.idle_expires_at.max(rested),
+            jkt: family.jkt.as_deref().or(jkt).map(str::to_owned),
+        }
+    }
+
+    /// The family after it.
+    pub(crate) fn in_family(self, family: Family) -> Family {
+        Family {
+            generation: self.generation,
+            issued_at: self.issued_at,
+            idle_expires_at: self.idle_expires_at,
+            jkt: self.jkt,
+            ..family
+        }
+    }
 }

@@ -165,19 +165,23 @@ impl Store {
 
     /// What a user may do at this audience: the roles bound to it and those bound to none.
     pub async fn access_of(&self, user: Id, audience: &str) -> Result<Access, StoreError> {
-        let rows = self.database.read(&ACCESS, params![user, audience]).await?;
-        let mut access = Access::default();
-        for row in rows {
-            let (role, permission) = read_access(row)?;
-            access.roles.push(role);
-            access.permissions.extend(permission);
-        }
-        for list in [&mut access.roles, &mut access.permissions] {
-            list.sort();
-            list.dedup();
-        }
-        Ok(access)
+        access(self.database.read(&ACCESS, params![user, audience]).await?)
     }
+}
+
+/// What the rows of [`ACCESS`] say.
+pub(crate) fn access(rows: Vec<Row>) -> Result<Access, StoreError> {
+    let mut access = Access::default();
+    for row in rows {
+        let (role, permission) = read_access(row)?;
+        access.roles.push(role);
+        access.permissions.extend(permission);
+    }
+    for list in [&mut access.roles, &mut access.permissions] {
+        list.sort();
+        list.dedup();
+    }
+    Ok(access)
 }
 
 /// Give a role that exists; `false` when the user had it.
@@ -353,7 +357,8 @@ static OF_USER: Statement = Statement::new(
     "SELECT r.name FROM user_roles h JOIN roles r ON r.id = h.role_id WHERE h.user_id = $1",
 );
 
-static ACCESS: Statement = Statement::new(
+/// The roles and permissions of the user `$1` at the audience `$2`.
+pub(crate) static ACCESS: Statement = Statement::new(
     "role.access",
     "SELECT r.name, p.permission
      FROM user_roles h

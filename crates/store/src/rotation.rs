@@ -3,10 +3,10 @@
 //! Spec: RFC 6749 §6 · RFC 9700 §4.14.2
 
 use crate::cut::{Cut, Reason};
-use crate::database::{Lane, Statement, Tx, params};
+use crate::database::{Lane, Param, Statement, Tx, params};
 use crate::error::StoreError;
 use crate::family::{self, Family};
-use crate::judge::{Verdict, judge};
+use crate::judge::{Moved, Verdict, judge};
 use crate::store::Store;
 
 /// What came of a refresh token.
@@ -27,64 +27,76 @@ pub enum Rotated {
 }
 
 impl Store {
-    /// Present generation `n` of a family, read at any time before, at `theft.at`. With `jkt`, a family that is bound to no key yet is bound to this one from now on;
+    /// Present generation `n` of a family, read at any time before, at `now`. With `jkt`, a family that is bound to no key yet is bound to this one from now on;
     /// whether the key of one that is bound was proven is for the caller to see, in the family that comes back.
     ///
-    /// `theft` is what happens when the token turns out to be spent: the entry's life and the audit row, written
+    /// `theft` is asked when the token turns out to be spent, and told when: the entry's life and the audit row, written
     /// in the transaction that revokes the family (its reason is always [`Reason::Reuse`]).
     pub async fn rotate(
         &self,
-        family: &Family,
+        family: Family,
         (n, jkt): (i64, Option<&str>),
-        grace_ms: i64,
-        theft: &Cut,
+        (now, grace_ms): (i64, i64),
+        theft: impl FnOnce(i64) -> Cut,
     ) -> Result<Rotated, StoreError> {
-        self.present(&ROTATE, family, (n, jkt), (grace_ms, theft)).await
+        let shown = Shown::of(&family, (n, jkt), (now, grace_ms), Moved::rotated);
+        self.present(family, shown, theft).await
     }
 
     /// As [`Store::rotate`], of a family whose live token stays the live one: it rests from now on anew, and comes back as
     /// [`Rotated::Fresh`]. A token that was spent while the family rotated is still a theft.
     pub async fn renew(
         &self,
-        family: &Family,
+        family: Family,
         (n, jkt): (i64, Option<&str>),
-        grace_ms: i64,
-        theft: &Cut,
+        (now, grace_ms): (i64, i64),
+        theft: impl FnOnce(i64) -> Cut,
     ) -> Result<Rotated, StoreError> {
-        self.present(&RENEW, family, (n, jkt), (grace_ms, theft)).await
+        let shown = Shown::of(&family, (n, jkt), (now, grace_ms), Moved::renewed);
+        self.present(family, shown, theft).await
     }
 
     async fn present(
         &self,
-        live: &'static Statement,
-        family: &Family,
-        (n, jkt): (i64, Option<&str>),
-        (grace_ms, theft): (i64, &Cut),
+        family: Family,
+        shown: Shown,
+        theft: impl FnOnce(i64) -> Cut,
     ) -> Result<Rotated, StoreError> {
-        let (name, jkt, now) = (family.fam.clone(), jkt.map(str::to_owned), theft.at);
+        let (n, now, grace_ms) = (shown.n, shown.now, shown.grace_ms);
+        // If the family is still as it was read, the judgement stands, and one statement does it.
+        let planned = (judge(&family, n, now, grace_ms) == Verdict::Rotate)
+            .then(|| shown.moved(&family))
+            .map(|moved| (change(&family, &moved), moved));
         // Rotations of one family queue in one lane, so that on PostgreSQL they do not wait for each other's locks.
         let first = self
             .database
             .write(Lane::of(&family.fam), "family.rotate", async move |tx| {
-                present(tx, live, (&name, n, &jkt), (now, grace_ms)).await
+                if let Some((change, moved)) = &planned
+                    && tx.execute(&MOVE, change.clone()).await? == 1
+                {
+                    return Ok(Presented::AsRead(moved.clone()));
+                }
+                present_locked(tx, &shown).await
             })
             .await?;
         match first {
-            Presented::Live(moved) => Ok(Rotated::Fresh(moved.in_family(family))),
+            Presented::AsRead(moved) => Ok(Rotated::Fresh(moved.in_family(family))),
             Presented::Otherwise(rotated) => Ok(*rotated),
-            Presented::Theft => self.take_down(&family.fam, n, grace_ms, theft).await,
+            Presented::Theft => self.take_down(family.fam, (n, grace_ms), theft(now)).await,
         }
     }
 
     /// The rare path has its own transaction in the lane of revocations: it takes the revocation clock's row.
-    async fn take_down(&self, fam: &str, n: i64, grace_ms: i64, theft: &Cut) -> Result<Rotated, StoreError> {
-        let (fam, cut) = (
-            fam.to_owned(),
-            Cut {
-                reason: Reason::Reuse,
-                ..theft.clone()
-            },
-        );
+    async fn take_down(
+        &self,
+        fam: String,
+        (n, grace_ms): (i64, i64),
+        theft: Cut,
+    ) -> Result<Rotated, StoreError> {
+        let cut = Cut {
+            reason: Reason::Reuse,
+            ..theft
+        };
         self.database
             .write(Lane::Main, "family.reuse", async move |tx| {
                 let Some(family) = family::lock_with_session(tx, &fam).await? else {
@@ -100,93 +112,87 @@ impl Store {
     }
 }
 
+/// A token as it is shown.
+struct Shown {
+    fam: String,
+    n: i64,
+    jkt: Option<String>,
+    now: i64,
+    grace_ms: i64,
+    /// What it does when it is the live one.
+    step: Step,
+}
+
+type Step = fn(&Family, i64, Option<&str>) -> Moved;
+
+impl Shown {
+    fn of(family: &Family, (n, jkt): (i64, Option<&str>), (now, grace_ms): (i64, i64), step: Step) -> Self {
+        Self {
+            fam: family.fam.clone(),
+            n,
+            jkt: jkt.map(str::to_owned),
+            now,
+            grace_ms,
+            step,
+        }
+    }
+
+    fn moved(&self, family: &Family) -> Moved {
+        (self.step)(family, self.now, self.jkt.as_deref())
+    }
+}
+
 /// What one look at the family showed.
 enum Presented {
-    Live(Moved),
+    /// It is as it was read, and has moved so far.
+    AsRead(Moved),
     Otherwise(Box<Rotated>),
     Theft,
 }
 
-/// What the live token moves in its family. Nothing else in the row ever changes while it is not revoked.
-struct Moved {
-    generation: i64,
-    issued_at: i64,
-    idle_expires_at: i64,
-    jkt: Option<String>,
-}
-
-impl Moved {
-    fn in_family(self, family: &Family) -> Family {
-        Family {
-            generation: self.generation,
-            issued_at: self.issued_at,
-            idle_expires_at: self.idle_expires_at,
-            jkt: self.jkt,
-            revoked_at: None,
-            revoked_reason: None,
-            ..family.clone()
-        }
-    }
-}
-
-async fn present(
-    tx: Tx<'_>,
-    live: &'static Statement,
-    (fam, n, jkt): (&str, i64, &Option<String>),
-    (now, grace_ms): (i64, i64),
-) -> Result<Presented, StoreError> {
-    if let Some(row) = tx.optional(live, params![fam, n, now, jkt.as_deref()]).await? {
-        let mut row = row.fields();
-        return Ok(Presented::Live(Moved {
-            generation: row.take()?,
-            issued_at: row.take()?,
-            idle_expires_at: row.take()?,
-            jkt: row.take()?,
-        }));
-    }
-    let Some(family) = family::lock(tx, fam).await? else {
+/// Of a family that has changed since it was read, or whose token is not the live one: lock it and judge what it is now.
+async fn present_locked(tx: Tx<'_>, shown: &Shown) -> Result<Presented, StoreError> {
+    let Some(family) = family::lock(tx, &shown.fam).await? else {
         return Ok(Presented::Otherwise(Box::new(Rotated::Unknown)));
     };
-    Ok(match judge(&family, n, now, grace_ms) {
-        Verdict::Retry => Presented::Otherwise(Box::new(Rotated::Same(family))),
-        Verdict::Expired => Presented::Otherwise(Box::new(Rotated::Expired)),
-        Verdict::Revoked => Presented::Otherwise(Box::new(Rotated::Revoked)),
-        Verdict::Unknown => Presented::Otherwise(Box::new(Rotated::Unknown)),
-        Verdict::Reuse => Presented::Theft,
-        Verdict::Rotate => {
-            return Err(StoreError::Broken(
-                "the rotation and its judgement disagree".to_owned(),
-            ));
-        }
-    })
+    Ok(Presented::Otherwise(Box::new(
+        match judge(&family, shown.n, shown.now, shown.grace_ms) {
+            Verdict::Rotate => {
+                let moved = shown.moved(&family);
+                if tx.execute(&MOVE, change(&family, &moved)).await? != 1 {
+                    return Err(StoreError::Broken("a family moved under its lock".to_owned()));
+                }
+                Rotated::Fresh(moved.in_family(family))
+            }
+            Verdict::Retry => Rotated::Same(family),
+            Verdict::Expired => Rotated::Expired,
+            Verdict::Revoked => Rotated::Revoked,
+            Verdict::Unknown => Rotated::Unknown,
+            Verdict::Reuse => return Ok(Presented::Theft),
+        },
+    )))
 }
 
-/// The hot path: one statement. Issued-at and idle expiry never go back, absolute expiry never moves.
-static ROTATE: Statement = Statement::new(
-    "rotation.rotate",
-    "UPDATE families SET
-       generation = generation + 1,
-       jkt = CASE WHEN jkt IS NULL THEN $4 ELSE jkt END,
-       issued_at = CASE WHEN issued_at > $3 THEN issued_at ELSE $3 END,
-       idle_expires_at = CASE
-         WHEN idle_expires_at >= $3 + idle_ms THEN idle_expires_at
-         WHEN absolute_expires_at <= $3 + idle_ms THEN absolute_expires_at
-         ELSE $3 + idle_ms END
-     WHERE fam = $1 AND generation = $2 AND revoked_at IS NULL AND idle_expires_at > $3 AND absolute_expires_at > $3
-     RETURNING generation, issued_at, idle_expires_at, jkt",
+/// From what to what: the values of [`MOVE`].
+fn change(from: &Family, to: &Moved) -> Vec<Param> {
+    params![
+        &from.fam,
+        from.generation,
+        from.idle_expires_at,
+        from.jkt.as_deref().unwrap_or_default(),
+        to.generation,
+        to.issued_at,
+        to.idle_expires_at,
+        to.jkt.as_deref()
+    ]
+}
+
+/// Compare and set: the row moves if everything in it that could have moved is as it was, and is not dead. Without RETURNING, for which SQLite makes
+/// a table and a journal of their own at every call.
+static MOVE: Statement = Statement::new(
+    "rotation.move",
+    "UPDATE families SET generation = $5, issued_at = $6, idle_expires_at = $7, jkt = $8
+     WHERE fam = $1 AND generation = $2 AND idle_expires_at = $3 AND COALESCE(jkt, '') = $4 AND revoked_at IS NULL",
 );
 
-/// The same without a new generation: the token that was shown is the one that goes on.
-static RENEW: Statement = Statement::new(
-    "rotation.renew",
-    "UPDATE families SET
-       jkt = CASE WHEN jkt IS NULL THEN $4 ELSE jkt END,
-       idle_expires_at = CASE
-         WHEN idle_expires_at >= $3 + idle_ms THEN idle_expires_at
-         WHEN absolute_expires_at <= $3 + idle_ms THEN absolute_expires_at
-         ELSE $3 + idle_ms END
-     WHERE fam = $1 AND generation = $2 AND revoked_at IS NULL AND idle_expires_at > $3 AND absolute_expires_at > $3
-     RETURNING generation, issued_at, idle_expires_at, jkt",
-);
-
-pub(crate) static STATEMENTS: [&Statement; 2] = [&ROTATE, &RENEW];
+pub(crate) static STATEMENTS: [&Statement; 1] = [&MOVE];

@@ -3,14 +3,14 @@
 use crate::database::Statement;
 use crate::{
     administrator, audit, bff_session, browser, client, client_registration, configured_client, credential,
-    ended_session, family, grant, initial_access_token, live_session, logout_notice, migration, registry,
-    registry_change, revocation, role, rotation, session, settings, signing_key, store, sweep, throttle,
-    ticket, user, withdrawal,
+    ended_session, family, family_record, grant, initial_access_token, live_session, logout_notice,
+    migration, registry, registry_change, revocation, role, rotation, session, settings, signing_key, store,
+    sweep, throttle, ticket, user, withdrawal,
 };
 
 /// Every statement that a method of the store sends.
 pub fn statements() -> Vec<&'static Statement> {
-    let lists: [&[&'static Statement]; 29] = [
+    let lists: [&[&'static Statement]; 30] = [
         &administrator::STATEMENTS,
         &audit::STATEMENTS,
         &bff_session::STATEMENTS,
@@ -21,6 +21,7 @@ pub fn statements() -> Vec<&'static Statement> {
         &credential::STATEMENTS,
         &ended_session::STATEMENTS,
         &family::STATEMENTS,
+        &family_record::STATEMENTS,
         &grant::STATEMENTS,
         &initial_access_token::STATEMENTS,
         &live_session::STATEMENTS,

@@ -97,7 +97,8 @@ async fn begin(
         auth_time: app.now(),
         jkt: None,
     };
-    let body = login::mint(app, granted, None).await?;
+    let access = app.store.access_of(user.id, &family.audience).await?;
+    let body = login::mint(app, granted, access, None)?;
     let mut response = answer::with_refresh_token(app, body, wanted.client, &family)?;
     credentials::remember_device(app, &mut response, &user.sub, "/auth/login")?;
     Ok(response)

@@ -55,7 +55,7 @@ async fn rotate(
 ) -> Result<Response, Failure> {
     let (text, way) = presented(app, headers, request.refresh_token.as_deref())?
         .ok_or_else(|| refused("refresh_token_missing", "there is no refresh token, log in"))?;
-    let (token, record) = rotation::look(app, text).await?.ok_or_else(invalid)?;
+    let (token, record, access) = rotation::look(app, text).await?.ok_or_else(invalid)?;
     // Everything is checked before any state moves.
     let FamilyRecord {
         family,
@@ -80,9 +80,9 @@ async fn rotate(
         jkt: None,
     };
     // Minted before the token is spent: what fails here costs nobody a session.
-    let answer = login::mint(app, granted, None).await?;
+    let answer = login::mint(app, granted, access, None)?;
 
-    match rotation::spend(app, caller, (&token, &family, &user), (client, None)).await? {
+    match rotation::spend(app, caller, (&token, family, &user), (client, None)).await? {
         Rotated::Fresh(family) | Rotated::Same(family) => {
             answer::with_refresh_token(app, answer, client, &family)
         }

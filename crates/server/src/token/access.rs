@@ -54,36 +54,11 @@ pub struct Login<'a> {
     pub auth_time: Option<i64>,
 }
 
-/// A signed access token and the seconds it lives.
-pub struct Minted {
-    /// The JWT.
-    pub token: String,
-    /// `exp` less `iat`.
-    pub expires_in: u64,
-    /// How it is sent.
-    pub token_type: &'static str,
-}
-
-impl Minted {
-    /// The answer that carries it (RFC 6749 §5.1).
-    pub fn answer(self, scope: ScopeSet) -> TokenResponse {
-        TokenResponse {
-            access_token: self.token,
-            token_type: self.token_type.to_owned(),
-            expires_in: self.expires_in,
-            scope,
-            refresh_token: None,
-            id_token: None,
-            issued_token_type: None,
-        }
-    }
-}
-
 const WARN_BYTES: usize = 2 * 1024;
 const MAX_BYTES: usize = 4 * 1024;
 
-/// Signs an access token with the key of its audience.
-pub fn mint(app: &App, approved: Approved<'_>) -> Result<Minted, Failure> {
+/// Signs an access token with the key of its audience: the answer that carries it (RFC 6749 §5.1).
+pub fn mint(app: &App, approved: Approved<'_>) -> Result<TokenResponse, Failure> {
     let audience = approved.audience;
     let resource = app.directory.resource(audience);
     let resource = resource.ok_or_else(|| Failure::broken("the token's audience is no longer configured"))?;
@@ -112,10 +87,14 @@ pub fn mint(app: &App, approved: Approved<'_>) -> Result<Minted, Failure> {
     if bytes > WARN_BYTES {
         tracing::warn!(bytes, %audience, "an access token is larger than 2 KiB: fewer roles or claims would serve every request");
     }
-    Ok(Minted {
-        token,
+    Ok(TokenResponse {
+        access_token: token,
+        token_type: token_type(claims.cnf.as_ref()).to_owned(),
         expires_in,
-        token_type: token_type(claims.cnf.as_ref()),
+        scope: claims.scope,
+        refresh_token: None,
+        id_token: None,
+        issued_token_type: None,
     })
 }
 
@@ -130,16 +109,15 @@ fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTo
     let now = app.now_seconds();
     let mut jti = [0; 16];
     primitive::fill_name(&mut jti).map_err(Failure::broken)?;
-    let client_id = approved.client.id.clone();
     let claims = AccessTokenClaims {
         iss: app.config.issuer.as_str().to_owned(),
-        sub: client_id.clone(),
+        sub: String::new(),
         aud: Audience::One(approved.audience.to_owned()),
         exp: now.saturating_add(expires_in),
         nbf: Some(now),
         iat: now,
         jti: base64url::encode(&jti),
-        client_id,
+        client_id: approved.client.id.clone(),
         scope: approved.scope,
         auth_time: None,
         sid: None,
@@ -150,18 +128,21 @@ fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTo
         permissions: Vec::new(),
         extra: BTreeMap::new(),
     };
-    let Subject::User(login) = approved.subject else {
-        return Ok(claims);
-    };
-    Ok(AccessTokenClaims {
-        sub: login.user.sub.clone(),
-        auth_time: login.auth_time.and_then(|at| u64::try_from(at / 1000).ok()),
-        sid: Some(login.family.sid.clone()),
-        fam: Some(login.family.fam.clone()),
-        extra: extra(&app.config.tokens.claims, login.user, &login.access),
-        roles: login.access.roles,
-        permissions: login.access.permissions,
-        ..claims
+    Ok(match approved.subject {
+        Subject::Client => AccessTokenClaims {
+            sub: approved.client.id.clone(),
+            ..claims
+        },
+        Subject::User(login) => AccessTokenClaims {
+            sub: login.user.sub.clone(),
+            auth_time: login.auth_time.and_then(|at| u64::try_from(at / 1000).ok()),
+            sid: Some(login.family.sid.clone()),
+            fam: Some(login.family.fam.clone()),
+            extra: extra(&app.config.tokens.claims, login.user, &login.access),
+            roles: login.access.roles,
+            permissions: login.access.permissions,
+            ..claims
+        },
     })
 }
 

@@ -3,6 +3,7 @@
 //! Spec: RFC 6749 §5.1 · OpenID Connect Core §3.1.3.3
 
 use carnet_oauth::token_response::TokenResponse;
+use carnet_store::Access;
 
 use super::access::{self, Approved, Login, Subject};
 use super::asked::Asked;
@@ -12,16 +13,13 @@ use crate::app::App;
 use crate::http::failure::Failure;
 
 /// The answer but for its refresh token: everything that can fail before a family moves. `asked` is what the authorization request said.
-pub async fn mint(
+pub fn mint(
     app: &App,
     granted: Granted<'_>,
+    access: Access,
     asked: Option<Asked<'_>>,
 ) -> Result<TokenResponse, Failure> {
-    let access = app
-        .store
-        .access_of(granted.user.id, &granted.family.audience)
-        .await?;
-    let minted = access::mint(
+    let mut answer = access::mint(
         app,
         Approved {
             subject: Subject::User(Login {
@@ -39,18 +37,9 @@ pub async fn mint(
         },
     )?;
     // The login API has no ID tokens: its clients are ours.
-    let id_token = if granted.scope.contains("openid") && !granted.client.uses_login_api() {
-        Some(id_token::mint(
-            app,
-            &granted,
-            &minted.token,
-            asked.unwrap_or_default(),
-        )?)
-    } else {
-        None
-    };
-    Ok(TokenResponse {
-        id_token,
-        ..minted.answer(granted.scope)
-    })
+    if granted.scope.contains("openid") && !granted.client.uses_login_api() {
+        let asked = asked.unwrap_or_default();
+        answer.id_token = Some(id_token::mint(app, &granted, &answer.access_token, asked)?);
+    }
+    Ok(answer)
 }

@@ -64,7 +64,8 @@ impl Allowed<'_> {
             nonce: self.nonce,
             claims: Some(self.claims),
         };
-        let mut answer = login::mint(app, granted, Some(asked)).await?;
+        let access = app.store.access_of(user.id, &family.audience).await?;
+        let mut answer = login::mint(app, granted, access, Some(asked))?;
         if client.may(GrantType::RefreshToken) {
             answer.refresh_token = Some(refresh::write(app, &family)?);
         }

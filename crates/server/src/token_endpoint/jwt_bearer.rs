@@ -123,7 +123,7 @@ async fn for_user(
     let audience = request.audience(&client.audiences)?;
     let most = most(request, &user, audience).await?;
     let most = client_credentials::narrowed(most, claims.scope.as_ref())?;
-    let scope = request.scope(&most)?;
+    let scope = request.scope(most)?;
     spend(app, trusted, &claims).await?;
     let family = begin(request, (&user, audience, &scope), claims.exp).await?;
     // Withdrawn while the session began.
@@ -136,7 +136,7 @@ async fn for_user(
             .await?;
         return Err(withdrawn);
     }
-    let minted = access::mint(
+    let answer = access::mint(
         app,
         Approved {
             subject: Subject::User(Login {
@@ -148,14 +148,14 @@ async fn for_user(
             }),
             client,
             audience,
-            scope: scope.clone(),
+            scope,
             jkt: request.jkt,
             act: None,
             ends_by: Some(claims.exp),
         },
     )?;
     tracing::info!(client_id = %client.id, sub = %user.sub, iss = %claims.iss, %audience, "a token was granted for an assertion");
-    Ok(minted.answer(scope))
+    Ok(answer)
 }
 
 /// What the assertion of a trusted issuer says, if it counts for this client.

@@ -19,7 +19,7 @@ pub(super) async fn rotate(request: &TokenRequest<'_>) -> Result<TokenResponse, 
         app, caller, client, ..
     } = request;
     let presented = request.form.required("refresh_token")?;
-    let (token, record) = rotation::look(app, presented).await?.ok_or_else(unknown)?;
+    let (token, record, access) = rotation::look(app, presented).await?.ok_or_else(unknown)?;
     let FamilyRecord {
         family,
         user,
@@ -42,7 +42,7 @@ pub(super) async fn rotate(request: &TokenRequest<'_>) -> Result<TokenResponse, 
         user: &user,
         client,
         family: &family,
-        scope: request.scope(&rotation::granted(&family, client)?)?,
+        scope: request.scope(rotation::granted(&family, client)?)?,
         auth_time,
         jkt: request.jkt,
     };
@@ -52,9 +52,9 @@ pub(super) async fn rotate(request: &TokenRequest<'_>) -> Result<TokenResponse, 
         nonce: None,
         claims: Some(&claims),
     };
-    let mut answer = login::mint(app, granted, Some(asked)).await?;
+    let mut answer = login::mint(app, granted, access, Some(asked))?;
     let proven = (*client, request.key_of_refresh_tokens());
-    match rotation::spend(app, caller, (&token, &family, &user), proven).await? {
+    match rotation::spend(app, caller, (&token, family, &user), proven).await? {
         Rotated::Fresh(family) | Rotated::Same(family) => {
             // An honest retry proves the key that the family has by now.
             check_key(request, &family)?;

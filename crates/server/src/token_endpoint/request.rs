@@ -30,7 +30,7 @@ impl TokenRequest<'_> {
     }
 
     /// The scope that is asked for, as long as it is no more than `most`.
-    pub(super) fn scope(&self, most: &ScopeSet) -> Result<ScopeSet, Failure> {
+    pub(super) fn scope(&self, most: ScopeSet) -> Result<ScopeSet, Failure> {
         Ok(wanted::scope(self.form.optional("scope"), most)?)
     }
 

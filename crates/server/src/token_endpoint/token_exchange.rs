@@ -24,7 +24,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
     request.check_second(&user.sub).await?;
     let audience = audience(request)?;
     let most = claims.scope.intersection(&client.scope);
-    let scope = request.scope(&most.without(OPENID_SCOPES))?;
+    let scope = request.scope(most.without(OPENID_SCOPES))?;
     let act = Actor::named(&client.id, claims.act.clone());
     if act.chain().count() > MOST_ACTORS {
         return Err(refuse("too many clients act one after the other"));
@@ -34,7 +34,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
     let record = app.store.family(fam).await?;
     let record = record.filter(|record| record.family.revoked_at.is_none());
     let record = record.ok_or_else(|| refuse("no login stands behind the subject_token"))?;
-    let minted = access::mint(
+    let answer = access::mint(
         app,
         Approved {
             subject: Subject::User(Login {
@@ -46,7 +46,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
             }),
             client,
             audience,
-            scope: scope.clone(),
+            scope,
             jkt: request.jkt,
             act: Some(act),
             ends_by: Some(claims.exp),
@@ -55,7 +55,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
     tracing::info!(client_id = %client.id, sub = %user.sub, from = %claims.client_id, %audience, "a token was exchanged");
     Ok(TokenResponse {
         issued_token_type: Some(ACCESS_TOKEN.to_owned()),
-        ..minted.answer(scope)
+        ..answer
     })
 }
 

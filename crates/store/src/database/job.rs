@@ -1,7 +1,6 @@
 //! A write that waits for its turn: work that may be run again, and the one who waits for its answer.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::LocalBoxFuture;
 use tokio::sync::oneshot;
@@ -28,24 +27,18 @@ pub(super) trait Job: Send {
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
 }
 
+/// What came of a job, and whether it has something to tell to others.
+#[derive(Debug)]
+pub(super) struct Done<T> {
+    pub(super) result: T,
+    pub(super) has_news: bool,
+}
+
 /// A job, and where its answer will be.
-pub(super) type Pair<T> = (Box<dyn Job>, oneshot::Receiver<Result<T, StoreError>>);
+pub(super) type Pair<T> = (Box<dyn Job>, oneshot::Receiver<Result<Done<T>, StoreError>>);
 
 /// The job, and where its answer will be. Past `until` it is not committed any more.
 pub(super) fn pair<T, F>(label: &'static str, until: Option<Instant>, work: F) -> Pair<T>
-where
-    T: Send + 'static,
-    F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
-{
-    pair_with_news((label, until), Arc::default(), work)
-}
-
-/// As [`pair`]; whether the work had something to tell to others is noted in `news`.
-pub(super) fn pair_with_news<T, F>(
-    (label, until): (&'static str, Option<Instant>),
-    news: Arc<AtomicBool>,
-    work: F,
-) -> Pair<T>
 where
     T: Send + 'static,
     F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
@@ -55,7 +48,7 @@ where
         Box::new(Waiting {
             label,
             until,
-            news,
+            news: AtomicBool::new(false),
             work,
             sender,
             result: None,
@@ -67,9 +60,9 @@ where
 struct Waiting<T, F> {
     label: &'static str,
     until: Option<Instant>,
-    news: Arc<AtomicBool>,
+    news: AtomicBool,
     work: F,
-    sender: oneshot::Sender<Result<T, StoreError>>,
+    sender: oneshot::Sender<Result<Done<T>, StoreError>>,
     result: Option<T>,
 }
 
@@ -93,17 +86,20 @@ where
     fn run<'a>(&'a mut self, tx: Tx<'a>) -> LocalBoxFuture<'a, Result<(), StoreError>> {
         Box::pin(async move {
             self.result = None;
+            *self.news.get_mut() = false;
             self.result = Some((self.work)(tx.noting(&self.news)).await?);
             Ok(())
         })
     }
 
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>) {
-        let result = self
+        let has_news = self.news.load(Ordering::Acquire);
+        let done = self
             .result
+            .map(|result| Done { result, has_news })
             .ok_or_else(|| StoreError::Broken(format!("{} left no result", self.label)));
         // Whoever waited may have gone away; what is committed stays committed.
-        let _ = self.sender.send(outcome.and(result));
+        let _ = self.sender.send(outcome.and(done));
     }
 }
 

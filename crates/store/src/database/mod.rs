@@ -13,8 +13,6 @@ mod sqlite;
 mod statement;
 mod tx;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -103,6 +101,27 @@ impl Database {
         Ok(self.read(statement, params).await?.into_iter().next())
     }
 
+    /// The first row of one statement, and all rows of another that has these columns of that row for its parameters: on SQLite from one snapshot.
+    pub(crate) async fn read_on(
+        &self,
+        (first, params): (&'static Statement, Vec<Param>),
+        then: (&'static Statement, &'static [usize]),
+    ) -> Result<Option<(Row, Vec<Row>)>, StoreError> {
+        Param::check(&params)?;
+        match &self.engine {
+            Opened::Sqlite(sqlite) => sqlite.read_on((first, params), then).await,
+            Opened::Postgres(postgres) => {
+                let (second, columns) = then;
+                let Some(row) = self.read_one(first, params).await? else {
+                    return Ok(None);
+                };
+                let params = row.params(columns)?;
+                let rows = Box::pin(in_time(postgres.read(second, &params))).await?;
+                Ok(Some((row, rows)))
+            }
+        }
+    }
+
     /// Run a job and answer after its COMMIT.
     ///
     /// The job may be run more than once, each time against a database that knows nothing of the time before;
@@ -135,24 +154,23 @@ impl Database {
     async fn submit<T, F>(
         &self,
         lane: Lane,
-        about: (&'static str, Option<Instant>),
+        (label, until): (&'static str, Option<Instant>),
         work: F,
     ) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: for<'c> AsyncFn(Tx<'c>) -> Result<T, StoreError> + Send + 'static,
     {
-        let news = Arc::new(AtomicBool::new(false));
-        let (job, answer) = job::pair_with_news(about, news.clone(), work);
+        let (job, answer) = job::pair(label, until, work);
         match &self.engine {
             Opened::Sqlite(sqlite) => sqlite.queue().submit(job)?,
             Opened::Postgres(postgres) => postgres.queue(lane).submit(job)?,
         }
-        let outcome = answer.await.unwrap_or_else(|_| Err(queue::closed()));
-        if outcome.is_ok() && news.load(Ordering::Acquire) {
+        let done = answer.await.unwrap_or_else(|_| Err(queue::closed()))?;
+        if done.has_news {
             self.news.send_replace(());
         }
-        outcome
+        Ok(done.result)
     }
 
     /// Whether a table of this name is visible.

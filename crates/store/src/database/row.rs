@@ -1,5 +1,6 @@
 //! What comes out of a statement: values read in the order of the columns, never trusted to have a type.
 
+use super::param::Param;
 use crate::error::StoreError;
 use crate::id::Id;
 
@@ -18,6 +19,18 @@ pub(crate) enum Value {
 pub(crate) struct Row(pub(super) Vec<Value>);
 
 impl Row {
+    /// These columns as parameters of another statement.
+    pub(super) fn params(&self, columns: &[usize]) -> Result<Vec<Param>, StoreError> {
+        let param = |column: &usize| match self.0.get(*column) {
+            Some(Value::Text(text)) => Ok(Param::Text(Some(text.clone()))),
+            Some(Value::Int(number)) => Ok(Param::Int(Some(*number))),
+            Some(Value::Bool(truth)) => Ok(Param::Bool(Some(*truth))),
+            Some(Value::Bytes(bytes)) => Ok(Param::Bytes(Some(bytes.clone()))),
+            Some(Value::Null) | None => Err(broken("a column that leads to other rows is empty")),
+        };
+        columns.iter().map(param).collect()
+    }
+
     /// The values, to be taken one by one.
     pub(crate) fn fields(self) -> Fields {
         Fields(self.0.into_iter())

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::{Verdict, judge, rotated};
+use super::{Moved, Verdict, judge};
 use crate::family::Family;
 use crate::id::Id;
 
@@ -119,7 +119,7 @@ impl World {
         assert_eq!(verdict, self.expected(n, grace), "token {n} in {self:?}");
         match verdict {
             Verdict::Rotate => {
-                let after = rotated(&before, self.now);
+                let after = Moved::rotated(&before, self.now, None).in_family(before.clone());
                 assert!(
                     after.issued_at >= before.issued_at,
                     "issued-at went back: {self:?}"
@@ -288,7 +288,7 @@ fn rt_09_no_refresh_prolongs_a_family_beyond_its_absolute_end() {
     let mut family = fresh_family();
     let mut now = START;
     while judge(&family, family.generation, now, 10) == Verdict::Rotate {
-        family = rotated(&family, now);
+        family = Moved::rotated(&family, now, None).in_family(family);
         now += IDLE / 2;
     }
     assert_eq!(judge(&family, family.generation, now, 10), Verdict::Expired);

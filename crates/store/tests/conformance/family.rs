@@ -88,7 +88,7 @@ async fn a_revoked_family_takes_its_session_only_when_nothing_else_holds_it(f: &
     );
     assert_eq!(
         f.store
-            .rotate(&family, (0, None), 0, &theft(NOW + 2))
+            .rotate(family.clone(), (0, None), (NOW + 2, 0), theft)
             .await
             .unwrap(),
         Rotated::Revoked
@@ -117,7 +117,7 @@ async fn an_idle_window_longer_than_the_life_ends_with_it(f: &Fixture) {
     assert_eq!(family.idle_expires_at, NOW + 1_000);
     let Rotated::Fresh(next) = f
         .store
-        .rotate(&family, (0, None), 0, &theft(NOW + 999))
+        .rotate(family.clone(), (0, None), (NOW + 999, 0), theft)
         .await
         .unwrap()
     else {
@@ -129,7 +129,7 @@ async fn an_idle_window_longer_than_the_life_ends_with_it(f: &Fixture) {
     );
     assert_eq!(
         f.store
-            .rotate(&family, (1, None), 0, &theft(NOW + 1_000))
+            .rotate(family.clone(), (1, None), (NOW + 1_000, 0), theft)
             .await
             .unwrap(),
         Rotated::Expired
@@ -146,7 +146,10 @@ async fn a_family_is_bound_to_a_key_once(f: &Fixture) {
     let free = login(&f.store, &alice).await;
     for (family, later) in [(bound, "key-1"), (free, "key-2")] {
         let rotate = async |n, jkt| {
-            let rotated = f.store.rotate(&family, (n, jkt), 0, &theft(NOW + n)).await;
+            let rotated = f
+                .store
+                .rotate(family.clone(), (n, jkt), (NOW + n, 0), theft)
+                .await;
             match rotated.unwrap() {
                 Rotated::Fresh(family) => family.jkt,
                 other => panic!("{other:?}"),

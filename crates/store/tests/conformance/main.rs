@@ -20,6 +20,7 @@ mod family;
 mod logout_notice;
 mod migration;
 mod registry;
+mod renewal;
 mod revocation;
 mod role;
 mod rotation;

@@ -3,11 +3,12 @@
 use carnet_store::{Access, NewUser, StoreError};
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{NOW, new_user, user};
+use crate::support::sample::{NOW, login, new_user, user};
 
 on_every_engine!(
     rt_10_access_follows_what_roles_permit_now,
     a_role_bound_to_one_audience_appears_only_there,
+    a_family_is_read_with_what_its_user_may_do_at_its_audience,
     every_change_of_roles_moves_the_settings_epoch,
     removing_a_role_takes_it_from_everybody,
 );
@@ -103,6 +104,28 @@ async fn a_role_bound_to_one_audience_appears_only_there(f: &Fixture) {
         matches!(narrowed, Err(StoreError::Conflict("role_audience"))),
         "a role is not narrowed in passing"
     );
+}
+
+async fn a_family_is_read_with_what_its_user_may_do_at_its_audience(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let family = login(&f.store, &alice).await;
+    let (record, none) = f.store.family_and_access(&family.fam).await.unwrap().unwrap();
+    assert_eq!((record.family, record.user), (family.clone(), alice.clone()));
+    assert_eq!(none, Access::default());
+    for (role, audience) in [
+        ("here", family.audience.as_str()),
+        ("there", "https://elsewhere.example"),
+    ] {
+        f.store.add_role(role, "", NOW).await.unwrap();
+        assert!(f.store.permit(role, role, Some(audience)).await.unwrap());
+        assert!(f.store.give_role(&alice.sub, role).await.unwrap());
+    }
+    let (_, access) = f.store.family_and_access(&family.fam).await.unwrap().unwrap();
+    assert_eq!(
+        (access.roles, access.permissions),
+        (vec!["here".to_owned()], vec!["here".to_owned()])
+    );
+    assert_eq!(f.store.family_and_access("none").await.unwrap(), None);
 }
 
 async fn every_change_of_roles_moves_the_settings_epoch(f: &Fixture) {

@@ -60,7 +60,7 @@ async fn rt_08_an_ended_session_takes_its_family_and_its_tokens(f: &Fixture) {
     assert!(!f.store.is_revoked(&facts(&other)).await.unwrap());
     let late = f
         .store
-        .rotate(&family, (0, None), 10_000, &theft(NOW + 2))
+        .rotate(family.clone(), (0, None), (NOW + 2, 10_000), theft)
         .await
         .unwrap();
     assert_eq!(late, Rotated::Revoked);
@@ -95,7 +95,7 @@ async fn the_weak_logout_leaves_the_access_token_and_can_be_made_strong_later(f:
     assert!(!f.store.is_revoked(&facts(&family)).await.unwrap());
     let late = f
         .store
-        .rotate(&family, (0, None), 10_000, &theft(NOW + 2))
+        .rotate(family.clone(), (0, None), (NOW + 2, 10_000), theft)
         .await
         .unwrap();
     assert_eq!(late, Rotated::Revoked);
@@ -148,7 +148,7 @@ async fn a_session_is_last_seen_when_it_was_last_refreshed(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let family = login(&f.store, &alice).await;
     f.store
-        .rotate(&family, (0, None), 0, &theft(NOW + 77))
+        .rotate(family.clone(), (0, None), (NOW + 77, 0), theft)
         .await
         .unwrap();
     let session = f.store.sessions_of(alice.id).await.unwrap().remove(0);

@@ -40,17 +40,12 @@ async fn postgres_is_spoken_to_over_tls_and_only_with_the_right_certificate() {
     Store::migrate(&good).await.unwrap();
     let store = Store::open(&good).await.unwrap();
     let family = login(&store, &user(&store, "a@x.example").await).await;
-    store.rotate(&family, (0, None), 0, &theft(1)).await.unwrap();
-    assert_eq!(
-        store
-            .family(&family.fam)
-            .await
-            .unwrap()
-            .unwrap()
-            .family
-            .generation,
-        1
-    );
+    store
+        .rotate(family.clone(), (0, None), (1, 0), theft)
+        .await
+        .unwrap();
+    let record = store.family(&family.fam).await.unwrap().unwrap();
+    assert_eq!(record.family.generation, 1);
     store.close().await;
 
     for (what, config) in [

@@ -14,7 +14,7 @@ use crate::error::StoreError;
 /// Start the thread; it makes a last checkpoint when the sender of `stopped` is gone.
 pub(super) fn start(path: &Arc<Path>, stopped: Receiver<()>) -> Result<JoinHandle<()>, StoreError> {
     let connection = connection::writable(path)?;
-    // A TRUNCATE that waits for a reader holds writers up, so it does not wait long.
+    // A checkpoint that waits for a reader holds writers up, so it does not wait long.
     connection
         .busy_timeout(PATIENCE)
         .map_err(|error| connection::failed("checkpoint", &error))?;
@@ -26,7 +26,7 @@ pub(super) fn start(path: &Arc<Path>, stopped: Receiver<()>) -> Result<JoinHandl
 
 fn serve(connection: &Connection, stopped: &Receiver<()>) {
     let (mut brought, mut failing) = (0, false);
-    // Rounds until the next TRUNCATE, and how many the one after it waits: a reader that stays holds it up, and it holds up writers.
+    // Rounds until the log begins anew, and how many the next time waits: a reader that stays holds it up, and it holds up writers.
     let (mut wait, mut pause) = (0, 1);
     loop {
         let last = match stopped.recv_timeout(ROUND) {
@@ -34,14 +34,19 @@ fn serve(connection: &Connection, stopped: &Receiver<()>) {
             Ok(()) | Err(RecvTimeoutError::Disconnected) => true,
         };
         match checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)") {
-            // PASSIVE never shortens the log; under steady load only TRUNCATE does.
-            Ok(pages) if last || (pages > LARGE && pages != brought && wait == 0) => {
+            // PASSIVE lets the log begin anew only when nobody writes meanwhile; under steady load it grows without end.
+            Ok(log) if last || (log.pages > LARGE && log.pages != brought && wait == 0) => {
                 failing = false;
-                brought = checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)").unwrap_or(pages);
-                pause = if brought > LARGE {
-                    (pause * 2).min(LONGEST_PAUSE)
-                } else {
-                    1
+                // A file that keeps its length is written over: a COMMIT has no new blocks and no new length to sync.
+                let how = match last || log.pages > HUGE {
+                    true => "PRAGMA wal_checkpoint(TRUNCATE)",
+                    false => "PRAGMA wal_checkpoint(RESTART)",
+                };
+                let after = checkpoint(connection, how).unwrap_or(Log { busy: true, ..log });
+                brought = after.pages;
+                pause = match after.busy {
+                    true => (pause * 2).min(LONGEST_PAUSE),
+                    false => 1,
                 };
                 wait = pause;
             }
@@ -62,13 +67,24 @@ fn serve(connection: &Connection, stopped: &Receiver<()>) {
     }
 }
 
-/// How many pages the log has.
-fn checkpoint(connection: &Connection, pragma: &'static str) -> Result<i64, StoreError> {
+/// The log after a checkpoint.
+#[derive(Clone, Copy)]
+struct Log {
+    /// Somebody was in the way.
+    busy: bool,
+    /// How many pages it has.
+    pages: i64,
+}
+
+fn checkpoint(connection: &Connection, pragma: &'static str) -> Result<Log, StoreError> {
     let mut prepared = connection
         .prepare_cached(pragma)
         .map_err(|error| connection::failed(pragma, &error))?;
     prepared
-        .query_row([], |row| row.get(1))
+        .query_row([], |row| {
+            let (busy, pages) = (row.get(0)?, row.get(1)?);
+            Ok(Log { busy, pages })
+        })
         .map_err(|error| connection::failed(pragma, &error))
 }
 
@@ -80,5 +96,8 @@ const LONGEST_PAUSE: i32 = 120;
 
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// 64 MiB of 4 KiB pages.
+/// 64 MiB of 4 KiB pages: so long a log begins anew.
 const LARGE: i64 = 16_384;
+
+/// 256 MiB: a file that a reader has let grow so far is cut.
+const HUGE: i64 = 65_536;

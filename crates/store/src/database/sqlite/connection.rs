@@ -95,14 +95,43 @@ pub(crate) fn all(
         .map_err(broken)?;
     let mut rows = Vec::new();
     // An UPDATE … RETURNING has done all its changes once it is read to its end.
-    while let Some(row) = found.next().map_err(broken)? {
-        let mut values = Vec::with_capacity(columns);
-        for column in 0..columns {
-            values.push(value(row.get_ref(column).map_err(broken)?)?);
-        }
-        rows.push(Row(values));
+    while let Some(found) = found.next().map_err(broken)? {
+        rows.push(row(found, columns, statement)?);
     }
     Ok(rows)
+}
+
+/// The first row of a statement, and all rows of another that has these columns of it for its parameters.
+///
+/// The first statement is still open while the second runs, so both see the same state and lock the log's index once.
+pub(super) fn one_and_more(
+    connection: &Connection,
+    (first, params): (&'static Statement, &[Param]),
+    (second, leading): (&'static Statement, &[usize]),
+) -> Result<Option<(Row, Vec<Row>)>, StoreError> {
+    let broken = |error: Error| failed(first.name, &error);
+    let mut prepared = connection.prepare_cached(first.for_sqlite()).map_err(broken)?;
+    let columns = prepared.column_count();
+    let mut found = prepared
+        .query(rusqlite::params_from_iter(params))
+        .map_err(broken)?;
+    let Some(one) = found.next().map_err(broken)? else {
+        return Ok(None);
+    };
+    let one = row(one, columns, first)?;
+    let more = all(connection, second, &one.params(leading)?)?;
+    Ok(Some((one, more)))
+}
+
+fn row(found: &rusqlite::Row<'_>, columns: usize, statement: &Statement) -> Result<Row, StoreError> {
+    let mut values = Vec::with_capacity(columns);
+    for column in 0..columns {
+        let column = found
+            .get_ref(column)
+            .map_err(|error| failed(statement.name, &error))?;
+        values.push(value(column)?);
+    }
+    Ok(Row(values))
 }
 
 /// Run several statements without parameters.

@@ -77,13 +77,35 @@ impl Sqlite {
         params: Vec<Param>,
     ) -> Result<Vec<Row>, StoreError> {
         if let Some(readers) = &self.readers {
-            return readers.all(statement, &params);
+            return readers.with(|connection| connection::all(connection, statement, &params));
         }
         let (job, answer) = job::pair(statement.name, None, async move |tx: Tx<'_>| {
             tx.all(statement, params.clone()).await
         });
         self.queue.submit(job)?;
-        answer.await.unwrap_or_else(|_| Err(queue::closed()))
+        let done = answer.await.unwrap_or_else(|_| Err(queue::closed()))?;
+        Ok(done.result)
+    }
+
+    /// The first row of one statement, and all rows of another that has these columns of it for its parameters, from one snapshot.
+    pub(crate) async fn read_on(
+        &self,
+        (first, params): (&'static Statement, Vec<Param>),
+        then: (&'static Statement, &'static [usize]),
+    ) -> Result<Option<(Row, Vec<Row>)>, StoreError> {
+        if let Some(readers) = &self.readers {
+            return readers.with(|connection| connection::one_and_more(connection, (first, &params), then));
+        }
+        let (job, answer) = job::pair(first.name, None, async move |tx: Tx<'_>| {
+            let Some(row) = tx.optional(first, params.clone()).await? else {
+                return Ok(None);
+            };
+            let rows = tx.all(then.0, row.params(then.1)?).await?;
+            Ok(Some((row, rows)))
+        });
+        self.queue.submit(job)?;
+        let done = answer.await.unwrap_or_else(|_| Err(queue::closed()))?;
+        Ok(done.result)
     }
 
     /// Finish what is queued, checkpoint, stop both threads.

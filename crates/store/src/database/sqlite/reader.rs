@@ -11,10 +11,7 @@ use std::sync::{Arc, Weak};
 use rusqlite::Connection;
 
 use super::connection;
-use crate::database::param::Param;
 use crate::database::queue;
-use crate::database::row::Row;
-use crate::database::statement::Statement;
 use crate::error::StoreError;
 
 /// The readers of one database, on whatever threads they are.
@@ -41,12 +38,11 @@ impl Readers {
         }))
     }
 
-    /// All rows of a statement, read on this thread.
-    pub(super) fn all(
+    /// Read with the connection of this thread.
+    pub(super) fn with<T>(
         &self,
-        statement: &'static Statement,
-        params: &[Param],
-    ) -> Result<Vec<Row>, StoreError> {
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         if self.0.closed.load(Ordering::Acquire) {
             return Err(queue::closed());
         }
@@ -64,7 +60,7 @@ impl Readers {
                 );
             }
             match readers.get(&self.0.number) {
-                Some(reader) => connection::all(&reader.connection, statement, params),
+                Some(reader) => read(&reader.connection),
                 None => Err(queue::closed()),
             }
         })

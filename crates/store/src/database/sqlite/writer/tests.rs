@@ -75,7 +75,7 @@ fn a_job_that_waits_or_panics_is_an_error_and_the_writer_goes_on() {
     commit(&connection, vec![waits, panics, good]);
     assert!(matches!(first.try_recv().unwrap(), Err(StoreError::Broken(_))));
     assert!(matches!(second.try_recv().unwrap(), Err(StoreError::Broken(_))));
-    assert_eq!(third.try_recv().unwrap().unwrap(), 1);
+    assert_eq!(third.try_recv().unwrap().unwrap().result, 1);
     assert_eq!(count(&connection), 1);
 }
 
