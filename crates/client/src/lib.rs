@@ -28,6 +28,7 @@ pub mod renewal;
 pub mod return_to;
 pub mod revocations;
 pub mod seal;
+pub mod secret_file;
 pub mod service_client;
 pub mod service_signer;
 pub mod shown_certificate;

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::config;
 use crate::load::ConfigError;
+use crate::refusal::{Refusal, broken};
 
 /// The header.
 pub const HEADER: HeaderName = HeaderName::from_static(identity_assertion::HEADER);
@@ -70,21 +71,26 @@ impl Assertions {
     }
 
     /// The assertion about a caller, for one service. The same one for half of its life; never longer than the caller's token.
-    pub(crate) fn header(&self, auth: &Auth, token: &HeaderValue, audience: &str) -> Option<HeaderValue> {
+    pub(crate) fn header(
+        &self,
+        auth: &Auth,
+        token: &HeaderValue,
+        audience: &str,
+    ) -> Result<HeaderValue, Refusal> {
         let now = self.clock.since_epoch().as_secs();
         let key = primitive::sha256(&[token.as_bytes(), b"\0", audience.as_bytes()].concat());
         if let Some((value, until)) = self.signed.get(&key)
             && now < until
         {
-            return Some(value);
+            return Ok(value);
         }
         let expires = auth.expires().unwrap_or(u64::MAX).min(now + self.lifetime);
         let signed = self.signer.sign(&self.claims(auth, audience, (now, expires)));
-        let mut value = signed.ok().and_then(|token| HeaderValue::try_from(token).ok())?;
+        let mut value = HeaderValue::try_from(signed.map_err(broken)?).map_err(broken)?;
         value.set_sensitive(true);
         let until = now + expires.saturating_sub(now) / 2;
         self.signed.insert(key, (value.clone(), until));
-        Some(value)
+        Ok(value)
     }
 
     fn claims(&self, auth: &Auth, audience: &str, (now, expires): (u64, u64)) -> Map<String, Value> {

@@ -22,9 +22,9 @@ use crate::config::Token;
 use crate::identity;
 use crate::limit::Standing;
 use crate::record::Record;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, broken};
 use crate::site::{Admitted, Route, Site};
-use crate::upstream::Upstream;
+use crate::upstream::{OVER, Upstream};
 
 /// What the answer to a request says besides, whether it is the service's or a refusal.
 #[derive(Default)]
@@ -171,12 +171,20 @@ pub(crate) async fn ask(
     (route, upstream): (&Route, &Upstream),
     session: Option<Session>,
     (request, beside): (Request<Body>, &mut Beside),
-) -> Result<(Response<Incoming>, Load), Refusal> {
+) -> Result<(Response<Incoming>, Load), No> {
     let repeatable = request.body().is_end_stream() && route.token == Token::Forward;
-    match session.zip(site.bff.as_ref()).filter(|_| repeatable) {
+    let answered = match session.zip(site.bff.as_ref()).filter(|_| repeatable) {
         Some((session, bff)) => Box::pin(ask_twice(upstream, (bff, session), (request, beside))).await,
         None => upstream.ask(request).await,
-    }
+    };
+    answered.map_err(|refusal| match refusal == OVER {
+        // With the challenge that a 401 needs (RFC 9110 §15.5.2).
+        true => No::Guard(
+            Refused::TokenExpired,
+            Box::new(route.refusal(&Refused::TokenExpired)),
+        ),
+        false => refusal.into(),
+    })
 }
 
 async fn ask_twice(
@@ -218,7 +226,7 @@ pub(crate) async fn tell(
         headers.remove(carnet_oauth::dpop::HEADER);
     }
     if let Admitted::Service(service) = caller {
-        let name = HeaderValue::from_str(service.name()).map_err(|_| UNSIGNED)?;
+        let name = HeaderValue::from_str(service.name()).map_err(broken)?;
         headers.insert(CALLING_SERVICE, name);
     }
     let (Some(auth), Some(sent)) = (caller.user(), sent) else {
@@ -227,7 +235,7 @@ pub(crate) async fn tell(
     identity::write(headers, auth, &site.identity)?;
     let audience = upstream.and_then(|upstream| upstream.assertion_audience.as_ref());
     if let (Some(assertions), Some(audience)) = (&site.assertions, audience) {
-        let assertion = assertions.header(auth, &sent, audience).ok_or(UNSIGNED)?;
+        let assertion = assertions.header(auth, &sent, audience)?;
         headers.insert(assertion::HEADER, assertion);
     }
     if let (Some(exchange), Some(wanted)) = (&site.exchange, &route.exchange) {
@@ -236,7 +244,7 @@ pub(crate) async fn tell(
         let token = Box::pin(exchange.token(token, wanted))
             .await
             .map_err(|error| refused(&error))?;
-        let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| UNSIGNED)?;
+        let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(broken)?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
@@ -263,9 +271,4 @@ const UNAVAILABLE: Refusal = Refusal::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "exchange_unavailable",
     "the authorization server does not answer; come back after the time in Retry-After",
-);
-const UNSIGNED: Refusal = Refusal::new(
-    StatusCode::INTERNAL_SERVER_ERROR,
-    "server_error",
-    "something is wrong here; it is in the log",
 );

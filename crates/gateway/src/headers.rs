@@ -1,6 +1,6 @@
 //! Which headers pass, and which never do: hop-by-hop ones, and those that only the gateway may say.
 //!
-//! Spec: RFC 9110 §7.6.1 (Connection), §6.5 (trailers) · RFC 9113 §8.2.2
+//! Spec: RFC 9110 §7.6.1 (Connection), §6.5 (trailers), §8.6 (Content-Length) · RFC 9113 §8.2.2, §8.2.3 (Cookie)
 
 use std::borrow::Cow;
 
@@ -120,6 +120,18 @@ pub fn strip_cookies(headers: &mut HeaderMap, names: &[String]) {
     }
 }
 
+/// Says in one line what HTTP/2 lets a client say in several, and HTTP/1.1 in one alone: cookies, and a length where each line says the same.
+pub fn join_lines(headers: &mut HeaderMap) {
+    let is_split = |name| headers.get_all(name).iter().nth(1).is_some();
+    let (cookies, lengths) = (is_split(header::COOKIE), is_split(header::CONTENT_LENGTH));
+    if cookies {
+        filter_cookies(headers, |_| true);
+    }
+    if lengths && let Some(length) = headers.get(header::CONTENT_LENGTH).cloned() {
+        headers.insert(header::CONTENT_LENGTH, length);
+    }
+}
+
 fn filter_cookies(headers: &mut HeaderMap, keeps: impl Fn(&[u8]) -> bool) {
     if !headers.contains_key(header::COOKIE) {
         return;
@@ -165,6 +177,17 @@ fn is_cookie_of(pair: &[u8], names: &[String]) -> bool {
         Some(beginning) => name.starts_with(beginning.as_bytes()),
         None => own.as_bytes() == name,
     })
+}
+
+/// Whether a message is one of gRPC.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    is_of(headers, b"application/grpc")
+}
+
+/// Whether the content is of this kind.
+pub(crate) fn is_of(headers: &HeaderMap, kind: &[u8]) -> bool {
+    let said = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    said.is_some_and(|said| said.starts_with(kind))
 }
 
 fn strip(headers: &mut HeaderMap, refused: impl Fn(&HeaderName) -> bool) -> bool {

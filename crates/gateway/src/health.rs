@@ -1,14 +1,16 @@
 //! Whether the servers of a service are well: each is asked now and then; and which connections to them wait for nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::balance::Server;
 use crate::lines::IDLE;
 use crate::upstream::Upstream;
 
-/// Asks every server in turn, for as long as it is polled. Ends at once when nobody wants to know.
-pub(crate) async fn watch(upstream: Arc<Upstream>) {
+/// Asks one server, for as long as it is polled: each has a watch of its own, so that none waits for another. Ends at once when nobody wants to know.
+pub(crate) async fn watch(upstream: Arc<Upstream>, server: Arc<Server>) {
     let Some((path, every)) = &upstream.health else {
         return;
     };
@@ -16,15 +18,14 @@ pub(crate) async fn watch(upstream: Arc<Upstream>) {
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        for server in upstream.servers() {
-            let well = upstream.probe(server, path).await;
-            if server.is_found(well) {
-                let (upstream, server) = (&upstream.name, &server.authority);
-                match well {
-                    true => tracing::info!(upstream, %server, "a server is well again"),
-                    false => {
-                        tracing::warn!(upstream, %server, "a server failed its health check and is not asked until it passes")
-                    }
+        let asked = timeout(LEAST_PATIENCE.max(*every), upstream.probe(&server, path));
+        let well = asked.await.unwrap_or(false);
+        if server.is_found(well) {
+            let (upstream, server) = (&upstream.name, &server.authority);
+            match well {
+                true => tracing::info!(upstream, %server, "a server is well again"),
+                false => {
+                    tracing::warn!(upstream, %server, "a server failed its health check and is not asked until it passes")
                 }
             }
         }
@@ -42,3 +43,6 @@ pub(crate) async fn sweep(upstream: Arc<Upstream>) {
         }
     }
 }
+
+/// A server that does not answer within the interval of its checks is not well; however short that is, it has so much time.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);

@@ -20,6 +20,7 @@ mod forward_auth;
 pub mod forwarded;
 pub mod headers;
 mod health;
+mod hops;
 pub mod identity;
 pub mod limit;
 mod lines;
@@ -48,7 +49,7 @@ use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use carnet_guard::Auth;
 use carnet_listen::{Answers, PeerAddr};
 use http::request::Parts;
@@ -63,7 +64,7 @@ use crate::forwarded::Origin;
 use crate::metrics::Metrics;
 use crate::passing::{Passing, Patience, Streaming};
 use crate::record::Record;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, broken};
 use crate::site::{Admitted, Route, Site};
 use crate::target::Target;
 use crate::upstream::Upstream;
@@ -231,10 +232,14 @@ impl Forward<'_> {
             caller::let_in((site, route), (&mut parts, asked.is_some()), shown, beside).await?;
         record.caller(caller.named());
         beside.standing = route.count(&caller, origin.client)?;
+        if hops::is_last(&mut parts) {
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
         caller::tell(site, (route, Some(upstream)), &caller, &mut parts.headers).await?;
 
         dress(&mut parts.headers, (site, route, &target), asked.as_ref())?;
         origin.write(&mut parts.headers);
+        hops::sign(&mut parts.headers, parts.version);
         record.trace.write(&mut parts.headers);
         parts.extensions.clear();
         let until = match route.at_expiry {
@@ -244,7 +249,7 @@ impl Forward<'_> {
         let bff = session.as_ref().zip(site.bff.as_ref());
         let end = || bff.map(|(session, bff)| -> SessionEnd { Box::pin(bff.end_of(session)) });
         let over = end();
-        let body = match is_grpc(&parts.headers) && !body.is_end_stream() {
+        let body = match headers::is_grpc(&parts.headers) && !body.is_end_stream() {
             true => Body::new(Streaming::new(body, until, route.watch(&caller, end()))),
             false => body,
         };
@@ -274,7 +279,8 @@ struct Stay {
 
 /// Who is at the other end of the connection, and where the request comes from.
 fn origin_of(site: &Site, parts: &Parts, target: &Target) -> Result<(IpAddr, Origin), Refusal> {
-    let peer = parts.extensions.get::<PeerAddr>().ok_or(BROKEN)?.0.ip();
+    let peer = parts.extensions.get::<PeerAddr>();
+    let peer = peer.ok_or_else(|| broken("the listener says of no peer"))?.0.ip();
     let origin = Origin::read(peer, site.https, &parts.headers, target, &site.trusted_proxies);
     Ok((peer, origin))
 }
@@ -289,7 +295,8 @@ fn dress(
         headers::keep_cookies(headers, &mapped.cookies);
     }
     headers::strip_cookies(headers, &site.own_cookies);
-    let authority = HeaderValue::try_from(&*target.authority()).map_err(|_| BROKEN)?;
+    headers::join_lines(headers);
+    let authority = HeaderValue::try_from(&*target.authority()).map_err(broken)?;
     headers.insert(header::HOST, authority);
     if let Some(asked) = asked {
         asked.ask(headers);
@@ -301,15 +308,6 @@ fn dress(
 fn end_of(auth: &Auth, site: &Site) -> Option<Instant> {
     let left = Duration::from_secs(auth.expires()?).saturating_sub(site.clock.since_epoch());
     Instant::now().checked_add(left)
-}
-
-fn is_grpc(headers: &HeaderMap) -> bool {
-    is_of(headers, b"application/grpc")
-}
-
-fn is_of(headers: &HeaderMap, kind: &[u8]) -> bool {
-    let said = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    said.is_some_and(|said| said.starts_with(kind))
 }
 
 /// What of an answer goes back.
@@ -356,12 +354,12 @@ fn back(
         // To a CONNECT this would grant what the service has not.
         Some(client) if client.is_extended() && parts.status.is_success() => Err(UNASKED.into()),
         _ => {
-            let grpc = is_grpc(&parts.headers);
-            let endless = grpc || is_of(&parts.headers, b"text/event-stream");
+            let grpc = headers::is_grpc(&parts.headers);
+            let endless = grpc || headers::is_of(&parts.headers, b"text/event-stream");
             let patience = Patience {
                 idle,
                 until: until.filter(|_| endless),
-                abrupt: !is_of(&parts.headers, b"text/event-stream"),
+                abrupt: !headers::is_of(&parts.headers, b"text/event-stream"),
             };
             // What has an end is sent to it, unless the session ends before.
             let watch = match endless {
@@ -388,9 +386,4 @@ const NOWHERE: Refusal = Refusal::new(
     StatusCode::NOT_FOUND,
     "route_unknown",
     "nothing is here: this route is for proxies that ask",
-);
-const BROKEN: Refusal = Refusal::new(
-    StatusCode::INTERNAL_SERVER_ERROR,
-    "server_error",
-    "something is wrong here; it is in the log",
 );

@@ -2,11 +2,12 @@
 //!
 //! Spec: RFC 9110 §6.5 (trailers)
 
-use std::io;
+use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use std::{fmt, io, iter};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -26,6 +27,16 @@ struct Slot {
     touched: bool,
     ended: bool,
     moved: Instant,
+    failure: Option<Failure>,
+}
+
+/// Why the body of a request did not arrive whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The client broke it off, or it is not what its head announced.
+    Broken,
+    /// The caller may say nothing more.
+    Over,
 }
 
 impl Lent {
@@ -36,6 +47,7 @@ impl Lent {
             touched: false,
             ended: false,
             moved: Instant::now(),
+            failure: None,
         };
         Self((!ended).then(|| Arc::new(Mutex::new(slot()))))
     }
@@ -71,6 +83,11 @@ impl Lent {
         self.progress().is_none_or(|(_, ended)| ended)
     }
 
+    /// Why the rest of it will never come.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.with(|slot| slot.failure).flatten()
+    }
+
     /// Whether somebody waits for the rest of it.
     pub(crate) fn is_awaited(&self) -> bool {
         self.with(|slot| slot.touched && !slot.ended).unwrap_or(false)
@@ -96,6 +113,9 @@ impl hyper::body::Body for Lent {
             if let Poll::Ready(frame) = &frame {
                 slot.moved = Instant::now();
                 slot.ended = frame.is_none() || slot.body.is_end_stream();
+                if let Some(Err(error)) = frame {
+                    slot.failure = Some(Failure::of(error));
+                }
             }
             frame.map(|frame| frame.map(|frame| frame.map(honest)))
         };
@@ -111,6 +131,29 @@ impl hyper::body::Body for Lent {
             .unwrap_or_else(|| SizeHint::with_exact(0))
     }
 }
+
+impl Failure {
+    fn of(error: &axum::Error) -> Self {
+        let first: Option<&(dyn Error + 'static)> = Some(error);
+        let mut causes = iter::successors(first, |error| (*error).source());
+        match causes.any(|error| error.is::<TokenOver>()) {
+            true => Self::Over,
+            false => Self::Broken,
+        }
+    }
+}
+
+/// The caller's token has ended, or was taken back.
+#[derive(Debug)]
+struct TokenOver;
+
+impl fmt::Display for TokenOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the caller's token is good no longer")
+    }
+}
+
+impl Error for TokenOver {}
 
 /// The body of a request that is a stream: its client may withhold what would let the answer end, and go on sending.
 pub(crate) struct Streaming {
@@ -145,8 +188,7 @@ impl hyper::body::Body for Streaming {
         let watch = self.watch.as_mut();
         if expired || watch.is_some_and(|watch| Pin::new(watch).poll(cx).is_ready()) {
             (self.until, self.watch, self.body) = (None, None, Body::empty());
-            let over = io::Error::new(io::ErrorKind::TimedOut, "the caller's token is good no longer");
-            return Poll::Ready(Some(Err(axum::Error::new(over))));
+            return Poll::Ready(Some(Err(axum::Error::new(TokenOver))));
         }
         Pin::new(&mut self.body).poll_frame(cx)
     }

@@ -2,6 +2,8 @@
 //!
 //! Spec: RFC 9457 · RFC 9110 §15.5
 
+use std::fmt::Display;
+
 use axum::response::{IntoResponse, Response};
 use carnet_oauth::problem::{MEDIA_TYPE, Problem};
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -49,6 +51,16 @@ pub(crate) const METHOD: Refusal = Refusal::new(
     "method_not_allowed",
     "what is here does not take this method; see Allow",
 );
+
+/// 500: something is wrong here that no caller can mend. What it is stands in the log alone.
+pub(crate) fn broken(error: impl Display) -> Refusal {
+    tracing::error!(%error, "a request failed for a fault of the gateway's own");
+    Refusal::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "server_error",
+        "something is wrong here; it is in the log",
+    )
+}
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {

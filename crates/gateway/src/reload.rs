@@ -17,6 +17,9 @@ pub struct Reload {
     gateway: Gateway,
     file: PathBuf,
     clock: Arc<dyn Clock>,
+    /// What was read last.
+    read: Option<Seen>,
+    /// What was there at the last look.
     seen: Option<Seen>,
 }
 
@@ -31,11 +34,12 @@ impl Reload {
             gateway,
             file,
             clock,
+            read: seen,
             seen,
         }
     }
 
-    /// Never ends: looks at the file every two seconds; SIGHUP reads it, and every file that it names, at once.
+    /// Never ends: looks at the file every two seconds, and reads what two looks have found the same; SIGHUP reads it, and every file that it names, at once.
     pub async fn keep_fresh(mut self) {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -47,16 +51,28 @@ impl Reload {
                     None => std::future::pending().await,
                 }
             };
-            let forced = tokio::select! {
-                _ = tick.tick() => false,
-                () = told => true,
-            };
-            let seen = look(&self.file);
-            if forced || seen != self.seen {
-                self.seen = seen;
-                self.read().await;
+            tokio::select! {
+                _ = tick.tick() => drop(self.look_again().await),
+                () = told => {
+                    self.seen = look(&self.file);
+                    self.read = self.seen;
+                    self.read().await;
+                }
             }
         }
+    }
+
+    /// Reads the file when it is another one than was read last, and the same as at the look before: one that is being written may end between any two
+    /// of its lines, and be whole as far as anybody can tell. Says whether it was read and taken.
+    pub async fn look_again(&mut self) -> bool {
+        let seen = look(&self.file);
+        let stands_still = seen == self.seen;
+        self.seen = seen;
+        if !stands_still || seen == self.read {
+            return false;
+        }
+        self.read = seen;
+        self.read().await
     }
 
     /// Takes what the file says now. What cannot be used changes nothing, and is named in the log.
@@ -88,7 +104,7 @@ impl Reload {
         let kept = config.listen == before.config.listen && config.admin == before.config.admin;
         if !kept || side(&config) != side(&before.config) {
             tracing::warn!(
-                "another address, certificate file or limit in [listen], [admin] or [forward_auth] needs a restart"
+                "what is new in [listen] and [admin], and in address and tls of [forward_auth], is taken at the next restart"
             );
         }
         let site = Site::build(&config, self.clock.clone(), Some(&before)).await?;

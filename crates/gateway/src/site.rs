@@ -2,6 +2,7 @@
 
 mod access;
 mod build;
+mod doors;
 mod names;
 
 use std::collections::{BTreeSet, HashMap};
@@ -107,7 +108,10 @@ impl Site {
     /// Begins to look whether servers are well and certificates new; ends when the site is dropped.
     pub fn watch(&mut self) {
         for upstream in &self.upstreams {
-            self.watching.spawn(health::watch(Arc::clone(upstream)));
+            for server in upstream.servers() {
+                let watch = health::watch(Arc::clone(upstream), Arc::clone(server));
+                self.watching.spawn(watch);
+            }
             self.watching.spawn(health::sweep(Arc::clone(upstream)));
             if let Some(shown) = upstream.shown_certificate() {
                 self.watching.spawn(shown.keep_fresh());

@@ -9,13 +9,13 @@ mod joined;
 pub(crate) use joined::Ends;
 
 use carnet_jose::{base64url, primitive};
-use carnet_listen::Hold;
+use carnet_listen::{Closing, Hold};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header};
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, broken};
 use crate::target::Target;
 
 /// What a route says of WebSockets.
@@ -28,6 +28,8 @@ pub struct Sockets {
 /// The client's side of a handshake.
 pub(crate) struct Asked {
     client: OnUpgrade,
+    /// Comes when the gateway is about to stop.
+    closing: Option<Closing>,
     /// Of a client that asks over HTTP/2.
     extended: Option<Extended>,
 }
@@ -112,7 +114,12 @@ pub(crate) fn asked(
         false => None,
     };
     let client = parts.extensions.remove::<OnUpgrade>();
-    Ok(client.map(|client| Asked { client, extended }))
+    let closing = parts.extensions.remove::<Closing>();
+    Ok(client.map(|client| Asked {
+        client,
+        closing,
+        extended,
+    }))
 }
 
 impl Asked {
@@ -155,10 +162,14 @@ impl Asked {
     }
 }
 
-/// Joins both sides, once each has switched, until the caller's token ends. `hold` is dropped at the end.
+/// Joins both sides, once each has switched, until the caller's token ends or the gateway does. `hold` is dropped at the end.
 pub(crate) fn join(asked: Asked, service: OnUpgrade, ends: Ends, hold: impl Send + 'static) {
-    let Asked { client, extended } = asked;
-    joined::join((client, service), ends, (hold, extended));
+    let Asked {
+        client,
+        closing,
+        extended,
+    } = asked;
+    joined::join((client, service), (ends, closing), (hold, extended));
 }
 
 /// Whether from here on both sides are joined.
@@ -182,8 +193,8 @@ fn switch(headers: &mut HeaderMap) {
 /// RFC 6455 §4.1: 16 random bytes.
 fn nonce() -> Result<HeaderValue, Refusal> {
     let mut bytes = [0; 16];
-    primitive::fill_random(&mut bytes).map_err(|_| BROKEN)?;
-    HeaderValue::try_from(base64(&bytes)).map_err(|_| BROKEN)
+    primitive::fill_random(&mut bytes).map_err(broken)?;
+    HeaderValue::try_from(base64(&bytes)).map_err(broken)
 }
 
 /// RFC 6455 §4.2.2: the answer to a nonce.
@@ -213,11 +224,6 @@ const UNSPOKEN: Refusal = Refusal::new(
     StatusCode::NOT_IMPLEMENTED,
     "protocol_unknown",
     "what is here does not speak the protocol that CONNECT asks for",
-);
-const BROKEN: Refusal = Refusal::new(
-    StatusCode::INTERNAL_SERVER_ERROR,
-    "server_error",
-    "something is wrong here; it is in the log",
 );
 
 #[cfg(test)]

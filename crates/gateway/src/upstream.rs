@@ -27,7 +27,7 @@ use crate::balance::{Load, News, Pool, Server};
 use crate::config::{self, Protocol};
 use crate::lines::{Connector, Errand, Failed, IDLE, Line};
 use crate::metrics::ServerReport;
-use crate::passing::Lent;
+use crate::passing::{Failure, Lent};
 use crate::refusal::Refusal;
 
 /// An answer, and the connection on which it comes, where that is lent.
@@ -71,7 +71,10 @@ impl Upstream {
             Protocol::Http1 => Way::Lines(connector),
             Protocol::Http2 => Way::Shared(Box::new(
                 Client::builder(TokioExecutor::new())
+                    .timer(TokioTimer::new())
                     .pool_timer(TokioTimer::new())
+                    .http2_keep_alive_interval(PING_EVERY)
+                    .http2_keep_alive_timeout(PING_ANSWER)
                     .pool_idle_timeout(IDLE)
                     .http2_only(true)
                     .build(connector),
@@ -102,7 +105,7 @@ impl Upstream {
     ///
     /// # Errors
     /// 502 when no server can be reached or what it says is no HTTP, 504 when it takes too long, 408 when the client does, 400 when the
-    /// client's body was broken.
+    /// client's body was broken, [`OVER`] when the caller might send no more of it.
     pub async fn ask(&self, request: Request<Body>) -> Result<(Response<Incoming>, Load), Refusal> {
         let (head, body) = request.into_parts();
         self.ask_servers(&mut Some(head), Lent::new(body)).await
@@ -157,7 +160,14 @@ impl Upstream {
                 .map(|(moved, _)| moved)
                 .filter(|moved| *moved > since)
         };
-        match self.send(request, server, more).await {
+        let sent = self.send(request, server, more).await;
+        // Whatever came of it, the server is not to blame for it.
+        match body.failure().filter(|_| sent.is_err()) {
+            Some(Failure::Broken) => return Err((BROKEN_BODY, false)),
+            Some(Failure::Over) => return Err((OVER, false)),
+            None => {}
+        }
+        match sent {
             Ok((mut response, line)) => {
                 // A service that answered before it had the whole body may take the rest for another request.
                 let line = line.filter(|_| body.is_sent());
@@ -293,6 +303,10 @@ fn connector(
     let mut http = HttpConnector::new();
     http.enforce_http(false);
     http.set_nodelay(true);
+    // WebSockets may be silent for as long as they like, and tell nobody when their other end is gone.
+    http.set_keepalive(Some(KEEP_ALIVE));
+    http.set_keepalive_interval(Some(KEEP_ALIVE_AGAIN));
+    http.set_keepalive_retries(Some(KEEP_ALIVE_TRIES));
     http.set_connect_timeout(Some(config.connect_timeout.duration()));
     let tls = carnet_client::http::tls(config.root_certificates_file.as_deref(), shown)?;
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
@@ -323,27 +337,24 @@ fn server(url: &str) -> Result<Server, ClientError> {
     }
 }
 
-/// Whose fault it is that there is no answer.
+/// Why there is no answer.
 fn judge(error: &(dyn std::error::Error + 'static), server: &Server) -> Refusal {
-    let mut cause = Some(error);
-    let mut body = false;
-    while let Some(error) = cause {
-        if let Some(hyper) = error.downcast_ref::<hyper::Error>() {
-            // The body that we were sending on broke off: that is the client's.
-            body |= hyper.is_user();
-        }
-        if error
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
-        {
-            return SLOW;
-        }
-        cause = error.source();
+    let mut causes = std::iter::successors(Some(error), |error| (*error).source());
+    let late = |error: &std::io::Error| error.kind() == std::io::ErrorKind::TimedOut;
+    if causes.any(|error| error.downcast_ref().is_some_and(late)) {
+        return SLOW;
     }
     let cause = tls::whole(error);
     tracing::warn!(server = %server.authority, cause, hint = tls::hint(&cause), "an upstream did not answer");
-    if body { BROKEN_BODY } else { UNREACHABLE }
+    UNREACHABLE
 }
+
+/// A connection of HTTP/2 with requests on it is asked whether it lives, and is given up when it does not say so: the next request gets another one.
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PING_ANSWER: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+const KEEP_ALIVE_AGAIN: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_TRIES: u32 = 4;
 
 const UNREACHABLE: Refusal = Refusal::new(
     StatusCode::BAD_GATEWAY,
@@ -369,4 +380,10 @@ const BROKEN_BODY: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,
     "body_broken",
     "the body of the request broke off, or is not what its head announced",
+);
+/// The caller's token has ended, or was taken back, before all of the body was sent.
+pub(crate) const OVER: Refusal = Refusal::new(
+    StatusCode::UNAUTHORIZED,
+    "token_expired",
+    "the token or the session ended before the body of the request did",
 );

@@ -9,6 +9,7 @@ use http::{Method, Request, Response, StatusCode, Version};
 use hyper::{
     body::{Body as _, Incoming},
     service::Service,
+    upgrade::OnUpgrade,
 };
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -56,6 +57,17 @@ pub(super) enum Phase {
     Closing,
     /// Nothing is answered.
     Closed,
+}
+
+/// In the extensions of a request that may switch to another protocol: the word that it is time to go, which nobody else tells what is no HTTP any more.
+#[derive(Clone, Debug)]
+pub struct Closing(watch::Receiver<Phase>);
+
+impl Closing {
+    /// Waits until the listener takes no more connections.
+    pub async fn reached(self) {
+        reached(self.0, Phase::Closing).await;
+    }
 }
 
 /// Answers this peer until one of us has had enough.
@@ -127,6 +139,7 @@ where
         answers: house.answers.clone(),
         peer,
         certificate,
+        phase: phase.clone(),
         pulse: Arc::clone(&pulse),
     };
     let watched = Watched::new(stream, Arc::clone(&pulse), seat);
@@ -188,6 +201,7 @@ struct Desk<A> {
     answers: A,
     peer: PeerAddr,
     certificate: Option<PeerCertificate>,
+    phase: watch::Receiver<Phase>,
     pulse: Arc<Pulse>,
 }
 
@@ -205,6 +219,9 @@ impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
         request.extensions_mut().insert(self.peer);
         if let Some(certificate) = &self.certificate {
             request.extensions_mut().insert(certificate.clone());
+        }
+        if request.extensions().get::<OnUpgrade>().is_some() {
+            request.extensions_mut().insert(Closing(self.phase.clone()));
         }
         // The answer to a CONNECT that is granted has no body with which it could end.
         if request.method() == Method::CONNECT {

@@ -29,9 +29,7 @@ enum State {
     Asked,
     Sized(u64),
     Chunk(Chunk),
-    /// HTTP/2 from the first byte on.
-    Http2,
-    /// Another protocol.
+    /// Another protocol; HTTP/2 from the first byte on.
     Other,
     /// A head was refused, or is too long: no further byte counts.
     Refused,
@@ -65,7 +63,7 @@ impl Framing {
     /// How many of the next bytes pass without being looked at.
     pub(super) fn unseen(&self) -> u64 {
         match self.state {
-            State::Http2 | State::Other => u64::MAX,
+            State::Other => u64::MAX,
             State::Sized(left) | State::Chunk(Chunk::Data(left)) => left,
             _ => 0,
         }
@@ -89,12 +87,7 @@ impl Framing {
 
     /// Whether another protocol is spoken.
     pub(super) fn is_other(&self) -> bool {
-        matches!(self.state, State::Http2 | State::Other)
-    }
-
-    /// Whether HTTP/2 is spoken; what was let through began with its preface.
-    pub(super) fn is_http2(&self) -> bool {
-        self.state == State::Http2
+        self.state == State::Other
     }
 
     /// Another protocol is spoken from here on. What came before that was known is no part of it.
@@ -167,7 +160,7 @@ impl Framing {
             let seen = self.held.len().min(PREFACE.len());
             if self.held[..seen] == PREFACE[..seen] {
                 if seen == PREFACE.len() {
-                    self.state = State::Http2;
+                    self.state = State::Other;
                     out.append(&mut self.held);
                 }
                 return &[];
@@ -259,7 +252,7 @@ impl Framing {
 }
 
 const SIZE: Chunk = Chunk::Size { digits: 0, size: 0 };
-pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// No method begins like this.
 const NO_REQUEST: &[u8] = b"\0\r\n\r\n";
 /// 15 digits are a petabyte.

@@ -8,7 +8,6 @@ mod config;
 mod connection;
 mod crowd;
 mod framing;
-mod h2_path;
 mod listener;
 mod peer;
 mod pulse;
@@ -21,6 +20,7 @@ pub mod value;
 
 pub use answers::Answers;
 pub use config::ListenConfig;
+pub use connection::Closing;
 pub use listener::Listener;
 pub use peer::{PeerAddr, PeerCertificate};
 pub use pulse::Hold;

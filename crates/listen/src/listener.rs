@@ -4,6 +4,7 @@
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -42,6 +43,7 @@ impl Listener {
             )
         };
         let socket = TcpListener::bind(config.address).await.map_err(name)?;
+        keep_alive(&socket)?;
         let local = socket.local_addr()?;
         Ok(Self {
             socket,
@@ -102,6 +104,16 @@ impl Listener {
         }
         phase.send_replace(Phase::Closed);
     }
+}
+
+/// A peer that is gone without a word is found out, also where nothing but a protocol of its own is spoken: every connection that is accepted takes
+/// this over from the socket that accepts it.
+fn keep_alive(socket: &TcpListener) -> io::Result<()> {
+    let keep = TcpKeepalive::new()
+        .with_time(SILENCE)
+        .with_interval(ASK_AGAIN)
+        .with_retries(ASK_TIMES);
+    SockRef::from(socket).set_tcp_keepalive(&keep)
 }
 
 async fn keep_fresh(certificate: Option<Arc<Certificate>>) {
@@ -209,7 +221,26 @@ fn is_the_peers(error: &io::Error) -> bool {
     )
 }
 
+/// After so long without a byte a peer is asked whether it is there, again after this, and so often.
+const SILENCE: Duration = Duration::from_secs(60);
+const ASK_AGAIN: Duration = Duration::from_secs(15);
+const ASK_TIMES: u32 = 4;
 /// Between two words about crowded addresses.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// Within what a semaphore counts on any machine.
 const MOST_CONNECTIONS: usize = 1 << 28;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_is_accepted_is_asked_now_and_then_whether_they_are_there() {
+        let listener = Listener::bind(ListenConfig::default()).await.unwrap();
+        let _peer = TcpStream::connect(listener.local_addr()).await.unwrap();
+        let (accepted, _) = listener.socket.accept().await.unwrap();
+        let accepted = SockRef::from(&accepted);
+        assert!(accepted.keepalive().unwrap());
+        assert_eq!(accepted.tcp_keepalive_time().unwrap(), SILENCE);
+    }
+}

@@ -6,15 +6,13 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::framing::{Framing, PREFACE};
-use super::h2_path::Paths;
+use super::framing::Framing;
 use super::pulse::Watched;
 
 /// What a client sends, as far as [`Framing`] lets it through.
 pub(super) struct Strict<S> {
     stream: Watched<S>,
     framing: Framing,
-    paths: Paths,
     /// What was let through and is not read yet.
     ready: Vec<u8>,
 }
@@ -25,7 +23,6 @@ impl<S> Strict<S> {
         Self {
             stream,
             framing: Framing::new(head_bytes),
-            paths: Paths::default(),
             ready: Vec::new(),
         }
     }
@@ -54,10 +51,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
             if this.stream.pulse.has_switched() && !this.framing.is_other() {
                 this.framing.switch();
             }
-            if this.framing.is_http2() {
-                this.paths.look(&mut buffer.filled_mut()[before..]);
-                return Poll::Ready(Ok(()));
-            }
             let arrived = &buffer.filled()[before..];
             if arrived.is_empty() {
                 this.framing.end(&mut this.ready);
@@ -74,11 +67,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
                 return Poll::Ready(Ok(()));
             }
             this.framing.take(arrived, &mut this.ready);
-            if this.framing.is_http2()
-                && let Some(frames) = this.ready.get_mut(PREFACE.len()..)
-            {
-                this.paths.look(frames);
-            }
             if this.ready == arrived {
                 this.ready.clear();
                 return Poll::Ready(Ok(()));

@@ -10,8 +10,8 @@ use crate::imports::{Imports, Module, name};
 pub(crate) const CRATES: &[&[&str]] = &[
     &["jose"],
     &["oauth"],
-    &["client", "listen", "store"],
-    &["guard"],
+    &["client", "store"],
+    &["guard", "listen"],
     &["server", "gateway"],
     &["cli"],
 ];
@@ -71,7 +71,7 @@ pub(crate) const SERVER: &[&[&str]] = &[
 pub(crate) const GATEWAY: &[&[&str]] = &[
     &["believed", "refusal"],
     &[
-        "headers", "identity", "lines", "route", "series", "target", "watch",
+        "headers", "hops", "identity", "lines", "route", "series", "target", "watch",
     ],
     &["config", "trace"],
     &[

@@ -10,12 +10,13 @@ use http::Method;
 use tokio::task::JoinSet;
 
 use super::access::Access;
+use super::doors;
 use super::names::{self, Names};
 use super::{Route, Site};
 use crate::assertion::Assertions;
 use crate::bff::{self, Bff};
 use crate::certificates::Certificates;
-use crate::config::{self, Config, Token};
+use crate::config::{self, Config, Protocol, Token};
 use crate::cors::Cors;
 use crate::feeds::Feeds;
 use crate::limit::Limit;
@@ -39,13 +40,10 @@ impl Site {
         clock: Arc<dyn Clock>,
         before: Option<&Self>,
     ) -> Result<Self, ConfigError> {
-        if config.listen.client_certificates && config.listen.tls_key_file.is_none() {
-            return Err(ConfigError::at(
-                "listen.client_certificates",
-                "needs TLS, which is not spoken here",
-                "add tls_certificate_file and tls_key_file, or let a proxy tell it: tokens.client_certificates",
-            ));
-        }
+        let https = doors::https(config)?;
+        // Until a restart the listeners are what they are, and so is what requests are judged by.
+        let running = before.map(|before| (before.https, before.config.listen.clone()));
+        let (https, listen) = running.unwrap_or_else(|| (https, config.listen.clone()));
         let (upstreams, names) = upstreams(config, &clock, before)?;
         let feeds = Feeds::of(config, before.map(|before| (&before.config, &before.feeds)))?;
         let known = before.map(|before| tokens::Before {
@@ -75,8 +73,8 @@ impl Site {
             .as_ref()
             .map(|assertion| Assertions::new(assertion, clock.clone()));
         Ok(Self {
-            https: config.listen.tls_key_file.is_some(),
-            trusted_proxies: config.listen.trusted_proxies.clone(),
+            https,
+            trusted_proxies: listen.trusted_proxies.clone(),
             certificates: config.tokens.client_certificates.as_ref().map(Certificates::new),
             failures: failures(config)?,
             published: Published::of(guards.values()),
@@ -91,7 +89,10 @@ impl Site {
             routes,
             upstreams,
             clock,
-            config: config.clone(),
+            config: Config {
+                listen,
+                ..config.clone()
+            },
             guards,
             feeds,
             watching: JoinSet::new(),
@@ -125,6 +126,14 @@ fn upstreams<'c>(
                 key("assertion_audience"),
                 "needs [assertion], which is not there",
                 "add [assertion] with issuer and key_file",
+            ));
+        }
+        if upstream.preserve_host && upstream.protocol == Protocol::Http2 {
+            // RFC 9113 §8.3.1: a Host beside another :authority is malformed, and the latter says whom we connect to.
+            return Err(ConfigError::at(
+                key("preserve_host"),
+                "is for services over HTTP/1.1, and this one speaks HTTP/2",
+                "take it away: X-Forwarded-Host says which host the client asked for; or write protocol = \"http1\"",
             ));
         }
         let same = before.and_then(|before| {

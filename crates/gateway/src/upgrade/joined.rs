@@ -5,6 +5,7 @@
 use std::io;
 use std::pin::pin;
 
+use carnet_listen::Closing;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -49,7 +50,11 @@ impl Ends {
 }
 
 /// Joins both sides, once each has switched. `hold` is dropped at the end.
-pub(super) fn join((client, service): (OnUpgrade, OnUpgrade), ends: Ends, hold: impl Send + 'static) {
+pub(super) fn join(
+    (client, service): (OnUpgrade, OnUpgrade),
+    (ends, closing): (Ends, Option<Closing>),
+    hold: impl Send + 'static,
+) {
     tokio::spawn(async move {
         let _hold = hold;
         let (Ok(client), Ok(service)) = tokio::join!(client, service) else {
@@ -60,11 +65,18 @@ pub(super) fn join((client, service): (OnUpgrade, OnUpgrade), ends: Ends, hold: 
         let (tell, told) = oneshot::channel();
         let up = pump(client_reads, service_writes);
         let down = deliver(service_reads, client_writes, told);
+        let closing = async {
+            match closing {
+                Some(closing) => closing.reached().await,
+                None => std::future::pending().await,
+            }
+        };
         // An error, or the end of the token, ends both; the end of one side lets the other finish.
         let mut both = pin!(async { tokio::try_join!(up, down) });
         let frame = tokio::select! {
             _ = &mut both => return,
             frame = ends.reached() => frame,
+            () = closing => GOING_AWAY,
         };
         let _ = tell.send(frame);
         // A client that takes nothing is not waited for, nor one that goes on sending.
@@ -165,6 +177,8 @@ const TAKEN_BACK: &[u8] = b"\x88\x0f\x11\x31token revoked";
 const SESSION_ENDED: &[u8] = b"\x88\x0f\x11\x31session ended";
 /// §7.4.1 and its registry: 1013, "try again later": nobody can tell whether the token is good.
 const AGAIN_LATER: &[u8] = b"\x88\x11\x03\xf5try again later";
+/// §7.4.1: 1001, "going away": the gateway stops, and another one may be there when the client comes again.
+const GOING_AWAY: &[u8] = b"\x88\x0c\x03\xe9going away";
 /// How long the rest of a frame and the goodbye may take.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 

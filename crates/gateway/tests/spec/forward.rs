@@ -5,7 +5,7 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use serde_json::json;
 
-use crate::harness::{Answer, Harness, Seen, talk};
+use crate::harness::{Answer, Harness, Seen, USUAL, mirror, talk};
 
 #[tokio::test]
 async fn a_service_is_told_who_asks_and_never_gets_the_token() {
@@ -175,6 +175,28 @@ async fn http2_comes_in_and_goes_up_as_the_service_wants_it() {
         Some(format!("Bearer {token}")),
         "this route forwards it"
     );
+}
+
+#[tokio::test]
+async fn what_http2_says_in_several_lines_a_service_gets_in_one() {
+    // Both where the gateway has cookies of its own to take out and where it has none.
+    for own in ["own_cookies = [\"own\"]", ""] {
+        let harness = Harness::with(&USUAL.replace("own_cookies = [\"own\"]", own), mirror().await).await;
+        let request = Request::post("http://api.test/open")
+            .header("cookie", "a=1")
+            .header("cookie", "b=2; c=3")
+            .header("content-length", "5")
+            .header("content-length", "5")
+            .body(Body::from("hello"))
+            .unwrap();
+        let response = harness.h2(request).await;
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let seen = Seen(serde_json::from_slice(&body).unwrap());
+        // RFC 9113 §8.2.3, RFC 9110 §8.6.
+        assert_eq!(seen.folded("Cookie"), ["a=1; b=2; c=3"], "{own}");
+        assert_eq!(seen.folded("Content-Length"), ["5"], "{own}");
+        assert_eq!(seen.0["body"], "hello");
+    }
 }
 
 #[tokio::test]

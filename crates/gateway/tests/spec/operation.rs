@@ -120,6 +120,42 @@ async fn a_new_configuration_is_taken_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_being_written_is_not_read() {
+    let mut operated = Operated::start().await;
+    assert!(!operated.reload.look_again().await, "nothing is new");
+    let whole = text(&operated.service, "/free");
+    // What is there already is a configuration by itself.
+    let half = &whole[..whole.rfind("[[routes]]").unwrap()];
+    operated.write(half);
+    assert!(!operated.reload.look_again().await);
+    operated.write(&whole);
+    assert!(!operated.reload.look_again().await);
+    assert_eq!(operated.status("/free").await, 404);
+    assert!(operated.reload.look_again().await, "it stands still");
+    assert_eq!(operated.status("/free").await, 200);
+    assert!(!operated.reload.look_again().await, "it is known");
+}
+
+#[tokio::test]
+async fn a_reload_takes_nothing_of_what_the_listener_needs_a_restart_for() {
+    let operated = Operated::start().await;
+    let request = "GET /free HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\nConnection: close\r\n\r\n";
+    let listen = "[listen]\ntrusted_proxies = [\"127.0.0.1\"]\ntls_certificate_file = \"a.pem\"\ntls_key_file = \"a.key\"\n";
+    let changed = text(&operated.service, "/free").replace("[listen]\n", listen);
+    // However often it is read: what is compared with is what listens.
+    for _ in 0..2 {
+        operated.write(&changed);
+        assert!(operated.reload.read().await);
+        let seen = Answer::read(&talk(operated.address, request).await).seen();
+        assert_eq!(seen.header("X-Forwarded-Proto").as_deref(), Some("http"));
+        assert_eq!(seen.header("X-Forwarded-For").as_deref(), Some("127.0.0.1"));
+    }
+    // What could not be taken at a restart either is refused now.
+    operated.write(&changed.replace("tls_key_file", "#"));
+    assert!(!operated.reload.read().await);
+}
+
+#[tokio::test]
 async fn an_issuer_that_is_down_is_taken_and_its_tokens_are_503_until_its_keys_come() {
     let operated = Operated::start().await;
     let good = text(&operated.service, "/open");

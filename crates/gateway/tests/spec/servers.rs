@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use axum::Router;
 use axum::extract::Request;
 use http::StatusCode;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
-use crate::harness::{Answer, Harness, Running, mirror};
+use crate::harness::{Answer, Harness, Running, mirror, soon};
 
 /// A server that says its name, and counts what it is asked besides its health.
 async fn named(name: &'static str, health: StatusCode) -> (Running, Arc<AtomicUsize>) {
@@ -117,6 +118,27 @@ async fn a_server_that_fails_its_health_check_is_not_asked() {
     assert_eq!(asked.load(Ordering::SeqCst), before);
 }
 
+#[tokio::test]
+async fn a_health_check_that_hangs_holds_up_no_other() {
+    let hanging =
+        Running::start(Router::new().fallback(async || std::future::pending::<&'static str>().await));
+    let hanging = hanging.await;
+    let (ill, _) = named("ill", StatusCode::INTERNAL_SERVER_ERROR).await;
+    let (well, _) = named("well", StatusCode::OK).await;
+    let servers = [&hanging, &ill, &well].map(|server| server.address.to_string());
+    let harness = harness(
+        &servers,
+        "health_path = \"/health\"\nhealth_interval = \"10ms\"\nanswer_timeout = \"10m\"",
+    )
+    .await;
+    soon(async {
+        let is_asked = async |server: &str| says(&harness.metrics().await, "server_asked", server, 1);
+        while is_asked(&servers[1]).await || is_asked(&servers[0]).await {}
+    })
+    .await;
+    assert_eq!(harness.get("/", "").await.body, "well");
+}
+
 fn says(metrics: &str, name: &str, server: &str, value: u64) -> bool {
     metrics.contains(&format!(
         "carnet_gateway_{name}{{upstream=\"all\",server=\"{server}\"}} {value}\n"
@@ -223,4 +245,39 @@ async fn a_server_that_takes_too_long_is_a_504_and_a_client_that_does_a_408() {
     let request = "POST /reads HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nConnection: close\r\n\r\nshort";
     let answer = Answer::read(&harness.talk(request).await);
     assert_eq!((answer.status, answer.code()), (408, "body_slow".to_owned()));
+}
+
+/// A way to a server on which, from some moment on, nothing more moves on the connections that are there, as when a host is switched off.
+async fn breaking(server: &Running) -> (String, Arc<Notify>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (server, cut) = (server.address, Arc::new(Notify::new()));
+    let cuts = cut.clone();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let cut = cuts.clone();
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(server).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    () = cut.notified() => std::future::pending().await,
+                }
+            });
+        }
+    });
+    (address, cut)
+}
+
+#[tokio::test]
+async fn a_dead_connection_over_http2_is_found_out_and_given_up() {
+    let server = mirror().await;
+    let (address, cut) = breaking(&server).await;
+    let harness = harness(&[address], "protocol = \"http2\"\nanswer_timeout = \"10m\"").await;
+    assert_eq!(harness.get("/", "").await.status, 200);
+    cut.notify_waiters();
+    // Time goes by as soon as nobody does anything.
+    tokio::time::pause();
+    assert_eq!(harness.get("/", "").await.status, 502);
+    tokio::time::resume();
+    assert_eq!(harness.get("/", "").await.status, 200, "on another connection");
 }

@@ -12,7 +12,7 @@ use hyper::ext::Protocol;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::{Harness, NOW, mirror, soon};
@@ -328,4 +328,35 @@ async fn cve_2025_64763_what_follows_a_connect_at_once_reaches_no_service_that_d
     // hyper sends no body with a CONNECT, or resets the stream: either way nothing arrives.
     let _ = soon(sender.send_request(request)).await;
     assert!(!seen.lock().unwrap().contains("smuggled"));
+}
+
+#[tokio::test]
+async fn every_websocket_is_told_when_the_gateway_stops_and_none_holds_it_up() {
+    let (address, seen) = echo(GRANTED).await;
+    let harness = harness(&address).await;
+    let mut over_h2 = stream(answer(&harness, handshake(&harness, "/ws", (&json!({}), &[]))).await).await;
+    let mut over_h1 = TcpStream::connect(harness.gateway.address).await.unwrap();
+    let token = harness.issuer.token(&json!({}));
+    let request = format!(
+        "{}Authorization: Bearer {token}\r\n\r\n",
+        crate::streams::HANDSHAKE
+    );
+    over_h1.write_all(request.as_bytes()).await.unwrap();
+    assert!(
+        crate::streams::head(&mut over_h1)
+            .await
+            .starts_with("HTTP/1.1 101")
+    );
+    drop(harness.gateway);
+    for socket in [&mut over_h2 as &mut (dyn AsyncRead + Unpin), &mut over_h1] {
+        let mut rest = Vec::new();
+        soon(socket.read_to_end(&mut rest)).await.unwrap();
+        assert_eq!(rest, [b"\x88\x0c\x03\xe9".as_slice(), b"going away"].concat());
+    }
+    soon(async {
+        while seen.lock().unwrap().matches("<the end>").count() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }
