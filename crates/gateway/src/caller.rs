@@ -155,7 +155,9 @@ async fn admit_session(
     beside.cookies = bff.cookies(&session);
     match route.admit(head).await {
         // Taken back, or of a key that is gone: the issuer may give another.
-        Err(Refused::TokenInvalid | Refused::TokenRevoked | Refused::TokenExpired) => {
+        Err(Refused::TokenInvalid | Refused::TokenRevoked | Refused::TokenExpired) if !bff.is_new(&session) => {
+            // What comes of it has cookies of its own, or takes them away.
+            beside.cookies.clear();
             let session = bff.again(&mut head.headers, session).await?;
             beside.cookies = bff.cookies(&session);
             Ok((Some(session), route.admit(head).await.map_err(denied)?))
@@ -195,6 +197,7 @@ async fn ask_twice(
     let (mut head, body) = request.into_parts();
     let first = upstream.ask(Request::from_parts(head.clone(), body)).await?;
     if is_refused_token(&first.0)
+        && !bff.is_new(&session)
         && let Ok(session) = bff.again(&mut head.headers, session).await
     {
         beside.cookies = bff.cookies(&session);

@@ -151,7 +151,7 @@ async fn pass(site: &Site, request: Request, record: &mut Record) -> Result<Resp
         && let Some(endpoint) = bff.endpoint_of(&target.path)
     {
         let (_, origin) = origin_of(site, &parts, &target)?;
-        return Ok(Box::pin(bff.answer(endpoint, &origin.authority, (parts, body))).await);
+        return Ok(Box::pin(bff.answer(endpoint, &origin, (parts, body))).await);
     }
     if let Some(metadata) = site.published.answer(&target, &parts.method) {
         return Ok(metadata);

@@ -9,6 +9,7 @@ use carnet_listen::tls_pair::TlsFiles;
 use carnet_listen::{ListenConfig, Listener};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::config::{Config, ForwardAuth, Listen};
 use crate::reload::Reload;
@@ -97,7 +98,19 @@ impl Server {
         tracing::info!(address = %listener.local_addr(), "ready");
         tokio::join!(listener.serve(gateway.clone(), shutdown), asked);
         beside.shutdown().await;
+        settle(&gateway).await;
         tracing::info!("stopped");
+    }
+}
+
+/// What the app's backend has begun for requests that are answered: tokens that the issuer gives once would be lost with this process.
+async fn settle(gateway: &Gateway) {
+    let site = gateway.site();
+    let grace = site.config.listen.shutdown_grace.duration();
+    if let Some(bff) = &site.bff
+        && timeout(grace, bff.settled()).await.is_err()
+    {
+        tracing::warn!("stopping while the issuer has not answered: some sessions may have to log in again");
     }
 }
 

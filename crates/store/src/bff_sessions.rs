@@ -149,11 +149,11 @@ impl BffSessions {
         }
     }
 
-    /// Forgets some of what came first long ago. Redis does so by itself.
-    pub async fn sweep(&self, now: i64, batch: i64) -> Result<(), StoreError> {
+    /// Forgets some of what came first long ago, and says whether there is more. Redis does so by itself.
+    pub async fn sweep(&self, now: i64, batch: i64) -> Result<bool, StoreError> {
         match self {
-            Self::Database(store) => store.sweep(now, batch).await.map(|_| ()),
-            Self::Redis(_) => Ok(()),
+            Self::Database(store) => Ok(store.sweep(now, batch).await?.is_full(batch)),
+            Self::Redis(_) => Ok(false),
         }
     }
 }

@@ -48,6 +48,12 @@ impl Bff {
         Ok(session)
     }
 
+    /// Whether its token has come only now: where it is not accepted, the next one would not be either.
+    pub fn is_new(&self, session: &Session) -> bool {
+        let at = session.content.issued_at;
+        (at..at.saturating_add(NEW_SECONDS)).contains(&self.now())
+    }
+
     /// The same request with the next token: the present one was not accepted.
     pub async fn again(&self, headers: &mut HeaderMap, session: Session) -> Result<Session, Refusal> {
         let session = self.next(session).await?;
@@ -63,3 +69,6 @@ fn carry(headers: &mut HeaderMap, session: &Session) -> Result<(), Refusal> {
     headers.insert(header::AUTHORIZATION, value);
     Ok(())
 }
+
+/// As long a token is not asked for again that nobody accepts.
+const NEW_SECONDS: u64 = 10;

@@ -2,7 +2,9 @@
 //!
 //! Spec: RFC 10017 §6.1
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use carnet_client::clock::Clock;
 use carnet_client::login_check::LoginCheck;
@@ -14,7 +16,9 @@ use http::request::Parts as Head;
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::flights::Flights;
+use super::tasks::Tasks;
 use super::watched::Watched;
+use crate::limit::Limit;
 use crate::refusal::Refusal;
 
 /// An app in browsers whose tokens we keep. Cheap to clone.
@@ -35,6 +39,11 @@ pub(super) struct Parts {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) flights: Flights,
     pub(super) streams: Watched,
+    pub(super) tasks: Tasks,
+    /// How often an address may ask for what anybody may ask for.
+    pub(super) limit: Limit,
+    /// Milliseconds since 1970: when what counts once was last forgotten.
+    pub(super) swept: AtomicI64,
 }
 
 /// What the app was described with.
@@ -61,6 +70,8 @@ pub(super) struct Settings {
 
 /// A request to one of the endpoints.
 pub(super) struct Asked {
+    /// Who asks, behind the proxies that are believed.
+    pub(super) client: IpAddr,
     pub(super) head: Head,
     pub(super) query: Vec<(String, String)>,
 }
@@ -105,6 +116,14 @@ impl Bff {
     /// Milliseconds since 1970, as the store counts.
     pub(super) fn now_ms(&self) -> i64 {
         i64::try_from(self.parts.clock.since_epoch().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Counts what somebody has asked for who need not be logged in, and who makes the gateway remember something, or ask the issuer.
+    ///
+    /// # Errors
+    /// 429 and when to come back.
+    pub(super) fn count(&self, client: IpAddr) -> Result<(), Refusal> {
+        self.parts.limit.count(None, client).map(|_| ())
     }
 
     /// The address of one of the endpoints.

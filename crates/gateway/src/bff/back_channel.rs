@@ -11,16 +11,33 @@ use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Map, Value};
 use tokio::time::{Duration, timeout};
 
-use super::app::{Bff, demand_kept, no_store};
+use super::app::{Asked, Bff, demand_kept, no_store};
+use super::session::BROKEN;
 use crate::refusal::Refusal;
 
-pub(super) async fn end(bff: &Bff, head: &Head, body: Body) -> Result<Response, Refusal> {
+pub(super) async fn end(bff: &Bff, asked: &Asked, body: Body) -> Result<Response, Refusal> {
     demand_kept(bff)?;
-    let token = token_of(head, body).await.ok_or(INVALID)?;
-    let claims = verified(bff, &token).await.map_err(|why| {
-        tracing::warn!(why, "a logout token was refused");
-        INVALID
-    })?;
+    let token = token_of(&asked.head, body).await;
+    let claims = match &token {
+        Some(token) => verified(bff, token).await,
+        None => Err("there is none"),
+    };
+    let claims = match claims {
+        Ok(claims) => claims,
+        Err(why) => {
+            // Only now: an issuer that ends many sessions at once is heard.
+            bff.count(asked.client)?;
+            tracing::warn!(why, "a logout token was refused");
+            return Err(INVALID);
+        }
+    };
+    // An issuer that does not wait for it would not be heard a second time.
+    let ended = bff.spawn(ended(bff.clone(), claims)).await;
+    ended.unwrap_or(Err(BROKEN))?;
+    Ok(StatusCode::OK.into_response())
+}
+
+async fn ended(bff: Bff, claims: Map<String, Value>) -> Result<(), Refusal> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let jti = text("jti").unwrap_or_default();
     let (client_id, store) = (&bff.parts.settings.client_id, &bff.parts.store);
@@ -39,11 +56,7 @@ pub(super) async fn end(bff: &Bff, head: &Head, body: Body) -> Result<Response, 
     };
     bff.parts.streams.look();
     tracing::info!(ended, "the issuer has ended sessions");
-    // What was remembered of earlier ones, and has had its time.
-    if let Err(error) = store.sweep(bff.now_ms(), SWEPT_AT_ONCE).await {
-        tracing::warn!(%error, "what has expired could not be forgotten");
-    }
-    Ok(StatusCode::OK.into_response())
+    Ok(())
 }
 
 /// §2.5: a form with the token; nothing else of it counts.
@@ -101,7 +114,6 @@ const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// How long the form may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 const MOST_BYTES: usize = 64 * 1024;
-const SWEPT_AT_ONCE: i64 = 100;
 
 const INVALID: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,

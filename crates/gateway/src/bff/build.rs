@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use carnet_client::clock::Clock;
@@ -24,9 +25,11 @@ use super::app::{Bff, Parts, Settings};
 use super::flights::Flights;
 use super::keeping::{self, text};
 use super::login;
+use super::tasks::Tasks;
 use super::watched::Watched;
 use crate::config::bff::{self as config, Anonymous};
 use crate::config::{Config, Listen, Route};
+use crate::limit::Limit;
 use crate::load::ConfigError;
 use crate::target;
 
@@ -64,6 +67,9 @@ impl Bff {
                 logout_tokens: logout_tokens(&login, (issuer, id), leeway)?,
                 provider: Arc::new(provider),
                 streams: Watched::default(),
+                tasks: Tasks::default(),
+                limit: limit(config)?,
+                swept: AtomicI64::default(),
                 flights: flights
                     .ok_or_else(|| ConfigError::at("bff", "has no randomness", "give it some"))?,
                 store: keeping::of(config).await?,
@@ -232,6 +238,13 @@ fn credentials(config: &config::Bff, clock: &Arc<dyn Clock>) -> Result<Credentia
             Err(ConfigError::at(key, what, "name one of the two"))
         }
     }
+}
+
+fn limit(config: &config::Bff) -> Result<Limit, ConfigError> {
+    Limit::new(&config.login_limit).ok_or_else(|| {
+        let todo = "write as in { requests = 600, per = \"1m\", burst = 2000 }";
+        ConfigError::at("bff.login_limit", "is no limit: it has a zero", todo)
+    })
 }
 
 /// The secrets of a file, one a line.

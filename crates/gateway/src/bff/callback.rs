@@ -2,16 +2,19 @@
 //!
 //! Spec: RFC 6749 §4.1.2, §4.1.3 · RFC 9207 §2.4 · OpenID Connect Core §3.1.3.7
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::Response;
 use carnet_client::authorize::Authorization;
 use carnet_client::error::ClientError;
 use carnet_oauth::id_token::IdTokenClaims;
+use carnet_oauth::token_response::TokenResponse;
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
+use zeroize::Zeroizing;
 
 use super::app::{Asked, Bff};
 use super::login::{self, Begun, Place};
@@ -33,6 +36,8 @@ enum Unfinished {
     Unusable,
     /// Nothing can be said at the moment.
     Down(Refusal),
+    /// The code is spent, and what came for it could not be kept.
+    Lost(Refusal),
 }
 
 /// A login that was good: the cookie of its session, and how far the issuer's clock is from ours.
@@ -68,42 +73,52 @@ pub(super) async fn outcome(bff: &Bff, asked: &Asked, place: Place) -> Result<Ou
     let Some(begun) = begun else {
         return Ok(Outcome::of(false, sorry(bff, Unfinished::Foreign)?));
     };
-    let code = asked.parameter("code");
-    if let Some(code) = code
-        && !bff.is_first(STATE, state).await?
-    {
-        return second(bff, &begun, code).await;
-    }
-    let return_to = begun.return_to.clone();
-    let silent = begun.silent;
+    bff.count(asked.client)?;
+    let (begun, code) = (Arc::new(begun), asked.parameter("code"));
     // A browser that hangs up, because it opens the same address once more, does not lose the one code that there is.
-    let ended = tokio::spawn(logged_in(bff.clone(), begun, asked.head.clone()));
-    let ended = ended.await.unwrap_or(Err(Unfinished::Unusable));
+    let first = first(bff.clone(), begun.clone(), (code.is_some(), asked.head.clone()));
+    match (bff.spawn(first).await.unwrap_or(Err(BROKEN))?, code) {
+        (None, Some(code)) => second(bff, &begun, code).await,
+        (outcome, _) => outcome.ok_or(BROKEN),
+    }
+}
+
+/// What has become of an answer that comes for the first time; `None` when it has come before.
+async fn first(
+    bff: Bff,
+    begun: Arc<Begun>,
+    (has_code, head): (bool, Head),
+) -> Result<Option<Outcome>, Refusal> {
+    let state = &begun.state;
+    if has_code && !bff.is_first(STATE, state).await? {
+        return Ok(None);
+    }
+    let ended = logged_in(&bff, &begun, &head).await;
     let logged_in = ended.is_ok();
     let mut response = match ended {
         Ok(done) => {
-            let mut response = page::go_on(&return_to);
-            let noted = loop_breaker::note(bff, headers, (&done.digest, done.skew), done.unheard);
+            let mut response = page::go_on(&begun.return_to);
+            let noted = loop_breaker::note(&bff, &head.headers, (&done.digest, done.skew), done.unheard);
             let lines = done.lines.into_iter().chain(noted);
             let lines = lines.map(|line| (header::SET_COOKIE, line));
             response.headers_mut().extend(lines);
             response
         }
         // The app asked whether somebody is logged in at the issuer; the answer is its own to find.
-        Err(Unfinished::Refused(_)) if silent => page::go_on(&return_to),
+        Err(Unfinished::Refused(_)) if begun.silent => page::go_on(&begun.return_to),
         Err(Unfinished::Down(refusal)) => {
             // The same address may be opened again.
             bff.give_up(STATE, state).await;
             return Err(refusal);
         }
-        Err(unfinished) => sorry(bff, unfinished)?,
+        Err(unfinished) => sorry(&bff, unfinished)?,
     };
     // A code is tried once, and so is what belongs to it.
-    let spent = login::forgotten(bff, state);
+    let spent = login::forgotten(&bff, state);
     response
         .headers_mut()
         .extend(spent.map(|line| (header::SET_COOKIE, line)));
-    Ok(Outcome::of(logged_in, response))
+    Ok(Some(Outcome::of(logged_in, response)))
 }
 
 /// The same answer once more, in a browser that has the same login under way: a double click, a restored tab. Whoever came first has redeemed the code, here
@@ -111,12 +126,14 @@ pub(super) async fn outcome(bff: &Bff, asked: &Asked, place: Place) -> Result<Ou
 async fn second(bff: &Bff, begun: &Begun, code: &str) -> Result<Outcome, Refusal> {
     let secret = Secret::of_login(&begun.seed, code).ok_or(BROKEN)?;
     let until = Instant::now() + PATIENCE;
+    let mut step = FIRST_STEP;
     let session = loop {
         let session = bff.load(secret.clone()).await?;
         if session.is_some() || Instant::now() >= until || bff.parts.flights.has_failed(&begun.state) {
             break session;
         }
-        sleep(STEP).await;
+        sleep(step).await;
+        step = (step * 2).min(LAST_STEP);
     };
     // Whoever comes with it much later is somebody who has found an old cookie.
     let young = |session: &Session| bff.now_ms() < session.row.created_at.saturating_add(YOUNG_MS);
@@ -133,8 +150,8 @@ async fn second(bff: &Bff, begun: &Begun, code: &str) -> Result<Outcome, Refusal
     Ok(Outcome::of(true, response))
 }
 
-async fn logged_in(bff: Bff, begun: Begun, head: Head) -> Result<Done, Unfinished> {
-    let done = redeemed(&bff, &begun, &head).await;
+async fn logged_in(bff: &Bff, begun: &Begun, head: &Head) -> Result<Done, Unfinished> {
+    let done = redeemed(bff, begun, head).await;
     if done.is_err() {
         bff.parts.flights.fail(&begun.state, bff.now());
     }
@@ -152,6 +169,23 @@ async fn redeemed(bff: &Bff, begun: &Begun, head: &Head) -> Result<Done, Unfinis
         .redeem(&code, &bff.url(begun.place.callback()), &begun.verifier)
         .await;
     let tokens = tokens.map_err(|error| unfinished(&error))?;
+    let done = kept(bff, begun, (&code, &tokens), &head.headers).await;
+    if done.is_err()
+        && let Some(refresh_token) = tokens.refresh_token
+    {
+        // Nobody will ever have it.
+        bff.spawn(logout::give_back(bff.clone(), Zeroizing::new(refresh_token)));
+    }
+    done
+}
+
+/// What came for a code, when it is good, as a session of this browser.
+async fn kept(
+    bff: &Bff,
+    begun: &Begun,
+    (code, tokens): (&str, &TokenResponse),
+    headers: &HeaderMap,
+) -> Result<Done, Unfinished> {
     let now = bff.now();
     let checked = match &tokens.id_token {
         Some(id_token) => bff.parts.login.check(id_token, &begun.nonce, now).await,
@@ -163,19 +197,17 @@ async fn redeemed(bff: &Bff, begun: &Begun, head: &Head) -> Result<Done, Unfinis
     })?;
     let sid = claims.sid.clone().unwrap_or_default();
     let (sub, skew) = (claims.sub.clone(), claims.iat.abs_diff(now));
-    let content = Content::new(&tokens, told(claims), now);
+    let content = Content::new(tokens, told(claims), now);
     // CK-02: always another one than the browser had, and no word of it before the login was good.
-    let secret = Secret::of_login(&begun.seed, &code).ok_or(Unfinished::Down(BROKEN))?;
-    let kept = bff.keep((&secret, &content), (&sub, &sid), &head.headers).await;
-    kept.map_err(Unfinished::Down)?;
-    let lines = bff.cookies_of(&secret).await.map_err(Unfinished::Down)?;
+    let secret = Secret::of_login(&begun.seed, code).ok_or(Unfinished::Lost(BROKEN))?;
+    let kept = bff.keep((&secret, &content), (&sub, &sid), headers).await;
+    kept.map_err(Unfinished::Lost)?;
+    let lines = bff.cookies_of(&secret).await.map_err(Unfinished::Lost)?;
     let Some(lines) = lines else {
-        if let Ok(Some(session)) = bff.load(secret).await {
-            let _ = logout::close(bff, &session).await;
-        }
+        let _ = bff.parts.store.end(&secret.digest).await;
         return Err(Unfinished::TooLarge);
     };
-    let unheard = end_before(bff, begun, (&head.headers, &secret)).await;
+    let unheard = end_before(bff, begun, (headers, &secret)).await;
     Ok(Done {
         digest: secret.digest,
         lines,
@@ -197,7 +229,7 @@ async fn end_before(bff: &Bff, begun: &Begun, (headers, new): (&HeaderMap, &Secr
         let Ok(Some(session)) = bff.load(old).await else {
             // Another replica has it.
             if let Some(token) = &begun.token_before {
-                tokio::spawn(logout::give_back(bff.clone(), token.clone()));
+                bff.spawn(logout::give_back(bff.clone(), token.clone()));
             }
             continue;
         };
@@ -272,7 +304,7 @@ fn sorry(bff: &Bff, unfinished: Unfinished) -> Result<Response, Refusal> {
             "You are not logged in: this app cannot use the answer that came. Its operator finds out why in its log.",
         ),
         Unfinished::Misconfigured(error) => return login::misconfigured(bff, &error),
-        Unfinished::Down(refusal) => return Err(refusal),
+        Unfinished::Down(refusal) | Unfinished::Lost(refusal) => return Err(refusal),
     };
     Ok(page::page(status, &[text], (&bff.path("login"), "Log in")))
 }
@@ -294,5 +326,6 @@ const MISTAKES: [&str; 10] = [
 ];
 /// As long the second of two waits for the first.
 const PATIENCE: Duration = Duration::from_secs(10);
-const STEP: Duration = Duration::from_millis(50);
+const FIRST_STEP: Duration = Duration::from_millis(50);
+const LAST_STEP: Duration = Duration::from_millis(800);
 const YOUNG_MS: i64 = 60_000;

@@ -68,6 +68,8 @@ pub(super) async fn begin(bff: &Bff, asked: &Asked) -> Result<Response, Refusal>
     csrf::demand_window(&asked.head.headers)?;
     let return_to = return_url(bff, asked, "/")?;
     let wishes = wishes(asked)?;
+    // Only now: no picture on a page of another site counts for whoever looks at it.
+    bff.count(asked.client)?;
     let before = bff.session_before(&asked.head.headers).await?;
     if before.is_none() && csrf::is_sent_by_others(&asked.head.headers) && asked.parameter(HERE).is_none() {
         return Ok(page::go_on(&from_here(bff, asked)));

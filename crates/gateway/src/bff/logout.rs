@@ -96,11 +96,11 @@ pub(super) async fn close(bff: &Bff, session: &Session) -> Result<Option<JoinHan
     ended.map_err(|error| no_store(&error))?;
     if bff.parts.settings.sealed {
         let times = (bff.now_ms(), session.row.absolute_expires_at);
-        bff.parts.flights.end(session.secret.digest, times);
+        bff.parts.flights.end(session.secret.digest, u64::MAX, times);
     }
     bff.parts.streams.look();
     let refresh_token = session.content.refresh_token.clone();
-    Ok(refresh_token.map(|refresh_token| tokio::spawn(give_back(bff.clone(), refresh_token))))
+    Ok(refresh_token.map(|refresh_token| bff.spawn(give_back(bff.clone(), refresh_token))))
 }
 
 /// RFC 7009 §2.1: with it, what it has led to.

@@ -22,6 +22,7 @@ mod session;
 mod sessions;
 mod silent;
 mod streams;
+mod tasks;
 mod user;
 mod watched;
 
@@ -35,6 +36,7 @@ pub use self::app::Bff;
 use self::app::{Asked, UNKNOWN};
 pub use self::build::{mapped, socket_origins};
 pub use self::session::Session;
+use crate::forwarded::Origin;
 use crate::refusal::Refusal;
 
 impl Bff {
@@ -44,14 +46,18 @@ impl Bff {
         rest.strip_prefix('/')
     }
 
-    /// Answers what is asked of an endpoint, at the host that the client has asked for.
-    pub async fn answer(&self, path: &str, authority: &str, (head, body): (Head, Body)) -> Response {
+    /// Answers what is asked of an endpoint, by the client and at the host that it has asked for.
+    pub async fn answer(&self, path: &str, origin: &Origin, (head, body): (Head, Body)) -> Response {
         let query = head.uri.query().unwrap_or_default();
         let query = url::form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
-        let asked = Asked { head, query };
-        let answered = match host::demand(&self.parts.settings, authority) {
+        let asked = Asked {
+            client: origin.client,
+            head,
+            query,
+        };
+        let answered = match host::demand(&self.parts.settings, &origin.authority) {
             Ok(()) => self.endpoint(path, &asked, body).await,
             Err(refusal) => Err(refusal),
         };
@@ -82,7 +88,7 @@ impl Bff {
             ("logout", &Method::GET) => logout::of_a_link(self, asked).await,
             ("logout/end", &Method::GET) => logout::at_the_issuer(self, asked).await,
             ("logout/callback", &Method::GET) => Ok(logout::come_back(self, asked)),
-            ("backchannel", &Method::POST) => back_channel::end(self, &asked.head, body).await,
+            ("backchannel", &Method::POST) => back_channel::end(self, asked, body).await,
             ("sessions", &Method::GET) => sessions::list(self, asked).await,
             ("login" | "callback" | "user" | "logout/end" | "logout/callback" | "sessions", _) => {
                 Err(not_allowed("GET"))

@@ -12,12 +12,11 @@ use carnet_client::flight::Flight;
 use carnet_oauth::token_response::TokenResponse;
 use http::{HeaderValue, header};
 use tokio::time::{Instant, sleep, timeout};
-use zeroize::Zeroizing;
 
 use super::app::{Bff, UNAVAILABLE, no_store};
 use super::flights::Outcome;
-use super::logout;
 use super::session::{BROKEN, Content, NOBODY, Secret, Session};
+use super::{login, logout};
 use crate::refusal::Refusal;
 
 impl Bff {
@@ -38,7 +37,7 @@ impl Bff {
         }
         if lives {
             // Ahead of time: nobody waits.
-            if !self.parts.flights.is_paused(now) {
+            if !self.parts.flights.is_paused(&session.secret.digest, now) {
                 self.refresh(&session);
             }
             return Ok(session);
@@ -52,7 +51,8 @@ impl Bff {
         if session.content.refresh_token.is_none() {
             return Err(NOBODY);
         }
-        if self.parts.flights.is_paused(self.now()) {
+        let (flights, digest) = (&self.parts.flights, &session.secret.digest);
+        if flights.is_paused(digest, self.now()) {
             return Err(wait());
         }
         match timeout(PATIENCE, self.refresh(&session).wait()).await {
@@ -63,9 +63,16 @@ impl Bff {
                     ..next
                 })
             }
-            Ok(Some(Outcome::Over)) => Err(NOBODY),
+            Ok(Some(Outcome::Over)) => Err(self.over()),
             Ok(Some(Outcome::Unknown) | None) | Err(_) => Err(wait()),
         }
+    }
+
+    /// The issuer has ended it: what the browser carries itself is of no use to it any more.
+    fn over(&self) -> Refusal {
+        let carried = self.parts.settings.sealed.then(|| self.no_sealed());
+        let lines = carried.into_iter().flatten();
+        lines.fold(NOBODY, |refusal, line| refusal.with(header::SET_COOKIE, line))
     }
 
     /// The refresh of this session that is under way, or a new one. It goes on when whoever asked is gone.
@@ -77,11 +84,13 @@ impl Bff {
             return flight.clone();
         }
         let (bff, secret, version) = (self.clone(), session.secret.clone(), session.row.version);
+        let task = self.parts.tasks.begin();
         let flight = Flight::start(async move {
             let outcome = refreshed(&bff, &secret, version).await;
             let flights = &bff.parts.flights;
             let mut under_way = flights.under_way.lock().unwrap_or_else(PoisonError::into_inner);
             under_way.remove(&secret.digest);
+            drop(task);
             outcome.unwrap_or(Outcome::Unknown)
         });
         under_way.insert(digest, flight.clone());
@@ -130,13 +139,21 @@ async fn ask(bff: &Bff, session: Session) -> Result<Outcome, Refusal> {
     let refresh_token = session.content.refresh_token.clone().ok_or(BROKEN)?;
     let asked = keeping_the_lease(bff, &session.secret, tokens(bff, &refresh_token)).await;
     match asked {
-        Ok(tokens) => keep(bff, session, &tokens).await,
+        Ok(tokens) => {
+            let next = session.content.renewed(&tokens, bff.now());
+            keeping_the_lease(bff, &session.secret, keep(bff, &session, &next)).await
+        }
         Err(ClientError::Refused(code, _)) if code == "invalid_grant" => {
             let now = bff.load(session.secret.clone()).await?;
             if now.is_some_and(|now| now.row.version != session.row.version) {
                 return Ok(Outcome::Moved);
             }
             tracing::info!("the issuer has ended a session");
+            if bff.parts.settings.sealed {
+                let times = (bff.now_ms(), session.row.absolute_expires_at);
+                let (digest, generation) = (session.secret.digest, session.content.generation);
+                bff.parts.flights.end(digest, generation, times);
+            }
             let ended = bff.parts.store.end(&session.secret.digest).await;
             ended.map_err(|error| no_store(&error))?;
             bff.parts.streams.look();
@@ -145,10 +162,22 @@ async fn ask(bff: &Bff, session: Session) -> Result<Outcome, Refusal> {
         // Whatever else goes wrong says nothing about the token, and logs nobody out.
         Err(error) => {
             tracing::warn!(%error, "a session could not be refreshed");
-            bff.parts.flights.pause(bff.now());
+            if is_of_all(&error) {
+                bff.parts.flights.pause(bff.now());
+            } else {
+                bff.parts.flights.pause_one(session.secret.digest, bff.now());
+            }
             release(bff, &session.secret).await;
             Ok(Outcome::Unknown)
         }
+    }
+}
+
+/// Whether the issuer would say the same of any session of this app.
+fn is_of_all(error: &ClientError) -> bool {
+    match error {
+        ClientError::Refused(code, _) => OF_ALL.contains(&code.as_str()),
+        error => login::is_passing(error),
     }
 }
 
@@ -156,22 +185,41 @@ async fn tokens(bff: &Bff, refresh_token: &str) -> Result<TokenResponse, ClientE
     bff.parts.provider.client().await?.refresh(refresh_token).await
 }
 
-async fn keep(bff: &Bff, session: Session, tokens: &TokenResponse) -> Result<Outcome, Refusal> {
-    let next: Content = session.content.renewed(tokens, bff.now());
-    if bff.replace(&session, &next).await? {
+/// The issuer gives this once: a store that does not answer for a while is asked again.
+async fn keep(bff: &Bff, session: &Session, next: &Content) -> Result<Outcome, Refusal> {
+    let until = Instant::now() + KEEPING;
+    let mut step = FIRST_STEP;
+    loop {
+        match kept(bff, session, next).await {
+            Err(refusal) if refusal != BROKEN && Instant::now() < until => sleep(step).await,
+            Err(refusal) => {
+                tracing::error!(
+                    "the next tokens of a session are lost: its login ends with the next question"
+                );
+                return Err(refusal);
+            }
+            outcome => return outcome,
+        }
+        step = (step * 2).min(LONGEST_STEP);
+    }
+}
+
+async fn kept(bff: &Bff, session: &Session, next: &Content) -> Result<Outcome, Refusal> {
+    if bff.replace(session, next).await? {
         return Ok(Outcome::Moved);
     }
-    let now = bff.load(session.secret).await?;
+    // Or it was kept, and the word of it was lost.
+    let now = bff.load(session.secret.clone()).await?;
     // Logged out while we asked: what came is given back. Where somebody else was faster, it is the same login, and goes on.
     if now.is_none()
-        && let Some(refresh_token) = next.refresh_token
+        && let Some(refresh_token) = &next.refresh_token
     {
-        logout::give_back(bff.clone(), Zeroizing::new(refresh_token.to_string())).await;
+        logout::give_back(bff.clone(), refresh_token.clone()).await;
     }
     Ok(now.map_or(Outcome::Over, |_| Outcome::Moved))
 }
 
-/// An issuer that is slow is waited for: nobody else asks meanwhile.
+/// An issuer that is slow, or a store, is waited for: nobody else asks meanwhile.
 async fn keeping_the_lease<T>(bff: &Bff, secret: &Secret, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     loop {
@@ -190,9 +238,20 @@ async fn release(bff: &Bff, secret: &Secret) {
     }
 }
 
+/// What the issuer says of this app, or of itself.
+const OF_ALL: [&str; 5] = [
+    "invalid_client",
+    "server_error",
+    "slow_down",
+    "temporarily_unavailable",
+    "unauthorized_client",
+];
 /// How long a request waits for the tokens of its session.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LEASE_MS: i64 = 10_000;
 const LEASE_AGAIN: Duration = Duration::from_secs(3);
 const FIRST_STEP: Duration = Duration::from_millis(25);
 const LAST_STEP: Duration = Duration::from_millis(200);
+/// How long it is tried to keep what the issuer has given: as long as a database may take to start again.
+const KEEPING: Duration = Duration::from_secs(120);
+const LONGEST_STEP: Duration = Duration::from_secs(1);

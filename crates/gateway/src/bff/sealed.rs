@@ -35,11 +35,12 @@ impl Bff {
         let secret = Secret::of(&sealed.secret);
         let (now, idle_ms) = (self.now_ms(), self.parts.settings.idle_ms);
         let over = sealed.ends <= now || sealed.seen.saturating_add(idle_ms) <= now;
-        if over || self.parts.flights.has_ended(&secret.digest) {
+        let generation = sealed.content.generation;
+        if over || self.parts.flights.has_ended(&secret.digest, generation) {
             return Err(NOBODY);
         }
         let carried = Carried {
-            generation: sealed.content.generation,
+            generation,
             seen: sealed.seen,
         };
         let mut known = self.load(secret.clone()).await?;

@@ -43,6 +43,9 @@ pub(super) struct Secret {
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Content {
     pub(super) access_token: Zeroizing<String>,
+    /// Seconds since 1970: when it came.
+    #[serde(default)]
+    pub(super) issued_at: u64,
     /// Seconds since 1970: from then on it is time for the next.
     pub(super) renew_at: u64,
     /// Seconds since 1970.
@@ -106,6 +109,7 @@ impl Content {
         let secret = |token: &Option<String>| token.clone().map(Zeroizing::new);
         Self {
             access_token: Zeroizing::new(tokens.access_token.clone()),
+            issued_at: now,
             renew_at,
             expires,
             refresh_token: secret(&tokens.refresh_token),

@@ -15,6 +15,7 @@ use crate::refusal::Refusal;
 pub(super) async fn begin(bff: &Bff, asked: &Asked) -> Result<Response, Refusal> {
     offered(bff)?;
     csrf::demand_frame(&asked.head.headers)?;
+    bff.count(asked.client)?;
     let start = Start {
         wishes: vec![("prompt", "none")],
         return_to: "/".to_owned(),

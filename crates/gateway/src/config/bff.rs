@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use carnet_listen::value::Ttl;
 use serde::Deserialize;
 
+use super::RateLimit;
+
 /// `[bff]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +44,10 @@ pub struct Bff {
     /// How long a session lives at most: as long as the issuer's refresh tokens.
     #[serde(default = "week")]
     pub absolute: Ttl,
+    /// How many logins an address may begin and end, each counted for itself, and how many logout tokens that are not valid it may show; more are
+    /// answered 429. Many people may share an address.
+    #[serde(default = "logins")]
+    pub login_limit: RateLimit,
     /// What `/bff/user` answers to those who are not logged in.
     #[serde(default)]
     pub anonymous: Anonymous,
@@ -108,6 +114,15 @@ fn root() -> String {
 
 fn csrf_header() -> String {
     "X-CSRF".to_owned()
+}
+
+/// Everybody in a large house, on a Monday morning; then five logins a second.
+const fn logins() -> RateLimit {
+    RateLimit {
+        requests: 600,
+        per: Ttl::minutes(1),
+        burst: Some(2000),
+    }
 }
 
 const fn working_day() -> Ttl {

@@ -1,5 +1,7 @@
 //! What a service behind a session sees, and what the browser sees of its answer.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::response::IntoResponse as _;
@@ -138,9 +140,30 @@ async fn a_token_that_a_service_refuses_is_renewed_once() {
     let service = Running::start(Router::new().fallback(answer)).await;
     let world = World::with(service, |text| text).await;
     let mut user = world.user().await;
+    world.clock.wait(Duration::from_secs(10));
     let told = user.call("GET", "/api").await;
     assert_eq!((told.status, told.body.as_str()), (200, "at3"), "{told:?}");
     assert_eq!(world.issuer.refreshes(), 1);
     assert_eq!(user.call("GET", "/api").await.body, "at3");
     assert_eq!(world.issuer.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_is_never_good_is_not_asked_for_with_every_request() {
+    let answer = async |_: Request| {
+        let challenge = [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")];
+        (http::StatusCode::UNAUTHORIZED, challenge).into_response()
+    };
+    let service = Running::start(Router::new().fallback(answer)).await;
+    let route = "[[routes]]\npath = \"/elsewhere\"\nsession = true\naudience = \"https://other.test\"\nupstream = \"service\"";
+    let world = World::with(service, |text| format!("{text}\n{route}\n")).await;
+    let mut user = world.user().await;
+    for asked in [0, 1, 2] {
+        // To the service it is none, nor to the gateway.
+        for path in ["/api", "/elsewhere", "/api", "/elsewhere"] {
+            assert_eq!(user.call("GET", path).await.status, 401);
+        }
+        assert_eq!(world.issuer.refreshes(), asked);
+        world.clock.wait(Duration::from_secs(10));
+    }
 }

@@ -36,7 +36,9 @@ pub(super) struct Issuer {
     numbers: AtomicU64,
     pub(super) refreshes: AtomicUsize,
     redeemed: AtomicUsize,
+    revocations: AtomicUsize,
     gate: tokio::sync::RwLock<()>,
+    returns: tokio::sync::RwLock<()>,
     pub(super) revoked: Mutex<Vec<String>>,
     pub(super) manner: Mutex<Manner>,
 }
@@ -88,7 +90,9 @@ impl Issuer {
             numbers: AtomicU64::new(1),
             refreshes: AtomicUsize::new(0),
             redeemed: AtomicUsize::new(0),
+            revocations: AtomicUsize::new(0),
             gate: tokio::sync::RwLock::default(),
+            returns: tokio::sync::RwLock::default(),
             revoked: Mutex::default(),
             manner: Mutex::new(Manner {
                 trouble: None,
@@ -126,6 +130,21 @@ impl Issuer {
         self.redeemed.load(Ordering::SeqCst)
     }
 
+    /// Nothing that is given back is taken until it is dropped.
+    pub(super) fn hold_returns(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
+        self.returns.try_write().unwrap()
+    }
+
+    /// Somebody has brought a token back.
+    pub(super) async fn until_brought_back(&self) {
+        crate::harness::soon(async {
+            while self.revocations.load(Ordering::SeqCst) == 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     /// Nobody gets tokens until it is dropped.
     pub(super) fn hold(&self) -> tokio::sync::RwLockWriteGuard<'_, ()> {
         self.gate.try_write().unwrap()
@@ -135,6 +154,16 @@ impl Issuer {
     pub(super) async fn until_held(&self) {
         crate::harness::soon(async {
             while self.redeemed() == 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
+    /// So many refreshes were asked for.
+    pub(super) async fn until_refreshes(&self, count: usize) {
+        crate::harness::soon(async {
+            while self.refreshes() < count {
                 tokio::task::yield_now().await;
             }
         })
@@ -268,6 +297,7 @@ impl Issuer {
         self.refreshes.fetch_add(1, Ordering::SeqCst);
         let manner = self.manner.lock().unwrap().clone();
         let revoked = self.revoked.lock().unwrap().contains(&form["refresh_token"]);
+        drop(self.gate.read().await);
         for _ in 0..manner.slow {
             tokio::time::sleep(Duration::from_secs(1)).await;
             self.clock.wait(Duration::from_secs(3));
@@ -325,6 +355,8 @@ async fn answer(State(issuer): State<Arc<Issuer>>, request: Request) -> Response
         }
         "/revoke" => {
             proven();
+            issuer.revocations.fetch_add(1, Ordering::SeqCst);
+            drop(issuer.returns.read().await);
             issuer.revoked.lock().unwrap().push(form["token"].clone());
             (StatusCode::OK, json!({}))
         }

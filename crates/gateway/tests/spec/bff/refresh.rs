@@ -89,6 +89,30 @@ async fn an_issuer_in_trouble_logs_nobody_out() {
     assert_eq!(user.call("GET", "/api").await.status, 200);
 }
 
+#[tokio::test]
+async fn a_session_that_the_issuer_does_not_renew_holds_up_nobody_else() {
+    let world = World::new().await;
+    let mut user = world.user().await;
+    let mut other = world.user().await;
+    world.clock.wait(11 * MINUTE);
+    world
+        .issuer
+        .manner(|how| how.trouble = Some((400, "invalid_scope")));
+    for _ in 0..3 {
+        let told = user.call("GET", "/api").await;
+        assert_eq!(told.refusal(), (503, "temporarily_unavailable".to_owned()));
+    }
+    assert_eq!(world.issuer.refreshes(), 1, "it is asked once in five seconds");
+    world.issuer.manner(|how| how.trouble = None);
+    assert_eq!(other.call("GET", "/api").await.status, 200);
+    world
+        .issuer
+        .manner(|how| how.trouble = Some((400, "invalid_scope")));
+    world.clock.wait(Duration::from_secs(5));
+    assert_eq!(user.call("GET", "/api").await.status, 503);
+    assert_eq!(world.issuer.refreshes(), 3);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_requests_at_two_replicas_on_an_expired_session_are_one_refresh() {
     one_refresh(World::new().await).await;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use carnet_gateway::config::Config;
 use carnet_gateway::serve::Server;
@@ -10,9 +11,11 @@ use carnet_gateway::{Gateway, load};
 use carnet_guard::testing::TestClock;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+use tokio_postgres::NoTls;
 
 use super::browser::{Browser, Told};
 use super::provider::Issuer;
+use super::wire::Wire;
 use crate::harness::{AUDIENCE, NOW, Running, mirror, soon};
 
 pub(super) struct World {
@@ -82,6 +85,40 @@ impl World {
         .await
     }
 
+    /// The same, and the way there.
+    pub(super) async fn over_redis() -> (Self, Wire) {
+        let url = std::env::var("CARNET_TEST_REDIS");
+        let url = url.expect("CARNET_TEST_REDIS names no Redis; ./test.sh starts one");
+        let (wire, url) = wired(&url).await;
+        let world = Self::kept_at(("redis_url_file", &url), mirror().await).await;
+        (world, wire)
+    }
+
+    /// Its sessions are kept in a schema of its own at the PostgreSQL that `CARNET_TEST_POSTGRES` names; and the way there.
+    pub(super) async fn over_postgres() -> (Self, Wire) {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let url = std::env::var("CARNET_TEST_POSTGRES");
+        let url = url.expect("CARNET_TEST_POSTGRES names no PostgreSQL; ./test.sh starts one");
+        let (client, driver) = tokio_postgres::connect(&url, NoTls).await.unwrap();
+        tokio::spawn(driver);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("carnet_gateway_{}_{number}", std::process::id());
+        let make = format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}");
+        client.batch_execute(&make).await.unwrap();
+        let (wire, url) = wired(&url).await;
+        let separator = if url.contains('?') { '&' } else { '?' };
+        let url = format!("{url}{separator}options=-csearch_path%3D{name}");
+        let world = Self::kept_at(("postgres_url_file", &url), mirror().await).await;
+        (world, wire)
+    }
+
+    async fn kept_at((key, url): (&str, &str), service: Running) -> Self {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), url).unwrap();
+        let place = format!("{key} = {:?}", file.path());
+        Self::with(service, |text| text.replace("sqlite_file = \"bff.db\"", &place)).await
+    }
+
     pub(super) async fn with(service: Running, change: impl FnOnce(String) -> String) -> Self {
         let clock = TestClock::at(NOW);
         let (issuer, running) = Issuer::start(clock.clone()).await;
@@ -118,6 +155,32 @@ impl World {
         replica(&self.text, self.folder.path(), &self.clock).await
     }
 
+    /// Another gateway with the same configuration, as a process of its own: when it has stopped, nothing of it goes on.
+    pub(super) async fn process(&self) -> (Running, std::thread::JoinHandle<()>) {
+        let (text, folder, clock) = (
+            self.text.clone(),
+            self.folder.path().to_owned(),
+            self.clock.clone(),
+        );
+        let (tell, told) = oneshot::channel();
+        let process = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let config = configuration(&text, &folder);
+                let site = Site::build(&config, Arc::new(clock), None).await.unwrap();
+                let server = Server::bind(Gateway::new(site), &config).await.unwrap();
+                let (stop, stopped) = oneshot::channel::<()>();
+                let address = server.local_addr();
+                tell.send(Running { address, _stop: stop }).ok().unwrap();
+                server.run(None, async { drop(stopped.await) }).await;
+            });
+        });
+        (told.await.unwrap(), process)
+    }
+
     /// A gateway with its sessions in memory, and what it becomes when its configuration is read again.
     pub(super) async fn reloaded(&self) -> (Running, Running) {
         let text = self.text.replace("sqlite_file = \"bff.db\"", "");
@@ -151,6 +214,15 @@ impl World {
         assert!(browser.session().is_some(), "{told:?}");
         browser
     }
+}
+
+/// The way to the store of this URL, and the URL that goes that way.
+async fn wired(url: &str) -> (Wire, String) {
+    let parsed = url::Url::parse(url).unwrap();
+    let server = format!("{}:{}", parsed.host_str().unwrap(), parsed.port().unwrap());
+    let wire = Wire::to(server.parse().unwrap()).await;
+    let url = url.replacen(&server, &wire.address.to_string(), 1);
+    (wire, url)
 }
 
 async fn replica(text: &str, folder: &Path, clock: &TestClock) -> Running {

@@ -1,0 +1,146 @@
+//! A store that does not answer for a moment, and people who do not wait for it.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::back_channel::tell;
+use super::browser::Browser;
+use super::wire::Wire;
+use super::world::World;
+use crate::harness::soon;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_redis_that_is_away_for_a_moment_costs_nobody_the_tokens_that_came_meanwhile() {
+    let (world, wire) = World::over_redis().await;
+    away_for_a_moment(world, wire).await;
+}
+
+#[tokio::test]
+async fn a_postgres_that_is_away_for_a_moment_costs_nobody_the_tokens_that_came_meanwhile() {
+    let (world, wire) = World::over_postgres().await;
+    away_for_a_moment(world, wire).await;
+}
+
+async fn away_for_a_moment(world: World, wire: Wire) {
+    for answer_is_lost in [false, true] {
+        let mut user = world.user().await;
+        let asked = world.issuer.refreshes();
+        world.clock.wait(11 * MINUTE);
+        let held = world.issuer.hold();
+        let mut waiting = user.clone();
+        let call = tokio::spawn(async move { waiting.call("GET", "/api").await });
+        world.issuer.until_refreshes(asked + 1).await;
+        if answer_is_lost {
+            // What is asked is done, and nobody hears of it.
+            wire.hold();
+            drop(held);
+            wire.until_asked().await;
+            wire.cut();
+        } else {
+            wire.cut();
+            drop(held);
+        }
+        wire.until_turned_away().await;
+        wire.open();
+        let told = call.await.unwrap();
+        assert_eq!(told.status, 200, "{told:?}");
+        world.clock.wait(11 * MINUTE);
+        assert_eq!(user.call("GET", "/api").await.status, 200);
+        assert_eq!(world.issuer.refreshes(), asked + 2, "nothing was asked twice");
+    }
+}
+
+/// Whoever asks waits for the store, and hangs up: the gateway has found out when it has answered another request.
+async fn hangs_up<T: Send + 'static>(
+    (world, wire): (&World, &Wire),
+    asking: impl Future<Output = T> + Send + 'static,
+) {
+    wire.hold();
+    let call = tokio::spawn(asking);
+    wire.until_asked().await;
+    call.abort();
+    for _ in 0..3 {
+        assert_eq!(world.browser().open("/").await.status, 200);
+    }
+    wire.open();
+}
+
+#[tokio::test]
+async fn a_logout_that_its_issuer_did_not_wait_for_is_one_in_redis() {
+    let (world, wire) = World::over_redis().await;
+    said_in_passing(world, wire).await;
+}
+
+#[tokio::test]
+async fn a_logout_that_its_issuer_did_not_wait_for_is_one_in_postgres() {
+    let (world, wire) = World::over_postgres().await;
+    said_in_passing(world, wire).await;
+}
+
+async fn said_in_passing(world: World, wire: Wire) {
+    let mut user = world.user().await;
+    // The keys are there.
+    assert_eq!(tell(&mut world.browser(), "x").await.status, 400);
+    let token = world.issuer.logout_token(&json!({}));
+    let mut issuer = world.browser();
+    hangs_up((&world, &wire), async move { tell(&mut issuer, &token).await }).await;
+    soon(async { while user.call("GET", "/api").await.status != 401 {} }).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_its_browser_did_not_wait_for_is_a_login_in_redis() {
+    let (world, wire) = World::over_redis().await;
+    come_back_in_passing(world, wire).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_its_browser_did_not_wait_for_is_a_login_in_postgres() {
+    let (world, wire) = World::over_postgres().await;
+    come_back_in_passing(world, wire).await;
+}
+
+async fn come_back_in_passing(world: World, wire: Wire) {
+    let mut browser = world.browser();
+    let begun = browser.open("/bff/login").await;
+    let back = world.issuer.log_in(&begun.one("location"));
+    let (mut hasty, again): (Browser, _) = (browser.clone(), back.clone());
+    hangs_up((&world, &wire), async move { hasty.open(&again).await }).await;
+    assert_eq!(browser.open(&back).await.status, 200);
+    assert_eq!(browser.call("GET", "/api").await.status, 200);
+    assert_eq!(world.issuer.redeemed(), 1);
+}
+
+#[tokio::test]
+async fn a_login_that_cannot_be_kept_gives_its_tokens_back_and_its_code_is_not_shown_again() {
+    let (world, wire) = World::over_redis().await;
+    let mut browser = world.browser();
+    let begun = browser.open("/bff/login").await;
+    let back = world.issuer.log_in(&begun.one("location"));
+    let held = world.issuer.hold();
+    let (mut first, address) = (browser.clone(), back.clone());
+    let call = tokio::spawn(async move { first.open(&address).await });
+    world.issuer.until_held().await;
+    wire.cut();
+    drop(held);
+    let told = call.await.unwrap();
+    assert_eq!(told.refusal(), (503, "temporarily_unavailable".to_owned()));
+    world.until_revoked("rt-secret-2").await;
+    wire.open();
+    let told = browser.open(&back).await;
+    assert_eq!((told.status, browser.session()), (200, None), "{told:?}");
+    assert_eq!(world.issuer.redeemed(), 1);
+    // The next login is one.
+    assert_eq!(browser.log_in(&world.issuer).await.status, 200);
+    assert_eq!(browser.call("GET", "/api").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_login_that_cannot_be_used_gives_its_tokens_back() {
+    let world = World::new().await;
+    world.issuer.manner(|how| how.nonce = Some("another"));
+    assert_eq!(world.browser().log_in(&world.issuer).await.status, 502);
+    world.until_revoked("rt-secret-2").await;
+}

@@ -1,0 +1,125 @@
+//! The way to a store, on which answers can be held up, and which can be cut.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::harness::soon;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Questions go through, answers do not.
+    Held,
+    /// Nothing goes through.
+    Cut,
+}
+
+/// The way to a store.
+pub(super) struct Wire {
+    pub(super) address: SocketAddr,
+    state: watch::Sender<State>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    /// Questions that came while answers were held up.
+    asked: AtomicUsize,
+    /// Connections that came while it was cut.
+    turned_away: AtomicUsize,
+}
+
+impl Wire {
+    pub(super) async fn to(store: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (state, watched) = watch::channel(State::Open);
+        let counts = Arc::new(Counts::default());
+        let counting = counts.clone();
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                if *watched.borrow() == State::Cut {
+                    counting.turned_away.fetch_add(1, Ordering::SeqCst);
+                    continue;
+                }
+                let far = TcpStream::connect(store).await.unwrap();
+                tokio::spawn(joined(near, far, watched.clone(), counting.clone()));
+            }
+        });
+        Self {
+            address,
+            state,
+            counts,
+        }
+    }
+
+    /// Answers do not come any more.
+    pub(super) fn hold(&self) {
+        self.state.send_replace(State::Held);
+    }
+
+    /// Whoever is connected is no more, and nobody connects.
+    pub(super) fn cut(&self) {
+        self.state.send_replace(State::Cut);
+    }
+
+    /// All is well again.
+    pub(super) fn open(&self) {
+        self.state.send_replace(State::Open);
+    }
+
+    /// Somebody waits for an answer that is held up.
+    pub(super) async fn until_asked(&self) {
+        until(&self.counts.asked).await;
+    }
+
+    /// Somebody has found out that it is cut.
+    pub(super) async fn until_turned_away(&self) {
+        until(&self.counts.turned_away).await;
+    }
+}
+
+async fn until(count: &AtomicUsize) {
+    soon(async {
+        while count.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+async fn joined(near: TcpStream, far: TcpStream, mut state: watch::Receiver<State>, counts: Arc<Counts>) {
+    let ((mut asks, mut hears), (mut tells, mut listens)) = (near.into_split(), far.into_split());
+    let (at_questions, mut at_answers) = (state.clone(), state.clone());
+    let questions = async move {
+        let mut bytes = vec![0; 65_536];
+        while let Ok(length @ 1..) = asks.read(&mut bytes).await {
+            if listens.write_all(&bytes[..length]).await.is_err() {
+                break;
+            }
+            if *at_questions.borrow() == State::Held {
+                counts.asked.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    };
+    let answers = async move {
+        let mut bytes = vec![0; 65_536];
+        while let Ok(length @ 1..) = tells.read(&mut bytes).await {
+            let _ = at_answers.wait_for(|state| *state != State::Held).await;
+            if hears.write_all(&bytes[..length]).await.is_err() {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = state.wait_for(|state| *state == State::Cut) => {}
+        () = questions => {}
+        () = answers => {}
+    }
+}
