@@ -97,7 +97,7 @@ impl Assertions {
         let mut claims = Map::new();
         for name in &self.passed_on {
             if let Some(value) = auth.claim(name) {
-                claims.insert(name.clone(), value.clone());
+                claims.insert(name.clone(), value);
             }
         }
         // Of two issuers each may have a user of that name.

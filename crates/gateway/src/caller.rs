@@ -155,7 +155,9 @@ async fn admit_session(
     beside.cookies = bff.cookies(&session);
     match route.admit(head).await {
         // Taken back, or of a key that is gone: the issuer may give another.
-        Err(Refused::TokenInvalid | Refused::TokenRevoked | Refused::TokenExpired) if !bff.is_new(&session) => {
+        Err(Refused::TokenInvalid | Refused::TokenRevoked | Refused::TokenExpired)
+            if !bff.is_new(&session) =>
+        {
             // What comes of it has cookies of its own, or takes them away.
             beside.cookies.clear();
             let session = bff.again(&mut head.headers, session).await?;

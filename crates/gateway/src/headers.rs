@@ -14,6 +14,8 @@ pub struct Reserved {
     names: Vec<String>,
     /// In order; none begins with another.
     beginnings: Vec<String>,
+    /// A bit for each byte that one of them begins with: most headers begin with none of these.
+    first: u128,
     /// What passes all the same, in this spelling alone.
     excused: Vec<HeaderName>,
 }
@@ -34,6 +36,10 @@ impl Reserved {
         reserved
             .beginnings
             .dedup_by(|longer, shorter| longer.starts_with(shorter.as_str()));
+        let all = reserved.names.iter().chain(&reserved.beginnings);
+        reserved.first = all.fold(0, |first, name| {
+            first | name.bytes().next().map_or(u128::MAX, bit)
+        });
         reserved
     }
 
@@ -45,6 +51,9 @@ impl Reserved {
 
     /// Whether a server could take this name for one of them.
     pub fn covers(&self, name: &str) -> bool {
+        if name.bytes().next().is_none_or(|byte| self.first & bit(byte) == 0) {
+            return false;
+        }
         let name = folded(name);
         // Whatever begins the name comes before it, and nothing can stand between the two.
         let after = self
@@ -90,14 +99,14 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             .map(str::trim)
             .any(|word| word.eq_ignore_ascii_case("trailers"))
     });
-    strip(headers, |name| HOP_BY_HOP.contains(&name.as_str()));
+    strip(headers, |name| {
+        let misspelt = |folded: &str| FRAMING.contains(&folded);
+        HOP_BY_HOP.contains(&name.as_str())
+            || matches!(folded(name.as_str()), Cow::Owned(folded) if misspelt(&folded))
+    });
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    strip(headers, |name| {
-        let folded = folded(name.as_str());
-        *folded != *name.as_str() && FRAMING.contains(&&*folded)
-    });
 }
 
 /// What of the trailers passes: enough for gRPC and for checksums, nothing that could pass for a header.
@@ -200,15 +209,23 @@ fn strip(headers: &mut HeaderMap, refused: impl Fn(&HeaderName) -> bool) -> bool
 
 /// CGI and its heirs make `HTTP_X_USER_ID` of every one of these: what is no letter and no digit is one and the same.
 fn folded(name: &str) -> Cow<'_, str> {
-    let is_folded = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_folded = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
     if name.bytes().all(is_folded) {
         return Cow::Borrowed(name);
     }
-    let fold = |byte: u8| match byte.to_ascii_lowercase() {
-        byte if byte.is_ascii_alphanumeric() => char::from(byte),
-        _ => '-',
-    };
-    Cow::Owned(name.bytes().map(fold).collect())
+    Cow::Owned(name.bytes().map(fold).map(char::from).collect())
+}
+
+fn fold(byte: u8) -> u8 {
+    match byte.to_ascii_lowercase() {
+        byte if byte.is_ascii_alphanumeric() => byte,
+        _ => b'-',
+    }
+}
+
+/// That of a byte in [`Reserved::first`], in whatever spelling.
+fn bit(byte: u8) -> u128 {
+    1 << fold(byte)
 }
 
 /// RFC 9110 §7.6.1, and the three that older programs know. `Expect` is answered by the gateway itself.

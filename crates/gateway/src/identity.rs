@@ -55,26 +55,31 @@ pub fn write(headers: &mut HeaderMap, auth: &Auth, mapping: &[ClaimHeader]) -> R
 }
 
 /// A claim by its whole name first: names of claims are often URLs, with dots of their own.
-fn find<'a>(auth: &'a Auth, path: &str) -> Option<&'a Value> {
+fn find(auth: &Auth, path: &str) -> Option<Value> {
     if let Some(claim) = auth.claim(path) {
         return Some(claim);
     }
-    let mut steps = path.split('.');
-    let first = auth.claim(steps.next()?)?;
-    steps.try_fold(first, |value, step| value.get(step))
+    let (first, deeper) = path.split_once('.')?;
+    let first = auth.claim(first)?;
+    deeper
+        .split('.')
+        .try_fold(first, |mut value, step| value.get_mut(step).map(Value::take))
 }
 
-fn text(claim: &Value, header: &ClaimHeader) -> Result<Option<HeaderValue>, Refusal> {
+fn text(claim: Value, header: &ClaimHeader) -> Result<Option<HeaderValue>, Refusal> {
     let text = match (claim, header.encode) {
         (Value::Null, _) => return Ok(None),
         (Value::Array(elements), _) if elements.is_empty() => return Ok(None),
-        (Value::Array(_) | Value::Object(_), Encode::Base64) => base64(&claim.to_string()),
+        (claim @ (Value::Array(_) | Value::Object(_)), Encode::Base64) => base64(&claim.to_string()),
         (Value::Array(elements), encode) => {
-            let words: Result<Vec<_>, _> = elements
-                .iter()
-                .map(|element| word(element, encode, &header.join))
-                .collect();
-            words?.join(&header.join)
+            let mut text = String::new();
+            for (at, element) in elements.into_iter().enumerate() {
+                if at > 0 {
+                    text.push_str(&header.join);
+                }
+                text.push_str(&word(element, encode, &header.join)?);
+            }
+            text
         }
         (value, encode) => word(value, encode, "")?,
     };
@@ -84,9 +89,9 @@ fn text(claim: &Value, header: &ClaimHeader) -> Result<Option<HeaderValue>, Refu
     HeaderValue::try_from(text).map(Some).map_err(|_| UNFIT)
 }
 
-fn word(value: &Value, encode: Encode, join: &str) -> Result<String, Refusal> {
+fn word(value: Value, encode: Encode, join: &str) -> Result<String, Refusal> {
     let text = match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text,
         Value::Number(number) => number.to_string(),
         Value::Bool(truth) => truth.to_string(),
         Value::Null | Value::Array(_) | Value::Object(_) => return Err(UNFIT),
@@ -145,7 +150,7 @@ mod tests {
     }
 
     fn written(claim: Value, encode: Encode) -> Result<Option<String>, &'static str> {
-        text(&claim, &header(",", encode))
+        text(claim, &header(",", encode))
             .map(|value| value.map(|value| value.to_str().unwrap().to_owned()))
             .map_err(|refusal| refusal.code())
     }

@@ -230,7 +230,7 @@ impl Forward<'_> {
         };
         let (session, caller) =
             caller::let_in((site, route), (&mut parts, asked.is_some()), shown, beside).await?;
-        record.caller(caller.named());
+        record.caller(|| caller.named());
         beside.standing = route.count(&caller, origin.client)?;
         if hops::is_last(&mut parts) {
             return Ok(StatusCode::NO_CONTENT.into_response());

@@ -82,10 +82,11 @@ impl Record {
     }
 
     /// Of the subject only a digest: a line can be found by who knows it, and tells nobody else.
-    pub(crate) fn caller(&mut self, (subject, client_id, jti): (&str, &str, &str)) {
+    pub(crate) fn caller<'a>(&mut self, named: impl FnOnce() -> (&'a str, &'a str, &'a str)) {
         if !self.logged {
             return;
         }
+        let (subject, client_id, jti) = named();
         if !subject.is_empty() {
             let digest = primitive::sha256(subject.as_bytes());
             self.subject = base64url::encode(&digest[..12]);

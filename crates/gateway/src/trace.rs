@@ -2,7 +2,6 @@
 //!
 //! Spec: W3C Trace Context §3.2 (traceparent), §3.3 (tracestate), §4.3 (mutating)
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use carnet_jose::primitive;
@@ -120,12 +119,11 @@ fn passed_on(parent: &HeaderValue) -> Option<HeaderValue> {
 }
 
 fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value & 15)]);
     bytes
         .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        .flat_map(|byte| [digit(byte >> 4), digit(*byte)])
+        .collect()
 }
 
 fn value(text: &str) -> HeaderValue {

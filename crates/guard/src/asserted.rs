@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use carnet_jose::{Algorithm, CachedVerifier, Error, TokenType, Verified, Verifier, dangerous};
+use carnet_jose::{Accepted, Algorithm, CachedVerifier, Error, TokenType, Verifier, dangerous};
 use carnet_oauth::identity_assertion::{LONGEST_SECONDS, TYPE};
 use serde_json::Value;
 
@@ -52,11 +52,7 @@ impl Assertions {
         })
     }
 
-    pub(crate) async fn check(
-        &self,
-        assertion: &str,
-        now: u64,
-    ) -> Result<Arc<Verified<'static, Asserted>>, Denial> {
+    pub(crate) async fn check(&self, assertion: &str, now: u64) -> Result<Arc<Accepted<Asserted>>, Denial> {
         if let Source::Remote(keys) = &self.source {
             keys.prepare().await;
         }
@@ -89,20 +85,18 @@ impl Assertions {
     }
 
     /// What no gateway of ours would have signed.
-    fn flaw(&self, verified: &Verified<'_, Asserted>) -> Option<&'static str> {
-        let registered = &verified.registered;
-        let claims = &verified.claims.0.all;
+    fn flaw(&self, verified: &Accepted<Asserted>) -> Option<&'static str> {
+        let (times, claims) = (&verified.times, &verified.claims.0);
         // One that is made within the leeway of the caller's token ends before it begins.
-        let life = registered.exp.zip(registered.iat);
+        let life = times.exp.zip(times.iat);
         let life = life.map(|(exp, iat)| exp.saturating_sub(iat));
-        let wrong = |name: &&str| claims.get(*name).is_some_and(|value| !value.is_string());
-        if !registered.aud.iter().all(|one| one == self.service) {
+        if !claims.names_alone("aud", &self.service) {
             Some("assertion_for_several")
         } else if life.is_none_or(|seconds| seconds > LONGEST_SECONDS) {
             Some("assertion_lives_too_long")
-        } else if ["client_id", "sid"].iter().any(wrong) {
+        } else if ["client_id", "sid"].iter().any(|name| claims.is_no_text(name)) {
             Some(Error::ClaimWrongType.code())
-        } else if claims.contains_key("cnf") {
+        } else if claims.has("cnf") {
             Some("confirmation_unknown")
         } else {
             None

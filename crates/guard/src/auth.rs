@@ -5,7 +5,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use carnet_jose::Verified;
+use carnet_jose::Accepted;
 use carnet_oauth::identity_assertion;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::answer::Denied;
 use crate::challenge::Refused;
+use crate::token::Token;
 
 /// The caller: whoever holds a valid token. `Auth<(ReadOrders, WriteOrders)>` asks for rights as well, and `Auth<(), Tenant>` for claims of
 /// that shape, which then stand in `extra`.
@@ -51,9 +52,9 @@ pub struct Nothing {}
 #[derive(Clone)]
 pub(crate) enum Known {
     /// It is signed.
-    Signed(Arc<Verified<'static, Token>>),
+    Signed(Arc<Accepted<Token>>),
     /// The gateway in front of us has signed what it says.
-    Asserted(Arc<Verified<'static, Asserted>>),
+    Asserted(Arc<Accepted<Asserted>>),
     /// Its issuer was asked.
     Told(Arc<Token>),
     /// The gateway in front of us says so in plain headers, of which it may have more to say.
@@ -77,27 +78,6 @@ impl From<Map<String, Value>> for Asserted {
     }
 }
 
-/// What a token says, with its rights taken apart.
-#[derive(Debug, Deserialize)]
-#[serde(from = "Map<String, Value>")]
-pub(crate) struct Token {
-    pub(crate) all: Map<String, Value>,
-    scope: Vec<String>,
-    roles: Vec<String>,
-    permissions: Vec<String>,
-}
-
-impl From<Map<String, Value>> for Token {
-    fn from(all: Map<String, Value>) -> Self {
-        Self {
-            scope: words(all.get("scope")),
-            roles: words(all.get("roles")),
-            permissions: words(all.get("permissions")),
-            all,
-        }
-    }
-}
-
 impl Auth {
     pub(crate) fn new(known: Known, checked: u64, metadata: Option<Arc<str>>) -> Self {
         Self {
@@ -113,12 +93,12 @@ impl Auth {
 impl<S, X> Auth<S, X> {
     /// Whom the token is about.
     pub fn sub(&self) -> &str {
-        self.text("sub")
+        self.word("sub")
     }
 
     /// Who issued the token; empty when an introspection answer or a gateway does not say. With several issuers, a user is the pair of this and `sub`.
     pub fn iss(&self) -> &str {
-        self.text("iss")
+        self.word("iss")
     }
 
     /// Whether the token is about a user, as far as it says: a client that got it for itself (RFC 6749 §4.4) is its own `sub` (RFC 9068 §2.2).
@@ -131,74 +111,79 @@ impl<S, X> Auth<S, X> {
 
     /// The client that asked for the token; empty for issuers that do not say.
     pub fn client_id(&self) -> &str {
-        self.text("client_id")
+        self.word("client_id")
     }
 
     /// Who acts for the user, the present one first: clients that have exchanged the user's token (RFC 8693 §4.1). Only the first is of
     /// weight for what is allowed.
-    pub fn actors(&self) -> impl Iterator<Item = &str> {
-        let first = self.all().get("act");
-        let actors = std::iter::successors(first, |actor| actor.get("act"));
-        actors.filter_map(|actor| actor.get("sub").and_then(Value::as_str))
+    pub fn actors(&self) -> impl Iterator<Item = String> + use<S, X> {
+        let first = self.claim("act");
+        let actors = std::iter::successors(first, |actor| actor.get("act").cloned());
+        actors.filter_map(|actor| actor.get("sub").and_then(Value::as_str).map(str::to_owned))
     }
 
     /// The token's own name; empty for issuers that do not say.
     pub fn jti(&self) -> &str {
-        self.text("jti")
+        self.word("jti")
     }
 
     /// The session behind the token, when there is one.
     pub fn sid(&self) -> Option<&str> {
-        self.claim("sid").and_then(Value::as_str)
+        self.token().text("sid")
     }
 
     /// When the token expires, in seconds since 1970; behind a gateway, when the gateway's word does.
     pub fn expires(&self) -> Option<u64> {
         match &self.known {
-            Known::Signed(verified) => verified.registered.exp,
-            Known::Asserted(verified) => verified.registered.exp,
-            Known::Told(told) | Known::Said(told) => told.all.get("exp").and_then(Value::as_u64),
+            Known::Signed(signed) => signed.times.exp,
+            Known::Asserted(signed) => signed.times.exp,
+            Known::Told(told) | Known::Said(told) => told.number("exp"),
         }
     }
 
     /// What the token may be used for.
-    pub fn scopes(&self) -> &[String] {
-        &self.token().scope
+    pub fn scopes(&self) -> Vec<String> {
+        self.token().words("scope")
     }
 
     /// The user's roles here.
-    pub fn roles(&self) -> &[String] {
-        &self.token().roles
+    pub fn roles(&self) -> Vec<String> {
+        self.token().words("roles")
     }
 
     /// What the user's roles permit here.
-    pub fn permissions(&self) -> &[String] {
-        &self.token().permissions
+    pub fn permissions(&self) -> Vec<String> {
+        self.token().words("permissions")
     }
 
     /// How the user logged in (RFC 9470 §6.2); `None` when the issuer does not say.
     pub fn acr(&self) -> Option<&str> {
-        self.claim("acr").and_then(Value::as_str)
+        self.token().text("acr")
     }
 
     /// When the user logged in, in seconds since 1970; `None` when the issuer does not say.
     pub fn auth_time(&self) -> Option<u64> {
-        self.claim("auth_time").and_then(Value::as_u64)
+        self.token().number("auth_time")
     }
 
-    /// Any claim.
-    pub fn claim(&self, name: &str) -> Option<&Value> {
-        self.all().get(name)
+    /// Any claim, read from what is kept of the token; for one that is a text, [`Auth::text`] is cheaper.
+    pub fn claim(&self, name: &str) -> Option<Value> {
+        self.token().claim(name)
+    }
+
+    /// Any claim that is a text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.token().text(name)
     }
 
     /// All claims in a type of the application; `None` when they do not fit it.
     pub fn extra<T: DeserializeOwned>(&self) -> Option<T> {
-        T::deserialize(self.all()).ok()
+        self.token().read().ok()
     }
 
     /// All claims in a type of the application; 403 when they do not fit it.
     pub fn claims<T: DeserializeOwned>(&self) -> Result<T, Denied> {
-        T::deserialize(self.all()).map_err(|_| self.deny("claims_do_not_fit"))
+        self.token().read().map_err(|_| self.deny("claims_do_not_fit"))
     }
 
     /// Goes on when `condition` holds; otherwise 403. The reason stands in the log alone.
@@ -220,10 +205,6 @@ impl<S, X> Auth<S, X> {
     /// A refusal with the challenge of this API.
     pub(crate) fn denied(&self, refused: Refused) -> Denied {
         Denied::new(refused, self.metadata.clone())
-    }
-
-    pub(crate) fn all(&self) -> &Map<String, Value> {
-        &self.token().all
     }
 
     /// How long ago the user logged in, in seconds, counted when the token was checked.
@@ -254,16 +235,16 @@ impl<S, X> Auth<S, X> {
         self.denied(refused)
     }
 
-    fn token(&self) -> &Token {
+    pub(crate) fn token(&self) -> &Token {
         match &self.known {
-            Known::Signed(verified) => &verified.claims,
-            Known::Asserted(verified) => &verified.claims.0,
+            Known::Signed(signed) => &signed.claims,
+            Known::Asserted(signed) => &signed.claims.0,
             Known::Told(told) | Known::Said(told) => told,
         }
     }
 
-    fn text(&self, name: &str) -> &str {
-        self.claim(name).and_then(Value::as_str).unwrap_or_default()
+    fn word(&self, name: &str) -> &str {
+        self.text(name).unwrap_or_default()
     }
 }
 
@@ -283,24 +264,7 @@ impl<S, X> std::fmt::Debug for Auth<S, X> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Auth")
             .field("sub", &self.sub())
-            .field("scope", &self.token().scope)
+            .field("scope", &self.scopes())
             .finish_non_exhaustive()
-    }
-}
-
-/// A space-separated string, or an array of strings: issuers differ.
-fn words(value: Option<&Value>) -> Vec<String> {
-    match value {
-        Some(Value::String(text)) => text
-            .split(' ')
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect(),
-        Some(Value::Array(words)) => words
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect(),
-        _ => Vec::new(),
     }
 }

@@ -7,11 +7,12 @@ use carnet_oauth::bearer::{self, BearerError};
 use carnet_oauth::dpop::{self, Proof, Request, SCHEME};
 use http::HeaderValue;
 use http::request::Parts;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::certificate::thumbprint;
 use crate::challenge::{Denial, Refused};
 use crate::resource_server::Guard;
+use crate::token::Token;
 
 /// A token as it was sent.
 #[derive(Clone, Copy)]
@@ -42,17 +43,17 @@ impl Guard {
         &self,
         request: &Parts,
         sent: Sent<'_>,
-        claims: &Map<String, Value>,
+        claims: &Token,
     ) -> Result<(), Denial> {
         let deny = |reason| Err(Refused::TokenInvalid.because(reason));
-        let Some(cnf) = claims.get("cnf") else {
+        let Some(cnf) = claims.claim("cnf") else {
             return if sent.with_proof {
                 deny("token_not_bound_to_a_key")
             } else {
                 Ok(())
             };
         };
-        let Some(bound) = Bound::read(cnf) else {
+        let Some(bound) = Bound::read(&cnf) else {
             return deny("confirmation_unknown");
         };
         match (bound.key, sent.with_proof) {

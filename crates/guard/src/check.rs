@@ -4,18 +4,19 @@
 
 use std::sync::Arc;
 
-use carnet_jose::{Error, Verified, dangerous};
+use carnet_jose::{Accepted, Error, dangerous};
 use carnet_oauth::bearer::BearerError;
 use http::header;
 use http::request::Parts;
 use serde_json::Value;
 
-use crate::auth::{Auth, Known, Token};
+use crate::auth::{Auth, Known};
 use crate::binding::Sent;
 use crate::challenge::{Denial, Refused};
 use crate::issuer::Source;
 use crate::opaque::{Opaque, is_jwt};
 use crate::resource_server::{Guard, Trusted};
+use crate::token::Token;
 
 impl Guard {
     /// The caller behind a request, by its `Authorization` header alone: never by query, form or cookie (RFC 9700 §4.3.2). Of a guard that
@@ -34,7 +35,7 @@ impl Guard {
         let token = sent.token;
         if let Some(opaque) = self.opaque_issuer_of(token) {
             let told = Box::pin(opaque.ask_about(token, self.now())).await?;
-            self.check_binding(request, sent, &told.all)?;
+            self.check_binding(request, sent, &told)?;
             return Ok(self.caller(Known::Told(told)));
         }
         let trusted = self.issuer_of(token)?;
@@ -53,7 +54,7 @@ impl Guard {
         // Before a proof is spent, and remembered, for a token that was taken back.
         trusted.look_up(&verified)?;
         trusted.ask_about(token).await?;
-        self.check_binding(request, sent, &verified.claims.all)?;
+        self.check_binding(request, sent, &verified.claims)?;
         Ok(self.caller(Known::Signed(verified)))
     }
 
@@ -65,7 +66,7 @@ impl Guard {
         self.parts.clock.since_epoch().as_secs()
     }
 
-    fn verify(&self, trusted: &Trusted, token: &str) -> Result<Arc<Verified<'static, Token>>, Error> {
+    fn verify(&self, trusted: &Trusted, token: &str) -> Result<Arc<Accepted<Token>>, Error> {
         trusted.verifier.verify(token, self.now())
     }
 
@@ -173,11 +174,12 @@ pub(crate) fn token_of(request: &Parts) -> Result<Sent<'_>, Denial> {
 }
 
 /// What the verifier does not know of: claims that only mean something to a resource server.
-fn check_claims(verified: &Verified<'_, Token>) -> Result<(), Denial> {
-    let claims = &verified.claims.all;
+fn check_claims(verified: &Accepted<Token>) -> Result<(), Denial> {
     // RFC 9068 §2.2: a claim of the wrong type is wrong, not missing.
-    let wrong = |name: &&str| claims.get(*name).is_some_and(|value| !value.is_string());
-    if ["client_id", "sid"].iter().any(wrong) {
+    if ["client_id", "sid"]
+        .iter()
+        .any(|name| verified.claims.is_no_text(name))
+    {
         return Err(Error::ClaimWrongType.into());
     }
     if verified.issued_in_future {

@@ -1,6 +1,8 @@
 //! Tests of any claim: where it stands, and what it must be.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
+
+use crate::token::Token;
 
 /// Where a claim stands: one name, or the names that lead into an object. Names are taken as they are: a dot or a slash belongs to the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,12 +21,13 @@ pub enum ClaimTest {
 }
 
 impl ClaimPath {
-    pub(crate) fn find<'c>(&self, claims: &'c Map<String, Value>) -> Option<&'c Value> {
+    pub(crate) fn find(&self, token: &Token) -> Option<Value> {
         let (first, deeper) = self.0.split_first()?;
-        let first = claims.get(first)?;
-        deeper
-            .iter()
-            .try_fold(first, |value, name| value.as_object()?.get(name))
+        let first = token.claim(first)?;
+        deeper.iter().try_fold(first, |value, name| match value {
+            Value::Object(mut inside) => inside.remove(name),
+            _ => None,
+        })
     }
 }
 
@@ -75,8 +78,8 @@ mod tests {
     #[test]
     fn a_path_leads_into_objects_and_a_dot_is_no_path() {
         let claims = json!({ "a": { "b": { "c": 1 } }, "https://x.test/a.b": 2, "list": [{ "b": 3 }] });
-        let claims = claims.as_object().unwrap();
-        let found = |path: ClaimPath| path.find(claims).cloned();
+        let token = Token::from(claims.as_object().unwrap());
+        let found = |path: ClaimPath| path.find(&token);
         assert_eq!(found(["a", "b", "c"].into()), Some(json!(1)));
         assert_eq!(found("https://x.test/a.b".into()), Some(json!(2)));
         for nothing in [

@@ -51,6 +51,7 @@ mod right;
 mod rule;
 mod succession;
 pub mod testing;
+mod token;
 #[cfg(feature = "axum")]
 pub mod web;
 

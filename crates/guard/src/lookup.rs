@@ -6,19 +6,19 @@ use std::sync::Arc;
 
 use carnet_client::bundle::Service;
 use carnet_client::revocations::{Revocations, Status, Verdict};
-use carnet_jose::Verified;
+use carnet_jose::Accepted;
 use carnet_oauth::revocation::RevocableToken;
 use carnet_oauth::service_token::ServiceTokenClaims;
-use serde_json::Value;
 
-use crate::auth::{Auth, Known, Token};
+use crate::auth::{Auth, Known};
 use crate::calling_services::OpenServices;
 use crate::challenge::{Denial, Refused};
 use crate::resource_server::{Guard, Trusted};
+use crate::token::Token;
 
 impl Trusted {
     /// Whether the token was taken back, as far as the feed says.
-    pub(crate) fn look_up(&self, verified: &Verified<'_, Token>) -> Result<(), Denial> {
+    pub(crate) fn look_up(&self, verified: &Accepted<Token>) -> Result<(), Denial> {
         let Some(revocations) = &self.revocations else {
             return Ok(());
         };
@@ -72,7 +72,7 @@ impl Guard {
         }
     }
 
-    fn followed(&self, auth: &Auth) -> Option<(Revocations, Arc<Verified<'static, Token>>)> {
+    fn followed(&self, auth: &Auth) -> Option<(Revocations, Arc<Accepted<Token>>)> {
         let Known::Signed(verified) = auth.known() else {
             return None;
         };
@@ -87,7 +87,7 @@ impl OpenServices {
     pub(crate) fn look_up(
         &self,
         service: &Service,
-        verified: &Verified<'_, ServiceTokenClaims>,
+        verified: &Accepted<ServiceTokenClaims>,
     ) -> Result<(), Denial> {
         let Some(revocations) = &self.revocations else {
             return Ok(());
@@ -95,7 +95,7 @@ impl OpenServices {
         let token = RevocableToken {
             jti: Some(&verified.claims.jti),
             client_id: Some(&service.name),
-            iat: verified.registered.iat,
+            iat: verified.times.iat,
             ..RevocableToken::default()
         };
         held_against(revocations, &token)
@@ -111,16 +111,15 @@ fn held_against(revocations: &Revocations, token: &RevocableToken<'_>) -> Result
     }
 }
 
-fn revocable<'v>(verified: &'v Verified<'_, Token>) -> RevocableToken<'v> {
-    let claims = &verified.claims.all;
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+fn revocable(verified: &Accepted<Token>) -> RevocableToken<'_> {
+    let claims = &verified.claims;
     RevocableToken {
-        jti: text("jti"),
-        sid: text("sid"),
-        fam: text("fam"),
-        sub: text("sub"),
-        client_id: text("client_id"),
+        jti: claims.text("jti"),
+        sid: claims.text("sid"),
+        fam: claims.text("fam"),
+        sub: claims.text("sub"),
+        client_id: claims.text("client_id"),
         kid: verified.key_id.as_deref(),
-        iat: verified.registered.iat,
+        iat: verified.times.iat,
     }
 }

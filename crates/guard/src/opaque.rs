@@ -8,8 +8,8 @@ use carnet_client::introspect::Introspection;
 use carnet_jose::{Error, MAX_TOKEN_BYTES, base64url};
 use serde_json::{Map, Value};
 
-use crate::auth::Token;
 use crate::challenge::{Denial, Refused};
+use crate::token::Token;
 
 /// An issuer that is asked about its tokens.
 pub(crate) struct Opaque {
@@ -48,7 +48,7 @@ impl Opaque {
             }
         };
         self.check(&told, now)?;
-        Ok(Arc::new(Token::from(Map::clone(&told))))
+        Ok(Arc::new(Token::from(&*told)))
     }
 
     /// A claim of the wrong type is wrong, not missing.

@@ -9,9 +9,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
-use crate::auth::Token;
 use crate::challenge::{Denial, Refused};
 use crate::peer::Peers;
+use crate::token::Token;
 
 /// Headers, and what they say.
 pub(crate) struct PlainHeaders {

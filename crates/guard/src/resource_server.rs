@@ -12,7 +12,6 @@ use carnet_client::http::HttpClient;
 use carnet_client::{introspect, revocations};
 use carnet_jose::{CachedVerifier, TokenType, Verifier};
 
-use crate::auth::Token;
 use crate::calling_services::{OpenServices, Services};
 use crate::certificate::{CertificateHeader, CertificateProxies};
 use crate::gateway::Gateway;
@@ -21,6 +20,7 @@ use crate::metadata::{Facts, PublishedMetadata, ResourceMetadata, publish};
 use crate::opaque::Opaque;
 use crate::public_url::public_url;
 use crate::replay::SeenTokens;
+use crate::token::Token;
 
 /// Starts the description of a resource server.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl ResourceServer {
             issuers: Vec::new(),
             public_url: None,
             leeway: Duration::from_secs(30),
-            remembered: 4_096,
+            remembered: 10_000,
             http: None,
             clock: Arc::new(SystemClock),
             metadata: None,
@@ -92,9 +92,9 @@ impl Builder {
         self
     }
 
-    /// How many accepted tokens are remembered, so that their signatures are checked once: 4,096 when not said, about a kilobyte
-    /// each. Their times are checked at every request, and so is introspection. 0 remembers none. Tokens of shared secrets are
-    /// never remembered: a MAC costs no more than looking.
+    /// How many accepted tokens are remembered, so that their signatures are checked once: 10,000 when not said, each little longer than what it
+    /// says. A token of more than 2 KiB counts for several. Their times are checked at every request, and so is introspection. 0 remembers none.
+    /// Tokens of shared secrets are never remembered: a MAC costs no more than looking.
     pub fn remember(mut self, tokens: usize) -> Self {
         self.remembered = tokens;
         self

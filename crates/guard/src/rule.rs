@@ -112,9 +112,7 @@ impl Rule {
             Verdict::Unmet => {
                 let mut scopes = Vec::new();
                 self.scopes(&mut scopes);
-                let lacks_one = scopes
-                    .iter()
-                    .any(|scope| !auth.scopes().iter().any(|held| held == scope));
+                let lacks_one = scopes.iter().any(|scope| !auth.token().has_word("scope", scope));
                 Refused::InsufficientScope(lacks_one.then(|| scopes.join(" ")))
             }
         };
@@ -123,14 +121,14 @@ impl Rule {
     }
 
     fn verdict<S, X>(&self, auth: &Auth<S, X>) -> Verdict {
-        let has = |list: &[String], name: &String| Verdict::of(list.contains(name));
+        let has = |claim, name| Verdict::of(auth.token().has_word(claim, name));
         match self {
             Self::User => Verdict::of(auth.is_user()),
-            Self::Scope(name) => has(auth.scopes(), name),
-            Self::Role(name) => has(auth.roles(), name),
-            Self::Permission(name) => has(auth.permissions(), name),
+            Self::Scope(name) => has("scope", name),
+            Self::Role(name) => has("roles", name),
+            Self::Permission(name) => has("permissions", name),
             Self::Claim(path, test) => {
-                Verdict::of(path.find(auth.all()).is_some_and(|found| test.passes(found)))
+                Verdict::of(path.find(auth.token()).is_some_and(|found| test.passes(&found)))
             }
             // Nobody could log in so.
             Self::Acr(classes) if classes.is_empty() => Verdict::Unmet,

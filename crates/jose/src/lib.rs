@@ -50,7 +50,7 @@ pub use jwk_set::{
 };
 pub use jws::{MAX_HEADER_BYTES, MAX_TOKEN_BYTES};
 pub use jwt::{
-    Audiences, CachedVerifier, Possession, Registered, Scratch, Signer, TokenType, Verified, Verifier,
-    VerifierBuilder,
+    Accepted, Audiences, CachedVerifier, Possession, Registered, Scratch, Signer, Times, TokenType, Verified,
+    Verifier, VerifierBuilder,
 };
 pub use key::{AnySigningKey, AnyVerifyingKey, SigningKey, VerifyingKey};

@@ -31,6 +31,8 @@ pub struct ListenConfig {
     pub header_timeout: Duration,
     /// How long a connection may stay open between two requests.
     pub idle_timeout: Duration,
+    /// How long an HTTP/1.1 connection keeps its buffers between two requests.
+    pub rest_after: Duration,
     /// How long a peer may refuse to take what is sent to it.
     pub write_timeout: Duration,
     /// How long open requests may take to finish at shutdown.
@@ -52,6 +54,7 @@ impl Default for ListenConfig {
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(60),
+            rest_after: Duration::from_millis(250),
             write_timeout: Duration::from_secs(30),
             shutdown_grace: Duration::from_secs(10),
             extended_connect: false,

@@ -85,6 +85,11 @@ impl Framing {
         self.state == State::Broken
     }
 
+    /// Whether the next byte is one of a body.
+    pub(super) fn is_in_body(&self) -> bool {
+        matches!(self.state, State::Sized(_) | State::Chunk(_))
+    }
+
     /// Whether another protocol is spoken.
     pub(super) fn is_other(&self) -> bool {
         self.state == State::Other

@@ -6,10 +6,13 @@ mod answers;
 mod client_certificate;
 mod config;
 mod connection;
+mod conversation;
 mod crowd;
+mod desk;
 mod framing;
 mod listener;
 mod peer;
+mod phase;
 mod pulse;
 pub mod redirect;
 pub mod secret_file;
@@ -20,9 +23,9 @@ pub mod value;
 
 pub use answers::Answers;
 pub use config::ListenConfig;
-pub use connection::Closing;
 pub use listener::Listener;
 pub use peer::{PeerAddr, PeerCertificate};
+pub use phase::Closing;
 pub use pulse::Hold;
 
 #[cfg(test)]

@@ -14,9 +14,10 @@ use tokio::{
 use super::{
     answers::Answers,
     config::ListenConfig,
-    connection::{Guest, House, Phase, attend, http},
+    connection::{Guest, House, attend, http},
     crowd::{Crowd, Seat},
     peer::PeerAddr,
+    phase::Phase,
     tls::Certificate,
 };
 

@@ -28,6 +28,8 @@ pub(super) struct Pulse {
     open_requests: AtomicUsize,
     multiplexed: AtomicBool,
     switched: AtomicBool,
+    /// Whether the last byte that came was inside a body.
+    in_body: AtomicBool,
     last_answered: AtomicU64,
     head_begun: AtomicU64,
     write_refused: AtomicU64,
@@ -40,6 +42,8 @@ pub(super) struct Pulse {
 pub(super) enum Deadline {
     /// A request, or the peer's taking of an answer, is overdue: drop the connection.
     Overdue(Instant),
+    /// Nothing was asked for a moment: keep no buffers.
+    Rest(Instant),
     /// Nothing was asked for a while: say goodbye.
     Idle(Instant),
 }
@@ -51,6 +55,7 @@ impl Pulse {
             open_requests: AtomicUsize::new(0),
             multiplexed: AtomicBool::new(false),
             switched: AtomicBool::new(false),
+            in_body: AtomicBool::new(false),
             last_answered: AtomicU64::new(0),
             head_begun: AtomicU64::new(0),
             write_refused: AtomicU64::new(0),
@@ -75,8 +80,13 @@ impl Pulse {
         self.switched.load(Relaxed)
     }
 
-    /// The next moment at which this connection must end unless something happens.
-    pub(super) fn deadline(&self, config: &ListenConfig) -> Option<Deadline> {
+    /// Bytes came in, and the next one is inside a body, or is not.
+    pub(super) fn note_body(&self, in_body: bool) {
+        self.in_body.store(in_body, Relaxed);
+    }
+
+    /// The next moment at which this connection must end unless something happens, or, when it `can_rest`, at which it is to do so.
+    pub(super) fn deadline(&self, config: &ListenConfig, can_rest: bool) -> Option<Deadline> {
         let refused = [&self.write_refused, &self.flush_refused];
         if let Some(since) = refused.into_iter().filter_map(|mark| self.moment(mark)).min() {
             return Some(Deadline::Overdue(since + config.write_timeout));
@@ -89,8 +99,16 @@ impl Pulse {
         };
         match self.moment(&self.head_begun) {
             Some(begun) => Some(Deadline::Overdue(begun + config.header_timeout)),
+            None if can_rest && config.rest_after < config.idle_timeout && self.is_between_requests() => {
+                Some(Deadline::Rest(answered + config.rest_after))
+            }
             None => Some(Deadline::Idle(answered + config.idle_timeout)),
         }
+    }
+
+    fn is_between_requests(&self) -> bool {
+        let flags = [&self.multiplexed, &self.switched, &self.in_body];
+        flags.into_iter().all(|flag| !flag.load(Relaxed))
     }
 
     /// Bytes came in. Between two requests of HTTP/1.1 they begin a head; in HTTP/2 they may be a mere ping.

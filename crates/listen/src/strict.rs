@@ -1,6 +1,7 @@
 //! A stream from which only bytes with one reading come.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -28,51 +29,74 @@ impl<S> Strict<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Strict<S> {
+    /// Waits until something may be read, and says whether it is HTTP/2; `None` when nothing comes any more. What was heard is read again.
+    pub(super) fn poll_begin(&mut self, cx: &mut Context<'_>) -> Poll<Option<bool>> {
+        let mut array = [MaybeUninit::uninit(); FIRST_BYTES];
+        let mut heard = ReadBuf::uninit(&mut array);
+        let read = ready!(Pin::new(&mut *self).poll_read(cx, &mut heard));
+        if read.is_err() || heard.filled().is_empty() {
+            return Poll::Ready(None);
+        }
+        self.ready.splice(..0, heard.filled().iter().copied());
+        Poll::Ready(Some(self.framing.is_http2()))
+    }
+
+    fn let_through(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if !self.ready.is_empty() {
+                let count = self.ready.len().min(buffer.remaining());
+                buffer.put_slice(&self.ready[..count]);
+                self.ready.drain(..count);
+                if self.ready.is_empty() {
+                    // Of the many that wait each would keep it.
+                    self.ready = Vec::new();
+                }
+                return Poll::Ready(Ok(()));
+            }
+            if self.framing.is_broken() {
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            }
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+            // Granted before this was read, so that it is the other protocol's.
+            if self.stream.pulse.has_switched() && !self.framing.is_other() {
+                self.framing.switch();
+            }
+            let arrived = &buffer.filled()[before..];
+            if arrived.is_empty() {
+                self.framing.end(&mut self.ready);
+                if self.ready.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+                continue;
+            }
+            if arrived.len() as u64 <= self.framing.unseen() {
+                self.framing.passed(arrived.len() as u64);
+                return Poll::Ready(Ok(()));
+            }
+            if self.framing.is_one_head(arrived) {
+                return Poll::Ready(Ok(()));
+            }
+            self.framing.take(arrived, &mut self.ready);
+            if self.ready == arrived {
+                self.ready.clear();
+                return Poll::Ready(Ok(()));
+            }
+            buffer.set_filled(before);
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        loop {
-            if !this.ready.is_empty() {
-                let count = this.ready.len().min(buffer.remaining());
-                buffer.put_slice(&this.ready[..count]);
-                this.ready.drain(..count);
-                return Poll::Ready(Ok(()));
-            }
-            if this.framing.is_broken() {
-                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
-            }
-            let before = buffer.filled().len();
-            ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
-            // Granted before this was read, so that it is the other protocol's.
-            if this.stream.pulse.has_switched() && !this.framing.is_other() {
-                this.framing.switch();
-            }
-            let arrived = &buffer.filled()[before..];
-            if arrived.is_empty() {
-                this.framing.end(&mut this.ready);
-                if this.ready.is_empty() {
-                    return Poll::Ready(Ok(()));
-                }
-                continue;
-            }
-            if arrived.len() as u64 <= this.framing.unseen() {
-                this.framing.passed(arrived.len() as u64);
-                return Poll::Ready(Ok(()));
-            }
-            if this.framing.is_one_head(arrived) {
-                return Poll::Ready(Ok(()));
-            }
-            this.framing.take(arrived, &mut this.ready);
-            if this.ready == arrived {
-                this.ready.clear();
-                return Poll::Ready(Ok(()));
-            }
-            buffer.set_filled(before);
-        }
+        let read = self.let_through(cx, buffer);
+        self.stream.pulse.note_body(self.framing.is_in_body());
+        read
     }
 }
 
@@ -101,3 +125,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+/// Enough for most heads.
+const FIRST_BYTES: usize = 4 * 1024;

@@ -67,6 +67,5 @@ async fn add(auth: Auth, State(notes): State<Notes>, Form(note): Form<NewNote>) 
 }
 
 fn name(auth: &Auth) -> &str {
-    let email = auth.claim("email").and_then(|email| email.as_str());
-    email.unwrap_or(auth.sub())
+    auth.text("email").unwrap_or(auth.sub())
 }

@@ -10,7 +10,7 @@ use super::proxy::{Program, Programs, Proxy};
 use super::wire::Wire;
 use crate::Outcome;
 
-/// Fewer than the 4,096 that Carnet remembers and Envoy is told to.
+/// Fewer than the 4,096 that Envoy is told to remember; Carnet remembers 10,000.
 const REMEMBERED: usize = 4_000;
 
 pub(super) async fn compare(programs: &Programs<'_>, supply: &Supply, effort: Effort<'_>) -> Outcome<()> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use carnet_jose::{CachedVerifier, Error, KeySet, TokenType, Verified, Verifier, primitive};
+use carnet_jose::{Accepted, CachedVerifier, Error, KeySet, TokenType, Verifier, primitive};
 use carnet_oauth::service_token::{
     ALGORITHMS, BundledService, LONGEST_SECONDS, ServiceBundle, ServiceTokenClaims, TYPE,
 };
@@ -58,7 +58,7 @@ impl Service {
     /// # Errors
     ///
     /// As [`CachedVerifier::verify`].
-    pub fn verify(&self, token: &str, now: u64) -> Result<Arc<Verified<'static, ServiceTokenClaims>>, Error> {
+    pub fn verify(&self, token: &str, now: u64) -> Result<Arc<Accepted<ServiceTokenClaims>>, Error> {
         self.verifier.verify(token, now)
     }
 }

@@ -59,7 +59,7 @@ pub(super) async fn judge_rest(site: &Site, asked: Asked, record: &mut Record) -
                 .unwrap_or_else(|| route.refusal(&denied)));
         }
     };
-    record.caller(caller.named());
+    record.caller(|| caller.named());
     // Strangers have no address here that could be believed: the proxy limits them.
     if !matches!(caller, Admitted::Anybody) {
         let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);

@@ -57,7 +57,7 @@ impl Later {
 
     fn guard_by(&self, guard: &Guard) {
         let who = async |auth: Auth| {
-            let tenant = auth.claim("tenant").cloned().unwrap_or_default();
+            let tenant = auth.claim("tenant").unwrap_or_default();
             json!([
                 auth.iss(),
                 auth.sub(),

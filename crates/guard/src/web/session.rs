@@ -143,7 +143,7 @@ impl Session {
 impl Access {
     fn of(tokens: &TokenResponse, auth: &Auth) -> Self {
         let expires = auth.expires().unwrap_or_default();
-        let issued = auth.claim("iat").and_then(serde_json::Value::as_u64);
+        let issued = auth.claim("iat").and_then(|iat| iat.as_u64());
         let life = expires.saturating_sub(issued.unwrap_or(expires));
         Self {
             token: tokens.access_token.clone(),

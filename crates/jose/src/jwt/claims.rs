@@ -34,6 +34,17 @@ pub struct Registered<'s> {
     pub jti: Option<Cow<'s, str>>,
 }
 
+/// The times of a token (RFC 7519 §4.1.4 to §4.1.6), in seconds since 1970: what is checked again at every use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    /// From when on it is refused (RFC 7519 §4.1.4).
+    pub exp: Option<u64>,
+    /// Until when it is refused (RFC 7519 §4.1.5).
+    pub nbf: Option<u64>,
+    /// When it was made (RFC 7519 §4.1.6).
+    pub iat: Option<u64>,
+}
+
 /// For whom a token is meant (RFC 7519 §4.1.3): a token says it as a string or as an array.
 ///
 /// ```
@@ -116,7 +127,7 @@ struct Raw {
 }
 
 #[derive(Deserialize)]
-struct Times<'a> {
+struct RawTimes<'a> {
     #[serde(borrow, default, deserialize_with = "time")]
     exp: Option<Claim<'a>>,
     #[serde(borrow, default, deserialize_with = "time")]
@@ -129,7 +140,7 @@ impl<'s> Registered<'s> {
     /// Reads the claims of a payload that is known to be one JSON object, and says what is wrong with them.
     pub(crate) fn read(payload: &[u8]) -> Result<Registered<'static>, Error> {
         let raw: Raw = serde_json::from_slice(payload).map_err(|_| Error::JsonInvalid)?;
-        let times: Times<'_> = serde_json::from_slice(payload).map_err(|_| Error::ClaimWrongType)?;
+        let times: RawTimes<'_> = serde_json::from_slice(payload).map_err(|_| Error::ClaimWrongType)?;
         let time = |claim: Option<Claim<'_>>| match claim {
             Some(claim) => claim.time().map(Some).ok_or(Error::ClaimWrongType),
             None => Ok(None),
@@ -143,6 +154,15 @@ impl<'s> Registered<'s> {
             iat: time(times.iat)?,
             jti: text(raw.jti)?,
         })
+    }
+
+    /// The times among them (RFC 7519 §4.1.4 to §4.1.6).
+    pub fn times(&self) -> Times {
+        Times {
+            exp: self.exp,
+            nbf: self.nbf,
+            iat: self.iat,
+        }
     }
 
     /// The same (RFC 7519 §4.1), borrowing nothing.

@@ -15,8 +15,8 @@ mod token_type;
 mod verify;
 
 pub use builder::VerifierBuilder;
-pub use cache::CachedVerifier;
-pub use claims::{Audiences, Registered};
+pub use cache::{Accepted, CachedVerifier};
+pub use claims::{Audiences, Registered, Times};
 pub use possession::Possession;
 pub use sign::Signer;
 pub use token_type::TokenType;

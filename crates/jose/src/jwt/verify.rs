@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::json::{MAX_DEPTH, check_object};
 use crate::jwk_set::{KeySource, MAX_KEY_ID_BYTES};
 use crate::jws::{Header, Segments};
-use crate::jwt::claims::Registered;
+use crate::jwt::claims::{Registered, Times};
 use crate::jwt::known_header::{KnownHeader, KnownHeaders};
 use crate::jwt::policy::Policy;
 use crate::jwt::reading::read_at_once;
@@ -168,12 +168,20 @@ impl Verifier {
         token: &str,
         now: u64,
     ) -> Result<Verified<'static, C>, Error> {
+        self.verify_and(token, now, |verified| verified.into_owned())
+    }
+
+    /// As [`Verifier::verify`], in the memory of this thread: of what is found there stays what `keep` makes of it.
+    pub(super) fn verify_and<C: DeserializeOwned, T>(
+        &self,
+        token: &str,
+        now: u64,
+        keep: impl FnOnce(Verified<'_, C>) -> T,
+    ) -> Result<T, Error> {
         SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
-            Ok(mut scratch) => self.verify(token, now, &mut scratch).map(Verified::into_owned),
+            Ok(mut scratch) => self.verify(token, now, &mut scratch).map(keep),
             // A `Deserialize` of the caller's that verifies another token.
-            Err(_) => self
-                .verify(token, now, &mut Scratch::default())
-                .map(Verified::into_owned),
+            Err(_) => self.verify(token, now, &mut Scratch::default()).map(keep),
         })
     }
 
@@ -243,28 +251,28 @@ impl Verifier {
                 return Err(Error::AudienceMismatch);
             }
         }
-        self.check_times(claims, now)
+        self.check_times(claims.times(), now)
     }
 
-    pub(super) fn check_times(&self, claims: &Registered<'_>, now: u64) -> Result<bool, Error> {
+    pub(super) fn check_times(&self, times: Times, now: u64) -> Result<bool, Error> {
         let policy = &self.policy;
-        if policy.expiry && claims.exp.is_none() {
+        if policy.expiry && times.exp.is_none() {
             return Err(Error::ClaimMissing);
         }
         // §4.1.4: on or after `exp` the token is refused.
-        if claims
+        if times
             .exp
             .is_some_and(|exp| now >= exp.saturating_add(policy.leeway))
         {
             return Err(Error::Expired);
         }
         let to_come = |time: u64| now.saturating_add(policy.leeway) < time;
-        if claims.nbf.is_some_and(to_come) {
+        if times.nbf.is_some_and(to_come) {
             return Err(Error::NotYetValid);
         }
-        let issued_in_future = claims.iat.is_some_and(to_come);
+        let issued_in_future = times.iat.is_some_and(to_come);
         if let Some(age) = policy.max_age {
-            let iat = claims.iat.ok_or(Error::ClaimMissing)?;
+            let iat = times.iat.ok_or(Error::ClaimMissing)?;
             if issued_in_future {
                 return Err(Error::IssuedInFuture);
             }

@@ -82,9 +82,7 @@ fn what_is_revoked_is_forgotten_and_nothing_else() {
     let [a, b] = ["a", "b"].map(|jti| cached.token(jti, NOW, NOW + 900));
     let first = cached.verifier.verify(&a, NOW).unwrap();
     let other = cached.verifier.verify(&b, NOW).unwrap();
-    cached
-        .verifier
-        .forget(|token| token.registered.jti.as_deref() == Some("a"));
+    cached.verifier.forget(|token| token.claims["jti"] == "a");
     assert_eq!(cached.verifier.len(), 1);
     assert!(!Arc::ptr_eq(&first, &cached.verifier.verify(&a, NOW).unwrap()));
     assert!(Arc::ptr_eq(&other, &cached.verifier.verify(&b, NOW).unwrap()));
@@ -108,4 +106,28 @@ fn what_was_refused_is_not_remembered_and_memory_is_bounded() {
         assert!(cached.verifier.verify(&token, NOW).is_ok());
     }
     assert!(cached.verifier.len() <= 10);
+}
+
+#[test]
+fn a_large_token_takes_the_place_of_several() {
+    let cached = Cached::new(10);
+    let padding = "x".repeat(8 * 1024);
+    for n in 0..200 {
+        let token = cached.token(&format!("{padding}{n}"), NOW, NOW + 900);
+        assert!(cached.verifier.verify(&token, NOW).is_ok());
+    }
+    // Each has between 10 and 12 KiB: as much as six.
+    assert_eq!(cached.verifier.len(), 1);
+}
+
+#[test]
+fn a_token_that_comes_again_and_again_stays_whoever_brings_new_ones() {
+    let cached = Cached::new(100);
+    let mine = cached.token("mine", NOW, NOW + 900);
+    let first = cached.verifier.verify(&mine, NOW).unwrap();
+    for n in 0..1_000 {
+        let token = cached.token(&n.to_string(), NOW, NOW + 900);
+        assert!(cached.verifier.verify(&token, NOW).is_ok());
+        assert!(Arc::ptr_eq(&first, &cached.verifier.verify(&mine, NOW).unwrap()));
+    }
 }

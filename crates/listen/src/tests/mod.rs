@@ -3,6 +3,7 @@
 mod floods;
 mod http;
 mod limits;
+mod resting;
 mod shutdown;
 #[cfg(unix)]
 mod tls;

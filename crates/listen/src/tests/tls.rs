@@ -31,6 +31,24 @@ async fn tls_speaks_http_1_and_2() {
     assert!(soon(rest(&mut stream)).await.ends_with("127.0.0.1"));
 }
 
+/// RFC 8446 §6.1: without close_notify the peer could not tell the end from one that somebody else has made.
+#[tokio::test]
+async fn a_connection_that_has_rested_ends_with_a_word() {
+    let folder = TempDir::new().unwrap();
+    let pem = write_pair(folder.path());
+    let config = ListenConfig {
+        rest_after: Duration::ZERO,
+        idle_timeout: SHORT,
+        ..config(folder.path())
+    };
+    let served = Served::start(config, plain()).await;
+    let mut stream = soon(connect(served.address, &pem, &[])).await.unwrap();
+    stream.write_all(GET.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    let end = soon(stream.read_to_end(&mut bytes)).await;
+    assert!(end.is_ok() && bytes.ends_with(b"127.0.0.1"), "{end:?}");
+}
+
 #[tokio::test]
 async fn ds_01_a_handshake_that_never_ends_is_cut() {
     let folder = TempDir::new().unwrap();

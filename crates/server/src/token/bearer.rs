@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use carnet_jose::{Error, Verified};
+use carnet_jose::{Accepted, Error};
 use carnet_oauth::access_token::AccessTokenClaims;
 use carnet_oauth::bearer::{self, BearerError, Challenge};
 use carnet_store::{TokenFacts, User, UserState};
@@ -124,7 +124,7 @@ async fn judge(
             return Ok(Err(Rejected::Invalid));
         }
     };
-    let Verified { claims, key_id, .. } = verified.as_ref();
+    let Accepted { claims, key_id, .. } = verified.as_ref();
     let facts = TokenFacts {
         jti: claims.jti.clone(),
         sid: claims.sid.clone(),
@@ -170,7 +170,7 @@ pub fn token_by<'h>(headers: &'h HeaderMap, scheme: &str) -> Result<Option<&'h s
 }
 
 /// What a token says whose signature is right.
-type Known = Arc<Verified<'static, AccessTokenClaims>>;
+type Known = Arc<Accepted<AccessTokenClaims>>;
 
 fn verify(app: &App, token: &str) -> Result<Known, Error> {
     let now = app.now_seconds();
@@ -187,7 +187,7 @@ fn verify(app: &App, token: &str) -> Result<Known, Error> {
     let mut last = Error::AlgorithmNotAllowed;
     for secret in shared {
         match secret.verifier.verify_owned::<AccessTokenClaims>(token, now) {
-            Ok(verified) => return Ok(Arc::new(verified)),
+            Ok(verified) => return Ok(Arc::new(verified.into())),
             Err(error @ (Error::Expired | Error::TokenTooOld)) => last = error,
             Err(_) => {}
         }

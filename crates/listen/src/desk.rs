@@ -1,0 +1,73 @@
+//! One request on its way in, and its answer on its way out.
+//!
+//! Spec: RFC 6585 §5 (431)
+
+use std::{convert::Infallible, future::Future, pin::Pin, sync::Arc};
+
+use axum::{body::Body, response::IntoResponse as _};
+use http::{Method, Request, Response, StatusCode, Version};
+use hyper::{
+    body::{Body as _, Incoming},
+    service::Service,
+    upgrade::OnUpgrade,
+};
+use tokio::sync::watch;
+
+use super::{
+    answers::Answers,
+    peer::{PeerAddr, PeerCertificate},
+    phase::{Closing, Phase},
+    pulse::{Answer, Hold, Pulse},
+};
+
+/// What answers, told who asks.
+pub(super) struct Desk<A> {
+    pub(super) answers: A,
+    pub(super) peer: PeerAddr,
+    pub(super) certificate: Option<PeerCertificate>,
+    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) pulse: Arc<Pulse>,
+}
+
+impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
+    type Response = Response<Answer<Body>>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let open = self.pulse.open(request.version() == Version::HTTP_2);
+        let mut request = request.map(|body| match body.is_end_stream() {
+            true => Body::empty(),
+            false => Body::new(body),
+        });
+        request.extensions_mut().insert(self.peer);
+        if let Some(certificate) = &self.certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
+        if request.extensions().get::<OnUpgrade>().is_some() {
+            request.extensions_mut().insert(Closing(self.phase.clone()));
+        }
+        // The answer to a CONNECT that is granted has no body with which it could end.
+        if request.method() == Method::CONNECT {
+            let open = Arc::new(self.pulse.open(request.version() == Version::HTTP_2));
+            request.extensions_mut().insert(Hold { _open: open });
+        }
+        // hyper counts those of HTTP/1.1 alone.
+        let many = request.headers().len() > HEADERS;
+        let answers = self.answers.clone();
+        let pulse = Arc::clone(&self.pulse);
+        Box::pin(async move {
+            let answer = match many {
+                true => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response(),
+                false => answers.answer(request).await,
+            };
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                pulse.switch();
+            }
+            Ok(answer.map(|body| Answer { body, _open: open }))
+        })
+    }
+}
+
+/// As many as hyper takes of HTTP/1.1.
+const HEADERS: usize = 100;
