@@ -87,13 +87,13 @@ impl HttpClient {
     /// For addresses that others have registered: asks only what `reach` includes, and trusts the PEM certificates of `root_file` beside
     /// what the platform trusts.
     pub fn reaching(reach: Reach, root_file: Option<&Path>) -> Result<Self, ClientError> {
-        let roots = root_file.map(certificates).transpose()?;
+        let roots = root_file.map(roots).transpose()?;
         Self::with_roots(roots.unwrap_or_default(), reach)
     }
 
     /// Trusts the PEM certificates of a file as well.
     pub fn with_root_file(file: &Path) -> Result<Self, ClientError> {
-        Self::with_roots(certificates(file)?, Reach::anywhere())
+        Self::with_roots(roots(file)?, Reach::anywhere())
     }
 
     fn with_roots(roots: Vec<CertificateDer<'static>>, reach: Reach) -> Result<Self, ClientError> {
@@ -268,13 +268,25 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     found.collect::<Result<_, _>>().map_err(|error| unusable(&error))
 }
 
+/// As [`certificates`], of authorities: a file without any is a mistake.
+fn roots(file: &Path) -> Result<Vec<CertificateDer<'static>>, ClientError> {
+    let found = certificates(file)?;
+    match found.is_empty() {
+        true => Err(ClientError::File(format!(
+            "{} has no certificate",
+            file.display()
+        ))),
+        false => Ok(found),
+    }
+}
+
 /// TLS for other clients of the house: trusts what the platform trusts, and the PEM certificates of `root_file` as well; shows a certificate to
 /// servers that ask for one.
 pub fn tls(
     root_file: Option<&Path>,
     shown: Option<Arc<ShownCertificate>>,
 ) -> Result<ClientConfig, ClientError> {
-    let roots = root_file.map(certificates).transpose()?;
+    let roots = root_file.map(roots).transpose()?;
     let mut config = trusting(roots.unwrap_or_default())?;
     if let Some(shown) = shown {
         config.client_auth_cert_resolver = shown;

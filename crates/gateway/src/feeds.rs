@@ -24,21 +24,19 @@ struct Feed {
 }
 
 impl Feeds {
-    /// Those of a configuration. What is followed already, and would be followed in the same way, goes on.
+    /// Those of a configuration. What is followed already, and would be followed in the same way, goes on: `before`, unless somebody else is
+    /// trusted to be the issuer by now.
     ///
     /// # Errors
     /// Says which key is wrong. Nobody is asked anything yet.
-    pub(crate) fn of(config: &Config, before: Option<(&Config, &Self)>) -> Result<Self, ConfigError> {
-        // Whoever is trusted to be the issuer is part of what is followed.
-        let before = before
-            .filter(|(known, _)| known.tokens.root_certificates_file == config.tokens.root_certificates_file);
+    pub(crate) fn of(config: &Config, before: Option<&Self>) -> Result<Self, ConfigError> {
         let mut feeds = HashMap::new();
         for (at, issuer) in config.issuers.iter().enumerate() {
             let Some(followed) = &issuer.revocations else {
                 continue;
             };
             let secret = secret(at, followed)?;
-            let known = before.and_then(|(_, feeds)| feeds.0.get(&issuer.issuer));
+            let known = before.and_then(|feeds| feeds.0.get(&issuer.issuer));
             let known = known.filter(|known| known.config == *issuer && *known.secret == *secret);
             let feed = match known {
                 Some(known) => known.followed.clone(),

@@ -14,6 +14,7 @@ pub mod bff;
 mod caller;
 mod certificates;
 pub mod config;
+mod contents;
 pub mod cors;
 mod feeds;
 mod forward_auth;
@@ -151,7 +152,7 @@ async fn pass(site: &Site, request: Request, record: &mut Record) -> Result<Resp
         && let Some(endpoint) = bff.endpoint_of(&target.path)
     {
         let (_, origin) = origin_of(site, &parts, &target)?;
-        return Ok(Box::pin(bff.answer(endpoint, &origin, (parts, body))).await);
+        return Ok(Box::pin(bff.answer(endpoint, &origin, site.guard(), (parts, body))).await);
     }
     if let Some(metadata) = site.published.answer(&target, &parts.method) {
         return Ok(metadata);

@@ -1,6 +1,7 @@
 //! Another configuration while the gateway runs: read, checked, made ready, and only then taken.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -9,37 +10,41 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::Gateway;
 use crate::config::Config;
+use crate::contents;
 use crate::load::{ConfigError, load};
 use crate::site::Site;
 
-/// Reads the configuration again when its file changes, and when it is told to.
+/// Reads the configuration again when its file changes or one that it names, and when it is told to.
 pub struct Reload {
     gateway: Gateway,
     file: PathBuf,
     clock: Arc<dyn Clock>,
     /// What was read last.
-    read: Option<Seen>,
+    read: Seen,
     /// What was there at the last look.
-    seen: Option<Seen>,
+    seen: Seen,
 }
 
 /// What tells one version of a file from another without reading it.
-type Seen = (SystemTime, u64);
+type Seen = HashMap<PathBuf, Option<(SystemTime, u64)>>;
 
 impl Reload {
     /// For a gateway that was made of this file a moment ago.
     pub fn new(gateway: Gateway, file: PathBuf, clock: Arc<dyn Clock>) -> Self {
-        let seen = look(&file);
-        Self {
+        let mut new = Self {
             gateway,
             file,
             clock,
-            read: seen,
-            seen,
-        }
+            read: Seen::new(),
+            seen: Seen::new(),
+        };
+        new.read = new.look();
+        new.seen = new.read.clone();
+        new
     }
 
-    /// Never ends: looks at the file every two seconds, and reads what two looks have found the same; SIGHUP reads it, and every file that it names, at once.
+    /// Never ends: looks at the file, and every file that it names, every two seconds, and reads what two looks have found the same; SIGHUP reads
+    /// them at once.
     pub async fn keep_fresh(mut self) {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -53,26 +58,36 @@ impl Reload {
             };
             tokio::select! {
                 _ = tick.tick() => drop(self.look_again().await),
-                () = told => {
-                    self.seen = look(&self.file);
-                    self.read = self.seen;
-                    self.read().await;
-                }
+                () = told => drop(self.read_again(self.look()).await),
             }
         }
     }
 
-    /// Reads the file when it is another one than was read last, and the same as at the look before: one that is being written may end between any two
-    /// of its lines, and be whole as far as anybody can tell. Says whether it was read and taken.
+    /// Reads everything again when a file is another one than was read last, and the same as at the look before: one that is being written may end
+    /// between any two of its lines, and be whole as far as anybody can tell. Says whether it was read and taken.
     pub async fn look_again(&mut self) -> bool {
-        let seen = look(&self.file);
+        let seen = self.look();
         let stands_still = seen == self.seen;
-        self.seen = seen;
-        if !stands_still || seen == self.read {
-            return false;
+        self.seen.clone_from(&seen);
+        stands_still && seen != self.read && self.read_again(seen).await
+    }
+
+    async fn read_again(&mut self, seen: Seen) -> bool {
+        let taken = self.read().await;
+        // What changed while it was read is another than was seen before; of files that are named only now there is nothing before.
+        self.read = self.look();
+        for (file, version) in &mut self.read {
+            *version = seen.get(file).copied().unwrap_or(*version);
         }
-        self.read = seen;
-        self.read().await
+        self.seen.clone_from(&self.read);
+        taken
+    }
+
+    fn look(&self) -> Seen {
+        let site = self.gateway.site();
+        let named = contents::named(&site.config);
+        let all = std::iter::once(self.file.as_path()).chain(named);
+        all.map(|file| (file.to_owned(), version(file))).collect()
     }
 
     /// Takes what the file says now. What cannot be used changes nothing, and is named in the log.
@@ -127,7 +142,7 @@ impl Reload {
     }
 }
 
-fn look(file: &PathBuf) -> Option<Seen> {
+fn version(file: &Path) -> Option<(SystemTime, u64)> {
     let metadata = std::fs::metadata(file).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }

@@ -25,6 +25,7 @@ use crate::assertion::Assertions;
 use crate::bff::{Bff, Mapped};
 use crate::certificates::Certificates;
 use crate::config::{AtExpiry, Config, Spoofed, Token};
+use crate::contents::Contents;
 use crate::cors::Cors;
 use crate::feeds::Feeds;
 use crate::health;
@@ -74,6 +75,7 @@ pub struct Site {
     pub clock: Arc<dyn Clock>,
     /// What it was made of.
     pub config: Config,
+    contents: Contents,
     guards: HashMap<String, Guard>,
     feeds: Feeds,
     watching: JoinSet<()>,
@@ -138,8 +140,12 @@ impl Site {
 
     /// How the feed of each issuer that is followed is doing.
     pub fn revocations(&self) -> impl Iterator<Item = (&str, Status)> {
-        // Every guard has every issuer.
-        self.guards.values().take(1).flat_map(Guard::revocations)
+        self.guard().into_iter().flat_map(Guard::revocations)
+    }
+
+    /// One of the guards: every one has every issuer.
+    pub(crate) fn guard(&self) -> Option<&Guard> {
+        self.guards.values().next()
     }
 
     /// The route of a request, and the service behind it, when there is one.

@@ -29,6 +29,10 @@ pub(crate) struct Before<'b> {
     pub(crate) config: &'b Config,
     pub(crate) feeds: &'b Feeds,
     pub(crate) guards: &'b HashMap<String, Guard>,
+    /// Whether the same are trusted to be the issuers.
+    pub(crate) same_trust: bool,
+    /// Whether the files of the issuers say what they said.
+    pub(crate) same_files: bool,
 }
 
 /// One guard for each audience that a route asks for. Those of which nothing else is said stay; others take over the keys that are known.
@@ -60,7 +64,7 @@ pub(crate) async fn guards(
         if let Some(scopes) = scopes {
             server = server.metadata(ResourceMetadata::new().scopes(scopes.iter().copied()));
         }
-        if let Some(guard) = before.and_then(|before| before.heir_of(config, audience)) {
+        if let Some(guard) = before.and_then(|before| before.heir_of(audience)) {
             server = server.after(guard);
         }
         guards.insert(audience.clone(), server.build().await.map_err(wrong)?);
@@ -74,13 +78,14 @@ impl<'b> Before<'b> {
         before.tokens == config.tokens
             && before.issuers == config.issuers
             && before.services == config.services
+            && self.same_trust
+            && self.same_files
     }
 
     /// The guard whose keys a new one may have.
-    fn heir_of(&self, config: &Config, audience: &str) -> Option<&'b Guard> {
-        let same = self.config.tokens.root_certificates_file == config.tokens.root_certificates_file;
+    fn heir_of(&self, audience: &str) -> Option<&'b Guard> {
         let guard = self.guards.get(audience).or_else(|| self.guards.values().next());
-        guard.filter(|_| same)
+        guard.filter(|_| self.same_trust)
     }
 }
 
@@ -201,6 +206,9 @@ fn asked(at: usize, config: &config::Introspection) -> Result<Introspection, Con
     };
     let secret = secret_file::read_or_say(&config.client_secret_file).map_err(|error| wrong(&error))?;
     let secret = std::str::from_utf8(&secret).map_err(|error| wrong(&error))?;
+    if secret.is_empty() {
+        return Err(wrong(&"the file is empty"));
+    }
     let introspection = Introspection::at(&config.url, &config.client_id, secret);
     Ok(introspection.cache(config.cache.duration()))
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::certificate::thumbprint;
 use crate::challenge::{Denial, Refused};
+use crate::replay::{Counted, Uncounted};
 use crate::resource_server::Guard;
 use crate::token::Token;
 
@@ -38,19 +39,20 @@ impl<'a> Sent<'a> {
 }
 
 impl Guard {
-    /// Whether what a token says of its holder (`cnf`) goes with the way it was sent. What is not understood refuses.
+    /// Whether what a token says of its holder (`cnf`) goes with the way it was sent, and the proof of it, where one was due. What is not
+    /// understood refuses.
     pub(crate) fn check_binding(
         &self,
         request: &Parts,
         sent: Sent<'_>,
         claims: &Token,
-    ) -> Result<(), Denial> {
+    ) -> Result<Option<Counted>, Denial> {
         let deny = |reason| Err(Refused::TokenInvalid.because(reason));
         let Some(cnf) = claims.claim("cnf") else {
             return if sent.with_proof {
                 deny("token_not_bound_to_a_key")
             } else {
-                Ok(())
+                Ok(None)
             };
         };
         let Some(bound) = Bound::read(&cnf) else {
@@ -65,8 +67,8 @@ impl Guard {
             self.check_certificate(request, certificate)?;
         }
         match bound.key {
-            Some(key) => self.check_proof(request, sent, key),
-            None => Ok(()),
+            Some(key) => self.check_proof(request, sent, key).map(Some),
+            None => Ok(None),
         }
     }
 
@@ -81,7 +83,7 @@ impl Guard {
         }
     }
 
-    fn check_proof(&self, request: &Parts, sent: Sent<'_>, bound_to: &str) -> Result<(), Denial> {
+    fn check_proof(&self, request: &Parts, sent: Sent<'_>, bound_to: &str) -> Result<Counted, Denial> {
         let deny = |reason| Err(Refused::TokenInvalid.because(reason));
         let Some(uri) = self.url_of(request) else {
             tracing::error!(
@@ -99,7 +101,7 @@ impl Guard {
         if proof.thumbprint != bound_to {
             return deny("proof_of_another_key");
         }
-        self.count(&proof)
+        self.count(request, (&proof, &uri))
     }
 
     fn proof_of(&self, request: &Parts, asked: &Request<'_>) -> Result<Proof, Denial> {
@@ -112,13 +114,13 @@ impl Guard {
     }
 
     /// A proof counts once.
-    fn count(&self, proof: &Proof) -> Result<(), Denial> {
+    fn count(&self, request: &Parts, (proof, uri): (&Proof, &str)) -> Result<Counted, Denial> {
         let now = self.parts.clock.since_epoch().as_secs();
         let name = primitive::sha256(format!("{}\0{}", proof.thumbprint, proof.jti).as_bytes());
-        match self.parts.seen.is_new(name, now) {
-            Some(true) => Ok(()),
-            Some(false) => Err(Refused::ProofInvalid.because("proof_seen_before")),
-            None => Err(Refused::Unavailable.because("proofs_too_many")),
+        match Counted::count(&self.parts.seen, (request, uri), (name, now)) {
+            Ok(counted) => Ok(counted),
+            Err(Uncounted::SeenBefore) => Err(Refused::ProofInvalid.because("proof_seen_before")),
+            Err(Uncounted::TooMany) => Err(Refused::Unavailable.because("proofs_too_many")),
         }
     }
 

@@ -64,7 +64,7 @@ impl CallerLayer {
             };
         }
         if self.or_users && !is_from_service(parts) {
-            let auth = self.guard.check(parts).await?;
+            let auth = self.guard.check_once(parts).await?;
             parts.extensions.insert(auth);
             return Ok(());
         }

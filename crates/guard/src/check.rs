@@ -15,6 +15,7 @@ use crate::binding::Sent;
 use crate::challenge::{Denial, Refused};
 use crate::issuer::Source;
 use crate::opaque::{Opaque, is_jwt};
+use crate::replay::Counted;
 use crate::resource_server::{Guard, Trusted};
 use crate::token::Token;
 
@@ -24,19 +25,30 @@ impl Guard {
     ///
     /// A refusal says to the caller what RFC 6750 §3.1 lets it say; which check failed stands in the log, without a byte of the token.
     pub async fn check(&self, request: &Parts) -> Result<Auth, Refused> {
-        self.caller_of(request).await.map_err(Denial::noted)
+        let (auth, _) = self.caller_of(request).await.map_err(Denial::noted)?;
+        Ok(auth)
     }
 
-    async fn caller_of(&self, request: &Parts) -> Result<Auth, Denial> {
+    /// As [`Guard::check`]; the proof that was counted stays in the request, so that a guard further in does not count it once more.
+    pub(crate) async fn check_once(&self, request: &mut Parts) -> Result<Auth, Refused> {
+        let (auth, counted) = self.caller_of(request).await.map_err(Denial::noted)?;
+        if let Some(counted) = counted {
+            counted.leave(&mut request.extensions);
+        }
+        Ok(auth)
+    }
+
+    async fn caller_of(&self, request: &Parts) -> Result<(Auth, Option<Counted>), Denial> {
         if let Some(gateway) = &self.parts.gateway {
-            return Ok(self.caller(gateway.caller_of(request, self.now()).await?));
+            let known = gateway.caller_of(request, self.now()).await?;
+            return Ok((self.caller(known), None));
         }
         let sent = token_of(request)?;
         let token = sent.token;
         if let Some(opaque) = self.opaque_issuer_of(token) {
             let told = Box::pin(opaque.ask_about(token, self.now())).await?;
-            self.check_binding(request, sent, &told)?;
-            return Ok(self.caller(Known::Told(told)));
+            let counted = self.check_binding(request, sent, &told)?;
+            return Ok((self.caller(Known::Told(told)), counted));
         }
         let trusted = self.issuer_of(token)?;
         if let Source::Remote(keys) = &trusted.source {
@@ -54,8 +66,8 @@ impl Guard {
         // Before a proof is spent, and remembered, for a token that was taken back.
         trusted.look_up(&verified)?;
         trusted.ask_about(token).await?;
-        self.check_binding(request, sent, &verified.claims)?;
-        Ok(self.caller(Known::Signed(verified)))
+        let counted = self.check_binding(request, sent, &verified.claims)?;
+        Ok((self.caller(Known::Signed(verified)), counted))
     }
 
     fn caller(&self, known: Known) -> Auth {

@@ -51,7 +51,7 @@ async fn caller(parts: &mut Parts) -> Result<Result<Auth, (Refused, Guard)>, Res
         );
         return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
     };
-    Ok(match guard.check(parts).await {
+    Ok(match guard.check_once(parts).await {
         Ok(auth) => {
             // A proof counts once: whoever asks again gets the same answer.
             parts.extensions.insert(auth.clone());

@@ -136,7 +136,7 @@ where
                 // For handlers that want to know who calls, when somebody says so.
                 parts.extensions.insert(guard);
             } else {
-                match guard.check(&parts).await {
+                match guard.check_once(&mut parts).await {
                     Ok(auth) => parts.extensions.insert(auth),
                     Err(refused) => {
                         let answer = guard.refusal(&refused, &parts.headers);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use carnet_client::bundle::Service;
 use carnet_client::revocations::{Revocations, Status, Verdict};
-use carnet_jose::Accepted;
+use carnet_jose::{Accepted, dangerous};
 use carnet_oauth::revocation::RevocableToken;
 use carnet_oauth::service_token::ServiceTokenClaims;
+use serde_json::Value;
 
 use crate::auth::{Auth, Known};
 use crate::calling_services::OpenServices;
@@ -70,6 +71,33 @@ impl Guard {
                 Verdict::Revoked | Verdict::Good => Refused::TokenRevoked,
             }
         }
+    }
+
+    /// Whether a token was taken back that this program got from its issuer itself and keeps for somebody: nothing else of it is looked at, and
+    /// whoever else has it must not be let in by that. Good when its issuer is not followed.
+    ///
+    /// # Errors
+    /// What a request with it would be answered.
+    pub fn is_not_taken_back(&self, kept: &str) -> Result<(), Refused> {
+        let Ok(decoded) = dangerous::decode(kept) else {
+            return Ok(());
+        };
+        let text = |name: &str| decoded.payload.get(name).and_then(Value::as_str);
+        let mut trusted = self.parts.trusted.iter();
+        let trusted = trusted.find(|trusted| Some(trusted.name.as_str()) == text("iss"));
+        let Some(revocations) = trusted.and_then(|trusted| trusted.revocations.as_ref()) else {
+            return Ok(());
+        };
+        let token = RevocableToken {
+            jti: text("jti"),
+            sid: text("sid"),
+            fam: text("fam"),
+            sub: text("sub"),
+            client_id: text("client_id"),
+            kid: decoded.header.get("kid").and_then(Value::as_str),
+            iat: decoded.payload.get("iat").and_then(Value::as_u64),
+        };
+        held_against(revocations, &token).map_err(Denial::noted)
     }
 
     fn followed(&self, auth: &Auth) -> Option<(Revocations, Arc<Accepted<Token>>)> {

@@ -3,9 +3,11 @@
 //! Spec: RFC 9449 §11.1 · RFC 7519 §4.1.7 (jti)
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use carnet_oauth::dpop::WINDOW_SECONDS;
+use http::request::Parts;
+use http::{Extensions, Method};
 
 /// Two generations, each as long as what is remembered may be used: what is older than the older one cannot come back.
 pub(crate) struct SeenTokens {
@@ -19,6 +21,57 @@ struct Generations {
     began: u64,
     newer: HashSet<[u8; 16]>,
     older: HashSet<[u8; 16]>,
+}
+
+/// A proof that was counted for the request that it lies in: layers further in find it, and do not count it once more. Nothing of it comes
+/// from outside: whoever sends the proof again sends a request of its own.
+#[derive(Clone)]
+pub(crate) struct Counted {
+    by: Arc<SeenTokens>,
+    name: [u8; 32],
+    method: Method,
+    url: String,
+}
+
+impl Counted {
+    /// Counts a proof, unless that was done for this very request.
+    pub(crate) fn count(
+        by: &Arc<SeenTokens>,
+        (request, url): (&Parts, &str),
+        (name, now): ([u8; 32], u64),
+    ) -> Result<Self, Uncounted> {
+        let this = Self {
+            by: by.clone(),
+            name,
+            method: request.method.clone(),
+            url: url.to_owned(),
+        };
+        let known = request.extensions.get::<Self>();
+        let counted = known.is_some_and(|known| known.is_same(&this));
+        match counted || by.is_new(name, now).ok_or(Uncounted::TooMany)? {
+            true => Ok(this),
+            false => Err(Uncounted::SeenBefore),
+        }
+    }
+
+    /// Leaves it in the request.
+    pub(crate) fn leave(self, extensions: &mut Extensions) {
+        extensions.insert(self);
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.by, &other.by)
+            && (&self.name, &self.method, &self.url) == (&other.name, &other.method, &other.url)
+    }
+}
+
+/// Why a proof does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Uncounted {
+    /// It has come by another request.
+    SeenBefore,
+    /// No more can be remembered for the moment.
+    TooMany,
 }
 
 /// How long a proof may be used, counted from its arrival: one that was made ahead of our time is good for that much longer.

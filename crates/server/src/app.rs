@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::config::{Config, Ttl};
+use crate::config::{self, Config, Ttl};
 use crate::directory::Directory;
 use crate::feed::Feed;
 use crate::keys::Keys;
@@ -111,6 +111,9 @@ impl App {
         let directory = Directory::new(&config, clock.clone()).map_err(OpenError::Config)?;
         // At once, and not at the first request: what a changed configuration makes of them is told at the start.
         directory.keep(&config, &store).await?;
+        if !directory.services_fit(&config) {
+            return Err(OpenError::Config(config::NO_ROOM.to_owned()));
+        }
         let trusted_issuers = TrustedIssuer::all(&config).map_err(OpenError::Config)?;
         know_configured(&config, &directory, &store, clock.now()).await?;
         let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
@@ -197,6 +200,18 @@ impl App {
         Ok(())
     }
 
+    /// Says that this server serves the clients of its configuration file, and ends the refresh tokens of those that have left it and that
+    /// no server has served for an hour.
+    pub async fn end_unserved_clients(&self) -> Result<(), StoreError> {
+        let served = self.directory.remembered(&self.config);
+        let audit = NewAudit::success("system", AuditAction::ClientDelete, "");
+        let cut = self.cut(Reason::Revoked, audit);
+        for client_id in self.store.end_unserved_clients(&served, &cut).await? {
+            tracing::warn!(%client_id, "no server has the client in its configuration file any more: its refresh tokens have ended");
+        }
+        Ok(())
+    }
+
     /// The client of the OAuth endpoints with this name, as it is registered at this moment.
     pub async fn client(&self, id: &str) -> Result<Option<Arc<Client>>, StoreError> {
         // The configuration file goes before the store and does not change: no need to look.
@@ -215,7 +230,7 @@ impl Deref for App {
     }
 }
 
-/// Notices which clients have left the configuration file since the last start, and takes their tokens back.
+/// Notices which clients have left the configuration file since the last start, and takes their access tokens back.
 async fn know_configured(
     config: &Config,
     directory: &Directory,
@@ -232,7 +247,7 @@ async fn know_configured(
     };
     let clients = directory.remembered(config);
     for client_id in store.know_configured_clients(&clients, &cut).await? {
-        tracing::warn!(%client_id, "a client is not in the configuration file any more: its tokens are taken back");
+        tracing::warn!(%client_id, "a client is not in the configuration file any more: its access tokens are taken back, and its refresh tokens end when no server has had it for an hour");
     }
     Ok(())
 }

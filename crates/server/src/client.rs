@@ -97,11 +97,7 @@ impl Client {
             let text = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
             let jwks: serde_json::Value =
                 serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-            // One key, as `carnet jwk generate --public-out` writes it, is a set of one.
-            registered.jwks = Some(match jwks.get("kty") {
-                Some(_) => serde_json::json!({ "keys": [jwks] }),
-                None => jwks,
-            });
+            registered.jwks = Some(config::one_or_set(jwks));
         }
         Self::registered((config, shelf), registered, secrets)
     }

@@ -112,6 +112,16 @@ impl Directory {
         (registered.epoch, services)
     }
 
+    /// Whether the bundle has room for all of them, those of the configuration file and those of the store.
+    pub fn services_fit(&self, config: &Config) -> bool {
+        let (_, services) = self.services();
+        let told = services.iter().filter_map(|client| {
+            let jwks = client.jwks.as_ref()?;
+            Some((client.id.as_str(), jwks, client.calls.as_slice()))
+        });
+        config::services_fit(config.issuer.as_str(), told)
+    }
+
     /// The clients of the configuration file, as they are remembered until the next start.
     pub fn remembered(&self, config: &Config) -> Vec<ConfiguredClient> {
         let skew = config.keys.clock_skew.millis();

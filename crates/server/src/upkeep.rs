@@ -42,6 +42,9 @@ pub(crate) async fn sweep(app: App) {
         if let Err(error) = app.forget_unused_clients().await {
             tracing::warn!(%error, "unused clients could not be forgotten; tried again in a minute");
         }
+        if let Err(error) = app.end_unserved_clients().await {
+            tracing::warn!(%error, "clients that left the configuration file could not be ended; tried again in a minute");
+        }
         // Piece by piece until nothing is left, so that no transaction holds up the logins for long.
         loop {
             match app.store.sweep(app.now(), SWEEP_BATCH).await {

@@ -179,19 +179,24 @@ pub(crate) async fn change_state(
         tx.execute(&REVOKE_GRANTS, params![client_id, cut.at]).await?;
     }
     if state != ClientState::Active {
-        // Families before the clock, as everywhere: whoever takes them the other way round waits for the other.
-        tx.execute(&REVOKE_FAMILIES, params![client_id, cut.at, cut.reason.as_str()])
-            .await?;
-        let begun_meanwhile = Cut {
-            at: cut.at.saturating_add(ON_ITS_WAY_MS),
-            ..cut.clone()
-        };
-        revocation::cut_client(tx, client_id, &begun_meanwhile).await?;
+        end_tokens(tx, client_id, cut).await?;
     }
     if state == ClientState::Deleted {
         tx.execute(&DROP_SECRETS, params![id]).await?;
     }
     Ok(Some(true))
+}
+
+/// End every family of a client that gets nothing any more, and take back its access tokens.
+pub(crate) async fn end_tokens(tx: Tx<'_>, client_id: &str, cut: &Cut) -> Result<(), StoreError> {
+    // Families before the clock, as everywhere: whoever takes them the other way round waits for the other.
+    tx.execute(&REVOKE_FAMILIES, params![client_id, cut.at, cut.reason.as_str()])
+        .await?;
+    let begun_meanwhile = Cut {
+        at: cut.at.saturating_add(ON_ITS_WAY_MS),
+        ..cut.clone()
+    };
+    revocation::cut_client(tx, client_id, &begun_meanwhile).await
 }
 
 /// Register a client of a name that nobody has or had; `None` when somebody has or had it.

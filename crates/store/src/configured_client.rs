@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use carnet_oauth::revocation::RevocationKind;
 
 use crate::audit::{self, AuditAction, NewAudit};
+use crate::client;
 use crate::cut::Cut;
 use crate::database::{Lane, Statement, Tx, params};
 use crate::error::StoreError;
@@ -32,10 +33,11 @@ struct Known {
 }
 
 impl Store {
-    /// Remember the clients of the configuration file, and take back the tokens of those that have left it; their names.
+    /// Remember the clients of the configuration file, and take back the access tokens of those that have left it; their names.
     ///
     /// One that is registered in the store since then is not gone. For a day after it went each start takes them back again: another
-    /// node may have run with the old file until now. The settings epoch moves when there are services, or were.
+    /// node may have run with the old file until now. Its refresh tokens end when no node serves it any more:
+    /// [`Store::end_unserved_clients`]. The settings epoch moves when there are services, or were.
     pub async fn know_configured_clients(
         &self,
         clients: &[ConfiguredClient],
@@ -56,14 +58,19 @@ impl Store {
                         tx.execute(&PUT, row).await?;
                     }
                 }
-                let mut gone = Vec::new();
+                let (mut gone, mut entries) = (Vec::new(), Vec::new());
                 let mut left: Vec<_> = known.into_values().collect();
                 left.sort_by(|a, b| a.client.client_id.cmp(&b.client.client_id));
                 for left in left {
                     services_changed |= left.gone_at.is_none() && !left.client.service.is_empty();
-                    if take_back(tx, &left, &cut).await? {
+                    if let Some(entry) = take_back(tx, &left, &cut).await? {
+                        entries.push(entry);
                         gone.push(left.client.client_id);
                     }
+                }
+                // Rows before the clock: whoever takes them the other way round waits for the other.
+                if !entries.is_empty() {
+                    revocation::add(tx, entries).await?;
                 }
                 // At each start with services: another node may sign the old file under this number until it is restarted as well.
                 services_changed |= clients.iter().any(|client| !client.service.is_empty());
@@ -71,6 +78,62 @@ impl Store {
                     settings::bump(tx).await?;
                 }
                 Ok(gone)
+            })
+            .await
+    }
+
+    /// One round beside a running server: says that this one serves the clients of its file, and ends every family and access token of
+    /// those that are gone from it and that no server has served for an hour; their names.
+    ///
+    /// So a server that starts with an older file ends nothing of a client that another one serves, nor while that one is restarted.
+    pub async fn end_unserved_clients(
+        &self,
+        served: &[ConfiguredClient],
+        cut: &Cut,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut ended = Vec::new();
+        for row in self.database.read(&LEFT, params![]).await? {
+            let mut row = row.fields();
+            let (client_id, gone_at, served_at): (String, i64, i64) = (row.take()?, row.take()?, row.take()?);
+            let unserved = gone_at.max(served_at) <= cut.at.saturating_sub(UNSERVED);
+            if served.iter().any(|client| client.client_id == client_id) {
+                self.database
+                    .write(Lane::Main, "configured_client.serve", {
+                        let at = cut.at;
+                        async move |tx| tx.execute(&SERVE, params![&client_id, at]).await
+                    })
+                    .await?;
+            } else if unserved && self.end_client(&client_id, cut).await? {
+                ended.push(client_id);
+            }
+        }
+        Ok(ended)
+    }
+
+    /// `false` when the client is served again, or registered in the store.
+    async fn end_client(&self, client_id: &str, cut: &Cut) -> Result<bool, StoreError> {
+        let (client_id, cut) = (client_id.to_owned(), cut.clone());
+        self.database
+            .write(Lane::Main, "configured_client.end", async move |tx| {
+                let row = params![&client_id, cut.at.saturating_sub(UNSERVED)];
+                let Some(row) = tx.optional(&END, row).await? else {
+                    return Ok(false);
+                };
+                let longest: i64 = row.fields().take()?;
+                if is_registered(tx, &client_id).await? {
+                    return Ok(false);
+                }
+                let cut = Cut {
+                    entry_ttl_ms: cut.entry_ttl_ms.max(longest),
+                    ..cut.clone()
+                };
+                client::end_tokens(tx, &client_id, &cut).await?;
+                let audit = NewAudit {
+                    details: r#"{"ended":"refresh tokens"}"#.to_owned(),
+                    ..NewAudit::success("system", AuditAction::ClientDelete, client_id.as_str())
+                };
+                audit::append(tx, &audit, cut.at).await?;
+                Ok(true)
             })
             .await
     }
@@ -91,14 +154,15 @@ async fn known(tx: Tx<'_>) -> Result<HashMap<String, Known>, StoreError> {
     Ok(known)
 }
 
-/// Whether there was anything to take back.
-async fn take_back(tx: Tx<'_>, left: &Known, cut: &Cut) -> Result<bool, StoreError> {
+/// What is to be told, when there is anything to take back.
+async fn take_back(tx: Tx<'_>, left: &Known, cut: &Cut) -> Result<Option<NewEntry>, StoreError> {
     let id = &left.client.client_id;
-    let registered = tx.optional(&REGISTERED, params![id]).await?.is_some();
-    let long_gone = left.gone_at.is_some_and(|at| at < cut.at.saturating_sub(DAY));
-    if registered || long_gone {
+    if is_registered(tx, id).await? {
         tx.execute(&FORGET, params![id]).await?;
-        return Ok(false);
+        return Ok(None);
+    }
+    if left.gone_at.is_some_and(|at| at < cut.at.saturating_sub(DAY)) {
+        return Ok(None);
     }
     if left.gone_at.is_none() {
         tx.execute(&GONE, params![id, cut.at]).await?;
@@ -109,13 +173,22 @@ async fn take_back(tx: Tx<'_>, left: &Known, cut: &Cut) -> Result<bool, StoreErr
         entry_ttl_ms: cut.entry_ttl_ms.max(left.client.entry_ttl_ms),
         ..cut.clone()
     };
-    let entry = NewEntry::until_now(RevocationKind::Client, id.clone(), &cut);
-    revocation::add(tx, vec![entry]).await?;
-    Ok(true)
+    Ok(Some(NewEntry::until_now(
+        RevocationKind::Client,
+        id.clone(),
+        &cut,
+    )))
+}
+
+async fn is_registered(tx: Tx<'_>, client_id: &str) -> Result<bool, StoreError> {
+    let row = tx.optional(&REGISTERED, params![client_id]).await?;
+    Ok(row.is_some())
 }
 
 /// Longer than nodes take to be restarted one after the other.
 const DAY: i64 = 86_400_000;
+/// Longer than one server is away while it is restarted.
+const UNSERVED: i64 = 3_600_000;
 
 static ALL: Statement = Statement::new(
     "configured_client.all",
@@ -138,9 +211,26 @@ static FORGET: Statement = Statement::new(
     "DELETE FROM configured_clients WHERE client_id = $1",
 );
 
+/// Those that a server has started without since the last one started with them, and when they were served last.
+static LEFT: Statement = Statement::new(
+    "configured_client.left",
+    "SELECT client_id, gone_at, served_at FROM configured_clients WHERE gone_at IS NOT NULL ORDER BY client_id",
+);
+
+static SERVE: Statement = Statement::new(
+    "configured_client.serve",
+    "UPDATE configured_clients SET served_at = $2 WHERE client_id = $1 AND served_at < $2",
+);
+
+static END: Statement = Statement::new(
+    "configured_client.end",
+    "DELETE FROM configured_clients WHERE client_id = $1 AND gone_at <= $2 AND served_at <= $2 RETURNING entry_ttl",
+);
+
 static REGISTERED: Statement = Statement::new(
     "configured_client.registered",
     "SELECT client_id FROM clients WHERE client_id = $1 AND state = 'active'",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 5] = [&ALL, &PUT, &GONE, &FORGET, &REGISTERED];
+pub(crate) static STATEMENTS: [&Statement; 8] =
+    [&ALL, &PUT, &GONE, &FORGET, &LEFT, &SERVE, &END, &REGISTERED];

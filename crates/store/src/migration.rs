@@ -110,7 +110,7 @@ fn checksum(text: &str) -> String {
     })
 }
 
-const MIGRATIONS: [Migration; 9] = [
+const MIGRATIONS: [Migration; 10] = [
     Migration {
         version: 1,
         name: "0001_start",
@@ -155,6 +155,11 @@ const MIGRATIONS: [Migration; 9] = [
         version: 9,
         name: "0009_configured_clients",
         text: include_str!("../migrations/0009_configured_clients.sql"),
+    },
+    Migration {
+        version: 10,
+        name: "0010_served_clients",
+        text: include_str!("../migrations/0010_served_clients.sql"),
     },
 ];
 

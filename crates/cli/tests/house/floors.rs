@@ -77,6 +77,7 @@ pub(crate) const GATEWAY: &[&[&str]] = &[
     &[
         "balance",
         "certificates",
+        "contents",
         "cors",
         "forwarded",
         "limit",

@@ -10,6 +10,7 @@ use carnet_client::clock::Clock;
 use carnet_client::login_check::LoginCheck;
 use carnet_client::provider::Provider;
 use carnet_client::seal::Keys;
+use carnet_guard::Guard;
 use carnet_jose::Verifier;
 use carnet_store::{BffSessions, StoreError};
 use http::request::Parts as Head;
@@ -37,9 +38,9 @@ pub(super) struct Parts {
     pub(super) masters: Vec<Vec<u8>>,
     pub(super) store: BffSessions,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) flights: Flights,
-    pub(super) streams: Watched,
-    pub(super) tasks: Tasks,
+    pub(super) flights: Arc<Flights>,
+    pub(super) streams: Arc<Watched>,
+    pub(super) tasks: Arc<Tasks>,
     /// How often an address may ask for what anybody may ask for.
     pub(super) limit: Limit,
     /// Milliseconds since 1970: when what counts once was last forgotten.
@@ -74,6 +75,8 @@ pub(super) struct Asked {
     pub(super) client: IpAddr,
     pub(super) head: Head,
     pub(super) query: Vec<(String, String)>,
+    /// Knows what the issuer has taken back, where somebody follows it.
+    pub(super) guard: Option<Guard>,
 }
 
 impl Asked {

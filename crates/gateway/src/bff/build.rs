@@ -25,8 +25,6 @@ use super::app::{Bff, Parts, Settings};
 use super::flights::Flights;
 use super::keeping::{self, text};
 use super::login;
-use super::tasks::Tasks;
-use super::watched::Watched;
 use crate::config::bff::{self as config, Anonymous};
 use crate::config::{Config, Listen, Route};
 use crate::limit::Limit;
@@ -34,18 +32,17 @@ use crate::load::ConfigError;
 use crate::target;
 
 impl Bff {
-    /// Checks everything, opens the store; `None` without `[bff]`. An issuer that is down is no error.
+    /// Checks everything, opens the store; with `before` the sessions are those of that one, and what it has under way goes on. An issuer
+    /// that is down is no error.
     ///
     /// # Errors
     /// Says which key is wrong.
-    pub async fn of(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<Self>, ConfigError> {
-        match &config.bff {
-            Some(bff) => Self::build(config, bff, clock.clone()).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn build(whole: &Config, config: &config::Bff, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+    pub async fn of(
+        (whole, config): (&Config, &config::Bff),
+        clock: &Arc<dyn Clock>,
+        before: Option<&Self>,
+    ) -> Result<Self, ConfigError> {
+        let clock = clock.clone();
         let settings = settings(config, &whole.listen)?;
         let wrong = |key: &'static str| move |error: ClientError| ConfigError::at(key, error, "correct it");
         let http = match &whole.tokens.root_certificates_file {
@@ -61,18 +58,35 @@ impl Bff {
         let masters = masters(&config.key_file)?;
         let keys = Keys::new(&masters, &[&settings.origin, id]).map_err(wrong("bff.key_file"))?;
         let provider = Provider::new(http.patient(PATIENCE), issuer, (id, credentials), clock.clone());
-        let flights = Flights::new();
+        let (flights, streams, tasks, store) = match before {
+            Some(Self { parts }) => (
+                parts.flights.clone(),
+                parts.streams.clone(),
+                parts.tasks.clone(),
+                parts.store.clone(),
+            ),
+            None => {
+                let flights = Flights::new();
+                let flights =
+                    flights.ok_or_else(|| ConfigError::at("bff", "has no randomness", "give it some"))?;
+                (
+                    Arc::new(flights),
+                    Arc::default(),
+                    Arc::default(),
+                    keeping::of(config).await?,
+                )
+            }
+        };
         Ok(Self {
             parts: Arc::new(Parts {
                 logout_tokens: logout_tokens(&login, (issuer, id), leeway)?,
                 provider: Arc::new(provider),
-                streams: Watched::default(),
-                tasks: Tasks::default(),
+                streams,
+                tasks,
                 limit: limit(config)?,
                 swept: AtomicI64::default(),
-                flights: flights
-                    .ok_or_else(|| ConfigError::at("bff", "has no randomness", "give it some"))?,
-                store: keeping::of(config).await?,
+                flights,
+                store,
                 settings,
                 login,
                 keys,

@@ -104,5 +104,8 @@ pub(super) fn text(key: &str, file: &Path) -> Result<zeroize::Zeroizing<String>,
     let todo = "name a file with a line of text that only its owner reads";
     let bytes = key_file::secret(file).map_err(|error| ConfigError::at(key, error, todo))?;
     let text = std::str::from_utf8(&bytes).map_err(|error| ConfigError::at(key, error, todo))?;
+    if text.is_empty() {
+        return Err(ConfigError::at(key, "the file is empty", todo));
+    }
     Ok(zeroize::Zeroizing::new(text.to_owned()))
 }

@@ -28,6 +28,7 @@ mod watched;
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
+use carnet_guard::Guard;
 use http::request::Parts as Head;
 use http::{HeaderValue, Method, StatusCode, header};
 
@@ -46,8 +47,14 @@ impl Bff {
         rest.strip_prefix('/')
     }
 
-    /// Answers what is asked of an endpoint, by the client and at the host that it has asked for.
-    pub async fn answer(&self, path: &str, origin: &Origin, (head, body): (Head, Body)) -> Response {
+    /// Answers what is asked of an endpoint, by the client and at the host that it has asked for. The guard knows what the issuer has taken back.
+    pub async fn answer(
+        &self,
+        path: &str,
+        origin: &Origin,
+        guard: Option<&Guard>,
+        (head, body): (Head, Body),
+    ) -> Response {
         let query = head.uri.query().unwrap_or_default();
         let query = url::form_urlencoded::parse(query.as_bytes())
             .into_owned()
@@ -56,6 +63,7 @@ impl Bff {
             client: origin.client,
             head,
             query,
+            guard: guard.cloned(),
         };
         let answered = match host::demand(&self.parts.settings, &origin.authority) {
             Ok(()) => self.endpoint(path, &asked, body).await,

@@ -103,6 +103,14 @@ impl Secret {
     }
 }
 
+impl Session {
+    /// Whether the browser that carries it has older tokens than these.
+    pub(super) fn is_ahead(&self) -> bool {
+        let carried = self.carried.as_ref();
+        carried.is_some_and(|carried| carried.generation != self.content.generation)
+    }
+}
+
 impl Content {
     pub(super) fn new(tokens: &TokenResponse, claims: Map<String, Value>, now: u64) -> Self {
         let (renew_at, expires) = times(tokens, now);

@@ -85,6 +85,23 @@ pub enum Anonymous {
 }
 
 impl Bff {
+    /// The files that say who the app is at its issuer, and seal its sessions.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &PathBuf> {
+        let optional = [&self.client_secret_file, &self.client_key_file];
+        optional.into_iter().flatten().chain([&self.key_file])
+    }
+
+    /// Those that say where its sessions are kept.
+    pub(crate) fn of_store(&self) -> impl Iterator<Item = &PathBuf> {
+        let optional = [
+            &self.postgres_url_file,
+            &self.postgres_root_certificates_file,
+            &self.redis_url_file,
+            &self.redis_root_certificates_file,
+        ];
+        optional.into_iter().flatten()
+    }
+
     /// The files that it names.
     pub(crate) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let optional = [

@@ -17,6 +17,7 @@ use crate::assertion::Assertions;
 use crate::bff::{self, Bff};
 use crate::certificates::Certificates;
 use crate::config::{self, Config, Protocol, Token};
+use crate::contents::{self, Contents};
 use crate::cors::Cors;
 use crate::feeds::Feeds;
 use crate::limit::Limit;
@@ -44,27 +45,26 @@ impl Site {
         // Until a restart the listeners are what they are, and so is what requests are judged by.
         let running = before.map(|before| (before.https, before.config.listen.clone()));
         let (https, listen) = running.unwrap_or_else(|| (https, config.listen.clone()));
-        let (upstreams, names) = upstreams(config, &clock, before)?;
-        let feeds = Feeds::of(config, before.map(|before| (&before.config, &before.feeds)))?;
+        // Before anything of them is used: what changes while they are read is found at the next look.
+        let contents = Contents::of(config);
+        let (upstreams, names) = upstreams((config, &contents), &clock, before)?;
+        let alike = |before: &Self| {
+            let (then, now) = (&before.config.tokens, &config.tokens);
+            then.root_certificates_file == now.root_certificates_file
+                && contents.agree(&before.contents, contents::of_trust(config))
+        };
+        let trusting = before.filter(|before| alike(before));
+        let feeds = Feeds::of(config, trusting.map(|before| &before.feeds))?;
         let known = before.map(|before| tokens::Before {
             config: &before.config,
             feeds: &before.feeds,
             guards: &before.guards,
+            same_trust: trusting.is_some(),
+            same_files: contents.agree(&before.contents, contents::of_issuers(&config.issuers)),
         });
         let guards = tokens::guards(config, &clock, (&feeds, known)).await?;
         let (table, routes) = routes(config, &names, &guards)?;
-        // All that the sessions of an app lean on.
-        let as_before = |before: &&Self| {
-            let (then, now) = (&before.config.tokens, &config.tokens);
-            before.config.bff == config.bff
-                && then.root_certificates_file == now.root_certificates_file
-                && then.leeway == now.leeway
-        };
-        let bff = match before.filter(as_before) {
-            // Its sessions may be in memory.
-            Some(before) => before.bff.clone(),
-            None => Bff::of(config, &clock).await?,
-        };
+        let bff = app((config, &contents), &clock, (before, trusting.is_some())).await?;
         let mut own_cookies = config.headers.own_cookies.clone();
         own_cookies.extend(bff.iter().map(Bff::cookie_names));
         let identity = names::identity(&config.identity)?;
@@ -93,6 +93,7 @@ impl Site {
                 listen,
                 ..config.clone()
             },
+            contents,
             guards,
             feeds,
             watching: JoinSet::new(),
@@ -100,10 +101,34 @@ impl Site {
     }
 }
 
+/// The app. Its sessions may be in memory: they go on while they are kept in the same place, whatever the secrets are by now.
+async fn app(
+    (config, contents): (&Config, &Contents),
+    clock: &Arc<dyn Clock>,
+    (before, same_trust): (Option<&Site>, bool),
+) -> Result<Option<Bff>, ConfigError> {
+    let Some(told) = &config.bff else {
+        return Ok(None);
+    };
+    let before = before.filter(|before| {
+        before.config.bff.as_ref() == Some(told) && contents.agree(&before.contents, told.of_store())
+    });
+    let same = |before: &&Site| {
+        same_trust
+            && before.config.tokens.leeway == config.tokens.leeway
+            && contents.agree(&before.contents, told.secrets())
+    };
+    if let Some(same) = before.filter(same) {
+        return Ok(same.bff.clone());
+    }
+    let kept = before.and_then(|before| before.bff.as_ref());
+    Bff::of((config, told), clock, kept).await.map(Some)
+}
+
 type Named<'c> = HashMap<&'c str, usize>;
 
 fn upstreams<'c>(
-    config: &'c Config,
+    (config, contents): (&'c Config, &Contents),
     clock: &Arc<dyn Clock>,
     before: Option<&Site>,
 ) -> Result<(Vec<Arc<Upstream>>, Named<'c>), ConfigError> {
@@ -142,7 +167,9 @@ fn upstreams<'c>(
                 .upstreams
                 .iter()
                 .position(|known| known == upstream)?;
-            before.upstreams.get(at)
+            let trusted = upstream.root_certificates_file.iter();
+            let same = contents.agree(&before.contents, trusted);
+            before.upstreams.get(at).filter(|_| same)
         });
         if let Some(same) = same {
             upstreams.push(Arc::clone(same));

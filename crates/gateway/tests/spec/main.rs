@@ -31,6 +31,7 @@ mod lines;
 mod log;
 mod metadata;
 mod operation;
+mod read_again;
 mod refused_settings;
 mod revocations;
 mod revoked_streams;

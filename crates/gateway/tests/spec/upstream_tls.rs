@@ -28,14 +28,14 @@ use tokio_rustls::TlsAcceptor;
 use crate::harness::{Answer, Harness, NOW, Running};
 
 /// An authority and a folder with what it has signed.
-struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     folder: PathBuf,
     _kept: tempfile::TempDir,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let kept = tempfile::tempdir().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -53,12 +53,12 @@ impl Authority {
         }
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
     /// Writes `{file}.pem` and `{file}.key` for this name.
-    fn sign(&self, file: &str, name: &str, last_year: i32) {
+    pub(crate) fn sign(&self, file: &str, name: &str, last_year: i32) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(last_year, 1, 1);
@@ -73,13 +73,13 @@ impl Authority {
     }
 }
 
-fn private(file: &Path, text: &str) {
+pub(crate) fn private(file: &Path, text: &str) {
     fs::write(file, text).unwrap();
     fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// A service that talks to nobody without a certificate of this authority, and says whose it was shown.
-async fn service(authority: &Authority, name: &str) -> Running {
+pub(crate) async fn service(authority: &Authority, name: &str) -> Running {
     authority.sign("service", name, 2040);
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate("ca.pem")).unwrap();

@@ -316,3 +316,68 @@ async fn a_nested_router_does_not_shorten_the_url_of_a_request() {
         assert_eq!(response.status(), status, "{uri}");
     }
 }
+
+/// What a router of these layers answers to a bound token with this proof, twice.
+async fn twice(api: &Api, router: Router, path: &str) -> [StatusCode; 2] {
+    let token = api.bound_token();
+    let proof = prove(&api.key, &format!("https://api.test{path}"), &token);
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let request = http::Request::get(path)
+            .header("authorization", format!("DPoP {token}"))
+            .header("dpop", &proof);
+        let request = request.body(Body::empty()).unwrap();
+        told.push(router.clone().oneshot(request).await.unwrap().status());
+    }
+    told.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn a_proof_counts_once_for_a_request_however_many_guards_it_passes() {
+    let api = Api::start().await;
+    let handler = async |auth: Auth| auth.sub().to_owned();
+    let once = [StatusCode::OK, StatusCode::UNAUTHORIZED];
+    let routes = || Router::new().route("/me", get(handler));
+    let inside = routes().layer(api.guard.layer()).layer(api.guard.layer());
+    assert_eq!(twice(&api, inside, "/me").await, once);
+    let nested = Router::new().nest("/api", routes().layer(api.guard.layer()));
+    assert_eq!(
+        twice(&api, nested.layer(api.guard.layer()), "/api/me").await,
+        once
+    );
+    let callers = routes().layer(api.guard.caller_in(["orders"]).or_users());
+    assert_eq!(twice(&api, callers.layer(api.guard.layer()), "/me").await, once);
+    // Another that keeps its own count.
+    let other = api.issuer.resource_server(API).build().await.unwrap();
+    let both = routes().layer(other.layer()).layer(api.guard.layer());
+    assert_eq!(twice(&api, both, "/me").await, once);
+}
+
+#[tokio::test]
+async fn a_proof_that_was_counted_for_a_request_counts_for_no_other() {
+    let api = Api::start().await;
+    let token = api.bound_token();
+    let other = prove(&api.key, ME, &token);
+    assert_eq!(api.send(&token, &other).await.status, StatusCode::OK);
+    // Something in between that puts the spent proof of another request, or another method, into this one.
+    for change in ["dpop", "method"] {
+        let other = other.clone();
+        let swap = tower::util::MapRequestLayer::new(move |mut request: axum::extract::Request| {
+            match change {
+                "dpop" => drop(request.headers_mut().insert("dpop", other.parse().unwrap())),
+                _ => *request.method_mut() = http::Method::POST,
+            }
+            request
+        });
+        let router = Router::new().route("/me", get(async || "in").post(async || "in"));
+        let router = router
+            .layer(api.guard.layer())
+            .layer(swap)
+            .layer(api.guard.layer());
+        assert_eq!(
+            twice(&api, router, "/me").await,
+            [StatusCode::UNAUTHORIZED; 2],
+            "{change}"
+        );
+    }
+}

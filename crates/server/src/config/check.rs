@@ -12,6 +12,7 @@ use super::redis::{check_redis, unprotected_redis};
 use super::registration_policy::check_client_registration;
 use super::revocation_feed::check_revocation_feed;
 use super::service_clients::check_services;
+use super::service_room::check_room;
 use super::settings::Config;
 use super::trust::check_trusted_issuers;
 use super::unheeded;
@@ -37,6 +38,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
     check_services(&config.services)?;
     parties::check_resources(config)?;
     parties::check_clients(config)?;
+    check_room(config)?;
     check_trusted_issuers(config)?;
     check_client_registration(config)?;
     let mut warnings = check_claims(config)?;

@@ -20,6 +20,7 @@ mod registration_policy;
 mod resource;
 mod revocation_feed;
 mod service_clients;
+mod service_room;
 mod settings;
 mod trust;
 mod trusted_issuer;
@@ -42,6 +43,7 @@ pub use registration::{registered, registration_faults};
 pub use resource::Resource;
 pub use revocation_feed::RevocationFeed;
 pub use service_clients::{Services, service_keys};
+pub use service_room::{NO_ROOM, clients_fit, one_or_set, services_fit};
 pub use settings::{
     Config, Dpop, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Outbound,
     Pages, Passwords, Registration, Storage, Tokens,

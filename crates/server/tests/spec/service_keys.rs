@@ -186,6 +186,10 @@ async fn its_number_grows_at_each_start_with_services_and_when_the_last_one_left
     assert!(last.sequence > second && last.services.is_empty());
     let again = server.another(&[]).await;
     assert_eq!(bundle(&again).await.sequence, last.sequence);
+    // Not the service alone is gone, but the client.
+    let back = bundle(&server.another(&AS_SERVICE).await).await.sequence;
+    let gone = server.another(&[("id = \"jwtc\"", "id = \"other\"")]).await;
+    assert!(bundle(&gone).await.sequence > back);
 }
 
 #[tokio::test]

@@ -5,15 +5,15 @@ use std::time::Duration;
 use axum::body::Body;
 use carnet_listen::PeerAddr;
 use carnet_oauth::revocation::RevocationKind;
-use carnet_store::{NewPassword, Reason, TokenFacts, UserState};
+use carnet_store::{AuditAction, NewAudit, NewPassword, Reason, TokenFacts, UserState};
 use http::{Request, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::harness::{ALICE, PASSWORD, Server, Session, claims, minutes, secret_of};
 use crate::revocations::{FEED, reader};
 use crate::token_exchange::{exchange, exchanged, lives};
-use crate::web::{EVERYTHING, text, tokens};
+use crate::web::{EVERYTHING, refresh, text, tokens};
 
 /// A server on which a logout leaves the access token.
 async fn lenient() -> Server {
@@ -40,7 +40,10 @@ async fn change_password(server: &Server, session: &Session, from: &str, to: &st
 
 /// Whether those who follow the feed refuse it.
 async fn is_told(server: &Server, token: &str) -> bool {
-    let claims = claims(token);
+    is_told_of(server, &claims(token)).await
+}
+
+async fn is_told_of(server: &Server, claims: &Value) -> bool {
     let text = |name: &str| claims[name].as_str().unwrap_or_default().to_owned();
     let facts = TokenFacts {
         jti: text("jti"),
@@ -109,6 +112,20 @@ async fn what_ends_a_users_tokens_ends_those_of_a_session_that_ended_in_the_same
     server.set_state(ALICE, UserState::Disabled).await;
     assert!(is_told(&server, &disabled).await);
     assert!(is_told(&server, &again.access).await);
+    server.set_state(ALICE, UserState::Active).await;
+    let back = server.log_in(ALICE, PASSWORD).await;
+    assert!(
+        !is_told(&server, &back.access).await,
+        "and back in the same second"
+    );
+    // What was on its way when its session ended, and is of this second.
+    let ended = left(&server).await;
+    server.wait(Duration::from_secs(4)).await;
+    server.set_state(ALICE, UserState::Disabled).await;
+    let mut late = claims(&ended);
+    late["jti"] = json!("another");
+    late["iat"] = json!(server.app.now_seconds());
+    assert!(is_told_of(&server, &late).await);
 }
 
 #[tokio::test]
@@ -133,6 +150,7 @@ async fn what_an_api_got_for_a_user_by_exchange_ends_in_the_second_in_which_it_w
     );
 
     // What would be dead from the start is not made; a moment later all is well.
+    server.wait(Duration::from_millis(500)).await;
     let early = exchange(&server, &own, &[]).await;
     assert_eq!(early.status, StatusCode::SERVICE_UNAVAILABLE, "{early:?}");
     assert_eq!(early.header("retry-after"), "1");
@@ -212,4 +230,76 @@ async fn a_client_that_left_the_configuration_file_is_told_at_the_next_start() {
     let body = tokens(&back, "openid read:orders").await;
     assert!(back.is_active(text(&body, "access_token")).await);
     assert_eq!(first.next().await, [(RevocationKind::Client, "shop".to_owned())]);
+}
+
+/// One round of every server that runs, once a minute.
+async fn rounds(running: &[&Server], minutes: u64) {
+    for _ in 0..minutes {
+        running[0].wait(Duration::from_secs(60)).await;
+        for server in running {
+            server.app.end_unserved_clients().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn refresh_tokens_end_an_hour_after_the_last_server_that_has_their_client_in_its_file() {
+    let server = Server::start().await;
+    let kept = server.log_in(ALICE, PASSWORD).await;
+    let body = tokens(&server, "openid read:orders").await;
+    let resting = text(&tokens(&server, "openid read:orders").await, "refresh_token").to_owned();
+    let mut first = reader(&server).await;
+    let without = server.another(&[("id = \"web\"", "id = \"shop\"")]).await;
+    let gone = (RevocationKind::Client, "web".to_owned());
+    assert_eq!(first.next().await, std::slice::from_ref(&gone));
+
+    // The one that has it still goes on, however long.
+    rounds(&[&server, &without], 90).await;
+    assert_eq!(first.next().await, []);
+    let body = refresh(&server, text(&body, "refresh_token"), &[]).await.json();
+    // It goes as well, or is restarted with the new file.
+    rounds(&[&without], 59).await;
+    let late = server.another(&[]).await;
+    assert_eq!(first.next().await, [(RevocationKind::Client, "shop".to_owned())]);
+    let body = refresh(&late, text(&body, "refresh_token"), &[]).await.json();
+    server.another(&[("id = \"web\"", "id = \"shop\"")]).await;
+    assert_eq!(first.next().await, std::slice::from_ref(&gone));
+    rounds(&[&without], 61).await;
+    assert_eq!(
+        first.next().await,
+        std::slice::from_ref(&gone),
+        "once more, for good"
+    );
+    let audit = server.audit().await.into_iter().map(|row| row.event);
+    let ended = audit.filter(|event| event.action == AuditAction::ClientDelete && event.object == "web");
+    assert_eq!(ended.filter(|event| event.actor == "system").count(), 3);
+    rounds(&[&without], 61).await;
+    assert_eq!(first.next().await, [], "it is forgotten");
+
+    // It comes back, with nothing of what it had.
+    let back = without.another(&[]).await;
+    for token in [resting.as_str(), text(&body, "refresh_token")] {
+        let refused = refresh(&back, token, &[]).await;
+        assert_eq!(refused.json()["error"], "invalid_grant");
+    }
+    let fresh = tokens(&back, "openid read:orders").await;
+    assert!(back.is_active(text(&fresh, "access_token")).await);
+    assert_eq!(back.refresh(&kept.refresh).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_client_that_moved_from_the_file_to_the_store_keeps_its_refresh_tokens() {
+    let server = Server::start().await;
+    let body = tokens(&server, "openid read:orders").await;
+    let without = server.another(&[("id = \"web\"", "id = \"shop\"")]).await;
+    let audit = NewAudit::success("cli", AuditAction::ClientCreate, "web");
+    let added = without
+        .app
+        .store
+        .add_client(("web", "{}"), None, (server.app_now(), &audit));
+    added.await.unwrap();
+    rounds(&[&without], 61).await;
+    let back = without.another(&[]).await;
+    let refreshed = refresh(&back, text(&body, "refresh_token"), &[]).await;
+    assert_eq!(refreshed.status, StatusCode::OK, "{refreshed:?}");
 }

@@ -32,7 +32,8 @@ async fn opening_without_migrating_is_refused(kind: Kind) {
                 "0006_logout",
                 "0007_client_registration",
                 "0008_bff",
-                "0009_configured_clients"
+                "0009_configured_clients",
+                "0010_served_clients"
             ]
             .map(str::to_owned)
             .as_slice(),
@@ -54,7 +55,7 @@ async fn of_many_that_migrate_at_once_one_does_it(kind: Kind) {
         .into_iter()
         .map(|report| report.unwrap().unwrap().new.len())
         .sum();
-    assert_eq!(did, 9);
+    assert_eq!(did, 10);
     let store = Store::open(&config).await.unwrap();
     assert!(!store.revocation_clock().await.unwrap().epoch.is_empty());
     store.close().await;
@@ -110,7 +111,7 @@ async fn migrating_again_changes_nothing(f: &Fixture) {
     let report = Store::migrate(&f.config).await.unwrap();
     assert_eq!(
         (report.applied.len(), report.new.len(), report.pending.len()),
-        (9, 0, 0)
+        (10, 0, 0)
     );
     assert_eq!(Store::migration_status(&f.config).await.unwrap(), report);
     assert_eq!(f.store.revocation_clock().await.unwrap(), clock);

@@ -4,6 +4,7 @@ use carnet_store::{Engine, Store, StoreConfig, StoreError};
 use futures_util::future::join_all;
 
 use crate::support::engine::{Fixture, Kind, on_shared_engines, postgres_client};
+use crate::support::postgres_server;
 use crate::support::sample::{NOW, new_user, user};
 
 on_shared_engines!(
@@ -235,4 +236,30 @@ async fn postgres_a_row_that_somebody_holds_keeps_nobody_for_long() {
     held.rollback().await.unwrap();
     fixture.store.bump_settings_epoch().await.unwrap();
     fixture.finish().await;
+}
+
+/// `ALTER DATABASE … ALLOW_CONNECTIONS false`, SQLSTATE 55000: as unavailable as a database that is down, and nobody's mistake in a query.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_a_database_that_lets_nobody_in_is_unavailable() {
+    let shared = postgres_server::shared_url();
+    let name = format!("carnet_closed_{}", std::process::id());
+    let admin = postgres_client(shared).await;
+    let script = async |sql: String| admin.batch_execute(&sql).await.unwrap();
+    script(format!("DROP DATABASE IF EXISTS {name}")).await;
+    script(format!("CREATE DATABASE {name}")).await;
+    let (server, rest) = shared.rsplit_once('/').unwrap();
+    let parameters = rest
+        .split_once('?')
+        .map(|(_, parameters)| format!("?{parameters}"));
+    let config = StoreConfig::of(Engine::Postgres {
+        url: format!("{server}/{name}{}", parameters.unwrap_or_default()),
+        root_certificates: None,
+        pool_size: 1,
+    });
+    script(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+    let refused = Store::migrate(&config).await.err();
+    assert!(matches!(refused, Some(StoreError::Unavailable(_))), "{refused:?}");
+    script(format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).await;
+    Store::migrate(&config).await.unwrap();
+    script(format!("DROP DATABASE {name} WITH (FORCE)")).await;
 }

@@ -1,14 +1,16 @@
 //! The part of the plan that is about clients and their secrets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use carnet_jose::primitive;
+use carnet_server::config::{self, Config};
 use carnet_store::{ClientChange, ClientState, Registry, RegistryStep};
 use serde_json::{Value, json};
 
 use super::difference::{Action, Change, Difference, differences, written};
 use super::planned::{Made, Plan};
 use crate::command::operator::made_password;
+use crate::command::registry::rules;
 use crate::command::registry::{
     ClientEntry, Placed, RegistryFile, State, client_entry, digest, lasting_secrets,
 };
@@ -43,6 +45,31 @@ pub(super) fn clients(
         }));
     }
     Ok(())
+}
+
+/// Whether the bundle of services has room for those that there will be, when services come or change.
+pub(super) fn room(config: &Config, registry: &Registry, plan: &Plan) -> Result<(), Failure> {
+    let changes = plan.steps.iter().filter_map(|step| match step {
+        RegistryStep::AddClient(change) | RegistryStep::ChangeClient(change) => Some(change),
+        _ => None,
+    });
+    let changes: HashMap<&str, &ClientChange> = changes
+        .map(|change| (change.client_id.as_str(), change))
+        .collect();
+    let written = || changes.values().filter_map(|change| change.settings.as_deref());
+    if !written().any(is_service) {
+        return Ok(());
+    }
+    let stays = registry.clients.iter().filter(|row| {
+        let change = changes.get(row.client_id.as_str());
+        change.is_none_or(|change| change.settings.is_none() && change.state != Some(ClientState::Deleted))
+    });
+    rules::room(config, stays.map(|row| row.settings.as_str()).chain(written()))
+}
+
+fn is_service(settings: &str) -> bool {
+    let client: Result<config::Client, _> = serde_json::from_str(settings);
+    client.is_ok_and(|client| client.service)
 }
 
 fn one(entry: &Placed<ClientEntry>, registry: &Registry, plan: &mut Plan) -> Result<(), Failure> {
@@ -155,7 +182,7 @@ fn secrets(
     Ok(Some((wanted.into_iter().collect(), difference)))
 }
 
-fn object(client: &carnet_server::config::Client) -> Result<serde_json::Map<String, Value>, Failure> {
+fn object(client: &config::Client) -> Result<serde_json::Map<String, Value>, Failure> {
     let value = serde_json::to_value(client).map_err(|error| Failure::broken(error.to_string()))?;
     Ok(written(value))
 }

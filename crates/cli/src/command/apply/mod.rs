@@ -63,6 +63,7 @@ pub(crate) async fn run(command: Apply, out: &Output) -> Result<(), Failure> {
             return Err(first_of(faults, out));
         }
         let plan = plan::plan(&file, &known, command.prune)?;
+        client::room(&operator.config, &known, &plan)?;
         if plan.changes.is_empty() || command.dry_run {
             return only_show(&plan, out);
         }

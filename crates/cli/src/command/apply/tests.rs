@@ -289,3 +289,53 @@ roles = [\"admin\"]
     assert_eq!(refused(disabled, false), None);
     assert_eq!(refused(disabled, true), Some("last_administrator"));
 }
+
+/// Services that fill the bundle, but for a few.
+async fn nearly_too_many() -> (Store, String) {
+    let store = memory().await;
+    let service = |id: &str| {
+        let calls = vec!["x".repeat(64); 100];
+        format!(
+            "[[clients]]\nid = {id:?}\ngrant_types = [\"client_credentials\"]\nauth_method = \"private_key_jwt\"\nservice = true\n\
+             calls = {calls:?}\njwks = {{ keys = [{{ kty = \"EC\", crv = \"P-256\", kid = \"k\", \
+             x = \"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\", y = \"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\" }}] }}\n"
+        )
+    };
+    let all: String = (0..1_190)
+        .map(|number| service(&format!("service-{number}")))
+        .collect();
+    apply(&store, &all).await;
+    (
+        store,
+        (0..30).map(|number| service(&format!("more-{number}"))).collect(),
+    )
+}
+
+#[tokio::test]
+async fn more_services_than_the_bundle_holds_are_not_applied() {
+    let (store, more) = nearly_too_many().await;
+    let known = store.registry().await.unwrap();
+    let code = |plan: &Plan| {
+        client::room(&config(), &known, plan)
+            .err()
+            .map(|failure| failure.code)
+    };
+    assert_eq!(code(&planned(&more, &known, false)), Some("too_many_services"));
+    let one = more.split_inclusive("}\n").next().unwrap();
+    assert_eq!(code(&planned(one, &known, false)), None);
+    // In the place of the others.
+    assert_eq!(code(&planned(&more, &known, true)), None);
+    let mut fuller = config();
+    fuller.clients = registry::read(&more, "f")
+        .unwrap()
+        .clients
+        .unwrap()
+        .into_iter()
+        .map(|client| client.entry.registered)
+        .collect();
+    let plan = planned(&one.replace("more-0", "one"), &known, false);
+    let refused = client::room(&fuller, &known, &plan)
+        .err()
+        .map(|failure| failure.code);
+    assert_eq!(refused, Some("too_many_services"), "those of the file count");
+}

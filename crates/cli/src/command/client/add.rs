@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use carnet_oauth::client_auth::AuthMethod;
 use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::scope::ScopeSet;
-use carnet_oauth::service_token::MOST_BUNDLE_BYTES;
 use carnet_server::config::{self, Consent, DpopPolicy, IdTokenClaims};
-use carnet_store::{AuditAction, ClientRow, StoreError};
+use carnet_store::{AuditAction, StoreError};
 use clap::builder::PossibleValuesParser;
 use serde_json::json;
 
@@ -122,7 +121,9 @@ pub(super) async fn run(operator: &Operator, add: Add, out: &Output) -> Result<(
         .map(|secret| carnet_jose::primitive::sha256(secret.as_bytes()));
     let text = serde_json::to_string(&client).map_err(|error| Failure::broken(error.to_string()))?;
     if client.service {
-        check_room(operator, &text).await?;
+        let rows = operator.store.clients().await.map_err(broken)?;
+        let settings = rows.iter().map(|row| row.settings.as_str());
+        rules::room(&operator.config, settings.chain([text.as_str()]))?;
     }
     let audit = operator.did(AuditAction::ClientCreate, &client.id);
     let added = operator
@@ -143,27 +144,6 @@ pub(super) async fn run(operator: &Operator, add: Add, out: &Output) -> Result<(
     });
     out.next(&format!("carnet client show {}", client.id));
     Ok(())
-}
-
-/// Others read no bundle of services that is larger than agreed: with one service too many, nobody would learn of any change any more.
-async fn check_room(operator: &Operator, new: &str) -> Result<(), Failure> {
-    let rows = operator.store.clients().await.map_err(broken)?;
-    let is_service = |row: &&ClientRow| {
-        let client: Result<config::Client, _> = serde_json::from_str(&row.settings);
-        client.is_ok_and(|client| client.service)
-    };
-    let stored: usize = rows.iter().filter(is_service).map(|row| row.settings.len()).sum();
-    let configured = operator.config.clients.iter().filter(|client| client.service);
-    // A registration says more than the bundle, in which it is encoded and signed.
-    match stored + (configured.count() + 1) * new.len() <= MOST_BUNDLE_BYTES / 2 {
-        true => Ok(()),
-        false => Err(Failure::refused(
-            "too_many_services",
-            "the bundle of services has no room for another",
-        )
-        .because("it would be larger than services read; nothing was changed")
-        .todo("delete services that are not used: carnet client list")),
-    }
 }
 
 fn registration(add: Add) -> Result<config::Client, Failure> {
@@ -243,7 +223,72 @@ fn read_jwks(file: PathBuf) -> Result<serde_json::Value, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
+    use crate::output::{Colour, Output};
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        add: Add,
+    }
+
+    #[tokio::test]
+    async fn a_service_for_which_the_bundle_has_no_room_is_not_added() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("public.jwk");
+        let key = r#"{"kty":"EC","crv":"P-256","kid":"k","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#;
+        std::fs::write(&file, key).unwrap();
+        let text = "issuer = \"https://auth.example.com\"\n[listen]\ntrusted_proxies = [\"192.0.2.1\"]\n[[resources]]\naudience = \"a\"\n";
+        let (config, _) = config::parse(text, &folder.path().join("carnet.toml"), &[]).unwrap();
+        let store = carnet_store::Store::open(&carnet_store::StoreConfig::memory())
+            .await
+            .unwrap();
+        let operator = Operator {
+            config,
+            store,
+            now: 1_800_000_000_000,
+        };
+        let mut words: Vec<String> = [
+            "add",
+            "another",
+            "--service",
+            "--jwks",
+            &file.display().to_string(),
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let calls = std::iter::repeat_n(["--calls".to_owned(), "x".repeat(64)], 100);
+        words.extend(calls.flatten());
+        let add = |id: &str| {
+            let mut words = words.clone();
+            words[1] = id.to_owned();
+            Command::parse_from(words).add
+        };
+        let out = Output::new(true, Colour::Never);
+        let text = serde_json::to_string(&registration(add("x")).unwrap()).unwrap();
+        for number in 0..1_250 {
+            let (id, audit) = (
+                format!("service-{number}"),
+                operator.did(AuditAction::ClientCreate, "x"),
+            );
+            let settings = text.replacen("\"x\"", &format!("{id:?}"), 1);
+            let told = (operator.now, &audit);
+            operator
+                .store
+                .add_client((&id, &settings), None, told)
+                .await
+                .unwrap();
+        }
+        let refused = run(&operator, add("another"), &out).await;
+        assert_eq!(
+            refused.err().map(|failure| failure.code),
+            Some("too_many_services")
+        );
+        let rest = ["add", "plain", "--scope", "a"].map(str::to_owned);
+        assert!(run(&operator, Command::parse_from(rest).add, &out).await.is_ok());
+    }
 
     #[test]
     fn one_key_is_a_set_of_one() {

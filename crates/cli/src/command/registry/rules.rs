@@ -82,6 +82,30 @@ pub(crate) fn client(
     flaws
 }
 
+/// Whether the bundle of services has room for those of the file and these registered clients, all that there will be.
+pub(crate) fn room<'s>(
+    config: &Config,
+    registered: impl IntoIterator<Item = &'s str>,
+) -> Result<(), Failure> {
+    let registered: Vec<config::Client> = registered
+        .into_iter()
+        .filter_map(|settings| serde_json::from_str(settings).ok())
+        .collect();
+    // The file goes before the store.
+    let counting = registered
+        .iter()
+        .filter(|client| !is_configured(config, &client.id));
+    match config::clients_fit(config.issuer.as_str(), config.clients.iter().chain(counting)) {
+        true => Ok(()),
+        false => Err(Failure::refused(
+            "too_many_services",
+            "the bundle of services has no room for so many",
+        )
+        .because("it would be larger than services read; nothing was changed")
+        .todo("delete services that are not used: carnet client list")),
+    }
+}
+
 /// Whether the configuration file has a client of this name.
 pub(crate) fn is_configured(config: &Config, id: &str) -> bool {
     config.clients.iter().any(|client| client.id == id)

@@ -19,6 +19,7 @@ mod sessions;
 mod silent;
 mod stopping;
 mod streams;
+mod taken_back;
 mod trouble;
 mod wire;
 mod world;

@@ -41,6 +41,12 @@ pub(super) struct Issuer {
     returns: tokio::sync::RwLock<()>,
     pub(super) revoked: Mutex<Vec<String>>,
     pub(super) manner: Mutex<Manner>,
+    /// The credentials that somebody has shown last.
+    pub(super) shown: Mutex<String>,
+    first: Mutex<u64>,
+    messages: Signer,
+    /// What its feed of revocations says; none answers while there is nothing.
+    taken_back: Mutex<Option<String>>,
 }
 
 /// How it behaves.
@@ -72,9 +78,15 @@ pub(super) struct Manner {
 impl Issuer {
     pub(super) async fn start(clock: TestClock) -> (Arc<Self>, Running) {
         let keys = || AnySigningKey::generate(Algorithm::Es256).unwrap();
-        let (access, id, logout) = (keys(), keys(), keys());
+        let (access, id, logout, messages) = (keys(), keys(), keys(), keys());
         let named = |kid: &str, key: &AnySigningKey| (Some(kid.to_owned()), key.verifying_key());
-        let set = KeySet::new(vec![named("a", &access), named("i", &id), named("l", &logout)]).unwrap();
+        let set = [
+            named("a", &access),
+            named("i", &id),
+            named("l", &logout),
+            named("m", &messages),
+        ];
+        let set = KeySet::new(set.to_vec()).unwrap();
         let signer = |key, kind, kid: &str| Signer::new(key, kind, Some(kid.to_owned())).unwrap();
         let issuer = Arc::new(Self {
             clock,
@@ -82,6 +94,10 @@ impl Issuer {
             id: signer(id, TokenType::IdToken, "i"),
             logout: signer(logout, TokenType::Other("logout+jwt"), "l"),
             jwks: serde_json::from_str(&set.to_jwks_json().unwrap()).unwrap(),
+            messages: signer(messages, TokenType::Other("revocations+jwt"), "m"),
+            taken_back: Mutex::default(),
+            shown: Mutex::default(),
+            first: Mutex::default(),
             url: Mutex::default(),
             codes: Mutex::default(),
             pushed: Mutex::default(),
@@ -221,6 +237,22 @@ impl Issuer {
         metadata
     }
 
+    /// The name of the first access token.
+    pub(super) fn first_token(&self) -> String {
+        let first = self.first.lock().unwrap();
+        format!("at{first}")
+    }
+
+    /// From now on its feed says that this is taken back, and nothing else; `null` is nothing at all.
+    pub(super) fn takes_back(&self, entry: &Value) {
+        let entries: Vec<&Value> = Some(entry).filter(|entry| !entry.is_null()).into_iter().collect();
+        let claims = json!({
+            "iss": self.url(), "aud": "gateway", "iat": self.now(), "epoch": format!("e{}", self.number()), "since": 0, "cursor": 1,
+            "entries": entries,
+        });
+        *self.taken_back.lock().unwrap() = Some(self.messages.sign(&claims).unwrap());
+    }
+
     /// Where the browser goes after a login at `location`.
     pub(super) fn log_in(&self, location: &str) -> String {
         let url = url::Url::parse(location).unwrap();
@@ -254,10 +286,13 @@ impl Issuer {
 
     fn tokens(&self, nonce: Option<&str>) -> Value {
         let (now, number) = (self.now(), self.number());
+        let mut first = self.first.lock().unwrap();
+        *first = if *first == 0 { number } else { *first };
+        drop(first);
         let manner = self.manner.lock().unwrap().clone();
         let claims = json!({
             "iss": self.url(), "aud": AUDIENCE, "sub": manner.sub, "client_id": "app", "jti": format!("at{number}"),
-            "iat": now, "exp": now + 600, "scope": "read:orders", "roles": ["editor"],
+            "iat": now, "exp": now + 600, "sid": "sid_1", "scope": "read:orders", "roles": ["editor"],
         });
         let refresh_token = format!("rt-secret-{number}");
         self.current.lock().unwrap().clone_from(&refresh_token);
@@ -326,16 +361,22 @@ async fn answer(State(issuer): State<Arc<Issuer>>, request: Request) -> Response
     let bytes = body.collect().await.unwrap().to_bytes();
     let form: HashMap<String, String> = url::form_urlencoded::parse(&bytes).into_owned().collect();
     let proven = || {
-        assert!(
-            parts.headers[header::AUTHORIZATION]
-                .to_str()
-                .unwrap()
-                .starts_with("Basic ")
-        )
+        let shown = parts.headers[header::AUTHORIZATION].to_str().unwrap();
+        assert!(shown.starts_with("Basic "));
+        *issuer.shown.lock().unwrap() = shown.to_owned();
     };
     let (status, told) = match parts.uri.path() {
         "/.well-known/oauth-authorization-server" => (StatusCode::OK, issuer.metadata()),
         "/jwks" => (StatusCode::OK, issuer.jwks.clone()),
+        "/revocations" => {
+            proven();
+            let message = issuer.taken_back.lock().unwrap().clone();
+            let Some(message) = message else {
+                return StatusCode::SERVICE_UNAVAILABLE.into_response();
+            };
+            let event = [(header::CONTENT_TYPE, "text/event-stream")];
+            return (event, format!("data: {message}\n\n")).into_response();
+        }
         "/token" => {
             proven();
             issuer.token(&form).await

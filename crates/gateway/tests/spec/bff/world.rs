@@ -189,7 +189,18 @@ impl World {
         let before = Site::build(&config, clock(), None).await.unwrap();
         config.routes.pop();
         let after = Site::build(&config, clock(), Some(&before)).await.unwrap();
+        let (before, after) = (Gateway::new(before), Gateway::new(after));
         (serve(before, &config).await, serve(after, &config).await)
+    }
+
+    /// A gateway with its sessions in memory, which may get another site, and its configuration.
+    pub(super) async fn changing(&self) -> (Gateway, Config, Running) {
+        let text = self.text.replace("sqlite_file = \"bff.db\"", "");
+        let config = configuration(&text, self.folder.path());
+        let site = Site::build(&config, Arc::new(self.clock.clone()), None).await;
+        let gateway = Gateway::new(site.unwrap());
+        let running = serve(gateway.clone(), &config).await;
+        (gateway, config, running)
     }
 
     /// A refresh token was given back.
@@ -228,7 +239,7 @@ async fn wired(url: &str) -> (Wire, String) {
 async fn replica(text: &str, folder: &Path, clock: &TestClock) -> Running {
     let config = configuration(text, folder);
     let site = Site::build(&config, Arc::new(clock.clone()), None).await;
-    serve(site.unwrap(), &config).await
+    serve(Gateway::new(site.unwrap()), &config).await
 }
 
 fn configuration(text: &str, folder: &Path) -> Config {
@@ -237,8 +248,8 @@ fn configuration(text: &str, folder: &Path) -> Config {
     config
 }
 
-async fn serve(site: Site, config: &Config) -> Running {
-    let server = Server::bind(Gateway::new(site), config).await.unwrap();
+async fn serve(gateway: Gateway, config: &Config) -> Running {
+    let server = Server::bind(gateway, config).await.unwrap();
     let address = server.local_addr();
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(server.run(None, async { drop(stopped.await) }));
@@ -260,4 +271,4 @@ pub(super) async fn refused(change: impl FnOnce(String) -> String) -> String {
     refused.err().map(|error| error.place).unwrap_or_default()
 }
 
-const KEY: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const KEY: &str = "0123456789abcdef0123456789abcdef";
