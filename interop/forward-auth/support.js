@@ -8,7 +8,7 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
-export const PROXIES = ['nginx', 'caddy', 'haproxy', 'envoy-http', 'envoy-grpc'];
+export const PROXIES = ['nginx', 'nginx-unix', 'caddy', 'haproxy', 'envoy-http', 'envoy-grpc'];
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'carnet-forward-auth-'));
 const page = fs.readFileSync(new URL('../../docs/forward-auth.md', import.meta.url), 'utf8');
 const running = [];
@@ -24,7 +24,7 @@ export async function start() {
   fs.writeFileSync(path.join(folder, 'jwks.json'), JSON.stringify({ keys: [jwk] }));
   ports.service = await serve();
   ports.carnet = await freePort();
-  await startCarnet();
+  for (const place of ['carnet', 'carnet-unix']) await startCarnet(place);
   for (const name of PROXIES) {
     ports[name] = await freePort();
     await launch(name, ...COMMANDS[name](name), ports[name]);
@@ -42,27 +42,33 @@ export async function stop() {
 }
 
 export async function stopCarnet() {
-  const [carnet] = running;
-  carnet.kill('SIGKILL');
-  if (carnet.exitCode === null && carnet.signalCode === null) await once(carnet, 'exit');
+  for (const carnet of running.slice(0, 2)) {
+    carnet.kill('SIGKILL');
+    if (carnet.exitCode === null && carnet.signalCode === null) await once(carnet, 'exit');
+  }
 }
 
-async function startCarnet() {
+/** One at a port, and one at a socket. */
+async function startCarnet(name) {
+  const socket = path.join(folder, 'forward-auth.socket');
   const settings = snippet('gateway.toml', ports.carnet)
     .replace('issuer = "https://auth.example.com"', '$&\njwks_file = "jwks.json"')
     .replace('dialects = ["nginx"]', 'dialects = ["nginx", "caddy", "haproxy", "envoy", "envoy-grpc"]')
     .concat('[[routes]]\npath = "/"\nhosts = ["admin.test"]\n', '[listen]\naddress = "127.0.0.1:0"\n', '[log]\nlevel = "error"\n');
-  const file = write('gateway.toml', settings);
-  await launch('carnet', process.env.CARNET_BIN, ['gateway', '--config', file], ports.carnet);
+  const atSocket = name === 'carnet-unix';
+  const file = write(`${name}.toml`, atSocket ? settings.replace(`"127.0.0.1:${ports.carnet}"`, `"unix:${socket}"`) : settings);
+  await launch(name, process.env.CARNET_BIN, ['gateway', '--config', file], atSocket ? socket : ports.carnet);
 }
 
 // How each is started with its snippet. What is around the snippets keeps the tests in their folder.
 const COMMANDS = {
-  nginx: () => {
-    const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/nginx-${kind};`);
-    const around = `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log stderr crit; events {} http { access_log off; ${temporary.join(' ')}\n`;
-    const file = write('nginx.conf', `${around}${snippet('nginx.conf', ports.nginx)}}\n`);
-    return ['nginx', ['-p', folder, '-e', 'stderr', '-c', file]];
+  nginx: (name) => nginx(name, snippet('nginx.conf', ports.nginx)),
+  'nginx-unix': (name) => {
+    const pass = snippet('nginx-unix.conf', 0).replace('/run/carnet', folder);
+    const asks = /^ *proxy_pass .*\/forward-auth\/nginx;\n/m;
+    const settings = snippet('nginx.conf', ports['nginx-unix']);
+    if (!asks.test(settings)) throw new Error('nginx does not ask');
+    return nginx(name, settings.replace(asks, pass));
   },
   caddy: () => {
     const file = write('Caddyfile', `{\n  admin off\n  log {\n    level FATAL\n  }\n}\n${snippet('Caddyfile', ports.caddy)}`);
@@ -76,6 +82,14 @@ const COMMANDS = {
   'envoy-http': envoy,
   'envoy-grpc': envoy,
 };
+
+function nginx(name, settings) {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${name}-${kind};`);
+  // Started by root, its workers would be nobody's, and not of the socket's group.
+  const user = process.getuid() === 0 ? 'user root;' : '';
+  const around = `daemon off; ${user} worker_processes 1; pid ${folder}/${name}.pid; error_log stderr crit; events {} http { access_log off; ${temporary.join(' ')}\n`;
+  return ['nginx', ['-p', folder, '-e', 'stderr', '-c', write(`${name}.conf`, `${around}${settings}}\n`)]];
+}
 
 function envoy(name) {
   const file = write(`${name}.yaml`, snippet(`${name}.yaml`, ports[name]));
@@ -97,7 +111,7 @@ function write(name, text) {
 async function launch(name, command, words, port) {
   const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
   const child = spawn(command, words, { stdio: ['ignore', 'inherit', 'inherit'], env });
-  if (name === 'carnet') running.unshift(child);
+  if (name.startsWith('carnet')) running.unshift(child);
   else running.push(child);
   for (let left = 400; left > 0; left--) {
     if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`);
@@ -107,9 +121,10 @@ async function launch(name, command, words, port) {
   throw new Error(`${name} does not listen`);
 }
 
-const answers = (port) =>
+/** Whether something listens at a port, or at a socket. */
+const answers = (place) =>
   new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => resolve(true) || socket.destroy());
+    const socket = net.connect(typeof place === 'string' ? { path: place } : { port: place, host: '127.0.0.1' }, () => resolve(true) || socket.destroy());
     socket.on('error', () => resolve(false));
   });
 

@@ -1,6 +1,6 @@
 //! A service that calls others: short tokens that it signs itself, one for each service that it calls.
 //!
-//! Spec: RFC 7519 §4.1 · RFC 7523 §2.1, §2.2, §3 (assertions of the same key) · RFC 8725 §3.9, §3.11
+//! Spec: RFC 7519 §4.1 · RFC 7523 §2.1, §2.2, §3 (assertions of the same key) · RFC 8725 §3.9, §3.11 · RFC 9449 §4.2 (htm, htu)
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,8 +10,9 @@ use std::time::Duration;
 use carnet_jose::{AnySigningKey, Jwk, Signer, TokenType, base64url, primitive};
 use carnet_oauth::access_token::Audience;
 use carnet_oauth::client_auth::AssertionClaims;
+use carnet_oauth::dpop;
 use carnet_oauth::service_token::{ALGORITHMS, LONGEST_SECONDS, ServiceTokenClaims, TYPE, id, is_name};
-use http::{HeaderValue, Request, header};
+use http::{HeaderValue, Method, Request, header};
 
 use crate::clock::{Clock, SystemClock};
 use crate::error::ClientError;
@@ -157,10 +158,43 @@ impl ServiceSigner {
     pub fn attach<B>(&self, request: &mut Request<B>, target: &str) -> Result<(), ClientError> {
         let value = match request.method().is_safe() {
             true => self.authorization(target)?,
-            false => self.sign(target)?.0,
+            false => self.sign(target, None)?.0,
         };
         request.headers_mut().insert(header::AUTHORIZATION, value);
         Ok(())
+    }
+
+    /// As [`ServiceSigner::attach`], with a token that names the method and the URL of this request (`htm`, `htu`) and goes with no other one,
+    /// whatever its method. The request must have its whole URL: scheme, host and path. Query and fragment do not count.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServiceSigner::bound_authorization`].
+    pub fn attach_bound<B>(&self, request: &mut Request<B>, target: &str) -> Result<(), ClientError> {
+        let value = self.bound_authorization(target, request.method(), &request.uri().to_string())?;
+        request.headers_mut().insert(header::AUTHORIZATION, value);
+        Ok(())
+    }
+
+    /// The value of an `Authorization` header for one request to the service `target`, and no other: it names this method and this URL.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Invalid`] for what is no whole URL of http or https, or names a user; as [`ServiceSigner::attach`].
+    pub fn bound_authorization(
+        &self,
+        target: &str,
+        method: &Method,
+        url: &str,
+    ) -> Result<HeaderValue, ClientError> {
+        let htu = url.split(['?', '#']).next().and_then(dpop::htu);
+        let htu = htu.filter(|htu| !names_a_user(htu)).ok_or_else(|| {
+            // What it is instead may hold a password.
+            ClientError::Invalid(
+                "a token for one request needs its whole URL, of http or https and without a user".to_owned(),
+            )
+        })?;
+        Ok(self.sign(target, Some((method, htu)))?.0)
     }
 
     /// The value of an `Authorization` header for the service `target`, for programs that make their requests by another library. The same
@@ -177,7 +211,7 @@ impl ServiceSigner {
                 return Ok(known.header.clone());
             }
         }
-        let (header, iat) = self.sign(target)?;
+        let (header, iat) = self.sign(target, None)?;
         let known = Made {
             header: header.clone(),
             fresh: iat..iat + self.0.life * 4 / 5,
@@ -225,14 +259,19 @@ impl ServiceSigner {
         signer.sign(&claims).map_err(signing)
     }
 
-    /// A token that nobody has, and when it was made.
-    fn sign(&self, target: &str) -> Result<(HeaderValue, u64), ClientError> {
+    /// A token that nobody has, for one request or for any, and when it was made.
+    fn sign(
+        &self,
+        target: &str,
+        request: Option<(&Method, String)>,
+    ) -> Result<(HeaderValue, u64), ClientError> {
         if !is_name(target) {
             return Err(ClientError::Invalid(format!(
                 "{target:?} is no name of a service"
             )));
         }
         let now = self.now();
+        let (htm, htu) = request.map(|(method, htu)| (method.to_string(), htu)).unzip();
         let claims = ServiceTokenClaims {
             iss: self.0.id.clone(),
             sub: self.0.id.clone(),
@@ -240,6 +279,8 @@ impl ServiceSigner {
             iat: now,
             exp: now + self.0.life,
             jti: random()?,
+            htm,
+            htu,
             cnf: None,
         };
         let mut text = "Bearer ".to_owned();
@@ -262,6 +303,12 @@ impl std::fmt::Debug for ServiceSigner {
             .field("id", &self.0.id)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a user or a password stands in front of the host.
+fn names_a_user(url: &str) -> bool {
+    let mut pieces = url.split('/');
+    pieces.nth(2).is_some_and(|authority| authority.contains('@'))
 }
 
 /// A key and its name.

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::response::IntoResponse as _;
 use carnet_client::error::ClientError;
 use carnet_guard::{ClientCertificate, Refused};
-use carnet_listen::PeerCertificate;
+use carnet_listen::{PeerAddr, PeerCertificate};
 use http::header::{AUTHORIZATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -88,9 +88,9 @@ pub(crate) struct Shown<'r> {
     /// What a proxy has told of the client's certificate.
     pub(crate) certificate: Option<Told>,
     /// Who is at the other end of the connection.
-    pub(crate) peer: IpAddr,
+    pub(crate) peer: PeerAddr,
     /// Who is behind the proxies that are believed.
-    pub(crate) client: IpAddr,
+    pub(crate) client: Option<IpAddr>,
     /// Host and port that the client has asked for.
     pub(crate) authority: &'r str,
 }

@@ -2,10 +2,9 @@
 //!
 //! Spec: RFC 8705 §3 · RFC 9440 §2.4, §3 (the header is a proxy's alone)
 
-use std::net::IpAddr;
-
-use carnet_guard::{CertificateHeader, PeerAddress};
-use carnet_listen::value::Network;
+use carnet_guard::{CertificateHeader, PeerAddress, UnixPeer};
+use carnet_listen::PeerAddr;
+use carnet_listen::value::Listed;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 
@@ -15,7 +14,7 @@ use crate::config;
 #[derive(Clone, Debug)]
 pub struct Certificates {
     header: HeaderName,
-    from: Vec<Network>,
+    from: Vec<Listed>,
 }
 
 /// What a proxy has told of a certificate, while everything that proxies say is taken out of a request.
@@ -35,15 +34,15 @@ impl Certificates {
     }
 
     /// What this peer tells, when it is one of those proxies.
-    pub(crate) fn told(&self, peer: IpAddr, parts: &Parts) -> Option<Told> {
-        let believed = self.from.iter().any(|network| network.contains(peer));
+    pub(crate) fn told(&self, peer: PeerAddr, parts: &Parts) -> Option<Told> {
+        let believed = self.from.iter().any(|listed| listed.includes(peer));
         let values = parts.headers.get_all(&self.header).iter().cloned();
         believed.then(|| Told(values.collect()))
     }
 
     /// For the check of the token: from this peer, and nothing but what was told.
-    pub(crate) fn show(&self, told: Told, peer: IpAddr, parts: &mut Parts) {
-        parts.extensions.insert(PeerAddress(peer));
+    pub(crate) fn show(&self, told: Told, peer: PeerAddr, parts: &mut Parts) {
+        name_peer(peer, parts);
         for value in told.0 {
             parts.headers.append(&self.header, value);
         }
@@ -52,6 +51,14 @@ impl Certificates {
     /// After it: no service gets it.
     pub(crate) fn hide(&self, parts: &mut Parts) {
         parts.headers.remove(&self.header);
+    }
+}
+
+/// Says to the guard who is at the other end.
+pub(crate) fn name_peer(peer: PeerAddr, parts: &mut Parts) {
+    match peer.ip() {
+        Some(address) => drop(parts.extensions.insert(PeerAddress(address))),
+        None => drop(parts.extensions.insert(UnixPeer)),
     }
 }
 

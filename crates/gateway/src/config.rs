@@ -11,7 +11,7 @@ mod traffic;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use carnet_listen::value::{Network, Ttl};
+use carnet_listen::value::{Address, Listed, Ttl};
 use serde::Deserialize;
 
 use crate::identity::Encode;
@@ -67,19 +67,20 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
-    /// Address and port.
-    pub address: SocketAddr,
+    /// Address and port, or a unix socket: `unix:` and its path.
+    pub address: Address,
     /// The TLS certificate and its chain in PEM; plain HTTP without it. Read again when it changes.
     pub tls_certificate_file: Option<PathBuf>,
     /// Its private key in PEM, readable by its owner alone.
     pub tls_key_file: Option<PathBuf>,
     /// Asks clients for a certificate, for tokens that are bound to one (RFC 8705). They may show any one, or none.
     pub client_certificates: bool,
-    /// Networks of proxies in front: their X-Forwarded-For, -Proto and -Host are believed, nobody else's.
-    pub trusted_proxies: Vec<Network>,
+    /// Networks of proxies in front, and `unix` for who comes over a unix socket: their X-Forwarded-For, -Proto and -Host are believed, nobody
+    /// else's.
+    pub trusted_proxies: Vec<Listed>,
     /// Connections at the same time; more wait.
     pub max_connections: usize,
-    /// Connections from one address at the same time; more are closed.
+    /// Connections from one address, or over the unix socket, at the same time; more are closed. Trusted proxies have no such limit.
     pub max_connections_per_address: usize,
     /// The most bytes of a request's head; 100 headers at most in any case.
     pub max_head_bytes: usize,
@@ -90,7 +91,7 @@ pub struct Listen {
 impl Default for Listen {
     fn default() -> Self {
         Self {
-            address: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            address: Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 8081))),
             tls_certificate_file: None,
             tls_key_file: None,
             client_certificates: false,
@@ -107,8 +108,8 @@ impl Default for Listen {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
-    /// Address and port, where only operators reach it: it speaks plain HTTP and asks nobody for a token.
-    pub address: SocketAddr,
+    /// Address and port, or a unix socket, where only operators reach it: it speaks plain HTTP and asks nobody for a token.
+    pub address: Address,
 }
 
 /// `[log]`

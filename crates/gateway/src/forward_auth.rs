@@ -82,8 +82,8 @@ async fn judged(site: &Site, dialect: Dialect, parts: Parts, record: &mut Record
 /// Whether this peer may ask, and in which dialect it does.
 fn endpoint(site: &Site, request: &Request) -> Result<Dialect, Refusal> {
     let settings: &ForwardAuth = site.config.forward_auth.as_ref().ok_or(UNKNOWN)?;
-    let peer = request.extensions().get::<PeerAddr>().ok_or(PEER)?.0.ip();
-    if !settings.peers.iter().any(|network| network.contains(peer)) {
+    let peer = request.extensions().get::<PeerAddr>().copied().ok_or(PEER)?;
+    if !settings.peers.iter().any(|listed| listed.includes(peer)) {
         tracing::warn!(%peer, "a stranger asks what only proxies in forward_auth.peers may ask");
         return Err(PEER);
     }

@@ -43,7 +43,6 @@ pub mod upgrade;
 pub mod upstream;
 mod watch;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -279,9 +278,9 @@ struct Stay {
 }
 
 /// Who is at the other end of the connection, and where the request comes from.
-fn origin_of(site: &Site, parts: &Parts, target: &Target) -> Result<(IpAddr, Origin), Refusal> {
+fn origin_of(site: &Site, parts: &Parts, target: &Target) -> Result<(PeerAddr, Origin), Refusal> {
     let peer = parts.extensions.get::<PeerAddr>();
-    let peer = peer.ok_or_else(|| broken("the listener says of no peer"))?.0.ip();
+    let peer = *peer.ok_or_else(|| broken("the listener says of no peer"))?;
     let origin = Origin::read(peer, site.https, &parts.headers, target, &site.trusted_proxies);
     Ok((peer, origin))
 }

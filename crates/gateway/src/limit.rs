@@ -39,14 +39,15 @@ impl Limit {
         })
     }
 
-    /// Counts a request of a user, or without one of an address.
+    /// Counts a request of a user, or without one of an address. Of whom nobody says an address, which is so behind a unix socket whose proxy is
+    /// not trusted, all count as one.
     ///
     /// # Errors
     /// 429 and when to come back.
-    pub(crate) fn count(&self, caller: Option<&Auth>, client: IpAddr) -> Result<Standing, Refusal> {
+    pub(crate) fn count(&self, caller: Option<&Auth>, client: Option<IpAddr>) -> Result<Standing, Refusal> {
         match caller {
             Some(auth) => self.count_name(&format!("{}\0{}", auth.iss(), auth.sub())),
-            None => self.count_name(&of_address(client)),
+            None => self.count_name(&client.map_or_else(|| NOBODY.to_owned(), of_address)),
         }
     }
 
@@ -98,6 +99,9 @@ fn of_address(client: IpAddr) -> String {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
     }
 }
+
+/// No address is written so.
+const NOBODY: &str = "unix";
 
 /// In whole seconds.
 fn rounded_up(time: Duration) -> u64 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use carnet_jose::{base64url, primitive};
 use carnet_listen::PeerAddr;
-use carnet_listen::value::Network;
+use carnet_listen::value::Listed;
 use http::{Method, Request, StatusCode};
 use tokio::time::Instant;
 
@@ -38,12 +38,12 @@ pub(crate) struct Record {
 
 impl Record {
     /// Of a request; these are believed when they call it by a name.
-    pub(crate) fn of<B>(request: &Request<B>, trusted: &[Network]) -> Self {
-        let peer = request.extensions().get::<PeerAddr>().map(|peer| peer.0.ip());
+    pub(crate) fn of<B>(request: &Request<B>, trusted: &[Listed]) -> Self {
+        let peer = request.extensions().get::<PeerAddr>().copied();
         Self {
             began: Instant::now(),
             method: request.method().clone(),
-            client: peer,
+            client: peer.and_then(|peer| peer.ip()),
             trace: Trace::of(request.headers(), peer, trusted),
             host: String::new(),
             path: String::new(),
@@ -77,8 +77,8 @@ impl Record {
         self.route = Some(Arc::clone(series));
     }
 
-    pub(crate) fn client(&mut self, client: IpAddr) {
-        self.client = Some(client);
+    pub(crate) fn client(&mut self, client: Option<IpAddr>) {
+        self.client = client;
     }
 
     /// Of the subject only a digest: a line can be found by who knows it, and tells nobody else.

@@ -115,7 +115,12 @@ impl Reload {
     async fn build(&self) -> Result<Site, ConfigError> {
         let config = load(&self.file)?;
         let before = self.gateway.site();
-        let side = |config: &Config| config.forward_auth.as_ref().map(|side| (side.address, side.tls));
+        let side = |config: &Config| {
+            config
+                .forward_auth
+                .as_ref()
+                .map(|side| (side.address.clone(), side.tls))
+        };
         let kept = config.listen == before.config.listen && config.admin == before.config.admin;
         if !kept || side(&config) != side(&before.config) {
             tracing::warn!(

@@ -2,10 +2,10 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use carnet_listen::tls_pair::TlsFiles;
+use carnet_listen::value::Address;
 use carnet_listen::{ListenConfig, Listener};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -32,7 +32,7 @@ impl Server {
         let admin = match &config.admin {
             Some(admin) => {
                 let listen = ListenConfig {
-                    address: admin.address,
+                    address: admin.address.clone(),
                     ..ListenConfig::default()
                 };
                 Some(Listener::bind(listen).await?)
@@ -52,17 +52,17 @@ impl Server {
     }
 
     /// Where it listens: the port that was chosen when the configuration says 0.
-    pub fn local_addr(&self) -> SocketAddr {
+    pub const fn local_addr(&self) -> &Address {
         self.listener.local_addr()
     }
 
     /// Where operators reach it.
-    pub fn admin_addr(&self) -> Option<SocketAddr> {
+    pub fn admin_addr(&self) -> Option<&Address> {
         self.admin.as_ref().map(Listener::local_addr)
     }
 
     /// Where proxies ask.
-    pub fn forward_auth_addr(&self) -> Option<SocketAddr> {
+    pub fn forward_auth_addr(&self) -> Option<&Address> {
         self.side.as_ref().map(Listener::local_addr)
     }
 
@@ -118,7 +118,7 @@ async fn settle(gateway: &Gateway) {
 fn side_config(listen: &Listen, settings: &ForwardAuth) -> ListenConfig {
     let config = listen_config(listen);
     ListenConfig {
-        address: settings.address,
+        address: settings.address.clone(),
         tls: config.tls.filter(|_| settings.tls),
         client_certificates: false,
         trusted_proxies: settings.peers.clone(),
@@ -135,7 +135,7 @@ fn listen_config(listen: &Listen) -> ListenConfig {
         .clone()
         .zip(listen.tls_key_file.clone());
     ListenConfig {
-        address: listen.address,
+        address: listen.address.clone(),
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
         client_certificates: listen.client_certificates,
         trusted_proxies: listen.trusted_proxies.clone(),

@@ -13,7 +13,7 @@ use axum::response::Response;
 use carnet_client::exchange::{Exchange, Wanted};
 use carnet_client::revocations::Status;
 use carnet_guard::{Clock, Guard, Refused};
-use carnet_listen::value::Network;
+use carnet_listen::value::Listed;
 use http::Method;
 use http::request::Parts;
 use tokio::task::JoinSet;
@@ -47,7 +47,7 @@ pub struct Site {
     /// Whether clients speak TLS with us.
     pub https: bool,
     /// Proxies that are believed.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Vec<Listed>,
     /// Names that no client may use.
     pub names: Names,
     /// What happens to a request with a name that says who asks.
@@ -166,7 +166,11 @@ impl Route {
     }
 
     /// Counts a request, where the route has a limit.
-    pub(crate) fn count(&self, caller: &Admitted, client: IpAddr) -> Result<Option<Standing>, Refusal> {
+    pub(crate) fn count(
+        &self,
+        caller: &Admitted,
+        client: Option<IpAddr>,
+    ) -> Result<Option<Standing>, Refusal> {
         let Some(limit) = &self.limit else {
             return Ok(None);
         };

@@ -59,7 +59,7 @@ pub(crate) async fn guards(
             guards.insert(audience.clone(), guard.clone());
             continue;
         }
-        let wrong = |error| ConfigError::at("tokens", error, "correct [tokens] and [[issuers]]");
+        let wrong = |error| ConfigError::at("tokens", error, "correct [tokens], [[issuers]] and [services]");
         let mut server = described((config, feeds), audience, clock)?;
         if let Some(scopes) = scopes {
             server = server.metadata(ResourceMetadata::new().scopes(scopes.iter().copied()));
@@ -102,7 +102,7 @@ fn described(
         server = server.public_url(url);
     }
     if let Some(file) = &tokens.root_certificates_file {
-        let wrong = |error| ConfigError::at("tokens", error, "correct [tokens] and [[issuers]]");
+        let wrong = |error| ConfigError::at("tokens", error, "correct [tokens], [[issuers]] and [services]");
         server = server.root_file(file).map_err(wrong)?;
     }
     if let Some(proxies) = &tokens.client_certificates {
@@ -113,11 +113,7 @@ fn described(
         server = server.client_certificates_from(CertificateHeader::ClientCert, Vec::<String>::new());
     }
     if let Some(services) = &config.services {
-        let named = Services::of(&services.issuer, &services.name);
-        server = server.services(match services.once {
-            true => named.once_for_unsafe_methods(),
-            false => named,
-        });
+        server = server.services(calling(services));
     }
     for (at, named) in config.issuers.iter().enumerate() {
         let issuer = issuer(at, named, tokens.key_folder.as_deref())?;
@@ -127,6 +123,20 @@ fn described(
         });
     }
     Ok(server)
+}
+
+fn calling(config: &config::Services) -> Services {
+    let mut services = Services::of(&config.issuer, &config.name);
+    if config.once {
+        services = services.once_for_unsafe_methods();
+    }
+    if config.bound {
+        services = services.bound_to_request();
+    }
+    match &config.internal_url {
+        Some(url) => services.internal_url(url),
+        None => services,
+    }
 }
 
 fn issuer(at: usize, config: &config::Issuer, key_folder: Option<&Path>) -> Result<Issuer, ConfigError> {

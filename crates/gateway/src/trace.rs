@@ -2,10 +2,9 @@
 //!
 //! Spec: W3C Trace Context §3.2 (traceparent), §3.3 (tracestate), §4.3 (mutating)
 
-use std::net::IpAddr;
-
 use carnet_jose::primitive;
-use carnet_listen::value::Network;
+use carnet_listen::PeerAddr;
+use carnet_listen::value::Listed;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 /// The header with the name of a request; its answer has it as well.
@@ -24,8 +23,8 @@ pub(crate) struct Trace {
 impl Trace {
     /// From what the request says of itself, as far as it may: `X-Request-ID` from a trusted proxy alone, `traceparent` from everybody who
     /// writes it as it must be written, and `tracestate` beside that. Everything else begins anew.
-    pub(crate) fn of(headers: &HeaderMap, peer: Option<IpAddr>, trusted: &[Network]) -> Self {
-        let believed = peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(peer)));
+    pub(crate) fn of(headers: &HeaderMap, peer: Option<PeerAddr>, trusted: &[Listed]) -> Self {
+        let believed = peer.is_some_and(|peer| trusted.iter().any(|listed| listed.includes(peer)));
         let said = single(headers, &REQUEST_ID).filter(|said| believed && is_name(said.as_bytes()));
         // Of a process without randomness no request could be told from another anyway.
         let mut random = [0; 40];

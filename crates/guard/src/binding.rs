@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::certificate::thumbprint;
 use crate::challenge::{Denial, Refused};
+use crate::public_url::url_below;
 use crate::replay::{Counted, Uncounted};
 use crate::resource_server::Guard;
 use crate::token::Token;
@@ -128,20 +129,8 @@ impl Guard {
     /// for another server could be made to fit.
     fn url_of(&self, request: &Parts) -> Option<String> {
         let base = self.parts.public_url.as_deref()?;
-        Some(format!("{base}{}", path_of(request)))
+        Some(url_below(base, request))
     }
-}
-
-/// The whole path: a nested router has cut off what leads to it.
-#[cfg(feature = "axum")]
-fn path_of(request: &Parts) -> &str {
-    let original = request.extensions.get::<axum::extract::OriginalUri>();
-    original.map_or(&request.uri, |original| &original.0).path()
-}
-
-#[cfg(not(feature = "axum"))]
-fn path_of(request: &Parts) -> &str {
-    request.uri.path()
 }
 
 /// What a token says of its holder: every member is understood, and there is at least one.

@@ -1,6 +1,6 @@
-//! Services that call this one in their own name: who may, and which tokens were spent.
+//! Services that call this one in their own name: who may, which tokens were spent, and which requests they are for.
 //!
-//! Spec: RFC 7519 §4.1.7 (jti) · RFC 9110 §9.2.1 (safe methods)
+//! Spec: RFC 7519 §4.1.7 (jti) · RFC 9110 §9.2.1 (safe methods) · RFC 9449 §4.3, 8 and 9 (htm, htu)
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,14 @@ use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
 use carnet_client::revocations::{self, ToldOfServices};
 use carnet_jose::primitive;
-use carnet_oauth::service_token::LONGEST_SECONDS;
+use carnet_oauth::dpop::Request;
+use carnet_oauth::service_token::{LONGEST_SECONDS, ServiceTokenClaims};
 use http::request::Parts;
 
 use crate::caller::Caller;
 use crate::challenge::{Denial, Refused};
 use crate::issuer::SIGNATURES;
+use crate::public_url;
 use crate::replay::SeenTokens;
 use crate::revocations::Revocations;
 
@@ -45,6 +47,8 @@ pub struct Services {
     own: String,
     callers: Option<Vec<String>>,
     once: bool,
+    bound: bool,
+    internal_url: Option<String>,
     revocations: Option<Revocations>,
 }
 
@@ -57,6 +61,8 @@ impl Services {
             own: own.into(),
             callers: None,
             once: false,
+            bound: false,
+            internal_url: None,
             revocations: None,
         }
     }
@@ -74,6 +80,22 @@ impl Services {
         self
     }
 
+    /// Takes only tokens that name the method and the URL of their request (`htm` and `htu`, as in a DPoP proof): nobody can make another
+    /// request with one. Callers sign them by `ServiceSigner::attach_bound`. A token that names a request goes with no other one in any case.
+    ///
+    /// The same request could come again: [`Services::once_for_unsafe_methods`] stands beside it.
+    pub fn bound_to_request(mut self) -> Self {
+        self.bound = true;
+        self
+    }
+
+    /// Where services find this API, when that is not the `public_url` of its users: what their tokens name as the URL of a request,
+    /// followed by the path as this program sees it.
+    pub fn internal_url(mut self, url: impl Into<String>) -> Self {
+        self.internal_url = Some(url.into());
+        self
+    }
+
     /// Follows what the authorization server takes back: a service that is disabled or deleted, a key that is taken out and a token that is
     /// revoked are refused within a second, and no longer after the bundle's `refresh_hint`. Not needed where the guard follows the same
     /// server for its users: [`Issuer::revocations`](crate::Issuer::revocations) serves both.
@@ -82,11 +104,28 @@ impl Services {
         self
     }
 
+    /// Where services find this API, when it is said, or known of its users.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it; or that nobody knows, and tokens have to name it.
+    pub(crate) fn base(&self, public_url: Option<&str>) -> Result<Option<String>, String> {
+        let own = self.internal_url.as_deref();
+        let own = own.map(|url| public_url::base("internal_url", url)).transpose()?;
+        match own.or_else(|| public_url.map(str::to_owned)) {
+            None if self.bound => Err(
+                "tokens of services have to name the URL of their request, and nothing says which that is: name it by internal_url or public_url"
+                    .to_owned(),
+            ),
+            base => Ok(base),
+        }
+    }
+
     /// `known` are the issuers of users, with what they take back.
     pub(crate) fn open<'k>(
         &self,
         (http, clock): (&HttpClient, Arc<dyn Clock>),
-        leeway: Duration,
+        (leeway, base): (Duration, Option<String>),
         mut known: impl Iterator<Item = (&'k str, Option<&'k revocations::Revocations>)>,
     ) -> Result<OpenServices, ClientError> {
         let own = (self.issuer.as_str(), self.own.as_str());
@@ -109,6 +148,8 @@ impl Services {
             own: self.own.clone(),
             callers: self.callers.clone(),
             seen: self.once.then(|| SeenTokens::for_seconds(life)),
+            bound: self.bound,
+            base,
         })
     }
 }
@@ -123,6 +164,9 @@ pub(crate) struct OpenServices {
     own: String,
     callers: Option<Vec<String>>,
     seen: Option<SeenTokens>,
+    bound: bool,
+    /// What stands in front of every path.
+    base: Option<String>,
 }
 
 impl OpenServices {
@@ -159,6 +203,28 @@ impl OpenServices {
             (None, None) => false,
             (here, there) => here.unwrap_or(true) && there.unwrap_or(true),
         }
+    }
+
+    /// A token that names a request comes with that one, and each has to name one where it was said so.
+    pub(crate) fn goes_with(&self, request: &Parts, claims: &ServiceTokenClaims) -> Result<(), Denial> {
+        let deny = |reason| Err(Refused::TokenInvalid.because(reason));
+        match claims.names_a_request() {
+            false if self.bound => return deny("request_not_named"),
+            false => return Ok(()),
+            true => {}
+        }
+        let Some(base) = &self.base else {
+            tracing::error!(
+                "a service's token that names its request came, but the guard does not know the URL by which services find this API: name it by internal_url or public_url"
+            );
+            return deny("public_url_missing");
+        };
+        let asked = Request {
+            method: request.method.as_str(),
+            uri: &public_url::url_below(base, request),
+            access_token: None,
+        };
+        claims.goes_with(&asked).or_else(|error| deny(error.code()))
     }
 
     /// Counts a token that may be used once; what changes nothing may come again.

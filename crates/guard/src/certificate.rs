@@ -7,7 +7,7 @@ use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use http::HeaderMap;
 use http::request::Parts;
 
-use crate::peer::{self, Peers};
+use crate::peer::Peers;
 
 /// The certificate that the client showed on this connection: whoever ends TLS puts it into the extensions of each request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +56,7 @@ pub(crate) fn thumbprint(
     request: &Parts,
     proxies: Option<&CertificateProxies>,
 ) -> Result<Option<String>, &'static str> {
-    let proxy =
-        proxies.filter(|proxies| peer::address(request).is_some_and(|peer| proxies.peers.includes(peer)));
+    let proxy = proxies.filter(|proxies| proxies.peers.sent(request) == Some(true));
     let sha256 = match proxy {
         Some(proxies) => named_by_proxy(&request.headers, proxies.header)?,
         None => request

@@ -68,6 +68,7 @@ impl Guard {
         if let Some(flaw) = verified.claims.flaw() {
             return Err(deny(flaw));
         }
+        services.goes_with(request, &verified.claims)?;
         services.look_up(&service, &verified)?;
         if !services.lets_in(&service) {
             return Err(Refused::InsufficientScope(None).because("caller_not_listed"));

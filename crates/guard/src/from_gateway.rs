@@ -115,7 +115,8 @@ impl Common {
         let services = match &self.services {
             Some(services) => {
                 let asks = (&self.http()?, self.clock.clone());
-                Some(services.open(asks, self.leeway, std::iter::empty())?)
+                let base = services.base(None).map_err(BuildError::Policy)?;
+                Some(services.open(asks, (self.leeway, base), std::iter::empty())?)
             }
             None => None,
         };
@@ -277,7 +278,7 @@ impl ByHeaders {
 
     /// Checks the list of peers and the names of the headers.
     pub async fn build(self) -> Result<Guard, BuildError> {
-        let peers = Peers::read_with_unix(&self.peers)
+        let peers = Peers::read_some(&self.peers)
             .map_err(|why| BuildError::Policy(format!("plain_headers: {why}")))?;
         let said = self.said.into_iter().map(|(name, claim, list)| {
             let wrong = |_| BuildError::Policy(format!("plain_headers: {name:?} is no name of a header"));

@@ -68,9 +68,10 @@ pub(crate) struct Peers {
 }
 
 impl Peers {
-    /// Addresses and networks.
+    /// Addresses and networks, and `unix` for everybody who can open our socket.
     pub(crate) fn read(texts: &[String]) -> Result<Self, String> {
-        let networks = texts.iter().map(|text| {
+        let (unix, networks): (Vec<_>, Vec<_>) = texts.iter().partition(|text| *text == UNIX);
+        let networks = networks.iter().map(|text| {
             let network = text.parse::<IpNet>();
             let alone = || text.parse::<IpAddr>().map(IpNet::from);
             network
@@ -79,15 +80,13 @@ impl Peers {
         });
         Ok(Self {
             networks: networks.collect::<Result<_, _>>()?,
-            unix: false,
+            unix: !unix.is_empty(),
         })
     }
 
-    /// As [`Peers::read`], and `unix` for everybody who can open our socket. Nobody at all is no list, and everybody neither.
-    pub(crate) fn read_with_unix(texts: &[String]) -> Result<Self, String> {
-        let (unix, networks): (Vec<_>, Vec<_>) = texts.iter().cloned().partition(|text| text == UNIX);
-        let mut peers = Self::read(&networks)?;
-        peers.unix = !unix.is_empty();
+    /// As [`Peers::read`]. Nobody at all is no list, and everybody neither.
+    pub(crate) fn read_some(texts: &[String]) -> Result<Self, String> {
+        let peers = Self::read(texts)?;
         if texts.is_empty() {
             return Err("names nobody: name the addresses of the gateway".to_owned());
         }
@@ -97,7 +96,7 @@ impl Peers {
         Ok(peers)
     }
 
-    pub(crate) fn includes(&self, peer: IpAddr) -> bool {
+    fn includes(&self, peer: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(&peer))
     }
 
@@ -119,7 +118,7 @@ mod tests {
 
     fn peers(texts: &[&str]) -> Result<Peers, String> {
         let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
-        Peers::read_with_unix(&texts)
+        Peers::read_some(&texts)
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Builder {
     }
 
     /// Behind a proxy that ends TLS: takes the certificates of clients (RFC 8705) from this header, when the request comes from one of these
-    /// addresses or networks (`10.0.0.0/8`); from nobody else. The proxy must remove the header from what comes from outside.
+    /// addresses or networks (`10.0.0.0/8`), or over our unix socket (`unix`); from nobody else. The proxy must remove the header from what comes from outside.
     ///
     /// Where this program ends TLS itself, [`ClientCertificate`](crate::ClientCertificate) in the extensions of a request is enough.
     pub fn client_certificates_from<T: Into<String>>(
@@ -159,10 +159,12 @@ impl Builder {
         let certificate_proxies = proxies.transpose().map_err(BuildError::Policy)?;
         let services = self.services.as_ref();
         let services = services.map(|services| {
+            let base = services.base(public_url.as_deref()).map_err(BuildError::Policy)?;
             let known = trusted
                 .iter()
                 .map(|one| (one.name.as_str(), one.revocations.as_ref()));
-            services.open((&http, self.clock.clone()), self.leeway, known)
+            let opened = services.open((&http, self.clock.clone()), (self.leeway, base), known);
+            opened.map_err(BuildError::Client)
         });
         let services = services.transpose()?;
         self.fetch(&trusted, services.as_ref()).await;

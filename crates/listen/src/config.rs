@@ -6,22 +6,22 @@ use std::{
 };
 
 use crate::tls_pair::TlsFiles;
-use crate::value::Network;
+use crate::value::{Address, Listed};
 
 /// Where to listen, and how much a peer may ask of a connection.
 #[derive(Clone, Debug)]
 pub struct ListenConfig {
-    /// Address and port; port 0 lets the system choose.
-    pub address: SocketAddr,
+    /// Address and port, or the name of a unix socket.
+    pub address: Address,
     /// TLS when given, plain HTTP otherwise.
     pub tls: Option<TlsFiles>,
     /// Asks clients for a certificate, when TLS is spoken. They need not show one, and may show any.
     pub client_certificates: bool,
     /// Peers that stand for many people: exempt from the cap for each address.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Vec<Listed>,
     /// Connections at the same time; more wait in the system's queue.
     pub max_connections: usize,
-    /// Connections from one address (IPv6: one /64) at the same time; more are closed.
+    /// Connections from one address (IPv6: one /64; everybody at the unix socket) at the same time; more are closed.
     pub max_connections_per_address: usize,
     /// The most bytes of the head of a request; what is longer is answered 431.
     pub head_bytes: usize,
@@ -44,7 +44,7 @@ pub struct ListenConfig {
 impl Default for ListenConfig {
     fn default() -> Self {
         Self {
-            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            address: Address::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)),
             tls: None,
             client_certificates: false,
             trusted_proxies: Vec::new(),

@@ -8,7 +8,6 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
     sync::watch,
     time::{Instant, sleep_until, timeout},
 };
@@ -23,6 +22,7 @@ use super::{
     peer::{PeerAddr, PeerCertificate},
     phase::{Phase, reached},
     pulse::{Deadline, Pulse, Watched},
+    socket::Stream,
     strict::Strict,
     tls::Certificate,
 };
@@ -43,7 +43,7 @@ pub(super) struct Guest {
 }
 
 /// Answers this peer until one of us has had enough.
-pub(super) async fn attend<A: Answers>(socket: TcpStream, guest: Guest, house: Arc<House<A>>) {
+pub(super) async fn attend<A: Answers>(socket: Stream, guest: Guest, house: Arc<House<A>>) {
     match &house.certificate {
         None => converse(socket, (guest, None), &house).await,
         // It takes more memory than all the rest, and a listener without TLS never needs it.
@@ -51,7 +51,7 @@ pub(super) async fn attend<A: Answers>(socket: TcpStream, guest: Guest, house: A
     }
 }
 
-async fn shake<A: Answers>(socket: TcpStream, (guest, certificate): (Guest, &Certificate), house: &House<A>) {
+async fn shake<A: Answers>(socket: Stream, (guest, certificate): (Guest, &Certificate), house: &House<A>) {
     let handshake = timeout(
         house.config.handshake_timeout,
         Box::pin(TlsAcceptor::from(certificate.current()).accept(socket)),
@@ -67,8 +67,8 @@ async fn shake<A: Answers>(socket: TcpStream, (guest, certificate): (Guest, &Cer
             let shown = shown.map(|shown| PeerCertificate(Arc::from(shown.as_ref())));
             converse(stream, (guest, shown), house).await;
         }
-        Ok(Err(error)) => tracing::debug!(peer = %guest.peer.0, %error, "no TLS handshake"),
-        Err(_) => tracing::debug!(peer = %guest.peer.0, "the TLS handshake took too long"),
+        Ok(Err(error)) => tracing::debug!(peer = %guest.peer, %error, "no TLS handshake"),
+        Err(_) => tracing::debug!(peer = %guest.peer, "the TLS handshake took too long"),
     }
 }
 

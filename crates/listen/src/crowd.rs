@@ -8,22 +8,26 @@ use std::{
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::value::Network;
+use crate::peer::PeerAddr;
+use crate::value::Listed;
 
 /// Counts connections by address and refuses the one too many.
 #[derive(Debug)]
 pub(super) struct Crowd {
-    counts: Mutex<HashMap<IpAddr, usize>>,
+    counts: Mutex<HashMap<Group, usize>>,
     limit: usize,
-    exempt: Vec<Network>,
+    exempt: Vec<Listed>,
 }
 
 /// One counted connection; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     crowd: Arc<Crowd>,
-    group: Option<IpAddr>,
+    group: Option<Group>,
 }
+
+/// Who is counted together: one address, or one IPv6 network; whoever comes over the unix socket has none.
+type Group = Option<IpAddr>;
 
 /// A place among the connections. It goes with the stream: one that was upgraded keeps it.
 pub(super) struct Seat {
@@ -32,7 +36,7 @@ pub(super) struct Seat {
 }
 
 impl Crowd {
-    pub(super) fn new(limit: usize, exempt: Vec<Network>) -> Arc<Self> {
+    pub(super) fn new(limit: usize, exempt: Vec<Listed>) -> Arc<Self> {
         Arc::new(Self {
             counts: Mutex::default(),
             limit,
@@ -40,15 +44,15 @@ impl Crowd {
         })
     }
 
-    /// A place for a connection from this address, when it has any left.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        if self.exempt.iter().any(|network| network.contains(address)) {
+    /// A place for a connection from there, when there is any left.
+    pub(super) fn admit(self: &Arc<Self>, peer: PeerAddr) -> Option<Place> {
+        if self.exempt.iter().any(|listed| listed.includes(peer)) {
             return Some(Place {
                 crowd: Arc::clone(self),
                 group: None,
             });
         }
-        let group = group(address);
+        let group = peer.ip().map(group);
         let mut counts = self.counts();
         let count = counts.entry(group).or_default();
         if *count >= self.limit {
@@ -61,7 +65,7 @@ impl Crowd {
         })
     }
 
-    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn counts(&self) -> MutexGuard<'_, HashMap<Group, usize>> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,18 +95,22 @@ fn group(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    fn at(address: &str) -> PeerAddr {
+        PeerAddr::of((address.parse::<IpAddr>().unwrap(), 4711).into())
+    }
+
     #[test]
     fn an_address_gets_its_places_back() {
         let crowd = Crowd::new(2, Vec::new());
-        let address = "192.0.2.1".parse().unwrap();
+        let address = at("192.0.2.1");
         let first = crowd.admit(address).unwrap();
         let _second = crowd.admit(address).unwrap();
         assert!(crowd.admit(address).is_none());
         assert!(
-            crowd.admit("::ffff:192.0.2.1".parse().unwrap()).is_none(),
+            crowd.admit(at("::ffff:192.0.2.1")).is_none(),
             "the same address in IPv6 letters"
         );
-        assert!(crowd.admit("192.0.2.2".parse().unwrap()).is_some());
+        assert!(crowd.admit(at("192.0.2.2")).is_some());
         drop(first);
         assert!(crowd.admit(address).is_some());
     }
@@ -110,24 +118,32 @@ mod tests {
     #[test]
     fn one_ipv6_network_counts_as_one() {
         let crowd = Crowd::new(1, Vec::new());
-        let _held = crowd.admit("2001:db8:1:2::1".parse().unwrap()).unwrap();
-        assert!(crowd.admit("2001:db8:1:2:ffff::9".parse().unwrap()).is_none());
-        assert!(crowd.admit("2001:db8:1:3::1".parse().unwrap()).is_some());
+        let _held = crowd.admit(at("2001:db8:1:2::1")).unwrap();
+        assert!(crowd.admit(at("2001:db8:1:2:ffff::9")).is_none());
+        assert!(crowd.admit(at("2001:db8:1:3::1")).is_some());
     }
 
     #[test]
     fn a_trusted_proxy_stands_for_many() {
         let crowd = Crowd::new(1, vec!["10.0.0.0/8".parse().unwrap()]);
-        let held: Vec<_> = (0..10)
-            .filter_map(|_| crowd.admit("10.1.2.3".parse().unwrap()))
-            .collect();
+        let held: Vec<_> = (0..10).filter_map(|_| crowd.admit(at("10.1.2.3"))).collect();
+        assert_eq!(held.len(), 10);
+    }
+
+    #[test]
+    fn who_comes_over_the_unix_socket_counts_as_one_unless_it_is_a_trusted_proxy() {
+        let crowd = Crowd::new(1, vec!["0.0.0.0/0".parse().unwrap()]);
+        let _held = crowd.admit(PeerAddr::Unix).unwrap();
+        assert!(crowd.admit(PeerAddr::Unix).is_none());
+        let crowd = Crowd::new(1, vec!["unix".parse().unwrap()]);
+        let held: Vec<_> = (0..10).filter_map(|_| crowd.admit(PeerAddr::Unix)).collect();
         assert_eq!(held.len(), 10);
     }
 
     #[test]
     fn nothing_is_kept_for_who_has_left() {
         let crowd = Crowd::new(1, Vec::new());
-        drop(crowd.admit("192.0.2.1".parse().unwrap()));
+        drop(crowd.admit(at("192.0.2.1")));
         assert!(crowd.counts().is_empty());
     }
 }

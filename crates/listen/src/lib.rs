@@ -16,9 +16,11 @@ mod phase;
 mod pulse;
 pub mod redirect;
 pub mod secret_file;
+mod socket;
 mod strict;
 mod tls;
 pub mod tls_pair;
+mod unix_socket;
 pub mod value;
 
 pub use answers::Answers;

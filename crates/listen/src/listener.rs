@@ -2,11 +2,9 @@
 //!
 //! Spec: RFC 9112 §9.6 (closing)
 
-use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
 
-use socket2::{SockRef, TcpKeepalive};
 use tokio::{
-    net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Instant, sleep, timeout},
 };
@@ -18,20 +16,23 @@ use super::{
     crowd::{Crowd, Seat},
     peer::PeerAddr,
     phase::Phase,
+    socket::{Socket, Stream},
     tls::Certificate,
+    value::Address,
 };
 
 /// A bound address, and the certificate that goes with it.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
-    local: SocketAddr,
+    socket: Socket,
+    local: Address,
     certificate: Option<Arc<Certificate>>,
     config: ListenConfig,
 }
 
 impl Listener {
-    /// Reads the certificate and takes the port; from here on connections queue.
+    /// Reads the certificate and takes the port, or the name of the socket; from here on connections queue. A socket is its owner's and its
+    /// group's alone (0660), and goes when this one does; what a dead process has left under its name goes before.
     ///
     /// The error says what is wrong with the files, or which address is not free.
     pub async fn bind(config: ListenConfig) -> io::Result<Self> {
@@ -43,9 +44,7 @@ impl Listener {
                 format!("cannot listen on {}: {error}", config.address),
             )
         };
-        let socket = TcpListener::bind(config.address).await.map_err(name)?;
-        keep_alive(&socket)?;
-        let local = socket.local_addr()?;
+        let (socket, local) = Socket::bind(&config.address).await.map_err(name)?;
         Ok(Self {
             socket,
             local,
@@ -55,8 +54,8 @@ impl Listener {
     }
 
     /// Where it listens: the port that was chosen when 0 was asked for.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.local
+    pub const fn local_addr(&self) -> &Address {
+        &self.local
     }
 
     /// Answers until `shutdown` is ready; then takes no more connections, lets open requests finish for as long as
@@ -107,16 +106,6 @@ impl Listener {
     }
 }
 
-/// A peer that is gone without a word is found out, also where nothing but a protocol of its own is spoken: every connection that is accepted takes
-/// this over from the socket that accepts it.
-fn keep_alive(socket: &TcpListener) -> io::Result<()> {
-    let keep = TcpKeepalive::new()
-        .with_time(SILENCE)
-        .with_interval(ASK_AGAIN)
-        .with_retries(ASK_TIMES);
-    SockRef::from(socket).set_tcp_keepalive(&keep)
-}
-
 async fn keep_fresh(certificate: Option<Arc<Certificate>>) {
     match certificate {
         Some(certificate) => certificate.keep_fresh().await,
@@ -126,7 +115,7 @@ async fn keep_fresh(certificate: Option<Arc<Certificate>>) {
 
 /// Where connections come in.
 struct Entrance<A> {
-    socket: TcpListener,
+    socket: Socket,
     places: Arc<Semaphore>,
     crowd: Arc<Crowd>,
     house: Arc<House<A>>,
@@ -143,8 +132,7 @@ impl<A: Answers> Entrance<A> {
             let Some((socket, peer, permit)) = arrival else {
                 continue;
             };
-            let peer = PeerAddr::of(peer);
-            let Some(place) = self.crowd.admit(peer.0.ip()) else {
+            let Some(place) = self.crowd.admit(peer) else {
                 crowded.turned_away(&peer, self.house.config.max_connections_per_address);
                 continue;
             };
@@ -176,7 +164,7 @@ impl Crowded {
             return;
         }
         tracing::warn!(
-            peer = %peer.0,
+            %peer,
             limit,
             turned_away = self.unsaid,
             "an address has as many connections as listen.max_connections_per_address allows; more are closed"
@@ -187,17 +175,15 @@ impl Crowded {
 
 /// The next connection, or nothing when this one failed.
 async fn accept(
-    socket: &TcpListener,
+    socket: &Socket,
     places: &Arc<Semaphore>,
     complained: &mut bool,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+) -> Option<(Stream, PeerAddr, OwnedSemaphorePermit)> {
     // A full house lets connections wait in the system's queue rather than turning them away.
     let permit = Arc::clone(places).acquire_owned().await.ok()?;
     match socket.accept().await {
         Ok((socket, peer)) => {
             *complained = false;
-            // Small answers must not wait for the peer's acknowledgement of the one before.
-            let _ = socket.set_nodelay(true);
             Some((socket, peer, permit))
         }
         Err(error) if is_the_peers(&error) => None,
@@ -222,10 +208,6 @@ fn is_the_peers(error: &io::Error) -> bool {
     )
 }
 
-/// After so long without a byte a peer is asked whether it is there, again after this, and so often.
-const SILENCE: Duration = Duration::from_secs(60);
-const ASK_AGAIN: Duration = Duration::from_secs(15);
-const ASK_TIMES: u32 = 4;
 /// Between two words about crowded addresses.
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// Within what a semaphore counts on any machine.

@@ -1,9 +1,12 @@
-//! Values of a configuration file that know what they may be: durations and networks.
+//! Values of a configuration file that know what they may be: durations, addresses and networks.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+use crate::peer::PeerAddr;
 
 /// A duration such as `20s`, `15m`, `12h`, `90d` or `500ms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,6 +127,126 @@ impl fmt::Display for Network {
     }
 }
 
+/// Who may be at the other end of a connection: a network, a single address, or `unix`, whoever can open our unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// These addresses.
+    Network(Network),
+    /// Who comes over our unix socket.
+    Unix,
+}
+
+const UNIX: &str = "unix";
+
+impl Listed {
+    /// Whether it is this peer, or this peer is in it.
+    pub fn includes(&self, peer: PeerAddr) -> bool {
+        match (self, peer.ip()) {
+            (Self::Network(network), Some(address)) => network.contains(address),
+            (Self::Unix, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the address lies in it, as [`Network::contains`].
+    pub fn contains(&self, address: IpAddr) -> bool {
+        matches!(self, Self::Network(network) if network.contains(address))
+    }
+
+    /// As [`Network::is_too_wide`].
+    pub fn is_too_wide(&self) -> bool {
+        matches!(self, Self::Network(network) if network.is_too_wide())
+    }
+}
+
+impl FromStr for Listed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            UNIX => Ok(Self::Unix),
+            text => text.parse().map(Self::Network),
+        }
+    }
+}
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(network) => network.fmt(f),
+            Self::Unix => f.write_str(UNIX),
+        }
+    }
+}
+
+/// Where a server listens: `127.0.0.1:8080`, or `unix:` and the path of a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// Address and port; port 0 lets the system choose.
+    Tcp(SocketAddr),
+    /// A socket with a name in the file system.
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// Address and port, when there are any.
+    pub const fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Whether nobody reaches it from another machine.
+    pub fn is_local(&self) -> bool {
+        self.tcp().is_none_or(|address| address.ip().is_loopback())
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some(path) = text.strip_prefix(BY_NAME) else {
+            let address = text.parse().map(Self::Tcp);
+            return address.map_err(|_| {
+                format!("{text:?} is no address; write one such as \"127.0.0.1:8080\" or \"unix:/run/carnet/socket\"")
+            });
+        };
+        let path = PathBuf::from(path);
+        if !path.is_absolute() || path.file_name().is_none() {
+            return Err(format!(
+                "{text:?} names no file from the root; write it as in \"unix:/run/carnet/socket\""
+            ));
+        }
+        if path.as_os_str().len() > LONGEST_NAME {
+            return Err(format!(
+                "{text:?} is longer than the {LONGEST_NAME} bytes that the name of a socket may have"
+            ));
+        }
+        Ok(Self::Unix(path))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "{BY_NAME}{}", path.display()),
+        }
+    }
+}
+
+const BY_NAME: &str = "unix:";
+/// Of the 108 that Linux has, one is its end.
+const LONGEST_NAME: usize = 107;
+
 /// Reads and writes these types as the strings of a configuration file, by their `FromStr` and `Display`, so that a wrong one is refused
 /// where it stands.
 ///
@@ -164,7 +287,7 @@ macro_rules! as_string {
     )*};
 }
 
-as_string!(Ttl, Network);
+as_string!(Ttl, Network, Listed, Address);
 
 #[cfg(test)]
 mod tests {
@@ -192,5 +315,45 @@ mod tests {
         ] {
             assert!(text.parse::<Ttl>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_address_is_a_port_or_the_name_of_a_socket() {
+        let unix: Address = "unix:/run/carnet/socket".parse().unwrap();
+        assert_eq!((unix.tcp(), unix.is_local()), (None, true));
+        assert_eq!(unix.to_string(), "unix:/run/carnet/socket");
+        for (text, local) in [("127.0.0.1:0", true), ("[::1]:80", true), ("0.0.0.0:80", false)] {
+            let address: Address = text.parse().unwrap();
+            assert_eq!((address.to_string().as_str(), address.is_local()), (text, local));
+        }
+        let long = format!("unix:/{}", "x".repeat(107));
+        for text in [
+            "",
+            "127.0.0.1",
+            "localhost:80",
+            "unix:",
+            "unix:socket",
+            "unix:/",
+            "unix:/run/..",
+            "/run/socket",
+            &long,
+        ] {
+            assert!(text.parse::<Address>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_listed_by_address_does_not_come_over_the_socket() {
+        let everybody: Listed = "0.0.0.0/0".parse().unwrap();
+        let over_the_socket: Listed = "unix".parse().unwrap();
+        let peer = PeerAddr::Tcp(([127, 0, 0, 1], 80).into());
+        assert_eq!(
+            (everybody.includes(peer), everybody.includes(PeerAddr::Unix)),
+            (true, false)
+        );
+        let includes = |peer| over_the_socket.includes(peer);
+        assert_eq!((includes(peer), includes(PeerAddr::Unix)), (false, true));
+        assert!(!over_the_socket.contains([127, 0, 0, 1].into()));
+        assert!("Unix".parse::<Listed>().is_err());
     }
 }

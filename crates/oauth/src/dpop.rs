@@ -122,14 +122,7 @@ pub fn check(proof: &str, request: &Request<'_>, now: u64) -> Result<Proof, Proo
         .jti
         .filter(|jti| !jti.is_empty())
         .ok_or(ProofError::JtiMissing)?;
-    // §4.3, 8: methods are told apart by case (RFC 9110 §9.1).
-    if claims.htm.as_deref() != Some(request.method) {
-        return Err(ProofError::MethodMismatch);
-    }
-    let asked = claims.htu.as_deref().and_then(target);
-    if asked.is_none() || asked != target(request.uri) {
-        return Err(ProofError::UriMismatch);
-    }
+    names(claims.htm.as_deref(), claims.htu.as_deref(), request)?;
     let iat = registered.iat.ok_or(ProofError::IatMissing)?;
     if now > iat.saturating_add(WINDOW_SECONDS) || registered.exp.is_some_and(|exp| now >= exp) {
         return Err(ProofError::TooOld);
@@ -149,6 +142,29 @@ pub fn check(proof: &str, request: &Request<'_>, now: u64) -> Result<Proof, Proo
         iat,
         nonce: claims.nonce,
     })
+}
+
+/// Whether `htm` and `htu` are the method and the URL of this request (§4.3, 8 and 9), in a proof or in a token that names its request.
+///
+/// # Errors
+///
+/// [`ProofError::MethodMismatch`] and [`ProofError::UriMismatch`], also for what is not said.
+pub fn names(htm: Option<&str>, htu: Option<&str>, request: &Request<'_>) -> Result<(), ProofError> {
+    // §4.3, 8: methods are told apart by case (RFC 9110 §9.1).
+    if htm != Some(request.method) {
+        return Err(ProofError::MethodMismatch);
+    }
+    let asked = htu.and_then(target);
+    if asked.is_none() || asked != target(request.uri) {
+        return Err(ProofError::UriMismatch);
+    }
+    Ok(())
+}
+
+/// The `htu` of a request to this URL: without query and fragment (§4.2), in the spelling that [`names`] compares; `None` for what is no URL
+/// of http or https.
+pub fn htu(uri: &str) -> Option<String> {
+    target(uri)
 }
 
 /// A key, and the proofs that it makes.

@@ -1,12 +1,13 @@
 //! Services that call each other: the token that one signs for another, and the bundle in which an authorization server says whose keys count.
 //!
-//! Spec: RFC 7519 §4.1 · RFC 7523 §3 (iss and sub are the service) · RFC 8725 §3.8, §3.9, §3.11 (explicit typing) · RFC 7517 §5
+//! Spec: RFC 7519 §4.1 · RFC 7523 §3 (iss and sub are the service) · RFC 8725 §3.8, §3.9, §3.11 (explicit typing) · RFC 7517 §5 · RFC 9449 §4.2 (htm, htu)
 
 use carnet_jose::Algorithm;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::access_token::Audience;
+use crate::dpop::{self, ProofError, Request};
 
 /// The `typ` of a service's token (RFC 8725 §3.11): nothing else that is signed with the same key, or for the same service, has it.
 pub const TYPE: &str = "svc+jwt";
@@ -59,6 +60,8 @@ pub fn id(issuer: &str, name: &str) -> String {
 ///     iat: 1_471_566_154,
 ///     exp: 1_471_566_214,
 ///     jti: "bWJq".to_owned(),
+///     htm: None,
+///     htu: None,
 ///     cnf: None,
 /// };
 /// assert_eq!(claims.flaw(), None);
@@ -78,6 +81,12 @@ pub struct ServiceTokenClaims {
     pub exp: u64,
     /// Its own name.
     pub jti: String,
+    /// The method of the one request that it is for, as in a DPoP proof; said together with `htu` or not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub htm: Option<String>,
+    /// The URL of the one request that it is for, without query and fragment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub htu: Option<String>,
     /// A key that would have to be proven (RFC 7800 §3.1). Nobody here knows how: such a token is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Value>,
@@ -99,6 +108,23 @@ impl ServiceTokenClaims {
             Some("confirmation_unknown")
         } else {
             None
+        }
+    }
+
+    /// Whether it is for one request alone.
+    pub fn names_a_request(&self) -> bool {
+        self.htm.is_some() || self.htu.is_some()
+    }
+
+    /// Whether it may come with this request: with the one that it names, with any when it names none.
+    ///
+    /// # Errors
+    ///
+    /// As [`dpop::names`].
+    pub fn goes_with(&self, request: &Request<'_>) -> Result<(), ProofError> {
+        match self.names_a_request() {
+            true => dpop::names(self.htm.as_deref(), self.htu.as_deref(), request),
+            false => Ok(()),
         }
     }
 }
@@ -172,8 +198,36 @@ mod tests {
             iat: 1_000,
             exp: 1_300,
             jti: "x".to_owned(),
+            htm: None,
+            htu: None,
             cnf: None,
         }
+    }
+
+    #[test]
+    fn who_names_a_request_names_all_of_it_and_goes_with_no_other() {
+        let named = |htm: Option<&str>, htu: Option<&str>| {
+            let (htm, htu) = (htm.map(str::to_owned), htu.map(str::to_owned));
+            let named = ServiceTokenClaims { htm, htu, ..claims() };
+            let (method, uri) = ("POST", "https://b.test/close?day=1");
+            let access_token = None;
+            named.goes_with(&Request {
+                method,
+                uri,
+                access_token,
+            })
+        };
+        let (method, url) = (Some("POST"), Some("https://b.test/close"));
+        assert_eq!(named(None, None), Ok(()));
+        assert_eq!(named(method, url), Ok(()));
+        assert_eq!(named(method, None), Err(ProofError::UriMismatch));
+        assert_eq!(named(None, url), Err(ProofError::MethodMismatch));
+        assert_eq!(named(Some("post"), url), Err(ProofError::MethodMismatch));
+        assert_eq!(
+            named(method, Some("https://b.test/")),
+            Err(ProofError::UriMismatch)
+        );
+        assert_eq!(named(method, Some("/close")), Err(ProofError::UriMismatch));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! From an App to a running server, and down again without cutting anybody off.
 
 use std::future::Future;
-use std::net::SocketAddr;
 
 use tokio::task::JoinSet;
 
@@ -10,6 +9,7 @@ use crate::config::Listen;
 use crate::logout::back_channel::BackChannel;
 use crate::{fan_out, router, upkeep};
 use carnet_listen::tls_pair::TlsFiles;
+use carnet_listen::value::Address;
 use carnet_listen::{ListenConfig, Listener, redirect};
 
 /// A server that is bound and about to answer.
@@ -29,7 +29,7 @@ impl Server {
         let redirect = match listen.redirect_address {
             Some(address) => Some(
                 Listener::bind(ListenConfig {
-                    address,
+                    address: Address::Tcp(address),
                     tls: None,
                     ..listen_config(listen)
                 })
@@ -46,7 +46,7 @@ impl Server {
     }
 
     /// Where it listens: the port that was chosen when the configuration says 0.
-    pub fn local_addr(&self) -> SocketAddr {
+    pub const fn local_addr(&self) -> &Address {
         self.listener.local_addr()
     }
 
@@ -89,7 +89,7 @@ fn listen_config(listen: &Listen) -> ListenConfig {
         .clone()
         .zip(listen.tls_key_file.clone());
     ListenConfig {
-        address: listen.address,
+        address: listen.address.clone(),
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
         trusted_proxies: listen.trusted_proxies.clone(),
         max_connections: listen.max_connections,

@@ -213,6 +213,44 @@ fn a_proof_that_no_server_takes_is_not_made() {
 }
 
 #[test]
+fn a_services_token_by_hand_may_be_for_one_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = ["jwk", "generate", "--algorithm", "ES256", "--out", "orders.jwk"];
+    carnet(folder.path(), &make, "").done();
+    let asked = |request: [&str; 3]| {
+        let who = [
+            "--service",
+            "orders",
+            "--key",
+            "orders.jwk",
+            "--issuer",
+            "https://auth.example.com",
+        ];
+        carnet(
+            folder.path(),
+            &[&["service-token", "billing"], &who[..], &request].concat(),
+            "",
+        )
+    };
+    let url = "https://billing.example.com/close";
+    let bound = asked(["--bound", "POST", url]).done();
+    let token = bound.out.trim().strip_prefix("Authorization: Bearer ").unwrap();
+    let said = carnet_jose::dangerous::decode(token).unwrap().payload;
+    assert_eq!(
+        (said["htm"].as_str(), said["htu"].as_str()),
+        (Some("POST"), Some(url))
+    );
+    for wrong in [["--bound", "POST", "/close"], ["--bound", "a b", url]] {
+        let refused = asked(wrong);
+        assert!(
+            refused.exit == 2 && refused.err.contains("request_invalid"),
+            "{}",
+            refused.err
+        );
+    }
+}
+
+#[test]
 fn a_services_token_by_hand_is_one_header_and_its_key_nobody_elses() {
     let folder = tempfile::tempdir().unwrap();
     let make = ["jwk", "generate", "--algorithm", "Ed25519", "--out", "orders.jwk"];

@@ -8,7 +8,7 @@ use std::time::Duration;
 use carnet_client::clock::Clock;
 use carnet_client::service_signer::ServiceSigner;
 use carnet_jose::{Algorithm, AnySigningKey, dangerous};
-use http::{HeaderValue, Request};
+use http::{HeaderValue, Method, Request};
 use serde_json::json;
 
 #[derive(Clone, Default)]
@@ -85,6 +85,56 @@ fn requests_that_may_change_something_have_a_token_each() {
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
         assert_ne!(attached(method), attached(method), "{method}");
     }
+}
+
+#[test]
+fn a_token_for_one_request_names_it_and_is_used_for_no_other() {
+    let signer = signer(&Hands::default());
+    let attached = || {
+        let mut request = Request::get("https://Billing.example.com:443/invoices?page=2")
+            .body(())
+            .unwrap();
+        signer.attach_bound(&mut request, "billing").unwrap();
+        request.headers()["authorization"].clone()
+    };
+    let (first, second) = (attached(), attached());
+    assert_ne!(first, second, "not even for the same again");
+    let said = decoded(&first).payload;
+    let named = (&said["htm"], &said["htu"]);
+    assert_eq!(
+        named,
+        (&json!("GET"), &json!("https://billing.example.com/invoices"))
+    );
+    // Those for any request are others, and name none.
+    let any = signer.authorization("billing").unwrap();
+    assert_ne!(any, second);
+    assert_eq!(decoded(&any).payload.get("htu"), None);
+}
+
+#[test]
+fn a_token_names_no_half_url_and_no_password() {
+    let signer = signer(&Hands::default());
+    for url in [
+        "/invoices",
+        "billing.example.com/invoices",
+        "ftp://billing.example.com/",
+        "https://billing.example.com/a b",
+        "https://orders:s3cret@billing.example.com/",
+        "",
+    ] {
+        let error = signer
+            .bound_authorization("billing", &Method::POST, url)
+            .unwrap_err();
+        assert!(!error.to_string().contains("s3cret"), "{error}");
+    }
+    let at = signer.bound_authorization("billing", &Method::POST, "https://billing.example.com/@me?x={}");
+    assert_eq!(
+        decoded(&at.unwrap()).payload["htu"],
+        "https://billing.example.com/@me"
+    );
+    let mut half = Request::post("/invoices").body(()).unwrap();
+    assert!(signer.attach_bound(&mut half, "billing").is_err());
+    assert!(half.headers().is_empty());
 }
 
 #[test]

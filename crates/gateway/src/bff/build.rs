@@ -196,7 +196,15 @@ fn origin(config: &config::Bff, listen: &Listen) -> Result<(String, bool), Confi
     };
     match (url.scheme(), config.dev_insecure_cookie) {
         ("https", false) => Ok((origin, true)),
-        ("http", true) if loopback && listen.address.ip().is_loopback() => Ok((origin, false)),
+        ("http", true)
+            if loopback
+                && listen
+                    .address
+                    .tcp()
+                    .is_some_and(|listen| listen.ip().is_loopback()) =>
+        {
+            Ok((origin, false))
+        }
         (_, true) => {
             let what = "is for development at http://localhost, and a gateway that listens there";
             Err(ConfigError::at("bff.dev_insecure_cookie", what, "take it away"))

@@ -2,36 +2,34 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use carnet_listen::value::Network;
+use carnet_listen::value::{Address, Listed};
 use serde::Deserialize;
 
 /// `[forward_auth]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForwardAuth {
-    /// Where proxies ask. Clients must not reach it.
+    /// Where proxies ask: address and port, or a unix socket. Clients must not reach it.
     #[serde(default = "next_door")]
-    pub address: SocketAddr,
+    pub address: Address,
     /// Speaks TLS with the certificate of `[listen]`.
     #[serde(default)]
     pub tls: bool,
     /// The proxies that ask: nginx, caddy, traefik, haproxy, envoy, envoy-grpc.
     pub dialects: Vec<Dialect>,
-    /// Networks from which they ask; this machine alone when absent.
-    #[serde(default = "loopback")]
-    pub peers: Vec<Network>,
+    /// Networks from which they ask, and `unix` for who comes over a unix socket; this machine alone when absent, by both ways.
+    #[serde(default = "this_machine")]
+    pub peers: Vec<Listed>,
 }
 
-fn next_door() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 8082))
+fn next_door() -> Address {
+    Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 8082)))
 }
 
-fn loopback() -> Vec<Network> {
+fn this_machine() -> Vec<Listed> {
     let addresses = [Ipv4Addr::LOCALHOST.to_string(), Ipv6Addr::LOCALHOST.to_string()];
-    addresses
-        .iter()
-        .filter_map(|address| address.parse().ok())
-        .collect()
+    let addresses = addresses.iter().filter_map(|address| address.parse().ok());
+    addresses.chain([Listed::Unix]).collect()
 }
 
 /// How a proxy describes a request, and which answers it understands.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use carnet_listen::value::{Network, Ttl};
+use carnet_listen::value::{Listed, Ttl};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -39,8 +39,8 @@ const fn five_seconds() -> Ttl {
 pub struct ClientCertificates {
     /// How they tell it: Client-Cert (RFC 9440) or X-Forwarded-Client-Cert (Envoy).
     pub header: CertificateHeader,
-    /// Their networks. They must take the header out of what clients send.
-    pub from: Vec<Network>,
+    /// Their networks, and `unix` for who comes over a unix socket. They must take the header out of what clients send.
+    pub from: Vec<Listed>,
 }
 
 /// The header of a proxy that ends TLS.
@@ -89,4 +89,9 @@ pub struct Services {
     /// Takes each of their tokens once where something may change.
     #[serde(default)]
     pub once: bool,
+    /// Takes only tokens that name the method and the URL of their request (`htm`, `htu`). One that does goes with no other request in any case.
+    #[serde(default)]
+    pub bound: bool,
+    /// Where services find the gateway, for those tokens; `tokens.public_url` or what stands for it when absent.
+    pub internal_url: Option<String>,
 }

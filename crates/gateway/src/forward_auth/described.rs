@@ -2,13 +2,13 @@
 //!
 //! Spec: RFC 3986 §3 · RFC 9110 §7.1, §9.1
 
-use carnet_guard::PeerAddress;
 use carnet_listen::PeerAddr;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 
+use crate::certificates::name_peer;
 use crate::config::Dialect;
 use crate::refusal::Refusal;
 use crate::target::Target;
@@ -30,7 +30,7 @@ impl Asked {
     /// Which proxy asks: some are believed when they tell which certificate the client has shown.
     pub(super) fn from(mut self, proxy: Option<PeerAddr>) -> Self {
         if let Some(proxy) = proxy {
-            self.parts.extensions.insert(PeerAddress(proxy.0.ip()));
+            name_peer(proxy, &mut self.parts);
         }
         self
     }

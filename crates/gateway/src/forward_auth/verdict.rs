@@ -2,8 +2,6 @@
 //!
 //! Spec: RFC 6750 §3 · RFC 9110 §10.1.2
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use axum::response::{IntoResponse, Response};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -62,9 +60,8 @@ pub(super) async fn judge_rest(site: &Site, asked: Asked, record: &mut Record) -
     record.caller(|| caller.named());
     // Strangers have no address here that could be believed: the proxy limits them.
     if !matches!(caller, Admitted::Anybody) {
-        let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
         route
-            .count(&caller, nobody)
+            .count(&caller, None)
             .map_err(|refusal| refused(refusal, record))?;
     }
     caller::tell(site, (route, upstream), &caller, &mut parts.headers)

@@ -78,7 +78,7 @@ impl Later {
 }
 
 async fn answer(State(later): State<Later>, mut request: Request) -> Response {
-    let peer = request.extensions().get::<PeerAddr>().unwrap().0.ip();
+    let peer = request.extensions().get::<PeerAddr>().unwrap().ip().unwrap();
     request.extensions_mut().insert(PeerAddress(peer));
     let router = later.0.get().unwrap().clone();
     router.oneshot(request).await.unwrap()

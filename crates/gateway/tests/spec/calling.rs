@@ -8,7 +8,7 @@ use axum::routing::get;
 use carnet_client::service_signer::ServiceSigner;
 use carnet_jose::{Algorithm, AnySigningKey, KeySet, Signer, TokenType};
 use carnet_oauth::service_token::{self, BUNDLE_TYPE, BundledService, ServiceBundle};
-use http::Request;
+use http::{HeaderValue, Method, Request};
 use serde_json::json;
 
 use crate::harness::{Harness, ISSUER, NOW, Running, mirror};
@@ -64,27 +64,40 @@ async fn bundled() -> Bundled {
 
 impl Bundled {
     async fn harness(&self) -> Harness {
+        self.harness_with("").await
+    }
+
+    /// With these lines more in `[services]`.
+    async fn harness_with(&self, lines: &str) -> Harness {
         let text = format!(
             "[tokens]\naudience = \"https://api.test\"\n[[issuers]]\nissuer = {ISSUER:?}\njwks_file = \"jwks.json\"\n\
-             [services]\nissuer = {:?}\nname = \"edge\"\nonce = true\n{ROUTES}",
+             [services]\nissuer = {:?}\nname = \"edge\"\nonce = true\n{lines}{ROUTES}",
             self.url
         );
         assert!(self.running.address.port() > 0);
         Harness::written(&text, mirror().await).await
     }
 
-    fn header(&self, harness: &Harness, name: &str, audience: &str) -> String {
+    fn signer(&self, harness: &Harness, name: &str) -> ServiceSigner {
         let key = AnySigningKey::from_jwk(self.orders.to_jwk_private().unwrap().as_ref()).unwrap();
-        let signer =
-            ServiceSigner::with_clock(&self.url, name, (key, name.to_owned()), harness.clock.clone())
-                .unwrap();
-        let mut request = Request::get("/").body(()).unwrap();
-        signer.attach(&mut request, audience).unwrap();
-        format!(
-            "Authorization: {}\r\n",
-            request.headers()["authorization"].to_str().unwrap()
-        )
+        ServiceSigner::with_clock(&self.url, name, (key, name.to_owned()), harness.clock.clone()).unwrap()
     }
+
+    fn header(&self, harness: &Harness, name: &str, audience: &str) -> String {
+        let mut request = Request::get("/").body(()).unwrap();
+        self.signer(harness, name).attach(&mut request, audience).unwrap();
+        line(&request.headers()["authorization"])
+    }
+
+    /// For one request alone.
+    fn bound(&self, harness: &Harness, method: Method, url: &str) -> String {
+        let signer = self.signer(harness, "orders");
+        line(&signer.bound_authorization("edge", &method, url).unwrap())
+    }
+}
+
+fn line(authorization: &HeaderValue) -> String {
+    format!("Authorization: {}\r\n", authorization.to_str().unwrap())
 }
 
 const ROUTES: &str = r#"
@@ -161,5 +174,36 @@ async fn a_service_is_counted_as_one_caller_and_spends_a_token_where_something_m
             crate::harness::Answer::read(&harness.talk(&post).await).status,
             status
         );
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_names_a_request_passes_with_that_one_alone() {
+    let bundled = bundled().await;
+    let harness = bundled.harness().await;
+    let url = "https://api.test/inner/a";
+    let other = bundled.bound(&harness, Method::GET, "https://api.test/inner/b");
+    let post = bundled.bound(&harness, Method::POST, url);
+    for (headers, status) in [
+        (bundled.bound(&harness, Method::GET, url), 200),
+        (other, 401),
+        (post, 401),
+    ] {
+        assert_eq!(harness.get("/inner/a?x=1", &headers).await.status, status);
+    }
+    // In the spelling that is forwarded, whatever came.
+    let headers = bundled.bound(&harness, Method::GET, url);
+    assert_eq!(harness.get("/inner/x/../a", &headers).await.status, 200);
+    let unbound = bundled.header(&harness, "orders", "edge");
+    assert_eq!(harness.get("/inner/a", &unbound).await.status, 200);
+
+    let strict = bundled
+        .harness_with("bound = true\ninternal_url = \"http://edge.internal:8081\"\n")
+        .await;
+    let unbound = bundled.header(&strict, "orders", "edge");
+    let outside = bundled.bound(&strict, Method::GET, url);
+    let inside = bundled.bound(&strict, Method::GET, "http://edge.internal:8081/inner/a");
+    for (headers, status) in [(unbound, 401), (outside, 401), (inside, 200)] {
+        assert_eq!(strict.get("/inner/a", &headers).await.status, status);
     }
 }

@@ -19,7 +19,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
-use crate::harness::{AUDIENCE, Answer, ISSUER, Issuer, NOW, Running, soon, talk};
+use crate::harness::{AUDIENCE, Answer, ISSUER, Issuer, NOW, Running, at, soon, talk};
 use crate::streams::head;
 
 pub(crate) const SECRET: &str = "a-secret-of-the-feed";
@@ -110,8 +110,8 @@ impl Scene {
         let site = Site::build(&config, Arc::new(clock.clone()), None).await;
         let gateway = Gateway::new(site.unwrap());
         let server = Server::bind(gateway.clone(), &config).await.unwrap();
-        let (address, side) = (server.local_addr(), server.forward_auth_addr().unwrap());
-        let admin = server.admin_addr().unwrap();
+        let (address, side) = (at(server.local_addr()), at(server.forward_auth_addr().unwrap()));
+        let admin = at(server.admin_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.run(None, async { drop(stopped.await) }));
         Self {

@@ -13,6 +13,7 @@ use carnet_gateway::site::Site;
 use carnet_gateway::{Gateway, load};
 use carnet_guard::testing::TestClock;
 use carnet_jose::{Algorithm, AnySigningKey, KeySet, Signer, TokenType};
+use carnet_listen::value::Address;
 use carnet_listen::{ListenConfig, Listener};
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt as _;
@@ -79,7 +80,7 @@ impl Running {
         })
         .await
         .unwrap();
-        let address = listener.local_addr();
+        let address = at(listener.local_addr());
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(listener.serve(router, async { drop(stopped.await) }));
         Self { address, _stop: stop }
@@ -287,19 +288,24 @@ fn secret(folder: &TempDir, name: &str, text: &str) {
 
 async fn run(text: &str, file: &Path, clock: TestClock) -> (Running, [Option<SocketAddr>; 2]) {
     let mut config = load::parse(text, file).unwrap();
-    config.listen.address.set_port(0);
+    config.listen.address = "127.0.0.1:0".parse().unwrap();
     if let Some(side) = &mut config.forward_auth {
-        side.address.set_port(0);
+        side.address = "127.0.0.1:0".parse().unwrap();
     }
     let site = Site::build(&config, Arc::new(clock), None).await.unwrap();
     let server = Server::bind(Gateway::new(site), &config).await.unwrap();
     let (address, beside) = (
-        server.local_addr(),
-        [server.forward_auth_addr(), server.admin_addr()],
+        at(server.local_addr()),
+        [server.forward_auth_addr().map(at), server.admin_addr().map(at)],
     );
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(server.run(None, async { drop(stopped.await) }));
     (Running { address, _stop: stop }, beside)
+}
+
+/// The port of a listener that has one.
+pub(crate) fn at(address: &Address) -> SocketAddr {
+    address.tcp().unwrap()
 }
 
 /// Sends these bytes and reads until the other side closes.

@@ -43,4 +43,5 @@ mod spoofing;
 mod status_table;
 mod streams;
 mod trace;
+mod unix;
 mod upstream_tls;

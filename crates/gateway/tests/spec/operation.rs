@@ -11,7 +11,7 @@ use carnet_guard::testing::TestClock;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use crate::harness::{Answer, Harness, ISSUER, Issuer, NOW, Running, USUAL, mirror, talk};
+use crate::harness::{Answer, Harness, ISSUER, Issuer, NOW, Running, USUAL, at, mirror, talk};
 
 /// A gateway whose configuration can be written anew.
 struct Operated {
@@ -36,7 +36,7 @@ impl Operated {
         let config = load::load(&file).unwrap();
         let gateway = Gateway::new(Site::build(&config, clock.clone(), None).await.unwrap());
         let server = Server::bind(gateway.clone(), &config).await.unwrap();
-        let (address, admin) = (server.local_addr(), server.admin_addr().unwrap());
+        let (address, admin) = (at(server.local_addr()), at(server.admin_addr().unwrap()));
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.run(None, async { drop(stopped.await) }));
         Self {
@@ -287,7 +287,7 @@ async fn keys_that_were_never_loaded_are_a_503_and_not_ready() {
         .unwrap();
     assert!(!site.is_ready());
     let server = Server::bind(Gateway::new(site), &config).await.unwrap();
-    let address = server.local_addr();
+    let address = at(server.local_addr());
     tokio::spawn(server.run(None, std::future::pending()));
     let token = Issuer::new().token(&json!({}));
     let request =

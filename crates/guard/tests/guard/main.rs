@@ -23,6 +23,7 @@ mod rights;
 mod rules;
 mod service_callers;
 mod service_issuer;
+mod service_requests;
 mod service_revocations;
 mod service_tokens;
 mod signed_introspection;

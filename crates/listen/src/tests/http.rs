@@ -23,7 +23,7 @@ async fn an_ipv4_peer_of_an_ipv6_socket_is_an_ipv4_peer() {
     let Ok(listener) = Listener::bind(config).await else {
         return;
     };
-    let port = listener.local_addr().port();
+    let port = listener.local_addr().tcp().unwrap().port();
     tokio::spawn(listener.serve(plain(), std::future::pending()));
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     stream.write_all(GET_AND_CLOSE.as_bytes()).await.unwrap();
@@ -77,7 +77,7 @@ async fn ds_02_large_heads_are_refused_early() {
 async fn an_address_in_use_is_named() {
     let served = Served::start(ListenConfig::default(), plain()).await;
     let error = Listener::bind(ListenConfig {
-        address: served.address,
+        address: served.address.into(),
         ..ListenConfig::default()
     })
     .await

@@ -7,6 +7,7 @@ mod resting;
 mod shutdown;
 #[cfg(unix)]
 mod tls;
+mod unix;
 
 use std::{
     future::Future,
@@ -36,7 +37,9 @@ struct Served {
 impl Served {
     async fn start(config: ListenConfig, router: Router) -> Self {
         let listener = Listener::bind(config).await.unwrap();
-        let address = listener.local_addr();
+        // Those at a unix socket have their own way in.
+        let address = listener.local_addr().tcp();
+        let address = address.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
         Self {
@@ -70,7 +73,7 @@ async fn rest(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> String {
 }
 
 /// Reads one whole answer that has this body.
-async fn answer(stream: &mut TcpStream, body: &str) -> Result<String> {
+async fn answer(stream: &mut (impl tokio::io::AsyncRead + Unpin), body: &str) -> Result<String> {
     let mut text = String::new();
     while !text.ends_with(body) {
         let mut bytes = [0; 1024];
@@ -95,7 +98,9 @@ fn router(release: &Arc<Notify>) -> Router {
     Router::new()
         .route(
             "/peer",
-            any(|Extension(peer): Extension<PeerAddr>| async move { peer.0.ip().to_string() }),
+            any(|Extension(peer): Extension<PeerAddr>| async move {
+                peer.ip().map_or("unix".to_owned(), |ip| ip.to_string())
+            }),
         )
         .route("/slow", any(slow))
 }

@@ -17,7 +17,7 @@ use super::settings::Config;
 use super::trust::check_trusted_issuers;
 use super::unheeded;
 use super::value::ClaimSource;
-use carnet_listen::value::Ttl;
+use carnet_listen::value::{Listed, Ttl};
 use tracing_subscriber::EnvFilter;
 
 use carnet_listen::tls_pair::{Pair, TlsFiles};
@@ -52,10 +52,20 @@ pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
 fn unnamed_proxy(config: &Config) -> Option<Warning> {
     let listen = &config.listen;
     let behind_proxy = config.issuer.is_https() && listen.tls_key_file.is_none();
-    (behind_proxy && listen.trusted_proxies.is_empty()).then(|| {
-        "listen.trusted_proxies: is empty, so the addresses that your TLS proxy forwards are not believed and all users count as one \
-         for throttling; write [\"127.0.0.1\"] when it runs on this machine"
-            .to_owned()
+    let (proxies, by_socket) = (&listen.trusted_proxies, listen.address.tcp().is_none());
+    let named = match by_socket {
+        true => proxies.contains(&Listed::Unix),
+        false => !proxies.is_empty(),
+    };
+    let (what, write) = match by_socket {
+        true => ("does not list \"unix\"", "[\"unix\"]"),
+        false => ("is empty", "[\"127.0.0.1\"] when it runs on this machine"),
+    };
+    (behind_proxy && !named).then(|| {
+        format!(
+            "listen.trusted_proxies: {what}, so the addresses that your TLS proxy forwards are not believed and all users count as one \
+             for throttling; write {write}"
+        )
     })
 }
 
@@ -95,14 +105,14 @@ fn check_listen(config: &Config) -> Result<(), Fault> {
             "write the https URL that clients use",
         ));
     }
-    if !tls && !listen.address.ip().is_loopback() && listen.trusted_proxies.is_empty() {
+    if !tls && !listen.address.is_local() && listen.trusted_proxies.is_empty() {
         return Err(fault(
             "listen.address",
             format!(
                 "{} is not a loopback address, and nothing encrypts what is sent there",
                 listen.address
             ),
-            "give tls_certificate_file and tls_key_file, listen on 127.0.0.1, or name your TLS proxy in trusted_proxies",
+            "give tls_certificate_file and tls_key_file, listen on 127.0.0.1 or at a unix socket, or name your TLS proxy in trusted_proxies",
         ));
     }
     Ok(())

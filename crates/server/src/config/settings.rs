@@ -17,7 +17,7 @@ use super::revocation_feed::RevocationFeed;
 use super::service_clients::Services;
 use super::trusted_issuer::TrustedIssuer;
 use super::value::{ClaimSource, Issuer};
-use carnet_listen::value::{Network, Ttl};
+use carnet_listen::value::{Address, Listed, Network, Ttl};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,21 +88,21 @@ pub struct Config {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Listen {
-    /// Address and port.
-    pub address: SocketAddr,
+    /// Address and port, or a unix socket: `unix:` and its path.
+    pub address: Address,
     /// PEM certificate chain; TLS is on when this and `tls_key_file` are given.
     pub tls_certificate_file: Option<PathBuf>,
     /// PEM private key, mode 0600.
     pub tls_key_file: Option<PathBuf>,
     /// A plain port that sends pages to https and refuses everything else.
     pub redirect_address: Option<SocketAddr>,
-    /// Proxies whose `forwarded_header` is believed.
-    pub trusted_proxies: Vec<Network>,
+    /// Proxies whose `forwarded_header` is believed: their networks, and `unix` for who comes over a unix socket.
+    pub trusted_proxies: Vec<Listed>,
     /// The header in which they name the caller. The other one is the caller's own word, and is not read.
     pub forwarded_header: ForwardedHeader,
     /// Connections at the same time.
     pub max_connections: usize,
-    /// Connections from one address (IPv6: one /64) at the same time; trusted proxies have no such limit.
+    /// Connections from one address (IPv6: one /64; everybody at a unix socket) at the same time; trusted proxies have no such limit.
     pub max_connections_per_address: usize,
     /// How long open requests may take to finish at shutdown.
     pub shutdown_grace: Ttl,
@@ -111,7 +111,7 @@ pub struct Listen {
 impl Default for Listen {
     fn default() -> Self {
         Self {
-            address: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            address: Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 8080))),
             tls_certificate_file: None,
             tls_key_file: None,
             redirect_address: None,

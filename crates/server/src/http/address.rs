@@ -2,20 +2,26 @@
 //!
 //! Spec: RFC 7239 (Forwarded)
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use carnet_listen::PeerAddr;
 use http::{HeaderMap, header};
 
 use crate::config::{ForwardedHeader, Listen};
 
 /// The address of the person or program behind a request.
 ///
-/// Headers are believed only from a trusted proxy, and read from the right: the first address that no trusted proxy has is the client's.
-pub fn client_address(peer: IpAddr, headers: &HeaderMap, listen: &Listen) -> IpAddr {
+/// Headers are believed only from a trusted proxy, and read from the right: the first address that no trusted proxy has is the client's. Behind
+/// a unix socket whose proxy says none, everybody is 0.0.0.0 and counts as one.
+pub fn client_address(peer: PeerAddr, headers: &HeaderMap, listen: &Listen) -> IpAddr {
     let trusted = &listen.trusted_proxies;
-    let mut address = peer.to_canonical();
+    let mut believed = trusted.iter().any(|listed| listed.includes(peer));
+    let mut address = peer
+        .ip()
+        .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+        .to_canonical();
     for hop in hops(headers, listen.forwarded_header).into_iter().rev() {
-        if !trusted.iter().any(|network| network.contains(address)) {
+        if !believed {
             break;
         }
         match parse(&hop) {
@@ -23,6 +29,7 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, listen: &Listen) -> IpA
             // Text that is no address ends the walk: nothing to its left can be trusted.
             None => break,
         }
+        believed = trusted.iter().any(|listed| listed.contains(address));
     }
     address
 }
@@ -100,7 +107,29 @@ mod tests {
             "forwarded" => ForwardedHeader::Forwarded,
             _ => ForwardedHeader::XForwardedFor,
         };
-        client_address(peer.parse().unwrap(), &headers, &behind(forwarded_header)).to_string()
+        client_address(from(peer), &headers, &behind(forwarded_header)).to_string()
+    }
+
+    fn from(peer: &str) -> PeerAddr {
+        PeerAddr::Tcp((peer.parse::<IpAddr>().unwrap(), 4711).into())
+    }
+
+    #[test]
+    fn gw_08_who_comes_over_a_unix_socket_is_believed_when_it_is_listed_alone() {
+        let headers: HeaderMap = [(
+            http::HeaderName::from_static("x-forwarded-for"),
+            "192.0.2.7".parse().unwrap(),
+        )]
+        .into_iter()
+        .collect();
+        for (trusted, address) in [("unix", "192.0.2.7"), ("0.0.0.0/8", "0.0.0.0")] {
+            let listen = Listen {
+                trusted_proxies: vec![trusted.parse().unwrap()],
+                ..Listen::default()
+            };
+            let seen = client_address(PeerAddr::Unix, &headers, &listen);
+            assert_eq!(seen.to_string(), address, "{trusted}");
+        }
     }
 
     #[test]
@@ -144,7 +173,7 @@ mod tests {
             (ForwardedHeader::XForwardedFor, "192.0.2.7"),
             (ForwardedHeader::Forwarded, "6.6.6.6"),
         ] {
-            let seen = client_address("10.0.0.1".parse().unwrap(), &headers, &behind(header));
+            let seen = client_address(from("10.0.0.1"), &headers, &behind(header));
             assert_eq!(seen.to_string(), address);
         }
         for (hop, address) in [

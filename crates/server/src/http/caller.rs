@@ -26,7 +26,7 @@ impl FromRequestParts<App> for Caller {
             .get(header::USER_AGENT)
             .map(|value| String::from_utf8_lossy(value.as_bytes()));
         Ok(Self {
-            address: client_address(peer.0.ip(), &parts.headers, &app.config.listen),
+            address: client_address(*peer, &parts.headers, &app.config.listen),
             user_agent: user_agent
                 .unwrap_or_default()
                 .chars()

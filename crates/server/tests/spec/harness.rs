@@ -168,7 +168,7 @@ impl Server {
             .unwrap();
         request
             .extensions_mut()
-            .insert(PeerAddr(SocketAddr::from(([127, 0, 0, 1], 4711))));
+            .insert(PeerAddr::Tcp(SocketAddr::from(([127, 0, 0, 1], 4711))));
         Call {
             server: self,
             request,
@@ -262,7 +262,7 @@ impl Call<'_> {
     pub(crate) fn from(mut self, address: [u8; 4]) -> Self {
         self.request
             .extensions_mut()
-            .insert(PeerAddr(SocketAddr::from((address, 4711))));
+            .insert(PeerAddr::Tcp(SocketAddr::from((address, 4711))));
         self
     }
 

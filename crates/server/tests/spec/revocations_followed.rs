@@ -32,13 +32,13 @@ impl Node {
     async fn start(server: &Server, port: u16) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let config = ListenConfig {
-            address,
+            address: address.into(),
             shutdown_grace: Duration::from_secs(5),
             ..ListenConfig::default()
         };
         let listener = Listener::bind(config).await.unwrap();
         let (stop, stopped) = oneshot::channel();
-        let address = listener.local_addr();
+        let address = listener.local_addr().tcp().unwrap();
         let router = carnet_server::router(server.app.clone());
         let running = tokio::spawn(async move {
             let stopped = async {

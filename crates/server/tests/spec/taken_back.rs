@@ -169,7 +169,7 @@ async fn media_types_are_compared_whole_and_in_any_letters() {
             .header("host", "auth.example.com")
             .header("authorization", format!("Basic {basic}"))
             .header("accept", accept)
-            .extension(PeerAddr(([127, 0, 0, 1], 4711).into()))
+            .extension(PeerAddr::Tcp(([127, 0, 0, 1], 4711).into()))
             .body(Body::empty())
             .unwrap();
         // A stream has no end: its head alone.

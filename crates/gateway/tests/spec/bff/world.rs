@@ -16,7 +16,7 @@ use tokio_postgres::NoTls;
 use super::browser::{Browser, Told};
 use super::provider::Issuer;
 use super::wire::Wire;
-use crate::harness::{AUDIENCE, NOW, Running, mirror, soon};
+use crate::harness::{AUDIENCE, NOW, Running, at, mirror, soon};
 
 pub(super) struct World {
     pub(super) clock: TestClock,
@@ -244,13 +244,13 @@ async fn replica(text: &str, folder: &Path, clock: &TestClock) -> Running {
 
 fn configuration(text: &str, folder: &Path) -> Config {
     let mut config = load::parse(text, &folder.join("gateway.toml")).unwrap();
-    config.listen.address.set_port(0);
+    config.listen.address = "127.0.0.1:0".parse().unwrap();
     config
 }
 
 async fn serve(gateway: Gateway, config: &Config) -> Running {
     let server = Server::bind(gateway, config).await.unwrap();
-    let address = server.local_addr();
+    let address = at(server.local_addr());
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn(server.run(None, async { drop(stopped.await) }));
     Running { address, _stop: stop }
