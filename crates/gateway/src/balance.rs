@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use http::HeaderValue;
 use http::uri::{Authority, Scheme};
+use http::{HeaderValue, Response};
+use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::config::Balance;
 use crate::lines::{Line, Lines};
+use crate::trunks::{Trunk, Trunks};
 
 /// One server of a service, and how it does.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct Server {
     pub(crate) host: HeaderValue,
     /// Connections to it, where it speaks HTTP/1.1.
     pub(crate) lines: Lines,
+    /// How connections for WebSockets come about, where it speaks HTTP/2.
+    pub(crate) trunks: Trunks,
     /// Requests without an end so far.
     open: AtomicUsize,
     /// Failures since the last success.
@@ -60,7 +64,22 @@ pub(crate) struct Pool {
 pub struct Load {
     server: Arc<Server>,
     /// The connection on which it is, where that is lent.
-    line: Option<Line>,
+    kept: Option<Kept>,
+}
+
+/// An answer, and what it comes on, where that is lent.
+pub(crate) type Answered = (Response<Incoming>, Option<Kept>);
+
+/// What an answer comes on.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// A connection, for as long as the answer lasts.
+    Line(Line),
+    /// One of its own, for as long as the WebSocket lasts.
+    Trunk {
+        /// Given back by being dropped.
+        _trunk: Trunk,
+    },
 }
 
 impl Server {
@@ -70,6 +89,7 @@ impl Server {
             authority,
             host,
             lines: Lines::default(),
+            trunks: Trunks::default(),
             open: AtomicUsize::new(0),
             failures: AtomicUsize::new(0),
             left_alone_until: AtomicU64::new(0),
@@ -99,7 +119,7 @@ impl Load {
         server.open.fetch_add(1, Relaxed);
         Self {
             server: Arc::clone(server),
-            line: None,
+            kept: None,
         }
     }
 
@@ -107,15 +127,18 @@ impl Load {
         &self.server
     }
 
-    pub(crate) fn on(&mut self, line: Option<Line>) {
-        self.line = line;
+    pub(crate) fn on(&mut self, kept: Option<Kept>) {
+        self.kept = kept;
     }
 
     /// The answer was read to its end: the connection is free for another request.
     pub(crate) fn give_back(&mut self) {
-        let Some(mut line) = self.line.take().filter(|line| !line.is_closed()) else {
+        let Some(Kept::Line(mut line)) = self.kept.take() else {
             return;
         };
+        if line.is_closed() {
+            return;
+        }
         if line.is_ready() {
             return self.server.lines.give_back(line);
         }

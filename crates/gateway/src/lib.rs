@@ -39,6 +39,7 @@ pub mod site;
 pub mod target;
 mod tokens;
 mod trace;
+mod trunks;
 pub mod upgrade;
 pub mod upstream;
 mod watch;
@@ -318,7 +319,10 @@ fn back(
     stay: Stay,
 ) -> Result<Response, No> {
     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    let granted = asked.as_ref().is_some_and(|asked| asked.is_granted(&response));
+    let granted = asked.as_ref().and_then(|asked| asked.granted(&response));
+    // RFC 9110 §9.3.6: where CONNECT was said, any success is a grant, of what was asked for or of something else.
+    let connects =
+        response.version() == Version::HTTP_2 || asked.as_ref().is_some_and(upgrade::Asked::is_extended);
     let service = hyper::upgrade::on(&mut response);
     let (mut parts, body) = response.into_parts();
     headers::strip_hop_by_hop(&mut parts.headers);
@@ -341,18 +345,17 @@ fn back(
         idle,
         caller,
     } = stay;
-    match asked {
-        Some(client) if granted => {
+    match (asked, granted) {
+        (Some(client), Some(granted)) => {
             let mut response = Response::from_parts(parts, Body::empty());
-            client.grant(&mut response);
+            client.grant(granted, &mut response);
             let watch = route.watch(&caller, over);
-            upgrade::join(client, service, upgrade::Ends { until, watch }, load);
+            upgrade::join(client, service, upgrade::Ends { until, watch, idle }, load);
             Ok(response)
         }
         // Nobody has asked for another protocol, or for this one.
         _ if switches => Err(UNASKED.into()),
-        // To a CONNECT this would grant what the service has not.
-        Some(client) if client.is_extended() && parts.status.is_success() => Err(UNASKED.into()),
+        (Some(_), None) if connects && parts.status.is_success() => Err(UNASKED.into()),
         _ => {
             let grpc = headers::is_grpc(&parts.headers);
             let endless = grpc || headers::is_of(&parts.headers, b"text/event-stream");

@@ -19,10 +19,13 @@ use hyper::client::conn::http1;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
-use tower::ServiceExt as _;
+use tower::{Service, ServiceExt as _};
 
 /// How connections are made.
 pub(crate) type Connector = HttpsConnector<HttpConnector>;
+
+/// A connection on which nothing was said yet.
+pub(crate) type Stream = <Connector as Service<Uri>>::Response;
 
 /// A connection that is lent.
 #[derive(Debug)]
@@ -51,6 +54,8 @@ pub(crate) enum Failed {
     },
     /// It is overdue.
     Late,
+    /// The server takes no WebSockets.
+    Socketless,
 }
 
 /// Whom a request is for, and for how long an answer is waited for.
@@ -147,25 +152,33 @@ impl Lines {
 }
 
 impl Errand<'_> {
-    async fn connect(&self) -> Result<Line, Failed> {
+    /// Makes a connection.
+    pub(crate) fn dial(&self) -> impl Future<Output = Result<Stream, Failed>> + Send + use<> {
         let unsent = |error: Box<dyn Error + Send + Sync>| Failed::Broken { error, unsent: true };
         let uri = Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())
             .path_and_query("/")
-            .build()
-            .map_err(|error| unsent(Box::new(error)))?;
-        let end = Instant::now() + self.patience;
-        let stream = timeout_at(end, self.connector.clone().oneshot(uri))
-            .await
-            .map_err(|_| unsent(Box::new(io::Error::from(io::ErrorKind::TimedOut))))?
-            .map_err(unsent)?;
-        let (sender, connection) = http1::handshake(stream)
-            .await
-            .map_err(|error| unsent(Box::new(error)))?;
+            .build();
+        let (connector, end) = (self.connector.clone(), Instant::now() + self.patience);
+        async move {
+            let uri = uri.map_err(|error| unsent(Box::new(error)))?;
+            timeout_at(end, connector.oneshot(uri))
+                .await
+                .map_err(|_| unsent(Box::new(io::Error::from(io::ErrorKind::TimedOut))))?
+                .map_err(unsent)
+        }
+    }
+
+    async fn connect(&self) -> Result<Line, Failed> {
+        let stream = self.dial().await?;
+        let (sender, connection) = http1::handshake(stream).await.map_err(|error| Failed::Broken {
+            error: Box::new(error),
+            unsent: true,
+        })?;
         // What goes wrong on it, the request on it is told.
         tokio::spawn(connection.with_upgrades());
-        let alarm = Box::pin(sleep_until(end));
+        let alarm = Box::pin(sleep_until(Instant::now() + self.patience));
         Ok(Line { sender, alarm })
     }
 }

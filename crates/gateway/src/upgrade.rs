@@ -1,6 +1,7 @@
 //! WebSockets: a handshake that goes through, and two streams that are joined for as long as the caller's token and session last.
 //!
-//! Over HTTP/1.1 a client asks by `Upgrade`, over HTTP/2 by an extended CONNECT; the service is asked in HTTP/1.1 either way.
+//! Over HTTP/1.1 a client asks by `Upgrade`, over HTTP/2 by an extended CONNECT. Here it is a handshake of HTTP/1.1 either way, until a service
+//! is asked over HTTP/2.
 //!
 //! Spec: RFC 6455 §4.1, §4.2, §10.2 (Origin) · RFC 8441 §4, §5 (HTTP/2) · RFC 9110 §7.8 (Upgrade)
 
@@ -8,10 +9,12 @@ mod joined;
 
 pub(crate) use joined::Ends;
 
+use axum::body::Body;
 use carnet_jose::{base64url, primitive};
 use carnet_listen::{Closing, Hold};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version, header};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 
@@ -30,15 +33,21 @@ pub(crate) struct Asked {
     client: OnUpgrade,
     /// Comes when the gateway is about to stop.
     closing: Option<Closing>,
-    /// Of a client that asks over HTTP/2.
-    extended: Option<Extended>,
+    /// The nonce of a handshake in HTTP/1.1. An extended CONNECT lacks it: then it is ours, and so is the check of its proof.
+    key: HeaderValue,
+    /// Whether the client asks over HTTP/2.
+    extended: bool,
+    /// Keeps a connection on which nothing but WebSockets happens from being taken for idle.
+    hold: Option<Hold>,
 }
 
-/// What an extended CONNECT lacks of a handshake in HTTP/1.1: the nonce, which is ours then, and its proof, which nobody but us can check.
-struct Extended {
-    key: HeaderValue,
-    /// Keeps a connection on which nothing but WebSockets happens from being taken for idle.
-    _hold: Option<Hold>,
+/// How a service grants a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Granted {
+    /// By switching protocols, with the proof for a nonce.
+    Switched,
+    /// By taking an extended CONNECT.
+    Connected,
 }
 
 /// In the extensions of a request: it came as an extended CONNECT.
@@ -106,70 +115,102 @@ pub(crate) fn asked(
     if !origins.all(|origin| origin == own || sockets.origins.iter().any(|listed| listed == origin)) {
         return Err(ORIGIN);
     }
-    let extended = match tunnel {
-        true => Some(Extended {
-            key: nonce()?,
-            _hold: parts.extensions.remove::<Hold>(),
-        }),
-        false => None,
+    let key = match parts.headers.get(header::SEC_WEBSOCKET_KEY) {
+        Some(key) if !tunnel => key.clone(),
+        _ => nonce()?,
     };
+    let hold = parts.extensions.remove::<Hold>();
     let client = parts.extensions.remove::<OnUpgrade>();
     let closing = parts.extensions.remove::<Closing>();
     Ok(client.map(|client| Asked {
         client,
         closing,
-        extended,
+        key,
+        extended: tunnel,
+        hold,
     }))
 }
 
 impl Asked {
     /// Whether it was asked by an extended CONNECT, which any 2xx grants.
     pub(crate) fn is_extended(&self) -> bool {
-        self.extended.is_some()
+        self.extended
     }
 
     /// Asks the service for what the client has asked for.
     pub(crate) fn ask(&self, headers: &mut HeaderMap) {
         switch(headers);
-        if let Some(extended) = &self.extended {
-            headers.insert(header::SEC_WEBSOCKET_KEY, extended.key.clone());
-        }
+        headers.insert(header::SEC_WEBSOCKET_KEY, self.key.clone());
     }
 
-    /// Whether the service grants it.
-    pub(crate) fn is_granted<B>(&self, response: &Response<B>) -> bool {
+    /// How the service grants it, when it does.
+    pub(crate) fn granted<B>(&self, response: &Response<B>) -> Option<Granted> {
+        if response.version() == Version::HTTP_2 {
+            return (response.status() == StatusCode::OK).then_some(Granted::Connected);
+        }
         let says = |name: &HeaderName| response.headers().get(name).map(HeaderValue::as_bytes);
-        let proven = self.extended.as_ref().is_none_or(|extended| {
-            // RFC 6455 §4.1: otherwise it is the answer to somebody else's handshake, or none.
-            says(&header::SEC_WEBSOCKET_ACCEPT) == Some(proof(&extended.key).as_bytes())
-        });
-        response.status() == StatusCode::SWITCHING_PROTOCOLS
+        // RFC 6455 §4.1: otherwise it is the answer to somebody else's handshake, or none. A client of HTTP/1.1 sees to that itself.
+        let proven =
+            !self.extended || says(&header::SEC_WEBSOCKET_ACCEPT) == Some(proof(&self.key).as_bytes());
+        let granted = response.status() == StatusCode::SWITCHING_PROTOCOLS
             && says(&header::UPGRADE).is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"))
-            && proven
+            && proven;
+        granted.then_some(Granted::Switched)
     }
 
     /// Tells the client, in its protocol, that the service grants it.
-    pub(crate) fn grant<B>(&self, response: &mut Response<B>) {
+    pub(crate) fn grant<B>(&self, granted: Granted, response: &mut Response<B>) {
         response.extensions_mut().insert(Joined);
         let headers = response.headers_mut();
-        if self.extended.is_none() {
-            return switch(headers);
+        headers.remove(header::CONTENT_LENGTH);
+        if self.extended {
+            headers.remove(header::SEC_WEBSOCKET_ACCEPT);
+            *response.status_mut() = StatusCode::OK;
+            return;
         }
-        for name in [header::SEC_WEBSOCKET_ACCEPT, header::CONTENT_LENGTH] {
-            headers.remove(name);
+        switch(headers);
+        if granted == Granted::Connected {
+            // RFC 8441 §5: the service has none, and the client waits for it.
+            if let Ok(proof) = HeaderValue::try_from(proof(&self.key)) {
+                headers.insert(header::SEC_WEBSOCKET_ACCEPT, proof);
+            }
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         }
-        *response.status_mut() = StatusCode::OK;
     }
+}
+
+/// Whether a request to a service is a handshake. Nothing else has this header by then.
+pub(crate) fn is_handshake<B>(request: &Request<B>) -> bool {
+    request.headers().contains_key(header::UPGRADE)
+}
+
+/// A handshake as an extended CONNECT (RFC 8441 §5): its URI has scheme and server, its Host says who is asked.
+pub(crate) fn fold<B>(request: &Request<B>) -> Option<Request<Body>> {
+    let mut uri = request.uri().clone().into_parts();
+    if let Some(host) = request.headers().get(header::HOST) {
+        uri.authority = Some(Authority::try_from(host.as_bytes()).ok()?);
+    }
+    let mut folded = Request::new(Body::empty());
+    *folded.method_mut() = Method::CONNECT;
+    *folded.version_mut() = Version::HTTP_2;
+    *folded.uri_mut() = Uri::from_parts(uri).ok()?;
+    *folded.headers_mut() = request.headers().clone();
+    for name in [
+        header::HOST,
+        header::CONNECTION,
+        header::UPGRADE,
+        header::SEC_WEBSOCKET_KEY,
+        header::CONTENT_LENGTH,
+    ] {
+        folded.headers_mut().remove(name);
+    }
+    folded.extensions_mut().insert(Protocol::from_static("websocket"));
+    Some(folded)
 }
 
 /// Joins both sides, once each has switched, until the caller's token ends or the gateway does. `hold` is dropped at the end.
 pub(crate) fn join(asked: Asked, service: OnUpgrade, ends: Ends, hold: impl Send + 'static) {
-    let Asked {
-        client,
-        closing,
-        extended,
-    } = asked;
-    joined::join((client, service), (ends, closing), (hold, extended));
+    joined::join((asked.client, service), (ends, asked.closing), (hold, asked.hold));
 }
 
 /// Whether from here on both sides are joined.

@@ -3,6 +3,7 @@
 //! Spec: RFC 9112 §6.3 (length), §9.3 (persistence) · RFC 9110 §7.6, §15.6.3 (502), §15.6.5 (504)
 
 mod framing;
+mod sockets;
 mod tls;
 
 use std::sync::Arc;
@@ -17,21 +18,20 @@ use http::request::Parts;
 use http::uri::Scheme;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
 use hyper::body::{Body as _, Incoming};
-use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
+use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, ResolveServerName};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::{Instant, timeout_at};
 
-use crate::balance::{Load, News, Pool, Server};
+use crate::balance::{Answered, Kept, Load, News, Pool, Server};
 use crate::config::{self, Protocol};
-use crate::lines::{Connector, Errand, Failed, IDLE, Line};
+use crate::lines::{Connector, Errand, Failed, IDLE};
 use crate::metrics::ServerReport;
 use crate::passing::{Failure, Lent};
 use crate::refusal::Refusal;
-
-/// An answer, and the connection on which it comes, where that is lent.
-type Answered = (Response<Incoming>, Option<Line>);
+use crate::upgrade;
+use sockets::{SOCKETLESS, Sockets};
 
 /// A service, as one or more servers that do the same.
 #[derive(Debug)]
@@ -58,27 +58,32 @@ pub struct Upstream {
 enum Way {
     /// HTTP/1.1, on connections of which each has one request at a time.
     Lines(Connector),
-    /// HTTP/2.
-    Shared(Box<Client<Connector, Body>>),
+    /// HTTP/2; WebSockets by themselves, as they go on when others are long done.
+    Shared(Box<(Client<Connector, Body>, Sockets)>),
 }
 
 impl Upstream {
     /// From what the operator says of it.
     pub fn new(config: &config::Upstream, clock: &Arc<dyn Clock>) -> Result<Self, ClientError> {
         let shown = tls::shown(config, clock)?;
-        let connector = connector(config, shown.clone())?;
+        let connector = |protocols| connector(config, shown.clone(), protocols);
         let way = match config.protocol {
-            Protocol::Http1 => Way::Lines(connector),
-            Protocol::Http2 => Way::Shared(Box::new(
-                Client::builder(TokioExecutor::new())
+            Protocol::Http1 => Way::Lines(connector(&[])?),
+            Protocol::Http2 => {
+                let sockets = Sockets {
+                    http2: connector(&["h2"])?,
+                    http1: connector(&["http/1.1"])?,
+                };
+                let client = Client::builder(TokioExecutor::new())
                     .timer(TokioTimer::new())
                     .pool_timer(TokioTimer::new())
                     .http2_keep_alive_interval(PING_EVERY)
                     .http2_keep_alive_timeout(PING_ANSWER)
                     .pool_idle_timeout(IDLE)
                     .http2_only(true)
-                    .build(connector),
-            )),
+                    .build(sockets.http2.clone());
+                Way::Shared(Box::new((client, sockets)))
+            }
         };
         let servers: Result<Vec<_>, _> = config.urls.iter().map(|url| server(url)).collect();
         let ejection = (config.eject_after, config.eject_for.duration());
@@ -128,15 +133,15 @@ impl Upstream {
             let mut attempt = Request::from_parts(sent.ok_or(UNREACHABLE)?, body.again());
             self.address(&mut attempt, load.server())?;
             let (refusal, unsent) = match self.attempt(&mut Some(attempt), load.server(), &body).await {
-                Ok((response, line)) => {
+                Ok((response, kept)) => {
                     let well = !matches!(response.status().as_u16(), 502..=504);
                     self.note(load.server(), well);
-                    load.on(line);
+                    load.on(kept);
                     return Ok((response, load));
                 }
                 Err(failure) => failure,
             };
-            if refusal.status().is_server_error() {
+            if refusal.status().is_server_error() && refusal != SOCKETLESS {
                 self.note(load.server(), false);
             }
             let again = unsent || idempotent && body.is_empty() && refusal == UNREACHABLE;
@@ -168,13 +173,14 @@ impl Upstream {
             None => {}
         }
         match sent {
-            Ok((mut response, line)) => {
+            Ok((mut response, kept)) => {
                 // A service that answered before it had the whole body may take the rest for another request.
-                let line = line.filter(|_| body.is_sent());
+                let kept = kept.filter(|_| body.is_sent());
                 let clear = framing::is_clear(response.headers_mut());
-                clear.then_some((response, line)).ok_or((UNCLEAR, false))
+                clear.then_some((response, kept)).ok_or((UNCLEAR, false))
             }
             Err(Failed::Broken { error, unsent }) => Err((judge(&*error, server), unsent)),
+            Err(Failed::Socketless) => Err((SOCKETLESS, false)),
             Err(Failed::Late) => match body.is_awaited() {
                 true => Err((BODY_SLOW, false)),
                 false => Err((SLOW, false)),
@@ -197,10 +203,13 @@ impl Upstream {
                     patience: self.answer_timeout,
                 };
                 let (response, line) = server.lines.send(&errand, request, more).await?;
-                Ok((response, Some(line)))
+                Ok((response, Some(Kept::Line(line))))
             }
-            Way::Shared(client) => {
-                let asked = client.request(request.take().unwrap_or_default());
+            Way::Shared(shared) if request.as_ref().is_some_and(upgrade::is_handshake) => {
+                Box::pin(shared.1.ask(server, request, self.answer_timeout)).await
+            }
+            Way::Shared(shared) => {
+                let asked = shared.0.request(request.take().unwrap_or_default());
                 Box::pin(self.wait(asked, more)).await
             }
         }
@@ -296,9 +305,11 @@ impl Upstream {
     }
 }
 
+/// `protocols` are what TLS offers the service (RFC 7301 §3.1).
 fn connector(
     config: &config::Upstream,
     shown: Option<Arc<ShownCertificate>>,
+    protocols: &[&str],
 ) -> Result<Connector, ClientError> {
     let mut http = HttpConnector::new();
     http.enforce_http(false);
@@ -308,19 +319,16 @@ fn connector(
     http.set_keepalive_interval(Some(KEEP_ALIVE_AGAIN));
     http.set_keepalive_retries(Some(KEEP_ALIVE_TRIES));
     http.set_connect_timeout(Some(config.connect_timeout.duration()));
-    let tls = carnet_client::http::tls(config.root_certificates_file.as_deref(), shown)?;
-    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
-    let connector = match &config.server_name {
-        None => connector,
+    let mut tls = carnet_client::http::tls(config.root_certificates_file.as_deref(), shown)?;
+    tls.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let names: Arc<dyn ResolveServerName + Send + Sync> = match &config.server_name {
+        None => Arc::new(DefaultServerNameResolver::default()),
         Some(name) => {
             tls::only_https("server_name", config)?;
-            connector.with_server_name_resolver(FixedServerNameResolver::new(server_name(name)?))
+            Arc::new(FixedServerNameResolver::new(server_name(name)?))
         }
     };
-    Ok(match config.protocol {
-        Protocol::Http1 => connector.enable_http1().wrap_connector(http),
-        Protocol::Http2 => connector.enable_http2().wrap_connector(http),
-    })
+    Ok(HttpsConnector::new(http, tls, false, names))
 }
 
 fn server(url: &str) -> Result<Server, ClientError> {

@@ -5,7 +5,7 @@
 use std::{pin::pin, sync::Arc, task::Poll};
 
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
@@ -23,6 +23,7 @@ use super::{
     phase::{Phase, reached},
     pulse::{Deadline, Pulse, Watched},
     socket::Stream,
+    streams::Streams,
     strict::Strict,
     tls::Certificate,
 };
@@ -80,7 +81,9 @@ pub(super) fn http(config: &ListenConfig) -> Tongues {
         .header_read_timeout(None)
         // Of 100 headers at most, as long as no number is said: then it has the place for them ready.
         .max_buf_size(head_bytes.max(LEAST_HEAD_BYTES));
-    let mut two = http2::Builder::new(TokioExecutor::new());
+    let mut two = http2::Builder::new(Streams {
+        patience: config.write_timeout,
+    });
     two.timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))

@@ -8,17 +8,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use hyper::server::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::answers::Answers;
 use super::desk::Desk;
+use super::streams::Streams;
 use super::strict::Strict;
 
 /// How each version is spoken.
 pub(super) struct Tongues {
     pub(super) one: http1::Builder,
-    pub(super) two: http2::Builder<TokioExecutor>,
+    pub(super) two: http2::Builder<Streams>,
 }
 
 /// A connection, whatever is spoken on it.
@@ -27,7 +28,7 @@ pub(super) struct Conversation<'h, S, A: Answers> {
     state: State<S, A>,
 }
 
-type Two<S, A> = http2::Connection<TokioIo<Strict<S>>, Desk<A>, TokioExecutor>;
+type Two<S, A> = http2::Connection<TokioIo<Strict<S>>, Desk<A>, Streams>;
 
 /// What some connections need and others do not stands apart in memory.
 enum State<S, A: Answers> {
@@ -153,12 +154,14 @@ mod tests {
             phase: watch::channel(Phase::Open).1,
             pulse: Arc::clone(&pulse),
         };
+        let config = ListenConfig::default();
         let tongues = Tongues {
             one: http1::Builder::new(),
-            two: http2::Builder::new(TokioExecutor::new()),
+            two: http2::Builder::new(Streams {
+                patience: config.write_timeout,
+            }),
         };
         let mut conversation = Conversation::new(&tongues, stream, desk);
-        let config = ListenConfig::default();
         for _ in 0..3 {
             assert!(!conversation.can_rest());
             let asked = client.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;

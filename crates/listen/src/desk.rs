@@ -64,7 +64,7 @@ impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 pulse.switch();
             }
-            Ok(answer.map(|body| Answer { body, _open: open }))
+            Ok(answer.map(|body| Answer::new(body, open)))
         })
     }
 }

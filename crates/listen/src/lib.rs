@@ -17,6 +17,7 @@ mod pulse;
 pub mod redirect;
 pub mod secret_file;
 mod socket;
+mod streams;
 mod strict;
 mod tls;
 pub mod tls_pair;

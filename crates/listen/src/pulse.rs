@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -21,6 +22,7 @@ use tokio::{
 
 use super::config::ListenConfig;
 use super::crowd::Seat;
+use super::streams;
 
 /// The state of one connection. Moments are milliseconds since it began, plus one; zero is never.
 pub(super) struct Pulse {
@@ -165,29 +167,68 @@ impl std::fmt::Debug for Hold {
 
 /// A body with which its request ends.
 pub(super) struct Answer<B> {
-    pub(super) body: B,
-    pub(super) _open: Open,
+    body: B,
+    /// What of the last piece was not sent yet.
+    rest: Bytes,
+    _open: Open,
 }
 
-impl<B: Body + Unpin> Body for Answer<B> {
-    type Data = B::Data;
+impl<B> Answer<B> {
+    pub(super) fn new(body: B, open: Open) -> Self {
+        Self {
+            body,
+            rest: Bytes::new(),
+            _open: open,
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
+    type Data = Bytes;
     type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        streams::taken();
+        if self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? {
+                None => return Poll::Ready(None),
+                Some(frame) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                },
+            }
+        }
+        let piece = match streams::offered() {
+            // Small ones, so that a peer that is slow is seen to take something.
+            true => {
+                let count = self.rest.len().min(PIECE);
+                self.rest.split_to(count)
+            }
+            false => std::mem::take(&mut self.rest),
+        };
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (rest, of_body) = (self.rest.len() as u64, self.body.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(of_body.lower().saturating_add(rest));
+        if let Some(upper) = of_body.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
     }
 }
+
+/// RFC 9113 §4.2: the largest frame of HTTP/2 that every peer takes.
+const PIECE: usize = 16 * 1024;
 
 /// A stream that tells the pulse what passes.
 pub(super) struct Watched<S> {

@@ -268,10 +268,15 @@ async fn take_leave(sender: &mpsc::Sender<Bytes>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether the consumer took it in time.
+/// Whether the consumer took it in time. While it does not, nobody asks the stream for anything: that it is asked is how it is known to be read.
 async fn send(sender: &mpsc::Sender<Bytes>, event: String) -> bool {
-    match tokio::time::timeout(PATIENCE, sender.send(event.into())).await {
-        Ok(sent) => sent.is_ok(),
+    let taken = async {
+        sender.send(event.into()).await.is_ok()
+            // There is room for one: when there is room again, that one is gone.
+            && sender.reserve().await.is_ok()
+    };
+    match tokio::time::timeout(PATIENCE, taken).await {
+        Ok(taken) => taken,
         Err(_) => {
             tracing::info!("a consumer of the revocation feed does not take what it is told; dropped");
             false
@@ -299,8 +304,8 @@ const EVENT_STREAM: &str = "text/event-stream";
 const LAST_EVENT_ID: &str = "last-event-id";
 /// How long one question may be held.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// How long a consumer may leave an event lying.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a consumer may leave an event lying, once the buffers on the way are full.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a stream goes on before the consumer is to come back: one that has stopped reading is not noticed while heartbeats fit into the
 /// buffers on the way, and would keep its place.
 const LONGEST_STREAM: Duration = Duration::from_secs(15 * 60);

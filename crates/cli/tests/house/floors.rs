@@ -73,7 +73,7 @@ pub(crate) const GATEWAY: &[&[&str]] = &[
     &[
         "headers", "hops", "identity", "lines", "route", "series", "target", "watch",
     ],
-    &["config", "trace"],
+    &["config", "trace", "trunks"],
     &[
         "balance",
         "certificates",

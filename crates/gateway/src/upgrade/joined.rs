@@ -20,6 +20,8 @@ pub(crate) struct Ends {
     pub(crate) until: Option<Instant>,
     /// It was taken back, or its session has ended.
     pub(crate) watch: Option<Watch>,
+    /// How long either side may refuse to take what the other has said.
+    pub(crate) idle: Duration,
 }
 
 impl Ends {
@@ -63,8 +65,8 @@ pub(super) fn join(
         let (client_reads, client_writes) = tokio::io::split(TokioIo::new(client));
         let (service_reads, service_writes) = tokio::io::split(TokioIo::new(service));
         let (tell, told) = oneshot::channel();
-        let up = pump(client_reads, service_writes);
-        let down = deliver(service_reads, client_writes, told);
+        let up = pump(client_reads, service_writes, ends.idle);
+        let down = deliver(service_reads, (client_writes, ends.idle), told);
         let closing = async {
             match closing {
                 Some(closing) => closing.reached().await,
@@ -84,22 +86,37 @@ pub(super) fn join(
     });
 }
 
-async fn pump(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
+async fn pump(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    idle: Duration,
+) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
     loop {
         let count = from.read(&mut buffer).await?;
         if count == 0 {
             return to.shutdown().await;
         }
-        to.write_all(&buffer[..count]).await?;
-        to.flush().await?;
+        pass(&buffer[..count], &mut to, idle).await?;
     }
+}
+
+/// Waits no longer than so for who takes nothing of it.
+async fn pass(mut bytes: &[u8], to: &mut (impl AsyncWrite + Unpin), idle: Duration) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let taken = timeout(idle, to.write(bytes)).await??;
+        if taken == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = &bytes[taken..];
+    }
+    timeout(idle, to.flush()).await?
 }
 
 /// As [`pump`], until it is told to end. Then the client is told so as well, between two frames.
 async fn deliver(
     mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
+    (mut to, idle): (impl AsyncWrite + Unpin, Duration),
     mut told: oneshot::Receiver<&'static [u8]>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER];
@@ -122,8 +139,7 @@ async fn deliver(
         if count == 0 {
             return to.shutdown().await;
         }
-        to.write_all(&buffer[..count]).await?;
-        to.flush().await?;
+        pass(&buffer[..count], &mut to, idle).await?;
         frames.follow(&buffer[..count]);
     }
 }

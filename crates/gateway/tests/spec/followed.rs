@@ -234,6 +234,10 @@ pub(crate) fn configuration(service: &Running, feed: &str) -> String {
         path = "/grpc"
         upstream = "grpc"
         methods = ["POST"]
+        [[routes]]
+        path = "/grpc/ws"
+        upstream = "grpc"
+        websocket = true
         "#
     )
 }

@@ -12,7 +12,7 @@ use hyper::ext::Protocol;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::harness::{Harness, NOW, mirror, soon};
@@ -31,7 +31,11 @@ async fn echo(answer: &'static str) -> (String, Arc<Mutex<String>>) {
     (address, seen)
 }
 
-async fn serve(mut stream: TcpStream, answer: &'static str, seen: Arc<Mutex<String>>) {
+pub(crate) async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    answer: &'static str,
+    seen: Arc<Mutex<String>>,
+) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
@@ -106,7 +110,11 @@ async fn connect(harness: &Harness) -> SendRequest<Body> {
 }
 
 /// An extended CONNECT with a token of these claims, and these headers as well.
-fn handshake(harness: &Harness, path: &str, (claims, more): (&Value, &[(&str, &str)])) -> Request<Body> {
+pub(crate) fn handshake(
+    harness: &Harness,
+    path: &str,
+    (claims, more): (&Value, &[(&str, &str)]),
+) -> Request<Body> {
     let token = harness.issuer.token(claims);
     let mut request = Request::builder()
         .method(Method::CONNECT)
@@ -135,7 +143,7 @@ async fn answer(harness: &Harness, request: Request<Body>) -> Response<Incoming>
 }
 
 /// The status, and the stable code of a refusal.
-async fn refusal(harness: &Harness, request: Request<Body>) -> (u16, String) {
+pub(crate) async fn refusal(harness: &Harness, request: Request<Body>) -> (u16, String) {
     let response = answer(harness, request).await;
     let status = response.status().as_u16();
     let body = soon(response.into_body().collect()).await.unwrap().to_bytes();
@@ -143,7 +151,7 @@ async fn refusal(harness: &Harness, request: Request<Body>) -> (u16, String) {
     (status, problem["code"].as_str().unwrap_or_default().to_owned())
 }
 
-async fn stream(response: Response<Incoming>) -> TokioIo<Upgraded> {
+pub(crate) async fn stream(response: Response<Incoming>) -> TokioIo<Upgraded> {
     TokioIo::new(soon(hyper::upgrade::on(response)).await.unwrap())
 }
 

@@ -68,7 +68,7 @@ impl Authority {
         private(&self.file(&format!("{file}.key")), &key.serialize_pem());
     }
 
-    fn certificate(&self, name: &str) -> CertificateDer<'static> {
+    pub(crate) fn certificate(&self, name: &str) -> CertificateDer<'static> {
         CertificateDer::from_pem_file(self.file(name)).unwrap()
     }
 }

@@ -5,6 +5,7 @@ mod http;
 mod limits;
 mod resting;
 mod shutdown;
+mod streams;
 #[cfg(unix)]
 mod tls;
 mod unix;

@@ -53,7 +53,7 @@ mod registration_management;
 mod registration_pages;
 mod revocations;
 mod revocations_followed;
-mod revocations_stream;
+mod revocations_untaken;
 mod service_keys;
 mod service_room;
 mod taken_back;

@@ -21,15 +21,15 @@ use crate::revocations::{behind, read};
 const SOON: Duration = Duration::from_secs(10);
 
 /// The router on a port of this machine.
-struct Node {
-    address: SocketAddr,
+pub(crate) struct Node {
+    pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
 
 impl Node {
     /// Port 0 lets the system choose.
-    async fn start(server: &Server, port: u16) -> Self {
+    pub(crate) async fn start(server: &Server, port: u16) -> Self {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let config = ListenConfig {
             address: address.into(),
@@ -53,7 +53,7 @@ impl Node {
         }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/revocations", self.address)
     }
 

@@ -1,0 +1,103 @@
+//! Streams of HTTP/2 whose peers take little, or nothing.
+
+use ::http::Request;
+use axum::body::Body;
+use axum::body::Bytes;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::client::conn::http2::{Builder, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+
+use super::*;
+
+fn config() -> ListenConfig {
+    ListenConfig {
+        header_timeout: SHORT,
+        write_timeout: SHORT,
+        ..ListenConfig::default()
+    }
+}
+
+/// A connection whose streams have room for so many bytes that nobody has read.
+async fn connect(served: &Served, window: u32) -> SendRequest<Body> {
+    let stream = TokioIo::new(served.connect().await);
+    let (client, connection) = Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(window)
+        .handshake(stream)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+async fn get(client: &mut SendRequest<Body>, path: &str) -> Incoming {
+    let request = Request::get(format!("http://x{path}"))
+        .body(Body::empty())
+        .unwrap();
+    soon(client.send_request(request)).await.unwrap().into_body()
+}
+
+#[tokio::test]
+async fn ds_01_a_stream_of_which_nothing_is_taken_is_reset_and_its_connection_goes_on() {
+    let big = plain().route("/big", any(|| async { "b".repeat(1 << 20) }));
+    let served = Served::start(config(), big).await;
+    let mut client = connect(&served, 16 * 1024).await;
+    let mut body = get(&mut client, "/big").await;
+    // By the time that silent connections were closed every timeout has passed.
+    for _ in 0..3 {
+        soon(served.talk("")).await;
+    }
+    let mut read = 0;
+    let error = loop {
+        match soon(body.frame()).await.expect("a whole answer") {
+            Ok(frame) => read += frame.into_data().unwrap().len(),
+            Err(error) => break error,
+        }
+    };
+    assert!(format!("{error:?}").contains("CANCEL"), "{error:?}");
+    assert!(read <= 16 * 1024, "{read}");
+    let peer = soon(get(&mut client, "/peer").await.collect()).await.unwrap();
+    assert_eq!(peer.to_bytes(), "127.0.0.1");
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_a_little_now_and_then_gets_everything() {
+    let big = plain().route("/big", any(|| async { "b".repeat(20 * 16 * 1024) }));
+    let served = Served::start(config(), big).await;
+    let mut client = connect(&served, 16 * 1024).await;
+    let mut body = get(&mut client, "/big").await;
+    let mut read = 0;
+    while let Some(frame) = soon(body.frame()).await {
+        read += frame.unwrap().into_data().unwrap().len();
+        tokio::time::sleep(SHORT / 4).await;
+    }
+    assert_eq!(read, 20 * 16 * 1024);
+}
+
+#[tokio::test]
+async fn an_answer_that_has_nothing_to_say_for_a_while_is_waited_for() {
+    let (say, said) = tokio::sync::mpsc::unbounded_channel::<&'static str>();
+    let said = Arc::new(tokio::sync::Mutex::new(said));
+    let events = move || {
+        let said = Arc::clone(&said);
+        let body = futures_util::stream::unfold(said, async |said| {
+            let event = said.lock().await.recv().await?;
+            Some((
+                Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from(event))),
+                said,
+            ))
+        });
+        async move { Body::new(StreamBody::new(Box::pin(body))) }
+    };
+    let served = Served::start(config(), plain().route("/events", any(events))).await;
+    let mut client = connect(&served, 16 * 1024).await;
+    let mut body = get(&mut client, "/events").await;
+    for event in ["one", "two"] {
+        say.send(event).unwrap();
+        let frame = soon(body.frame()).await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), event);
+        for _ in 0..3 {
+            soon(served.talk("")).await;
+        }
+    }
+}
