@@ -1,8 +1,8 @@
 //! The keys of an issuer, fetched when they are due and never while somebody waits who need not.
 //!
-//! Spec: RFC 7517 §5 · RFC 9111 §4.3 (validation)
+//! Spec: RFC 7517 §5 · RFC 9111 §4.3 (validation) · SPIFFE Trust Domain and Bundle §4.1
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use crate::freshness::lifetime;
 use crate::http::{Answer, HttpClient, TIMEOUT};
 use crate::key_cache::{COOLDOWN, Cached, State};
 use crate::snapshot::Snapshot;
+use crate::spiffe_bundle;
 
 /// Where the keys are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub enum Location {
     Discover(String),
     /// At this URL.
     Jwks(String),
+    /// In the bundle of a SPIFFE trust domain at this URL.
+    Bundle(String),
+    /// In the bundle of a SPIFFE trust domain that somebody keeps up to date in this file.
+    BundleFile(PathBuf),
 }
 
 /// The keys of one issuer, cached.
@@ -96,7 +101,7 @@ impl RemoteKeys {
     }
 
     /// Keeps the keys in this file as well, and begins with what it holds: keys that were last fetched within a day. They are asked for again at
-    /// once all the same. A file that others may write, or that belongs to another issuer, is not read.
+    /// once all the same. A file that others may write, or that belongs to another issuer, is not read. Not for SPIFFE bundles.
     pub fn with_snapshot(mut self, file: &Path) -> Self {
         let snapshot = Snapshot::new(file, self.place());
         if let Some(cached) = snapshot.load(&self.algorithms, self.clock.since_epoch()) {
@@ -232,7 +237,8 @@ impl RemoteKeys {
     fn place(&self) -> &str {
         match &self.location {
             Location::Discover(issuer) => issuer,
-            Location::Jwks(url) => url,
+            Location::Jwks(url) | Location::Bundle(url) => url,
+            Location::BundleFile(file) => file.to_str().unwrap_or_default(),
         }
     }
 
@@ -243,7 +249,8 @@ impl RemoteKeys {
         now: Duration,
     ) -> Result<Cached, ClientError> {
         let url = match (&self.location, current) {
-            (Location::Jwks(url), _) => url.clone(),
+            (Location::Jwks(url) | Location::Bundle(url), _) => url.clone(),
+            (Location::BundleFile(file), _) => file.display().to_string(),
             (Location::Discover(_), Some(cached)) if !moved => cached.url.clone(),
             (Location::Discover(issuer), _) => jwks_uri(&self.http, issuer).await?,
         };
@@ -252,7 +259,11 @@ impl RemoteKeys {
         if let Some(etag) = known.and_then(|cached| cached.etag.clone()) {
             headers.insert(header::IF_NONE_MATCH, etag);
         }
-        let answer = self.http.get(&url, headers).await?;
+        let answer = match &self.location {
+            Location::BundleFile(file) => spiffe_bundle::file(file).await?,
+            Location::Bundle(_) => spiffe_bundle::uncached(self.http.get(&url, headers).await?),
+            _ => self.http.get(&url, headers).await?,
+        };
         match known {
             Some(cached) if cached.is_confirmed_by(&answer) => Ok(cached.again(&answer, now)),
             _ => self.parse(url, answer, now),
@@ -263,8 +274,19 @@ impl RemoteKeys {
         let max_age = lifetime(&answer.headers).unwrap_or(DEFAULT_MAX_AGE);
         let etag = answer.headers.get(header::ETAG).cloned();
         let body = answer.ok(&url)?;
-        let parsed = KeySet::from_jwks_json(&body, &self.algorithms)
-            .map_err(|error| ClientError::Invalid(format!("{url}: {error}")))?;
+        let invalid = |error| ClientError::Invalid(format!("{url}: {error}"));
+        if matches!(self.location, Location::Bundle(_) | Location::BundleFile(_)) {
+            let (set, max_age) = spiffe_bundle::read(&body, &self.algorithms).map_err(invalid)?;
+            return Ok(Cached {
+                set: Arc::new(set),
+                url,
+                body,
+                etag,
+                fetched: now,
+                max_age,
+            });
+        }
+        let parsed = KeySet::from_jwks_json(&body, &self.algorithms).map_err(invalid)?;
         for skipped in &parsed.skipped {
             tracing::debug!(kid = ?skipped.kid, reason = skipped.reason.code(), "a key of the issuer is not used");
         }

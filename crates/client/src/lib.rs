@@ -34,4 +34,5 @@ pub mod service_signer;
 pub mod shown_certificate;
 mod signed_answer;
 mod snapshot;
+mod spiffe_bundle;
 pub mod token;

@@ -18,7 +18,9 @@ use crate::identity::Encode;
 
 pub use followed::{Followed, Lost, SHORTEST_AFTER};
 pub use forward_auth::{Dialect, ForwardAuth};
-pub use tokens::{CertificateHeader, ClaimPath, ClaimRule, ClientCertificates, Introspection, Services};
+pub use tokens::{
+    CertificateHeader, ClaimPath, ClaimRule, ClientCertificates, Introspection, Services, Spiffe, TrustDomain,
+};
 pub use traffic::{AtExpiry, Balance, Cors, Protocol, RateLimit, Route, RouteExchange, Token, Upstream};
 
 /// The whole file.
@@ -41,6 +43,8 @@ pub struct Config {
     pub issuers: Vec<Issuer>,
     /// Services that call with tokens of their own; none when absent.
     pub services: Option<Services>,
+    /// Workloads of SPIFFE trust domains that call with JWT-SVIDs; none when absent.
+    pub spiffe: Option<Spiffe>,
     /// Which headers only the gateway may say.
     #[serde(default)]
     pub headers: Headers,

@@ -74,12 +74,18 @@ fn paths(config: &mut Config) -> impl Iterator<Item = &mut PathBuf> {
             &mut upstream.client_key_file,
         ]
     });
+    let spiffe = config
+        .spiffe
+        .iter_mut()
+        .flat_map(|spiffe| &mut spiffe.trust_domains);
+    let bundles = spiffe.filter_map(|domain| domain.bundle_file.as_mut());
     let bff = config.bff.iter_mut().flat_map(config::bff::Bff::paths);
     listen
         .into_iter()
         .chain(issuers)
         .chain(upstreams)
         .flatten()
+        .chain(bundles)
         .chain(secrets)
         .chain(secrets_of_issuers)
         .chain(bff)

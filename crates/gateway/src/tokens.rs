@@ -13,7 +13,7 @@ use carnet_client::exchange::Exchange;
 use carnet_client::http::HttpClient;
 use carnet_guard::{
     Algorithm, Builder, CertificateHeader, Clock, Guard, Introspection, Issuer, ResourceMetadata,
-    ResourceServer, Services,
+    ResourceServer, Services, Spiffe,
 };
 use carnet_jose::{base64url, primitive};
 
@@ -78,6 +78,7 @@ impl<'b> Before<'b> {
         before.tokens == config.tokens
             && before.issuers == config.issuers
             && before.services == config.services
+            && before.spiffe == config.spiffe
             && self.same_trust
             && self.same_files
     }
@@ -115,6 +116,9 @@ fn described(
     if let Some(services) = &config.services {
         server = server.services(calling(services));
     }
+    if let Some(spiffe) = &config.spiffe {
+        server = server.spiffe(workloads(spiffe)?);
+    }
     for (at, named) in config.issuers.iter().enumerate() {
         let issuer = issuer(at, named, tokens.key_folder.as_deref())?;
         server = server.issuer(match feeds.get(&named.issuer) {
@@ -137,6 +141,24 @@ fn calling(config: &config::Services) -> Services {
         Some(url) => services.internal_url(url),
         None => services,
     }
+}
+
+fn workloads(config: &config::Spiffe) -> Result<Spiffe, ConfigError> {
+    let mut spiffe = Spiffe::audience(&config.audience);
+    for (at, domain) in config.trust_domains.iter().enumerate() {
+        spiffe = match (&domain.bundle_url, &domain.bundle_file) {
+            (Some(url), None) => spiffe.bundle(&domain.name, url),
+            (None, Some(file)) => spiffe.bundle_file(&domain.name, file),
+            _ => {
+                return Err(ConfigError::at(
+                    format!("spiffe.trust_domains[{at}]"),
+                    "needs bundle_url or bundle_file",
+                    "say one of the two",
+                ));
+            }
+        };
+    }
+    Ok(spiffe)
 }
 
 fn issuer(at: usize, config: &config::Issuer, key_folder: Option<&Path>) -> Result<Issuer, ConfigError> {

@@ -31,17 +31,17 @@ impl Caller {
         }
     }
 
-    /// Its `client_id` at the authorization server.
+    /// Its `client_id` at the authorization server; the SPIFFE ID of a workload.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its name in tokens: the URL that `iss` and `sub` say.
+    /// Its name in tokens: the URL that `iss` and `sub` say; the SPIFFE ID of a workload.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The name of the token that it showed.
+    /// The name of the token that it showed; empty where a JWT-SVID has none.
     pub fn jti(&self) -> &str {
         &self.jti
     }

@@ -14,7 +14,6 @@ use tower::{Layer, Service};
 use crate::body::GuardBody;
 use crate::caller::Caller;
 use crate::challenge::Refused;
-use crate::check_caller::is_from_service;
 use crate::resource_server::Guard;
 
 /// Lets services in; see [`Guard::caller_in`].
@@ -33,7 +32,7 @@ pub struct CallerService<S> {
 }
 
 impl Guard {
-    /// Everything inside is for these services, named by their `client_id`s, and for nobody else: no user gets in, however much a token
+    /// Everything inside is for these services, named by their `client_id`s, workloads by their SPIFFE IDs, and for nobody else: no user gets in, however much a token
     /// permits. The caller is in the request's extensions, for [`Caller`].
     ///
     /// Routes inside [`Guard::layer`] are for users: no service gets in there.
@@ -63,7 +62,7 @@ impl CallerLayer {
                 false => Err(Refused::InsufficientScope(None)),
             };
         }
-        if self.or_users && !is_from_service(parts) {
+        if self.or_users && !self.guard.is_from_service(parts) {
             let auth = self.guard.check_once(parts).await?;
             parts.extensions.insert(auth);
             return Ok(());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use carnet_jose::{Accepted, Error, dangerous};
 use carnet_oauth::bearer::BearerError;
+use carnet_oauth::spiffe;
 use http::header;
 use http::request::Parts;
 use serde_json::Value;
@@ -62,7 +63,7 @@ impl Guard {
             }
             other => other?,
         };
-        check_claims(&verified)?;
+        check_claims(trusted, &verified)?;
         // Before a proof is spent, and remembered, for a token that was taken back.
         trusted.look_up(&verified)?;
         trusted.ask_about(token).await?;
@@ -186,12 +187,15 @@ pub(crate) fn token_of(request: &Parts) -> Result<Sent<'_>, Denial> {
 }
 
 /// What the verifier does not know of: claims that only mean something to a resource server.
-fn check_claims(verified: &Accepted<Token>) -> Result<(), Denial> {
+fn check_claims(trusted: &Trusted, verified: &Accepted<Token>) -> Result<(), Denial> {
+    let claims = &verified.claims;
+    // Nothing but the subject tells a JWT-SVID from a plain JWT: a workload is no user, whoever signed it and for whomever.
+    let of_workload = |sub: &str| sub.starts_with(spiffe::SCHEME);
+    if trusted.plain_jwt && claims.text("sub").is_some_and(of_workload) {
+        return Err(Refused::TokenInvalid.because("workload_is_no_user"));
+    }
     // RFC 9068 §2.2: a claim of the wrong type is wrong, not missing.
-    if ["client_id", "sid"]
-        .iter()
-        .any(|name| verified.claims.is_no_text(name))
-    {
+    if ["client_id", "sid"].iter().any(|name| claims.is_no_text(name)) {
         return Err(Error::ClaimWrongType.into());
     }
     if verified.issued_in_future {

@@ -1,34 +1,45 @@
 //! Checking the token of a service: whose it is by the bundle alone, what it says, and where it lets its service in.
 //!
-//! Spec: RFC 7519 §4.1 · RFC 8725 §3.8, §3.9, §3.11 · RFC 6750 §3.1
+//! Spec: RFC 7519 §4.1 · RFC 8725 §3.8, §3.9, §3.11 · RFC 6750 §3.1 · JWT-SVID §5.2 (in the header)
 
 use carnet_client::bundle::Service;
+use carnet_jose::dangerous::Decoded;
 use carnet_jose::{Error, dangerous};
 use carnet_oauth::service_token::{self, ServiceTokenClaims};
 use http::request::Parts;
 use serde_json::Value;
 
-use crate::binding::Sent;
 use crate::caller::Caller;
 use crate::calling_services::OpenServices;
 use crate::challenge::{Denial, Refused};
 use crate::check::token_of;
 use crate::resource_server::Guard;
 
-/// Whether a request carries a service's token (`typ: svc+jwt`), by its own word: [`Guard::check_caller`] says whether it does. Anything else is
-/// for [`Guard::check`].
-pub fn is_from_service(request: &Parts) -> bool {
-    let typ = |sent: Sent<'_>| {
-        let header = dangerous::decode(sent.token).ok()?.header;
-        header.get("typ").and_then(Value::as_str).map(str::to_owned)
-    };
-    token_of(request).ok().and_then(typ).is_some_and(|typ| {
-        let typ = typ.to_ascii_lowercase();
-        typ.strip_prefix("application/").unwrap_or(&typ) == service_token::TYPE
-    })
+/// Whether it is the token of a service (`typ: svc+jwt`), by its own word.
+fn is_of_service(token: &Decoded) -> bool {
+    let typ = token
+        .header
+        .get("typ")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let typ = typ.to_ascii_lowercase();
+    typ.strip_prefix("application/").unwrap_or(&typ) == service_token::TYPE
 }
 
 impl Guard {
+    /// Whether a request carries the token of a service, or the JWT-SVID of a workload whose trust domain is named, by its own word:
+    /// [`Guard::check_caller`] says whether it does. Anything else is for [`Guard::check`].
+    pub fn is_from_service(&self, request: &Parts) -> bool {
+        let Some(token) = token_of(request)
+            .ok()
+            .and_then(|sent| dangerous::decode(sent.token).ok())
+        else {
+            return false;
+        };
+        let spiffe = self.parts.spiffe.as_ref();
+        is_of_service(&token) || spiffe.is_some_and(|spiffe| spiffe.domain_of(&token).is_some())
+    }
+
     /// The service behind a request, by its `Authorization` header alone, when it is one of `names`: the row of the matrix that a route is.
     ///
     /// # Errors
@@ -39,8 +50,10 @@ impl Guard {
             Ok((caller, _)) if !names.iter().any(|name| name == caller.name()) => {
                 Err(Refused::InsufficientScope(None).because("caller_not_for_this_route"))
             }
+            // A JWT-SVID comes many times: its workload's agent hands no other out for a while.
+            Ok((caller, None)) => Ok(caller),
             // Spent last: a request that is refused for another reason costs nobody a token.
-            Ok((caller, services)) => {
+            Ok((caller, Some(services))) => {
                 services.spend(request, caller, self.parts.clock.since_epoch().as_secs())
             }
             Err(denial) => Err(denial),
@@ -48,15 +61,21 @@ impl Guard {
         found.map_err(Denial::noted)
     }
 
-    async fn service_of(&self, request: &Parts) -> Result<(Caller, &OpenServices), Denial> {
+    /// With whoever counts its tokens.
+    async fn service_of(&self, request: &Parts) -> Result<(Caller, Option<&OpenServices>), Denial> {
         let sent = token_of(request)?;
         let deny = |reason| Refused::TokenInvalid.because(reason);
-        let services = self.parts.services.as_ref();
-        let services = services.ok_or_else(|| deny("services_not_configured"))?;
         if sent.is_with_proof() {
             return Err(deny("token_not_bound_to_a_key"));
         }
         let decoded = dangerous::decode(sent.token)?;
+        let spiffe = self.parts.spiffe.as_ref();
+        if let Some(domain) = spiffe.and_then(|spiffe| spiffe.domain_of(&decoded)) {
+            let now = self.parts.clock.since_epoch().as_secs();
+            return Ok((domain.caller_of(sent.token, now).await?, None));
+        }
+        let services = self.parts.services.as_ref();
+        let services = services.ok_or_else(|| deny("services_not_configured"))?;
         let iss = decoded.payload.get("iss").and_then(Value::as_str);
         // Before anything is looked at: what is told meanwhile is for the next request.
         let told = services.told();
@@ -73,7 +92,7 @@ impl Guard {
         if !services.lets_in(&service) {
             return Err(Refused::InsufficientScope(None).because("caller_not_listed"));
         }
-        Ok((caller(&service, &verified.claims), services))
+        Ok((caller(&service, &verified.claims), Some(services)))
     }
 }
 

@@ -136,6 +136,7 @@ impl Common {
                 certificate_proxies: None,
                 seen: Arc::new(SeenTokens::of_proofs()),
                 services,
+                spiffe: None,
                 gateway: Some(gateway),
             }),
         })

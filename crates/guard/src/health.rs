@@ -4,14 +4,17 @@
 
 use std::time::Duration;
 
+use carnet_client::jwks::RemoteKeys;
+
 use crate::gateway::Gateway;
 use crate::issuer::Source;
 use crate::resource_server::Guard;
+use crate::spiffe::{OpenSpiffe, TrustDomain};
 
 /// The keys of an issuer, or of the gateway in front of this service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerHealth {
-    /// Its `iss`.
+    /// Its `iss`; a trust domain as `spiffe://example.org`.
     pub issuer: String,
     /// Whether tokens of it can be checked. Always so for keys from files and for issuers that are asked about each token.
     pub loaded: bool,
@@ -26,7 +29,7 @@ pub struct IssuerHealth {
 }
 
 impl Guard {
-    /// The keys of every issuer, in the order in which they were named, those that are asked about each token last.
+    /// The keys of every issuer, in the order in which they were named, then of trust domains, those that are asked about each token last.
     pub fn health(&self) -> Vec<IssuerHealth> {
         let trusted = self.parts.trusted.iter();
         let trusted = trusted.map(|trusted| (&trusted.name, &trusted.source));
@@ -48,17 +51,7 @@ impl Guard {
                     keys: set.len(),
                     ..health
                 },
-                Source::Remote(keys) => {
-                    let state = keys.health();
-                    IssuerHealth {
-                        loaded: state.loaded,
-                        keys: state.keys,
-                        age: state.age,
-                        fetches: state.fetches,
-                        failures: state.failures,
-                        ..health
-                    }
-                }
+                Source::Remote(keys) => of_remote(health.issuer, keys),
             }
         });
         let asked = self.parts.opaque.iter().map(|opaque| IssuerHealth {
@@ -69,6 +62,27 @@ impl Guard {
             fetches: 0,
             failures: 0,
         });
-        signing.chain(asked).collect()
+        let domains = self
+            .trust_domains()
+            .map(|domain| of_remote(format!("spiffe://{}", domain.name), &domain.keys));
+        signing.chain(domains).chain(asked).collect()
+    }
+}
+
+impl Guard {
+    pub(crate) fn trust_domains(&self) -> impl Iterator<Item = &TrustDomain> {
+        self.parts.spiffe.iter().flat_map(OpenSpiffe::domains)
+    }
+}
+
+fn of_remote(issuer: String, keys: &RemoteKeys) -> IssuerHealth {
+    let state = keys.health();
+    IssuerHealth {
+        issuer,
+        loaded: state.loaded,
+        keys: state.keys,
+        age: state.age,
+        fetches: state.fetches,
+        failures: state.failures,
     }
 }

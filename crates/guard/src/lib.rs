@@ -49,6 +49,7 @@ mod resource_server;
 mod revocations;
 mod right;
 mod rule;
+mod spiffe;
 mod succession;
 pub mod testing;
 mod token;
@@ -66,7 +67,6 @@ pub use carnet_client::revocations::{OnLoss, Status};
 pub use carnet_jose::Algorithm;
 pub use certificate::{CertificateHeader, ClientCertificate};
 pub use challenge::{Refused, StepUp};
-pub use check_caller::is_from_service;
 pub use claim::{ClaimPath, ClaimTest};
 pub use from_gateway::{ByAssertion, ByHeaders, FromGateway};
 pub use health::IssuerHealth;
@@ -78,6 +78,7 @@ pub use resource_server::{BuildError, Builder, Guard, ResourceServer};
 pub use revocations::Revocations;
 pub use right::{Right, Rights, User};
 pub use rule::{ClaimRule, Rule};
+pub use spiffe::Spiffe;
 
 /// The examples of the guide compile.
 #[cfg(doctest)]

@@ -20,6 +20,7 @@ use crate::metadata::{Facts, PublishedMetadata, ResourceMetadata, publish};
 use crate::opaque::Opaque;
 use crate::public_url::public_url;
 use crate::replay::SeenTokens;
+use crate::spiffe::{OpenSpiffe, Spiffe};
 use crate::token::Token;
 
 /// Starts the description of a resource server.
@@ -41,6 +42,7 @@ impl ResourceServer {
             metadata: None,
             certificates: None,
             services: None,
+            spiffe: None,
             before: None,
         }
     }
@@ -58,6 +60,7 @@ pub struct Builder {
     metadata: Option<ResourceMetadata>,
     certificates: Option<(CertificateHeader, Vec<String>)>,
     services: Option<Services>,
+    spiffe: Option<Spiffe>,
     pub(crate) before: Option<Guard>,
 }
 
@@ -71,6 +74,12 @@ impl Builder {
     /// Takes the tokens of services as well, on routes inside [`Guard::caller_in`].
     pub fn services(mut self, services: Services) -> Self {
         self.services = Some(services);
+        self
+    }
+
+    /// Takes the JWT-SVIDs of workloads as well, on routes inside [`Guard::caller_in`].
+    pub fn spiffe(mut self, spiffe: Spiffe) -> Self {
+        self.spiffe = Some(spiffe);
         self
     }
 
@@ -134,7 +143,7 @@ impl Builder {
 
     /// Reads key files and starts fetching remote keys. An issuer that is down is no error: its tokens get 503 until its keys are there.
     pub async fn build(self) -> Result<Guard, BuildError> {
-        if self.issuers.is_empty() && self.services.is_none() {
+        if self.issuers.is_empty() && self.services.is_none() && self.spiffe.is_none() {
             return Err(BuildError::NoIssuer);
         }
         let public_url =
@@ -167,7 +176,16 @@ impl Builder {
             opened.map_err(BuildError::Client)
         });
         let services = services.transpose()?;
-        self.fetch(&trusted, services.as_ref()).await;
+        let spiffe = self.spiffe.as_ref();
+        let spiffe = spiffe.map(|spiffe| {
+            let before = self
+                .before
+                .as_ref()
+                .and_then(|before| before.parts.spiffe.as_ref());
+            spiffe.open((&http, self.clock.clone()), self.leeway, before)
+        });
+        let spiffe = spiffe.transpose().map_err(BuildError::Policy)?;
+        self.fetch(&trusted, services.as_ref(), spiffe.as_ref()).await;
         let seen = self.seen_so_far();
         Ok(Guard {
             parts: Arc::new(Parts {
@@ -179,6 +197,7 @@ impl Builder {
                 certificate_proxies,
                 seen,
                 services,
+                spiffe,
                 gateway: None,
             }),
         })
@@ -282,6 +301,7 @@ fn trust(issuer: &Issuer, server: &Builder, http: &HttpClient) -> Result<Trusted
         revocations,
         name: issuer.name.clone(),
         verifier: CachedVerifier::new(verifier, remembered),
+        plain_jwt: issuer.plain_jwt,
         described: issuer.described(),
         source,
         introspection,
@@ -304,6 +324,7 @@ pub(crate) struct Parts {
     pub(crate) certificate_proxies: Option<CertificateProxies>,
     pub(crate) seen: Arc<SeenTokens>,
     pub(crate) services: Option<OpenServices>,
+    pub(crate) spiffe: Option<OpenSpiffe>,
     /// Who alone says who asks, when this service is behind it.
     pub(crate) gateway: Option<Gateway>,
 }
@@ -312,6 +333,8 @@ pub(crate) struct Parts {
 pub(crate) struct Trusted {
     pub(crate) name: String,
     pub(crate) verifier: CachedVerifier<Token>,
+    /// Whether its tokens have no type that tells them from all others.
+    pub(crate) plain_jwt: bool,
     pub(crate) source: Source,
     /// Where its keys come from, as the builder was told.
     pub(crate) described: Option<Described>,
@@ -328,6 +351,7 @@ impl Guard {
             let followed = trusted.revocations.as_ref();
             trusted.source.is_loaded() && followed.is_none_or(|revocations| revocations.is_available())
         }) && services.is_none_or(OpenServices::is_ready)
+            && self.trust_domains().all(|domain| domain.keys.is_loaded())
             && self.parts.gateway.as_ref().is_none_or(Gateway::is_ready)
     }
 }

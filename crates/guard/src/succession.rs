@@ -15,6 +15,7 @@ use crate::calling_services::OpenServices;
 use crate::issuer::{Issuer, Source};
 use crate::replay::SeenTokens;
 use crate::resource_server::{Builder, Guard, Trusted};
+use crate::spiffe::OpenSpiffe;
 
 impl Builder {
     /// Takes over what this guard has: the keys of issuers that are described in the same way, and the proofs that it has seen. Both must
@@ -38,16 +39,26 @@ impl Builder {
     }
 
     /// All at once: an issuer that does not answer takes its two seconds, however many there are.
-    pub(crate) async fn fetch(&self, trusted: &[Trusted], services: Option<&OpenServices>) {
+    pub(crate) async fn fetch(
+        &self,
+        trusted: &[Trusted],
+        services: Option<&OpenServices>,
+        spiffe: Option<&OpenSpiffe>,
+    ) {
         let mut fetching = JoinSet::new();
-        for trusted in trusted {
-            if let Source::Remote(keys) = &trusted.source {
-                let keys = keys.clone();
-                if self.is_new(&keys) {
-                    keeper::keep(&keys);
-                }
-                fetching.spawn(async move { keys.prepare().await });
+        let of_issuers = trusted.iter().filter_map(|trusted| match &trusted.source {
+            Source::Remote(keys) => Some(keys),
+            Source::Fixed(_) => None,
+        });
+        let of_domains = spiffe.into_iter().flat_map(OpenSpiffe::domains);
+        for keys in of_issuers.chain(of_domains.map(|domain| &domain.keys)) {
+            let keys = keys.clone();
+            if self.is_new(&keys) {
+                keeper::keep(&keys);
             }
+            fetching.spawn(async move { keys.prepare().await });
+        }
+        for trusted in trusted {
             if let Some(revocations) = trusted.revocations.clone() {
                 fetching.spawn(async move { revocations.prepare(FIRST_SET).await });
             }
@@ -85,6 +96,7 @@ impl Guard {
     fn holds(&self, keys: &Arc<RemoteKeys>) -> bool {
         let mut sources = self.parts.trusted.iter().map(|trusted| &trusted.source);
         sources.any(|source| matches!(source, Source::Remote(known) if Arc::ptr_eq(known, keys)))
+            || self.trust_domains().any(|domain| Arc::ptr_eq(&domain.keys, keys))
     }
 }
 

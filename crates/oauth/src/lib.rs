@@ -26,6 +26,7 @@ pub mod redirect_uri;
 pub mod revocation;
 pub mod scope;
 pub mod service_token;
+pub mod spiffe;
 pub mod standard_claims;
 pub mod token_exchange;
 pub mod token_response;

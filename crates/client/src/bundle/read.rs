@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use carnet_jose::{Accepted, CachedVerifier, Error, KeySet, TokenType, Verifier, primitive};
 use carnet_oauth::service_token::{
-    ALGORITHMS, BundledService, LONGEST_SECONDS, ServiceBundle, ServiceTokenClaims, TYPE,
+    ALGORITHMS, BundledService, LONGEST_SECONDS, ServiceBundle, ServiceTokenClaims, TYPE, is_name,
 };
 use http::HeaderValue;
 use serde_json::json;
@@ -109,6 +109,10 @@ pub(super) fn known(
 }
 
 fn service(bundled: BundledService, audience: &str, leeway: Duration) -> Result<Service, Error> {
+    // Workloads have names as well, and theirs are SPIFFE IDs.
+    if !is_name(&bundled.name) {
+        return Err(Error::ClaimWrongType);
+    }
     let jwks = json!({ "keys": bundled.keys }).to_string();
     let keys = KeySet::from_jwks_json(jwks.as_bytes(), ALGORITHMS)?.set;
     let verifier = Verifier::builder(Arc::new(keys))

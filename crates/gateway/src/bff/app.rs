@@ -129,6 +129,11 @@ impl Bff {
         self.parts.limit.count(None, client).map(|_| ())
     }
 
+    /// Comes when nothing is under way that would be lost: tokens that the issuer gives once, and tokens that are given back.
+    pub async fn settled(&self) {
+        self.parts.tasks.over().await;
+    }
+
     /// The address of one of the endpoints.
     pub(super) fn url(&self, endpoint: &str) -> String {
         let settings = &self.parts.settings;

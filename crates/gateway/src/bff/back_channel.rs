@@ -32,7 +32,7 @@ pub(super) async fn end(bff: &Bff, asked: &Asked, body: Body) -> Result<Response
         }
     };
     // An issuer that does not wait for it would not be heard a second time.
-    let ended = bff.spawn(ended(bff.clone(), claims)).await;
+    let ended = bff.parts.tasks.spawn(ended(bff.clone(), claims)).await;
     ended.unwrap_or(Err(BROKEN))?;
     Ok(StatusCode::OK.into_response())
 }

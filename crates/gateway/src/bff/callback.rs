@@ -77,7 +77,7 @@ pub(super) async fn outcome(bff: &Bff, asked: &Asked, place: Place) -> Result<Ou
     let (begun, code) = (Arc::new(begun), asked.parameter("code"));
     // A browser that hangs up, because it opens the same address once more, does not lose the one code that there is.
     let first = first(bff.clone(), begun.clone(), (code.is_some(), asked.head.clone()));
-    match (bff.spawn(first).await.unwrap_or(Err(BROKEN))?, code) {
+    match (bff.parts.tasks.spawn(first).await.unwrap_or(Err(BROKEN))?, code) {
         (None, Some(code)) => second(bff, &begun, code).await,
         (outcome, _) => outcome.ok_or(BROKEN),
     }
@@ -174,7 +174,9 @@ async fn redeemed(bff: &Bff, begun: &Begun, head: &Head) -> Result<Done, Unfinis
         && let Some(refresh_token) = tokens.refresh_token
     {
         // Nobody will ever have it.
-        bff.spawn(logout::give_back(bff.clone(), Zeroizing::new(refresh_token)));
+        bff.parts
+            .tasks
+            .spawn(logout::give_back(bff.clone(), Zeroizing::new(refresh_token)));
     }
     done
 }
@@ -229,7 +231,9 @@ async fn end_before(bff: &Bff, begun: &Begun, (headers, new): (&HeaderMap, &Secr
         let Ok(Some(session)) = bff.load(old).await else {
             // Another replica has it.
             if let Some(token) = &begun.token_before {
-                bff.spawn(logout::give_back(bff.clone(), token.clone()));
+                bff.parts
+                    .tasks
+                    .spawn(logout::give_back(bff.clone(), token.clone()));
             }
             continue;
         };

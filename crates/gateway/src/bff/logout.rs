@@ -100,7 +100,7 @@ pub(super) async fn close(bff: &Bff, session: &Session) -> Result<Option<JoinHan
     }
     bff.parts.streams.look();
     let refresh_token = session.content.refresh_token.clone();
-    Ok(refresh_token.map(|refresh_token| bff.spawn(give_back(bff.clone(), refresh_token))))
+    Ok(refresh_token.map(|refresh_token| bff.parts.tasks.spawn(give_back(bff.clone(), refresh_token))))
 }
 
 /// RFC 7009 §2.1: with it, what it has led to.

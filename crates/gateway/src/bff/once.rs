@@ -15,7 +15,7 @@ impl Bff {
     pub(super) async fn is_first(&self, kind: &str, id: &str) -> Result<bool, Refusal> {
         let now = self.now_ms();
         if self.is_time_to_forget(now) {
-            self.spawn(forget(self.clone(), now));
+            self.parts.tasks.spawn(forget(self.clone(), now));
         }
         let times = (now, REMEMBERED_MS);
         let first = self.parts.store.is_first(&key(kind, id), times).await;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use carnet_client::error::ClientError;
 use carnet_client::flight::Flight;
 use carnet_oauth::token_response::TokenResponse;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::app::{Bff, UNAVAILABLE, no_store};
@@ -33,7 +33,11 @@ impl Bff {
         }
         if lives && self.parts.settings.sealed {
             // This very answer must bring the browser what comes: nobody else will.
-            return Ok(self.next(session.clone()).await.unwrap_or(session));
+            return match self.next(session.clone()).await {
+                // The session has ended, and with it what is answered.
+                Err(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => Err(refusal),
+                next => Ok(next.unwrap_or(session)),
+            };
         }
         if lives {
             // Ahead of time: nobody waits.

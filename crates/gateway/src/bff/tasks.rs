@@ -7,8 +7,6 @@ use std::future::Future;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::app::Bff;
-
 /// How many are under way.
 #[derive(Default)]
 pub(super) struct Tasks {
@@ -23,21 +21,13 @@ impl Tasks {
         self.count.send_modify(|count| *count += 1);
         Task(self.count.clone())
     }
-}
 
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
-    }
-}
-
-impl Bff {
     /// Does it, whether or not somebody waits for it.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        let task = self.parts.tasks.begin();
+        let task = self.begin();
         tokio::spawn(async move {
             let done = work.await;
             drop(task);
@@ -45,9 +35,15 @@ impl Bff {
         })
     }
 
-    /// Comes when nothing is under way that would be lost: tokens that the issuer gives once, and tokens that are given back.
-    pub async fn settled(&self) {
-        let mut count = self.parts.tasks.count.subscribe();
+    /// Comes when none is under way.
+    pub(super) async fn over(&self) {
+        let mut count = self.count.subscribe();
         let _ = count.wait_for(|count| *count == 0).await;
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use carnet_listen::value::Ttl;
 use serde::Deserialize;
 
-use super::RateLimit;
+use super::traffic::RateLimit;
 
 /// `[bff]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

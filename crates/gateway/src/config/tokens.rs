@@ -95,3 +95,25 @@ pub struct Services {
     /// Where services find the gateway, for those tokens; `tokens.public_url` or what stands for it when absent.
     pub internal_url: Option<String>,
 }
+
+/// `[spiffe]`: workloads that call with JWT-SVIDs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spiffe {
+    /// What their JWT-SVIDs are for: the gateway's own SPIFFE ID, or whatever they ask their agents for.
+    pub audience: String,
+    /// Whose workloads may call, as far as routes name them.
+    pub trust_domains: Vec<TrustDomain>,
+}
+
+/// One of `trust_domains`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustDomain {
+    /// Its name, without `spiffe://`.
+    pub name: String,
+    /// Where its bundle is, over https.
+    pub bundle_url: Option<String>,
+    /// Its bundle in a file, which somebody keeps up to date. One of the two is said.
+    pub bundle_file: Option<PathBuf>,
+}

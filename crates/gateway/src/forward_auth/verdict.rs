@@ -86,7 +86,8 @@ pub(super) fn refused(refusal: Refusal, record: &mut Record) -> Response {
 fn spoken(site: &Site) -> impl Iterator<Item = HeaderName> {
     let assertion = site.assertions.as_ref().map(|_| assertion::HEADER);
     let identity = site.identity.iter().map(|header| header.name.clone());
-    let service = site.config.services.as_ref().map(|_| CALLING_SERVICE);
+    let services = site.config.services.is_some() || site.config.spiffe.is_some();
+    let service = services.then_some(CALLING_SERVICE);
     identity.chain(assertion).chain(service).chain([AUTHORIZATION])
 }
 

@@ -63,7 +63,7 @@ impl Access {
                 guard,
                 users: Some(rule),
                 ..
-            } if !carnet_guard::is_from_service(parts) => user(guard, rule.as_ref(), parts).await,
+            } if !guard.is_from_service(parts) => user(guard, rule.as_ref(), parts).await,
             Self::Services { guard, names, .. } => {
                 guard.check_caller(parts, names).await.map(Admitted::Service)
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use carnet_client::error::ClientError;
 use carnet_client::exchange::Wanted;
 use carnet_guard::{Clock, Guard};
+use carnet_oauth::spiffe;
 use http::Method;
 use tokio::task::JoinSet;
 
@@ -365,10 +366,11 @@ fn access(
         let todo = "write callers = [\"orders\"] beside [services]; `require` and its like are for users: add or_users = true";
         Err(ConfigError::at(format!("{key}.{member}"), what, todo))
     };
+    let unknown = unknown_caller(route, config);
     match (route.callers.is_empty(), route.or_users) {
         (true, false) => Ok(Access::Bearer { guard, rule }),
         (true, true) => wrong("or_users", "stands beside `callers`, which are not there"),
-        (false, _) if config.services.is_none() => wrong("callers", "needs [services], which is not there"),
+        (false, _) if unknown.is_some() => wrong("callers", unknown.unwrap_or_default()),
         (false, _) if route.session => wrong(
             "callers",
             "needs tokens of services, and those of a session are users'",
@@ -382,6 +384,22 @@ fn access(
             users: or_users.then_some(rule),
         }),
     }
+}
+
+/// Why one of the callers can never come.
+fn unknown_caller(route: &config::Route, config: &Config) -> Option<&'static str> {
+    let domains = config.spiffe.as_ref().map(|spiffe| &spiffe.trust_domains);
+    let is_named = |name: &str| domains.is_some_and(|named| named.iter().any(|domain| domain.name == name));
+    route
+        .callers
+        .iter()
+        .find_map(|caller| match spiffe::trust_domain_of(caller) {
+            Some(domain) if is_named(domain) => None,
+            Some(_) => Some("names a workload whose trust domain is none of spiffe.trust_domains"),
+            None if caller.starts_with(spiffe::SCHEME) => Some("names no SPIFFE ID of a workload"),
+            None if config.services.is_none() => Some("needs [services], which is not there"),
+            None => None,
+        })
 }
 
 /// What the caller's token is exchanged for.

@@ -42,6 +42,7 @@ mod sockets;
 mod sockets_h2;
 mod sockets_h2_connections;
 mod sockets_tls;
+mod spiffe;
 mod spoofing;
 mod status_table;
 mod streams;

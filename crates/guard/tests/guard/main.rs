@@ -27,4 +27,6 @@ mod service_requests;
 mod service_revocations;
 mod service_tokens;
 mod signed_introspection;
+mod spiffe;
+mod spire;
 mod status_table;

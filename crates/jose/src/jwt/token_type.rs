@@ -23,6 +23,8 @@ pub enum TokenType {
     Jwt,
     /// `JWT`, or none: an ID token (OpenID Connect Core §2).
     IdToken,
+    /// `JWT`, `JOSE`, or none: a JWT-SVID (JWT-SVID §2.3).
+    Svid,
     /// Any other, without `application/`, such as `logout+jwt` (OpenID Connect Back-Channel Logout §2.4).
     Other(&'static str),
 }
@@ -32,7 +34,7 @@ impl TokenType {
     pub fn name(self) -> &'static str {
         match self {
             Self::AccessToken => "at+jwt",
-            Self::Jwt | Self::IdToken => "JWT",
+            Self::Jwt | Self::IdToken | Self::Svid => "JWT",
             Self::Other(name) => name,
         }
     }
@@ -40,7 +42,7 @@ impl TokenType {
     /// Compared without regard to case, with or without `application/` (RFC 7515 §4.1.9).
     pub(crate) fn check(self, found: Option<&str>) -> Result<(), Error> {
         let Some(found) = found else {
-            return if matches!(self, Self::Jwt | Self::IdToken) {
+            return if matches!(self, Self::Jwt | Self::IdToken | Self::Svid) {
                 Ok(())
             } else {
                 Err(Error::TokenTypeMismatch)
@@ -50,7 +52,8 @@ impl TokenType {
             .get(..12)
             .filter(|prefix| prefix.eq_ignore_ascii_case("application/"));
         let short = prefix.map_or(found, |prefix| found.get(prefix.len()..).unwrap_or_default());
-        if short.eq_ignore_ascii_case(self.name()) {
+        let jose = matches!(self, Self::Svid) && short.eq_ignore_ascii_case("JOSE");
+        if jose || short.eq_ignore_ascii_case(self.name()) {
             Ok(())
         } else {
             Err(Error::TokenTypeMismatch)

@@ -89,7 +89,7 @@ mod tests {
         let mut clients: Vec<_> = (0..1_100).map(service).collect();
         let issuer = "https://auth.example.com";
         assert!(clients_fit(issuer, &clients));
-        clients.extend((1_100..1_200).map(service));
+        clients.extend((1_100..1_250).map(service));
         assert!(!clients_fit(issuer, &clients));
         for client in &mut clients[..200] {
             client.service = false;
