@@ -117,6 +117,14 @@ const CASES = {
       refused(await ask(proxy, '/open', [], { host }), [401], host);
     }
   },
+  'what is no host opens nothing': async (proxy) => {
+    for (const host of [
+      'a/open?', 'api.test:80/open?', 'admin.test/open', 'api.test/open#', 'api.test?/open', 'api.test\\open', 'x:y@api.test/open?', 'api.test,open/open',
+      'api.test open', '/open?', '[::1]/open?',
+    ]) {
+      refused(await ask(proxy, '/orders', [], { host }), ANY, host);
+    }
+  },
   'a browser that opens a page is sent to the login': async (proxy) => {
     const answer = await ask(proxy, '/pages/1?a=b', page);
     refused(answer, [302]);

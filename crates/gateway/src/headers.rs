@@ -161,9 +161,12 @@ fn filter_cookies(headers: &mut HeaderMap, keeps: impl Fn(&[u8]) -> bool) {
     }
 }
 
-/// Takes `Set-Cookie` of these names out of what a service answers.
+/// Takes `Set-Cookie` of these names out of what a service answers. A cookie without a name comes back as what it says (RFC 6265bis §5.8.3): `=a=b` is `a=b`.
 pub fn strip_set_cookies(headers: &mut HeaderMap, names: &[String]) {
-    let is_ours = |value: &HeaderValue| is_cookie_of(value.as_bytes().trim_ascii(), names);
+    let is_ours = |value: &HeaderValue| {
+        let said = value.as_bytes().trim_ascii();
+        is_cookie_of(said.strip_prefix(b"=").unwrap_or(said), names)
+    };
     if !headers.get_all(header::SET_COOKIE).iter().any(is_ours) {
         return;
     }
@@ -365,6 +368,8 @@ mod tests {
         let mut answered = headers(&[
             ("set-cookie", "__Host-sid=x; Path=/"),
             ("set-cookie", "a=1"),
+            ("set-cookie", "=__Host-sid=x"),
+            ("set-cookie", " = __Host-sid =x; Path=/"),
             ("set-cookie", "b=2"),
         ]);
         strip_set_cookies(&mut answered, &own);

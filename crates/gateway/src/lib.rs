@@ -101,7 +101,8 @@ impl Gateway {
     /// Another site from now on. Requests that are under way end as they began.
     pub fn change(&self, mut site: Site) {
         site.watch();
-        self.site.store(Arc::new(site));
+        let site = Arc::new(site);
+        site.replaces(&self.site.swap(Arc::clone(&site)));
     }
 
     /// What is counted.

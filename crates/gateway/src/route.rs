@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use http::{HeaderValue, Method, StatusCode, header};
 
 use crate::refusal::{METHOD, Refusal};
+use crate::target::{MISSPELT, is_misspelt};
 
 /// What a route answers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,9 +66,13 @@ impl Table {
     /// The route of a request.
     ///
     /// # Errors
-    /// 404 when no route is there, 405 with `Allow` when it is not for this method.
+    /// 404 when no route is there, 405 with `Allow` when it is not for this method, 400 when a route names this method in another case.
     pub fn find(&self, host: &str, path: &str, method: &Method) -> Result<usize, Refusal> {
         let entries = self.paths_of(host).find(path).ok_or(UNKNOWN)?;
+        let mut named = entries.iter().flat_map(|entry| &entry.methods);
+        if named.any(|named| is_misspelt(method, named)) {
+            return Err(MISSPELT);
+        }
         let fits = |entry: &&Entry| entry.methods.is_empty() || entry.methods.contains(method);
         entries
             .iter()

@@ -121,6 +121,13 @@ impl Site {
         }
     }
 
+    /// From now on it answers instead of the other: what nobody looks after any more ends.
+    pub(crate) fn replaces(&self, before: &Self) {
+        if let Some(bff) = &before.bff {
+            bff.make_room(self.bff.as_ref());
+        }
+    }
+
     /// How each server of each service is.
     pub(crate) fn servers(&self) -> impl Iterator<Item = ServerReport> {
         self.upstreams.iter().flat_map(|upstream| upstream.report())

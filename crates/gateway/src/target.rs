@@ -1,6 +1,6 @@
 //! What a request is for, in the one spelling that is matched and forwarded.
 //!
-//! Spec: RFC 3986 §5.2.4, §6.2.2 · RFC 9110 §7.2 (Host) · RFC 9112 §3.2
+//! Spec: RFC 3986 §5.2.4, §6.2.2 · RFC 9110 §7.2 (Host), §9.1 (methods) · RFC 9112 §3.2
 
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
@@ -28,12 +28,15 @@ impl Target {
     ///
     /// # Errors
     /// 400 for every shape that two programs could read in two ways: no host or two, a target in absolute form, a path with `//`, `\`,
-    /// `;`, encoded slashes or control characters, or one that leads above the root. 405 for CONNECT, which forwards no path, and for
-    /// TRACE, which sends back what it is shown (RFC 9110 §9.3.6, §9.3.8).
+    /// `;`, encoded slashes or control characters, or one that leads above the root, and a method that is a known one but for its case.
+    /// 405 for CONNECT, which forwards no path, and for TRACE, which sends back what it is shown (RFC 9110 §9.3.6, §9.3.8).
     pub fn read(parts: &Parts) -> Result<Self, Refusal> {
         let (host, port) = authority(parts)?;
         if matches!(parts.method, Method::CONNECT | Method::TRACE) {
             return Err(METHOD.with(header::ALLOW, HeaderValue::from_static(METHODS)));
+        }
+        if KNOWN.iter().any(|known| is_misspelt(&parts.method, known)) {
+            return Err(MISSPELT);
         }
         let path = path(parts.uri.path())?.into_owned();
         Ok(Self {
@@ -59,6 +62,11 @@ impl Target {
             None => Cow::Borrowed(&self.host),
         }
     }
+}
+
+/// Whether a method is this one but for its case (RFC 9110 §9.1): many services read the two alike, and a rule for the one must not be passed by the other.
+pub(crate) fn is_misspelt(method: &Method, known: &Method) -> bool {
+    method != known && method.as_str().eq_ignore_ascii_case(known.as_str())
 }
 
 /// RFC 9112 §3.2: exactly one Host. RFC 9113 §8.3.1: `:authority`, and a Host beside it must be the same.
@@ -224,6 +232,23 @@ pub fn rewrite(parts: &mut Parts, target: &Target) -> Result<(), Refusal> {
 }
 
 const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+/// RFC 9110 §9.3, RFC 5789.
+pub(crate) static KNOWN: [Method; 9] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::DELETE,
+    Method::CONNECT,
+    Method::OPTIONS,
+    Method::TRACE,
+    Method::PATCH,
+];
+pub(crate) const MISSPELT: Refusal = Refusal::new(
+    StatusCode::BAD_REQUEST,
+    "method_invalid",
+    "methods are case-sensitive, and this is a known one in another case",
+);
 const HOST: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,
     "host_invalid",

@@ -74,7 +74,7 @@ pub(super) async fn begin(bff: &Bff, asked: &Asked) -> Result<Response, Refusal>
     if before.is_none() && csrf::is_sent_by_others(&asked.head.headers) && asked.parameter(HERE).is_none() {
         return Ok(page::go_on(&from_here(bff, asked)));
     }
-    if let Some(page) = loop_breaker::stop(bff, asked).await? {
+    if let Some(page) = loop_breaker::stop(bff, asked, before.is_some()).await? {
         return Ok(page);
     }
     let start = Start {

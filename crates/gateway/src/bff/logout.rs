@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
+use carnet_client::cookie::{self, SameSite};
+use carnet_client::seal;
 use carnet_jose::primitive;
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -18,11 +20,19 @@ use super::session::Session;
 use super::{csrf, login, page};
 use crate::refusal::Refusal;
 
-/// What the way to the issuer needs: sealed, so that no script reads an ID token on it.
+/// What a browser needs that goes on to the issuer.
 #[derive(Serialize, Deserialize)]
 struct Leaving {
     id_token: Option<Zeroizing<String>>,
     return_to: String,
+}
+
+/// The same on its way through a script: sealed, and of use in one browser alone, so that nobody reads an ID token on it.
+#[derive(Serialize, Deserialize)]
+struct Handed {
+    leaving: Leaving,
+    /// What a cookie of that browser says.
+    browser: String,
     /// Seconds since 1970.
     at: u64,
 }
@@ -33,12 +43,18 @@ pub(super) async fn of_a_script(bff: &Bff, asked: &Asked) -> Result<Response, Re
     let return_to = return_to(bff, asked)?;
     let session = bff.session(&asked.head.headers).await?;
     end(bff, &session).await?;
-    let leaving = sealed(bff, &session, return_to);
-    let url = leaving.map_or_else(
-        || bff.parts.settings.after_logout.clone(),
-        |leaving| format!("{}?t={leaving}", bff.path("logout/end")),
-    );
-    Ok(gone(bff, Json(json!({ "logout_url": url })).into_response()))
+    let leaving = Leaving {
+        id_token: session.content.id_token,
+        return_to,
+    };
+    let (url, line) = match handed(bff, leaving) {
+        Some((sealed, line)) => (format!("{}?t={sealed}", bff.path("logout/end")), Some(line)),
+        None => (bff.parts.settings.after_logout.clone(), None),
+    };
+    let mut response = gone(bff, Json(json!({ "logout_url": url })).into_response());
+    let line = line.map(|line| (header::SET_COOKIE, line));
+    response.headers_mut().extend(line);
+    Ok(response)
 }
 
 /// A link of the app, which knows what only its own session proves with.
@@ -57,22 +73,35 @@ pub(super) async fn of_a_link(bff: &Bff, asked: &Asked) -> Result<Response, Refu
     let leaving = Leaving {
         id_token: session.content.id_token,
         return_to,
-        at: bff.now(),
     };
     Ok(gone(bff, leave(bff, leaving).await))
 }
 
-/// The window that a script has sent here goes on to the issuer.
+/// The window that a script has sent here goes on to the issuer: once, and in the browser that has logged out.
 pub(super) async fn at_the_issuer(bff: &Bff, asked: &Asked) -> Result<Response, Refusal> {
     csrf::demand_window(&asked.head.headers)?;
-    let leaving = asked
+    let handed = asked
         .parameter("t")
-        .and_then(|sealed| bff.parts.keys.open(LEAVING, sealed));
-    let fresh = |leaving: &Leaving| (leaving.at..leaving.at + LEAVING_SECONDS).contains(&bff.now());
-    match leaving.filter(fresh) {
-        Some(leaving) => Ok(leave(bff, leaving).await),
-        None => Ok(page::see_other(&bff.parts.settings.after_logout)),
-    }
+        .and_then(|sealed| bff.parts.keys.open::<Handed>(HANDED, sealed));
+    let name = bff.parts.settings.cookie_name(WHAT);
+    let counts = |handed: &Handed| {
+        let own = handed.browser.as_bytes();
+        let mut said = cookie::values(&asked.head.headers, &name);
+        (handed.at..handed.at + LEAVING_SECONDS).contains(&bff.now())
+            && said.any(|said| primitive::verify_equal(said.as_bytes(), own))
+    };
+    let home = || page::see_other(&bff.parts.settings.after_logout);
+    let Some(handed) = handed.filter(counts) else {
+        return Ok(home());
+    };
+    let mut response = match bff.is_first("leaving", &handed.browser).await? {
+        true => leave(bff, handed.leaving).await,
+        false => home(),
+    };
+    let gone = cookie::set(bff.parts.settings.secure, (&name, ""), 0, SameSite::Lax);
+    let gone = gone.map(|line| (header::SET_COOKIE, line));
+    response.headers_mut().extend(gone);
+    Ok(response)
 }
 
 /// The issuer has ended the login, or not; the browser is back.
@@ -118,13 +147,18 @@ fn return_to(bff: &Bff, asked: &Asked) -> Result<String, Refusal> {
     login::return_url(bff, asked, &bff.parts.settings.after_logout)
 }
 
-fn sealed(bff: &Bff, session: &Session, return_to: String) -> Option<String> {
-    let leaving = Leaving {
-        id_token: session.content.id_token.clone(),
-        return_to,
+/// Sealed, and the cookie without which nobody opens it.
+fn handed(bff: &Bff, leaving: Leaving) -> Option<(String, HeaderValue)> {
+    let settings = &bff.parts.settings;
+    let browser = seal::random()?;
+    let name = settings.cookie_name(WHAT);
+    let line = cookie::set(settings.secure, (&name, &browser), LEAVING_SECONDS, SameSite::Lax)?;
+    let handed = Handed {
+        leaving,
+        browser,
         at: bff.now(),
     };
-    bff.parts.keys.seal(LEAVING, &leaving)
+    Some((bff.parts.keys.seal(HANDED, &handed)?, line))
 }
 
 /// To the issuer's address for this; home, when it has none or does not answer.
@@ -157,7 +191,8 @@ fn gone(bff: &Bff, mut response: Response) -> Response {
     response
 }
 
-const LEAVING: &str = "bff leaving";
+const HANDED: &str = "bff leaving";
+const WHAT: &str = "leave";
 const BACK: &str = "bff back";
 /// As long a browser may take to open what it was told.
 const LEAVING_SECONDS: u64 = 60;

@@ -61,8 +61,8 @@ pub(super) fn note(
     )
 }
 
-/// A page instead of the next login, when the last ones led nowhere.
-pub(super) async fn stop(bff: &Bff, asked: &Asked) -> Result<Option<Response>, Refusal> {
+/// A page instead of the next login, when the last ones led nowhere. `lives`: a session has come with this very request.
+pub(super) async fn stop(bff: &Bff, asked: &Asked, lives: bool) -> Result<Option<Response>, Refusal> {
     let headers = &asked.head.headers;
     let marker = read(bff, headers);
     if marker.logins.len() < MOST {
@@ -73,8 +73,11 @@ pub(super) async fn stop(bff: &Bff, asked: &Asked) -> Result<Option<Response>, R
             return Ok(None);
         }
     }
-    tracing::warn!("a browser logs in again and again, and never comes with the session that it was given");
-    let mut response = diagnosis(bff, headers, marker.skew);
+    tracing::warn!(
+        lives,
+        "a browser logs in again and again, and asks for nothing with the session that it was given"
+    );
+    let mut response = diagnosis(bff, headers, (marker.skew, lives));
     let settings = &bff.parts.settings;
     let gone = cookie::set(
         settings.secure,
@@ -115,7 +118,7 @@ fn read(bff: &Bff, headers: &HeaderMap) -> Marker {
 }
 
 /// What was received: everything that such a loop was ever due to.
-fn diagnosis(bff: &Bff, headers: &HeaderMap, skew: u64) -> Response {
+fn diagnosis(bff: &Bff, headers: &HeaderMap, (skew, lives): (u64, bool)) -> Response {
     let settings = &bff.parts.settings;
     let count = cookie::values(
         headers,
@@ -123,6 +126,7 @@ fn diagnosis(bff: &Bff, headers: &HeaderMap, skew: u64) -> Response {
     )
     .count();
     let cookies = match count {
+        _ if lives => "The browser sends the session cookie, and the session lives: the app asks for a login again without asking for anything with it.".to_owned(),
         0 => "The browser does not send the session cookie: something on the way takes it away, or it was set for another host.".to_owned(),
         1 => "The browser sends a session cookie that is not known here: the replicas may keep their sessions in different places.".to_owned(),
         many => format!("The browser sends {many} session cookies: one of them was set by another app of this host."),
@@ -135,7 +139,7 @@ fn diagnosis(bff: &Bff, headers: &HeaderMap, skew: u64) -> Response {
     );
     let clock = format!("The clock of the issuer is {skew} seconds from the clock here.");
     let sentences = [
-        "You were logged in three times within a minute, and no request came with the session.",
+        "You were logged in three times within a minute, and nothing was asked with the session.",
         cookies.as_str(),
         host.as_str(),
         clock.as_str(),

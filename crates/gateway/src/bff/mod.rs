@@ -31,6 +31,7 @@ use axum::response::{IntoResponse as _, Response};
 use carnet_guard::Guard;
 use http::request::Parts as Head;
 use http::{HeaderValue, Method, StatusCode, header};
+use hyper::body::Body as _;
 
 pub use self::admit::Mapped;
 pub use self::app::Bff;
@@ -73,6 +74,9 @@ impl Bff {
             tracing::info!(code = refusal.code(), path, "a browser was refused");
             refusal.into_response()
         });
+        if asked.head.method == Method::HEAD {
+            response = without_body(response);
+        }
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
@@ -85,7 +89,12 @@ impl Bff {
     }
 
     async fn endpoint(&self, path: &str, asked: &Asked, body: Body) -> Result<Response, Refusal> {
-        let method = &asked.head.method;
+        // Of the others a GET does what it does once: nobody who only looks is to have done it.
+        let get = Method::GET;
+        let method = match (path, &asked.head.method) {
+            ("login" | "user" | "sessions", &Method::HEAD) => &get,
+            (_, method) => method,
+        };
         match (path, method) {
             ("login", &Method::GET) => login::begin(self, asked).await,
             ("callback", &Method::GET) => callback::end(self, asked).await,
@@ -98,9 +107,8 @@ impl Bff {
             ("logout/callback", &Method::GET) => Ok(logout::come_back(self, asked)),
             ("backchannel", &Method::POST) => back_channel::end(self, asked, body).await,
             ("sessions", &Method::GET) => sessions::list(self, asked).await,
-            ("login" | "callback" | "user" | "logout/end" | "logout/callback" | "sessions", _) => {
-                Err(not_allowed("GET"))
-            }
+            ("login" | "user" | "sessions", _) => Err(not_allowed("GET, HEAD")),
+            ("callback" | "logout/end" | "logout/callback", _) => Err(not_allowed("GET")),
             ("logout", _) => Err(not_allowed("GET, POST")),
             ("backchannel", _) => Err(not_allowed("POST")),
             _ => match (path.strip_prefix("sessions/"), method) {
@@ -110,6 +118,15 @@ impl Bff {
             },
         }
     }
+}
+
+/// RFC 9110 §9.3.2: says how long it would be.
+fn without_body(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        parts.headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    Response::from_parts(parts, Body::empty())
 }
 
 fn not_allowed(allow: &'static str) -> Refusal {

@@ -252,8 +252,9 @@ const OF_ALL: [&str; 5] = [
 ];
 /// How long a request waits for the tokens of its session.
 const PATIENCE: Duration = Duration::from_secs(10);
-const LEASE_MS: i64 = 10_000;
-const LEASE_AGAIN: Duration = Duration::from_secs(3);
+/// Clearly shorter than an issuer takes the same refresh token again (`tokens.refresh_grace`, 10 seconds): who was about to ask may be gone for ever, and have been answered.
+const LEASE_MS: i64 = 4_000;
+const LEASE_AGAIN: Duration = Duration::from_secs(1);
 const FIRST_STEP: Duration = Duration::from_millis(25);
 const LAST_STEP: Duration = Duration::from_millis(200);
 /// How long it is tried to keep what the issuer has given: as long as a database may take to start again.

@@ -6,6 +6,7 @@
 //! Spec: RFC 10017 §6.1.3.2 · OpenID Connect Back-Channel Logout §2.7
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -25,6 +26,14 @@ impl Bff {
                 // Nobody looks any more: the runtime is about to end.
                 std::future::pending().await
             }
+        }
+    }
+
+    /// Another app, or none, takes the place of this one: what its sessions have open ends, unless the other goes on with them.
+    pub(crate) fn make_room(&self, next: Option<&Self>) {
+        let streams = &self.parts.streams;
+        if !next.is_some_and(|next| Arc::ptr_eq(&next.parts.streams, streams)) {
+            streams.end_all();
         }
     }
 }

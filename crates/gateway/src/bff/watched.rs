@@ -20,6 +20,8 @@ struct Open {
     sessions: HashMap<[u8; 32], watch::Sender<bool>>,
     /// Whether somebody looks after them.
     watched: bool,
+    /// Nobody knows of any session here any more: whatever is still opened is over.
+    closed: bool,
 }
 
 impl Watched {
@@ -36,6 +38,9 @@ impl Watched {
     /// Says when the session of this cookie has ended, and whether nobody looks after any yet.
     pub(super) fn open(&self, digest: [u8; 32]) -> (watch::Receiver<bool>, bool) {
         let mut all = self.all();
+        if all.closed {
+            return (watch::channel(true).1, false);
+        }
         let sender = all.sessions.entry(digest);
         let over = sender.or_insert_with(|| watch::channel(false).0).subscribe();
         (over, !std::mem::replace(&mut all.watched, true))
@@ -51,6 +56,15 @@ impl Watched {
         all.sessions.retain(|_, sender| sender.receiver_count() > 0);
         all.watched = !all.sessions.is_empty();
         all.watched.then(|| all.sessions.keys().copied().collect())
+    }
+
+    /// Nobody knows of any session any more.
+    pub(super) fn end_all(&self) {
+        let mut all = self.all();
+        all.closed = true;
+        for (_, sender) in all.sessions.drain() {
+            sender.send_replace(true);
+        }
     }
 
     pub(super) fn end(&self, digest: &[u8; 32]) {

@@ -102,6 +102,21 @@ impl Bff {
         optional.into_iter().flatten()
     }
 
+    /// Whether it is the same app, with its sessions in the same place.
+    pub(crate) fn keeps_as(&self, other: &Self) -> bool {
+        let app = |one: &Self| (one.url.clone(), one.issuer.clone(), one.client_id.clone());
+        let place = |one: &Self| {
+            [
+                one.sqlite_file.clone(),
+                one.postgres_url_file.clone(),
+                one.postgres_root_certificates_file.clone(),
+                one.redis_url_file.clone(),
+                one.redis_root_certificates_file.clone(),
+            ]
+        };
+        (app(self), self.sealed, place(self)) == (app(other), other.sealed, place(other))
+    }
+
     /// The files that it names.
     pub(crate) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let optional = [

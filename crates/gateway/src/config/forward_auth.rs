@@ -42,7 +42,7 @@ pub enum Dialect {
     Caddy,
     /// `forwardAuth`: as Caddy.
     Traefik,
-    /// A Lua action: `X-Original-Method` and `X-Original-URL`; passes every answer on.
+    /// A Lua action: `X-Original-Method`, `-Scheme`, `-Host` and `-Path`; passes every answer on.
     Haproxy,
     /// `ext_authz` over HTTP: the request itself, below a prefix.
     Envoy,

@@ -40,12 +40,20 @@ impl Asked {
 pub(super) fn read(dialect: Dialect, mut parts: Parts) -> Result<Asked, Refusal> {
     let headers = &mut parts.headers;
     match dialect {
-        Dialect::Nginx | Dialect::Haproxy => {
+        Dialect::Nginx => {
             let method = take(headers, ORIGINAL_METHOD)?;
             let url = take(headers, ORIGINAL_URL)?;
             let (scheme, rest) = url.split_once("://").ok_or(UNCLEAR)?;
             let (host, path) = rest.split_at(rest.find('/').ok_or(UNCLEAR)?);
             assemble(&method, (Some(scheme), host, path), parts.headers)
+        }
+        // It passes on what a client calls its host, whatever that is: what would be a path in a URL is no host here.
+        Dialect::Haproxy => {
+            let method = take(headers, ORIGINAL_METHOD)?;
+            let scheme = take(headers, ORIGINAL_SCHEME)?;
+            let host = take(headers, ORIGINAL_HOST)?;
+            let path = take(headers, ORIGINAL_PATH)?;
+            assemble(&method, (Some(&scheme), &host, &path), parts.headers)
         }
         Dialect::Caddy | Dialect::Traefik => {
             let method = take(headers, FORWARDED_METHOD)?;
@@ -112,6 +120,9 @@ const ENVOY_WITHOUT_SLASH: &str = "/forward-auth/envoy";
 
 const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
 const ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
+const ORIGINAL_SCHEME: HeaderName = HeaderName::from_static("x-original-scheme");
+const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-original-host");
+const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-original-path");
 const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

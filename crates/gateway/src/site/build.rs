@@ -102,7 +102,7 @@ impl Site {
     }
 }
 
-/// The app. Its sessions may be in memory: they go on while they are kept in the same place, whatever the secrets are by now.
+/// The app. Its sessions may be in memory, and what ends them is: they go on while they are kept in the same place, whatever else is another by now.
 async fn app(
     (config, contents): (&Config, &Contents),
     clock: &Arc<dyn Clock>,
@@ -111,18 +111,19 @@ async fn app(
     let Some(told) = &config.bff else {
         return Ok(None);
     };
-    let before = before.filter(|before| {
-        before.config.bff.as_ref() == Some(told) && contents.agree(&before.contents, told.of_store())
-    });
+    let of_app = |before: &&Site| contents.agree(&before.contents, told.of_store());
+    let before = before.filter(of_app);
     let same = |before: &&Site| {
         same_trust
+            && before.config.bff.as_ref() == Some(told)
             && before.config.tokens.leeway == config.tokens.leeway
             && contents.agree(&before.contents, told.secrets())
     };
     if let Some(same) = before.filter(same) {
         return Ok(same.bff.clone());
     }
-    let kept = before.and_then(|before| before.bff.as_ref());
+    let keeps = |before: &&Site| before.config.bff.as_ref().is_some_and(|bff| bff.keeps_as(told));
+    let kept = before.filter(keeps).and_then(|before| before.bff.as_ref());
     Bff::of((config, told), clock, kept).await.map(Some)
 }
 
@@ -305,7 +306,13 @@ fn pattern(key: &str, route: &config::Route) -> Result<Pattern, ConfigError> {
         .methods
         .iter()
         .map(|method| {
-            Method::from_bytes(method.as_bytes()).map_err(|_| {
+            let known = Method::from_bytes(method.as_bytes()).ok();
+            let spelt = |method: &Method| {
+                !target::KNOWN
+                    .iter()
+                    .any(|known| target::is_misspelt(method, known))
+            };
+            known.filter(spelt).ok_or_else(|| {
                 let what = format!("{method:?} is no method");
                 ConfigError::at(format!("{key}.methods"), what, "write them as in \"GET\"")
             })

@@ -89,3 +89,55 @@ async fn a_call_of_grpc_is_refused_by_a_status_that_every_proxy_understands() {
         assert_eq!(answer.status, 401, "{dialect}");
     }
 }
+
+#[tokio::test]
+async fn what_is_no_host_opens_nothing_where_the_proxy_describes_it_apart_from_the_path() {
+    let harness = harness().await;
+    for dialect in DIALECTS.into_iter().filter(|dialect| *dialect != "nginx") {
+        for host in [
+            "a/open?",
+            "shop.test/open",
+            "a/open#",
+            "a?",
+            "a\\open",
+            "x@api.test",
+            "a:x",
+            "a,b",
+        ] {
+            let asked = Asked {
+                host,
+                ..get("/orders", "")
+            };
+            assert_eq!(
+                ask(&harness, dialect, asked).await.status,
+                400,
+                "{dialect} {host}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_method_in_another_case_has_no_rules_of_its_own_in_any_dialect() {
+    let harness = harness().await;
+    for (method, path) in [
+        ("post", "/orders"),
+        ("Post", "/orders"),
+        ("get", "/open"),
+        ("Trace", "/open"),
+    ] {
+        for dialect in DIALECTS {
+            let asked = Asked {
+                method,
+                ..get(path, TOKEN)
+            };
+            let answer = ask(&harness, dialect, asked).await;
+            let expected = if dialect == "nginx" { 403 } else { 400 };
+            assert_eq!(
+                (answer.status, answer.code().as_str()),
+                (expected, "method_invalid"),
+                "{dialect} {method}"
+            );
+        }
+    }
+}

@@ -185,3 +185,55 @@ async fn cve_2021_32779_ghsa_pxq7_of_a_path_of_http2_with_a_fragment_is_forwarde
     targets.sort();
     assert_eq!(targets, ["/open", "/open", "/open", "/open/?a=b"]);
 }
+
+#[tokio::test]
+async fn a_known_method_in_another_case_is_a_400_and_passes_no_rule() {
+    let (service, asked) = counting().await;
+    let rules = r#"
+        [[routes]]
+        path = "/things"
+        require = ["scope:read:orders"]
+        upstream = "service"
+        [[routes]]
+        path = "/things"
+        methods = ["DELETE", "PURGE"]
+        require = ["scope:write:orders"]
+        upstream = "service"
+    "#;
+    let harness = Harness::with(&format!("{USUAL}{rules}"), service).await;
+    let token = harness.issuer.token(&serde_json::json!({}));
+    for (method, path) in [
+        ("delete", "/things"),
+        ("Delete", "/things/7"),
+        ("dELETE", "/things"),
+        ("purge", "/things"),
+        ("get", "/open"),
+        ("post", "/open"),
+        ("patch", "/nowhere"),
+        ("trace", "/open"),
+        ("connect", "/open"),
+        ("options", "/open"),
+    ] {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        let answer = Answer::read(&harness.talk(&head).await);
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (400, "method_invalid"),
+            "{method}"
+        );
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("http://x{path}"))
+            .header("authorization", format!("Bearer {token}"));
+        let answer = harness.h2(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(answer.status(), 400, "{method}");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    // A method that nothing here knows is one of its own.
+    let head = format!(
+        "Purge2 /things HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    );
+    assert_eq!(Answer::read(&harness.talk(&head).await).status, 204);
+}

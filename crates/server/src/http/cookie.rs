@@ -10,11 +10,11 @@ use crate::app::App;
 /// The value of a cookie; refused when it stands twice, since the two could come from two hands.
 pub fn read<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Failure> {
     let mut found = None;
-    let lines = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    for pair in lines.flat_map(|line| line.split(';')) {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    // What is not ASCII is a cookie of somebody else on this host, and hides none of ours.
+    let pairs = pairs.filter(|pair| pair.is_ascii()).map(std::str::from_utf8);
+    for pair in pairs.flatten() {
         let Some((key, value)) = pair.trim().split_once('=') else {
             continue;
         };
@@ -104,6 +104,14 @@ mod tests {
         let headers = headers(&["a=1; xb=2", "b=3"]);
         assert_eq!(read(&headers, "b").unwrap(), Some("3"));
         assert_eq!(read(&headers, "c").unwrap(), None);
+    }
+
+    #[test]
+    fn a_cookie_that_is_no_ascii_hides_no_other() {
+        let mut headers = headers(&[]);
+        let line = HeaderValue::from_bytes(b"x=\xc3\xa9; b=3; \xff=1").unwrap();
+        headers.append(header::COOKIE, line);
+        assert_eq!(read(&headers, "b").unwrap(), Some("3"));
     }
 
     #[test]

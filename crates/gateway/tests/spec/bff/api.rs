@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::response::IntoResponse as _;
 use http::header;
 
-use super::browser::{COOKIE, SCRIPT};
+use super::browser::{COOKIE, SCRIPT, WINDOW};
 use super::world::World;
 use crate::harness::Running;
 
@@ -51,11 +51,44 @@ async fn a_service_gets_the_token_and_nothing_of_the_session() {
 }
 
 #[tokio::test]
+async fn head_is_answered_as_get_is_without_its_body_and_ends_nothing() {
+    let world = World::new().await;
+    let mut user = world.user().await;
+    let whole = user.call("GET", "/bff/user").await;
+    let head = user.call("HEAD", "/bff/user").await;
+    assert_eq!((head.status, head.body.as_str()), (200, ""));
+    assert_eq!(head.one("content-length"), whole.body.len().to_string());
+    assert_eq!(world.browser().call("HEAD", "/bff/user").await.status, 401);
+    let begun = user.ask("HEAD", "/bff/login", (WINDOW, "")).await;
+    assert_eq!(begun.status, 303, "{begun:?}");
+    assert_eq!(
+        user.ask("POST", "/bff/user", (SCRIPT, "")).await.one("allow"),
+        "GET, HEAD"
+    );
+    let url = whole.json()["bff:logout_url"].as_str().unwrap().to_owned();
+    for path in [url.as_str(), "/bff/callback?state=x", "/bff/logout/end?t=x"] {
+        assert_eq!(user.ask("HEAD", path, (WINDOW, "")).await.status, 405, "{path}");
+    }
+    assert_eq!(user.call("GET", "/api").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_cookie_that_is_no_ascii_hides_neither_a_login_nor_a_session() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    browser.cookies.push(("x".to_owned(), "\u{e9}".to_owned()));
+    assert_eq!(browser.log_in(&world.issuer).await.status, 200);
+    assert_eq!(browser.call("GET", "/api").await.status, 200);
+    assert_eq!(browser.call("POST", "/bff/logout").await.status, 200);
+}
+
+#[tokio::test]
 async fn gw_14_a_service_cannot_set_our_cookies() {
     let answer = async |_: Request| {
         let cookies = [
             format!("{COOKIE}=x; Path=/"),
             "__Host-Http-bfftx-abcdef=x".to_owned(),
+            format!("={COOKIE}=x; Path=/"),
             "lang=en".to_owned(),
         ];
         let mut response = "".into_response();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::browser::{COOKIE, SCRIPT};
+use super::browser::{Browser, COOKIE, SCRIPT};
 use super::world::World;
 
 #[tokio::test]
@@ -42,12 +42,44 @@ async fn ck_07_a_logout_ends_the_session_and_gives_the_token_back() {
     assert_eq!((back.status, back.one("location").as_str()), (303, "/bye"));
     let strange = user.open("/bff/logout/callback?state=x").await;
     assert_eq!(strange.one("location"), "/");
+}
+
+#[tokio::test]
+async fn the_way_to_the_issuer_is_open_once_for_a_minute_and_in_the_browser_that_has_logged_out() {
+    let world = World::new().await;
+    let replica = world.replica().await;
+    let mut user = world.user().await;
+    let told = user.call("POST", "/bff/logout").await;
+    let url = told.json()["logout_url"].as_str().unwrap().to_owned();
+    let lines = told.all("set-cookie");
+    let handed = lines
+        .iter()
+        .find(|line| line.starts_with("__Host-Http-bffleave="));
+    let attributes = "; Path=/; Max-Age=60; HttpOnly; Secure; SameSite=Lax";
+    assert!(handed.unwrap().ends_with(attributes), "{told:?}");
+    // Whoever a script has sent it to, elsewhere, and another browser that has logged out.
+    let mut other = world.user().await;
+    other.call("POST", "/bff/logout").await;
+    for mut stranger in [world.browser(), Browser::new(replica.address), other] {
+        let home = stranger.open(&url).await;
+        assert_eq!((home.status, home.one("location").as_str()), (303, "/"));
+    }
+    let again = user.clone();
+    assert!(user.open(&url).await.one("location").contains("id_token_hint="));
+    assert!(user.cookies.is_empty(), "{:?}", user.cookies);
+    for gateway in [world.gateway.address, replica.address] {
+        let mut again = Browser {
+            gateway,
+            ..again.clone()
+        };
+        assert_eq!(again.open(&url).await.one("location"), "/");
+    }
+
+    let mut late = world.user().await;
+    let told = late.call("POST", "/bff/logout").await;
+    let url = told.json()["logout_url"].as_str().unwrap().to_owned();
     world.clock.wait(Duration::from_secs(61));
-    assert_eq!(
-        user.open(&url).await.one("location"),
-        "/",
-        "the way is open for a minute"
-    );
+    assert_eq!(late.open(&url).await.one("location"), "/");
 }
 
 #[tokio::test]

@@ -31,6 +31,28 @@ async fn a_fourth_login_within_a_minute_that_led_nowhere_is_a_page_that_says_why
 }
 
 #[tokio::test]
+async fn an_app_that_asks_for_logins_and_for_nothing_else_is_told_so() {
+    let world = World::new().await;
+    let mut browser = world.browser();
+    for _ in 0..3 {
+        assert_eq!(browser.log_in(&world.issuer).await.status, 200);
+    }
+    let told = browser.open("/bff/login").await;
+    assert_eq!(told.status, 200, "{told:?}");
+    assert!(told.body.contains("and the session lives"), "{}", told.body);
+    assert!(!told.body.contains("replicas"), "{}", told.body);
+    // Of a session that is not known here that is not said.
+    let mut stranger = world.browser();
+    for _ in 0..3 {
+        assert_eq!(stranger.log_in(&world.issuer).await.status, 200);
+        stranger.cookies.retain(|(name, _)| name != COOKIE);
+    }
+    stranger.cookies.push((COOKIE.to_owned(), "x".repeat(43)));
+    let told = stranger.open("/bff/login").await;
+    assert!(told.body.contains("is not known here"), "{}", told.body);
+}
+
+#[tokio::test]
 async fn who_logs_in_often_and_is_heard_of_is_not_stopped() {
     let world = World::new().await;
     let mut browser = world.browser();

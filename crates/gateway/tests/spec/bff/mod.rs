@@ -5,6 +5,7 @@ mod again;
 mod api;
 mod back_channel;
 mod browser;
+mod changes;
 mod csrf;
 mod host;
 mod limits;

@@ -54,7 +54,7 @@ pub(super) struct Issuer {
 pub(super) struct Manner {
     /// Answers the token endpoint with this instead.
     pub(super) trouble: Option<(u16, &'static str)>,
-    /// The token endpoint takes so many seconds, of which each is three by the clock.
+    /// The token endpoint takes so many seconds, by the clock as well.
     pub(super) slow: u64,
     /// The nonce of ID tokens, when it is not the one that was sent.
     pub(super) nonce: Option<&'static str>,
@@ -335,7 +335,7 @@ impl Issuer {
         drop(self.gate.read().await);
         for _ in 0..manner.slow {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            self.clock.wait(Duration::from_secs(3));
+            self.clock.wait(Duration::from_secs(1));
         }
         if let Some((status, error)) = manner.trouble {
             return (StatusCode::from_u16(status).unwrap(), json!({ "error": error }));

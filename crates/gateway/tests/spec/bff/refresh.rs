@@ -127,7 +127,7 @@ async fn one_refresh(world: World) {
     let other = world.replica().await;
     let user = world.user().await;
     world.clock.wait(11 * MINUTE);
-    // Eight seconds, in which 24 go by on the clock: a lease that is not renewed would have ended twice.
+    // Eight seconds: a lease that is not renewed would have ended twice.
     world.issuer.manner(|how| how.slow = 8);
     let calls = (0..200).map(|n| {
         let gateway = if n % 2 == 0 {
@@ -147,6 +147,38 @@ async fn one_refresh(world: World) {
         .map(|told| told.unwrap().seen().header("authorization").unwrap());
     let tokens: std::collections::BTreeSet<String> = tokens.collect();
     assert_eq!((tokens.len(), world.issuer.refreshes()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_replica_that_dies_while_it_asks_is_followed_by_another_before_the_issuer_calls_it_theft() {
+    let world = World::new().await;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let dying = world.replica_on(&runtime).await;
+    let mut user = world.user().await;
+    let mut there = Browser {
+        gateway: dying.address,
+        ..user.clone()
+    };
+    world.clock.wait(11 * MINUTE);
+    world.issuer.manner(|how| how.slow = 60);
+    let call = tokio::spawn(async move { there.call("GET", "/api").await });
+    soon(async {
+        while world.issuer.refreshes() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    runtime.shutdown_background();
+    call.abort();
+    world.issuer.manner(|how| how.slow = 0);
+    // Well within the ten seconds in which an issuer takes the same token again.
+    world.clock.wait(Duration::from_secs(5));
+    assert_eq!(user.call("GET", "/api").await.status, 200);
+    assert_eq!(world.issuer.refreshes(), 2);
 }
 
 #[tokio::test]

@@ -60,7 +60,9 @@ async fn a_configuration_that_is_read_again_logs_nobody_out() {
 #[tokio::test]
 async fn secrets_that_change_are_taken_and_log_nobody_out() {
     let world = World::new().await;
-    let (gateway, config, running) = world.changing().await;
+    let (gateway, config, running) = world
+        .changing(|text| text.replace("sqlite_file = \"bff.db\"", ""))
+        .await;
     let mut user = Browser::new(running.address);
     assert_eq!(user.log_in(&world.issuer).await.status, 200);
     let again = async || {

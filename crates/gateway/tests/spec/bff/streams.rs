@@ -71,7 +71,7 @@ pub(super) async fn closes(mut stream: TcpStream, since: Instant, why: &str) {
     );
 }
 
-async fn stays(stream: &mut TcpStream) {
+pub(super) async fn stays(stream: &mut TcpStream) {
     stream.write_all(b"\x81\x01x").await.unwrap();
     soon(stream.read_exact(&mut [0; 3])).await.unwrap();
 }

@@ -173,12 +173,20 @@ impl World {
                 let site = Site::build(&config, Arc::new(clock), None).await.unwrap();
                 let server = Server::bind(Gateway::new(site), &config).await.unwrap();
                 let (stop, stopped) = oneshot::channel::<()>();
-                let address = server.local_addr();
+                let address = at(server.local_addr());
                 tell.send(Running { address, _stop: stop }).ok().unwrap();
                 server.run(None, async { drop(stopped.await) }).await;
             });
         });
         (told.await.unwrap(), process)
+    }
+
+    /// Another one, which dies with this runtime.
+    pub(super) async fn replica_on(&self, runtime: &tokio::runtime::Runtime) -> Running {
+        let (text, folder) = (self.text.clone(), self.folder.path().to_owned());
+        let clock = self.clock.clone();
+        let running = runtime.spawn(async move { replica(&text, &folder, &clock).await });
+        running.await.unwrap()
     }
 
     /// A gateway with its sessions in memory, and what it becomes when its configuration is read again.
@@ -193,14 +201,19 @@ impl World {
         (serve(before, &config).await, serve(after, &config).await)
     }
 
-    /// A gateway with its sessions in memory, which may get another site, and its configuration.
-    pub(super) async fn changing(&self) -> (Gateway, Config, Running) {
-        let text = self.text.replace("sqlite_file = \"bff.db\"", "");
-        let config = configuration(&text, self.folder.path());
+    /// A gateway of its own with another text, which may get another site, and its configuration.
+    pub(super) async fn changing(&self, change: impl FnOnce(String) -> String) -> (Gateway, Config, Running) {
+        let config = configuration(&change(self.text.clone()), self.folder.path());
         let site = Site::build(&config, Arc::new(self.clock.clone()), None).await;
         let gateway = Gateway::new(site.unwrap());
         let running = serve(gateway.clone(), &config).await;
         (gateway, config, running)
+    }
+
+    /// The gateway reads another configuration.
+    pub(super) async fn change(&self, gateway: &Gateway, config: &Config) {
+        let site = Site::build(config, Arc::new(self.clock.clone()), Some(&gateway.site())).await;
+        gateway.change(site.unwrap());
     }
 
     /// A refresh token was given back.
