@@ -27,6 +27,7 @@ pub mod limit;
 mod lines;
 pub mod load;
 mod login;
+mod method;
 pub mod metrics;
 mod passing;
 mod record;

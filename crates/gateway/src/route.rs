@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use http::{HeaderValue, Method, StatusCode, header};
 
+use crate::method::{MISSPELT, is_misspelt};
 use crate::refusal::{METHOD, Refusal};
-use crate::target::{MISSPELT, is_misspelt};
 
 /// What a route answers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

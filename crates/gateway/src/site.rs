@@ -1,9 +1,11 @@
 //! Everything that requests are judged by, made of one configuration. It never changes; another configuration makes another one.
 
 mod access;
+mod app;
 mod build;
 mod doors;
 mod names;
+mod pattern;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;

@@ -1,6 +1,6 @@
 //! What a request is for, in the one spelling that is matched and forwarded.
 //!
-//! Spec: RFC 3986 §5.2.4, §6.2.2 · RFC 9110 §7.2 (Host), §9.1 (methods) · RFC 9112 §3.2
+//! Spec: RFC 3986 §5.2.4, §6.2.2 · RFC 9110 §7.2 (Host) · RFC 9112 §3.2
 
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
@@ -8,6 +8,7 @@ use std::net::Ipv6Addr;
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri, Version, header};
 
+use crate::method;
 use crate::refusal::{METHOD, Refusal};
 
 /// Host, path and query of a request. Nothing else decides where it goes.
@@ -35,8 +36,8 @@ impl Target {
         if matches!(parts.method, Method::CONNECT | Method::TRACE) {
             return Err(METHOD.with(header::ALLOW, HeaderValue::from_static(METHODS)));
         }
-        if KNOWN.iter().any(|known| is_misspelt(&parts.method, known)) {
-            return Err(MISSPELT);
+        if method::is_none(&parts.method) {
+            return Err(method::MISSPELT);
         }
         let path = path(parts.uri.path())?.into_owned();
         Ok(Self {
@@ -62,11 +63,6 @@ impl Target {
             None => Cow::Borrowed(&self.host),
         }
     }
-}
-
-/// Whether a method is this one but for its case (RFC 9110 §9.1): many services read the two alike, and a rule for the one must not be passed by the other.
-pub(crate) fn is_misspelt(method: &Method, known: &Method) -> bool {
-    method != known && method.as_str().eq_ignore_ascii_case(known.as_str())
 }
 
 /// RFC 9112 §3.2: exactly one Host. RFC 9113 §8.3.1: `:authority`, and a Host beside it must be the same.
@@ -232,23 +228,6 @@ pub fn rewrite(parts: &mut Parts, target: &Target) -> Result<(), Refusal> {
 }
 
 const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
-/// RFC 9110 §9.3, RFC 5789.
-pub(crate) static KNOWN: [Method; 9] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::DELETE,
-    Method::CONNECT,
-    Method::OPTIONS,
-    Method::TRACE,
-    Method::PATCH,
-];
-pub(crate) const MISSPELT: Refusal = Refusal::new(
-    StatusCode::BAD_REQUEST,
-    "method_invalid",
-    "methods are case-sensitive, and this is a known one in another case",
-);
 const HOST: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,
     "host_invalid",

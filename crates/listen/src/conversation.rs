@@ -123,7 +123,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
     use std::sync::Arc;
 
     use axum::Router;
@@ -140,16 +139,16 @@ mod tests {
     #[tokio::test]
     async fn between_two_requests_nothing_is_kept_but_the_stream() {
         let (mut client, server) = duplex(4096);
-        let peer: SocketAddr = "192.0.2.1:1".parse().unwrap();
+        let peer = PeerAddr::of("192.0.2.1:1".parse().unwrap());
         let seat = Seat {
-            _place: Crowd::new(1, Vec::new()).admit(peer.ip()).unwrap(),
+            _place: Crowd::new(1, Vec::new()).admit(peer).unwrap(),
             _permit: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
         };
         let pulse = Pulse::new();
         let stream = Strict::new(Watched::new(server, Arc::clone(&pulse), seat), 8192);
         let desk = Desk {
             answers: Router::new().fallback(async || "hello"),
-            peer: PeerAddr(peer),
+            peer,
             certificate: None,
             phase: watch::channel(Phase::Open).1,
             pulse: Arc::clone(&pulse),

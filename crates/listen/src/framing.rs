@@ -29,7 +29,9 @@ enum State {
     Asked,
     Sized(u64),
     Chunk(Chunk),
-    /// Another protocol; HTTP/2 from the first byte on.
+    /// HTTP/2 from the first byte on.
+    Http2,
+    /// Another protocol.
     Other,
     /// A head was refused, or is too long: no further byte counts.
     Refused,
@@ -63,7 +65,7 @@ impl Framing {
     /// How many of the next bytes pass without being looked at.
     pub(super) fn unseen(&self) -> u64 {
         match self.state {
-            State::Other => u64::MAX,
+            State::Http2 | State::Other => u64::MAX,
             State::Sized(left) | State::Chunk(Chunk::Data(left)) => left,
             _ => 0,
         }
@@ -92,7 +94,12 @@ impl Framing {
 
     /// Whether another protocol is spoken.
     pub(super) fn is_other(&self) -> bool {
-        self.state == State::Other
+        matches!(self.state, State::Http2 | State::Other)
+    }
+
+    /// Whether HTTP/2 is spoken; what was let through began with its preface.
+    pub(super) fn is_http2(&self) -> bool {
+        self.state == State::Http2
     }
 
     /// Another protocol is spoken from here on. What came before that was known is no part of it.
@@ -165,7 +172,7 @@ impl Framing {
             let seen = self.held.len().min(PREFACE.len());
             if self.held[..seen] == PREFACE[..seen] {
                 if seen == PREFACE.len() {
-                    self.state = State::Other;
+                    self.state = State::Http2;
                     out.append(&mut self.held);
                 }
                 return &[];

@@ -212,18 +212,3 @@ fn is_the_peers(error: &io::Error) -> bool {
 const SAY_AGAIN: Duration = Duration::from_secs(60);
 /// Within what a semaphore counts on any machine.
 const MOST_CONNECTIONS: usize = 1 << 28;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn whoever_is_accepted_is_asked_now_and_then_whether_they_are_there() {
-        let listener = Listener::bind(ListenConfig::default()).await.unwrap();
-        let _peer = TcpStream::connect(listener.local_addr()).await.unwrap();
-        let (accepted, _) = listener.socket.accept().await.unwrap();
-        let accepted = SockRef::from(&accepted);
-        assert!(accepted.keepalive().unwrap());
-        assert_eq!(accepted.tcp_keepalive_time().unwrap(), SILENCE);
-    }
-}

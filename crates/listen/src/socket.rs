@@ -123,3 +123,22 @@ fn keep_alive(socket: &TcpListener) -> io::Result<()> {
 const SILENCE: Duration = Duration::from_secs(60);
 const ASK_AGAIN: Duration = Duration::from_secs(15);
 const ASK_TIMES: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_is_accepted_is_asked_now_and_then_whether_they_are_there() {
+        let (socket, local) = Socket::bind(&Address::Tcp(([127, 0, 0, 1], 0).into()))
+            .await
+            .unwrap();
+        let _peer = TcpStream::connect(local.to_string()).await.unwrap();
+        let (Stream::Tcp(accepted), _) = socket.accept().await.unwrap() else {
+            panic!("it came over TCP");
+        };
+        let accepted = SockRef::from(&accepted);
+        assert!(accepted.keepalive().unwrap());
+        assert_eq!(accepted.tcp_keepalive_time().unwrap(), SILENCE);
+    }
+}

@@ -329,7 +329,7 @@ fn id_token_verifier(config: &Config, keys: &Keys) -> Result<Verifier, carnet_jo
         .token_type(TokenType::IdToken)
         .issuer(config.issuer.as_str())
         .without_audience_check()
-        .without_expiry_check()
+        .expired_too()
         .build()
 }
 

@@ -70,6 +70,7 @@ pub(crate) const SERVER: &[&[&str]] = &[
 /// The modules of `gateway`. `lib` is the life of a request.
 pub(crate) const GATEWAY: &[&[&str]] = &[
     &["believed", "refusal"],
+    &["method"],
     &[
         "headers", "hops", "identity", "lines", "route", "series", "target", "watch",
     ],

@@ -126,6 +126,7 @@ async fn a_resource_is_asked_with_a_proof_for_the_token() {
         .map(|asked| proven(&server, asked, Some("a.b.c")))
         .collect();
     let nonces: Vec<_> = proofs.iter().map(nonce_of).collect();
-    assert_eq!(nonces, [None, Some("n1"), None]);
+    // §8.2: a nonce is for its server, whichever resource is asked for.
+    assert_eq!(nonces, [None, Some("n1"), Some("n1")]);
     assert_eq!(asked[0].headers["authorization"], "DPoP a.b.c");
 }

@@ -72,7 +72,7 @@ pub(super) struct Settings {
 /// A request to one of the endpoints.
 pub(super) struct Asked {
     /// Who asks, behind the proxies that are believed.
-    pub(super) client: IpAddr,
+    pub(super) client: Option<IpAddr>,
     pub(super) head: Head,
     pub(super) query: Vec<(String, String)>,
     /// Knows what the issuer has taken back, where somebody follows it.
@@ -125,7 +125,7 @@ impl Bff {
     ///
     /// # Errors
     /// 429 and when to come back.
-    pub(super) fn count(&self, client: IpAddr) -> Result<(), Refusal> {
+    pub(super) fn count(&self, client: Option<IpAddr>) -> Result<(), Refusal> {
         self.parts.limit.count(None, client).map(|_| ())
     }
 

@@ -7,12 +7,13 @@ use carnet_client::error::ClientError;
 use carnet_client::exchange::Wanted;
 use carnet_guard::{Clock, Guard};
 use carnet_oauth::spiffe;
-use http::Method;
 use tokio::task::JoinSet;
 
 use super::access::Access;
+use super::app;
 use super::doors;
 use super::names::{self, Names};
+use super::pattern::pattern;
 use super::{Route, Site};
 use crate::assertion::Assertions;
 use crate::bff::{self, Bff};
@@ -24,9 +25,8 @@ use crate::feeds::Feeds;
 use crate::limit::Limit;
 use crate::load::ConfigError;
 use crate::login::Login;
-use crate::route::{Pattern, Table};
+use crate::route::Table;
 use crate::series::Series;
-use crate::target;
 use crate::tokens::{self, metadata::Published};
 use crate::upgrade::Sockets;
 use crate::upstream::Upstream;
@@ -65,7 +65,7 @@ impl Site {
         });
         let guards = tokens::guards(config, &clock, (&feeds, known)).await?;
         let (table, routes) = routes(config, &names, &guards)?;
-        let bff = app((config, &contents), &clock, (before, trusting.is_some())).await?;
+        let bff = app::app((config, &contents), &clock, (before, trusting.is_some())).await?;
         let mut own_cookies = config.headers.own_cookies.clone();
         own_cookies.extend(bff.iter().map(Bff::cookie_names));
         let identity = names::identity(&config.identity)?;
@@ -100,31 +100,6 @@ impl Site {
             watching: JoinSet::new(),
         })
     }
-}
-
-/// The app. Its sessions may be in memory, and what ends them is: they go on while they are kept in the same place, whatever else is another by now.
-async fn app(
-    (config, contents): (&Config, &Contents),
-    clock: &Arc<dyn Clock>,
-    (before, same_trust): (Option<&Site>, bool),
-) -> Result<Option<Bff>, ConfigError> {
-    let Some(told) = &config.bff else {
-        return Ok(None);
-    };
-    let of_app = |before: &&Site| contents.agree(&before.contents, told.of_store());
-    let before = before.filter(of_app);
-    let same = |before: &&Site| {
-        same_trust
-            && before.config.bff.as_ref() == Some(told)
-            && before.config.tokens.leeway == config.tokens.leeway
-            && contents.agree(&before.contents, told.secrets())
-    };
-    if let Some(same) = before.filter(same) {
-        return Ok(same.bff.clone());
-    }
-    let keeps = |before: &&Site| before.config.bff.as_ref().is_some_and(|bff| bff.keeps_as(told));
-    let kept = before.filter(keeps).and_then(|before| before.bff.as_ref());
-    Bff::of((config, told), clock, kept).await.map(Some)
 }
 
 type Named<'c> = HashMap<&'c str, usize>;
@@ -287,58 +262,6 @@ fn limit(key: &str, route: &config::Route) -> Result<Option<Limit>, ConfigError>
         ConfigError::at(format!("{key}.rate_limit"), "is no limit: it has a zero", todo)
     });
     made.map(Some)
-}
-
-fn pattern(key: &str, route: &config::Route) -> Result<Pattern, ConfigError> {
-    let path = target::path(&route.path)
-        .ok()
-        .filter(|path| *path == route.path)
-        .ok_or_else(|| {
-            let todo = "write it from the root, without dot segments and needless escapes: \"/orders\"";
-            ConfigError::at(
-                format!("{key}.path"),
-                format!("{:?} is not how a path is matched", route.path),
-                todo,
-            )
-        })?;
-    let hosts: Result<Vec<_>, _> = route.hosts.iter().map(|host| named_host(key, host)).collect();
-    let methods: Result<Vec<_>, _> = route
-        .methods
-        .iter()
-        .map(|method| {
-            let known = Method::from_bytes(method.as_bytes()).ok();
-            let spelt = |method: &Method| {
-                !target::KNOWN
-                    .iter()
-                    .any(|known| target::is_misspelt(method, known))
-            };
-            known.filter(spelt).ok_or_else(|| {
-                let what = format!("{method:?} is no method");
-                ConfigError::at(format!("{key}.methods"), what, "write them as in \"GET\"")
-            })
-        })
-        .collect();
-    Ok(Pattern {
-        hosts: hosts?,
-        path: path.into_owned(),
-        exact: route.exact,
-        methods: methods?,
-    })
-}
-
-fn named_host(key: &str, host: &str) -> Result<String, ConfigError> {
-    let (star, bare) = match host.strip_prefix("*.") {
-        Some(parent) => ("*.", parent),
-        None => ("", host),
-    };
-    match target::host(bare) {
-        Ok((name, None)) => Ok(format!("{star}{name}")),
-        _ => Err(ConfigError::at(
-            format!("{key}.hosts"),
-            format!("{host:?} is no host"),
-            "write a name without port, or \"*.example.com\"",
-        )),
-    }
 }
 
 fn access(

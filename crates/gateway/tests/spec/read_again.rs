@@ -15,7 +15,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::harness::{AUDIENCE, Answer, NOW, Running, mirror, talk};
+use crate::harness::{AUDIENCE, Answer, NOW, Running, at, mirror, talk};
 use crate::upstream_tls::{Authority, private, service};
 
 /// A gateway, and what looks at its files.
@@ -33,7 +33,7 @@ impl Gate {
         let config = load::load(&file).unwrap();
         let gateway = Gateway::new(Site::build(&config, clock.clone(), None).await.unwrap());
         let server = Server::bind(gateway.clone(), &config).await.unwrap();
-        let address = server.local_addr();
+        let address = at(server.local_addr());
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.run(None, async { drop(stopped.await) }));
         Self {

@@ -115,6 +115,7 @@ async fn a_rule_that_cannot_be_kept_is_no_configuration() {
         ("public = true\nacr = [\"a\"]", "routes[0].public"),
         ("public = true\nmax_auth_age = \"1m\"", "routes[0].public"),
         ("public = true\ncallers = [\"a\"]", "routes[0].public"),
+        ("public = true\nmethods = [\"get\"]", "routes[0].methods"),
         ("callers = [\"a\"]", "routes[0].callers"),
         ("or_users = true", "routes[0].or_users"),
     ] {

@@ -34,6 +34,7 @@ pub struct VerifierBuilder {
     max_age: Option<Duration>,
     required: Vec<String>,
     expiry: bool,
+    expired_too: bool,
 }
 
 impl VerifierBuilder {
@@ -48,6 +49,7 @@ impl VerifierBuilder {
             max_age: None,
             required: Vec::new(),
             expiry: true,
+            expired_too: false,
         }
     }
 
@@ -136,6 +138,13 @@ impl VerifierBuilder {
         self
     }
 
+    /// Accepts tokens that have expired as well: for what a token says of the past, such as an `id_token_hint` (OpenID Connect Core §3.1.2.1). It
+    /// permits nothing any more.
+    pub fn expired_too(mut self) -> Self {
+        self.expired_too = true;
+        self
+    }
+
     /// The verifier, when every question is decided (RFC 8725 §3).
     ///
     /// # Errors
@@ -159,6 +168,7 @@ impl VerifierBuilder {
             ticks: Required::new(&self.required),
             required: self.required,
             expiry: self.expiry,
+            expired_too: self.expired_too,
         };
         Ok(Verifier::with(self.source, policy))
     }

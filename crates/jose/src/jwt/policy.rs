@@ -21,4 +21,6 @@ pub(super) struct Policy {
     /// The same, ready to be ticked off while the claims pass.
     pub(super) ticks: Required,
     pub(super) expiry: bool,
+    /// Whether a token that has expired is accepted.
+    pub(super) expired_too: bool,
 }

@@ -260,10 +260,8 @@ impl Verifier {
             return Err(Error::ClaimMissing);
         }
         // §4.1.4: on or after `exp` the token is refused.
-        if times
-            .exp
-            .is_some_and(|exp| now >= exp.saturating_add(policy.leeway))
-        {
+        let is_over = |exp: u64| now >= exp.saturating_add(policy.leeway);
+        if !policy.expired_too && times.exp.is_some_and(is_over) {
             return Err(Error::Expired);
         }
         let to_come = |time: u64| now.saturating_add(policy.leeway) < time;

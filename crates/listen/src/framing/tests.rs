@@ -59,7 +59,7 @@ fn what_has_one_reading_passes_unchanged() {
             "GET /ws HTTP/1.1\r\nUpgrade: x\r\n\r\nGET / HTTP/1.1\r\n\r\n",
             State::Head,
         ),
-        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0 anything\n", State::Other),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0 anything\n", State::Http2),
     ] {
         assert_eq!(ends(stream), (stream.to_owned(), state), "{stream:?}");
     }

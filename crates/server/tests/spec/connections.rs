@@ -30,7 +30,7 @@ async fn ds_01_one_address_holds_as_many_connections_as_listen_says() {
     let limit = "[listen]\naddress = \"127.0.0.1:0\"\nmax_connections_per_address = 2";
     let server = Server::replacing(&[("[listen]", limit)]).await;
     let bound = serve::Server::bind(server.app.clone()).await.unwrap();
-    let address = bound.local_addr();
+    let address = bound.local_addr().tcp().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(bound.run(async { drop(stopped.await) }));
     let connect = async || TcpStream::connect(address).await.unwrap();

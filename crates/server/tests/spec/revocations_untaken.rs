@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
+use carnet_store::Reason;
 use http::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,11 +16,11 @@ use crate::revocations_followed::Node;
 /// One place, and a set that is larger than the buffers of a connection.
 async fn crowded(entries: usize) -> (Server, Node) {
     let server = Server::with("[revocation_feed]\nheartbeat = \"100ms\"\nmax_consumers = 1").await;
-    let (store, expires) = (&server.app.store, server.app_now() + 600_000);
+    let (store, cut) = (&server.app.store, &server.cut(Reason::Revoked));
     for batch in 0..entries / 100 {
         let revoked = (0..100).map(|n| {
             let value = format!("{batch:0>400}.{n:0>22}");
-            async move { store.revoke_token(&value, expires).await.unwrap() }
+            async move { store.revoke_token(&value, cut).await.unwrap() }
         });
         futures_util::future::join_all(revoked).await;
     }
