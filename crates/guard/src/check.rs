@@ -48,6 +48,9 @@ impl Guard {
         let token = sent.token;
         if let Some(opaque) = self.opaque_issuer_of(token) {
             let told = Box::pin(opaque.ask_about(token, self.now())).await?;
+            if self.parts.spiffe.is_some() && is_workload(&told) {
+                return Err(Refused::TokenInvalid.because("workload_is_no_user"));
+            }
             let counted = self.check_binding(request, sent, &told)?;
             return Ok((self.caller(Known::Told(told)), counted));
         }
@@ -186,12 +189,16 @@ pub(crate) fn token_of(request: &Parts) -> Result<Sent<'_>, Denial> {
     Ok(sent)
 }
 
+/// Nothing but the subject tells a JWT-SVID from a plain JWT: a workload is no user, whoever signed it and for whomever.
+fn is_workload(claims: &Token) -> bool {
+    let sub = claims.text("sub");
+    sub.is_some_and(|sub| sub.starts_with(spiffe::SCHEME))
+}
+
 /// What the verifier does not know of: claims that only mean something to a resource server.
 fn check_claims(trusted: &Trusted, verified: &Accepted<Token>) -> Result<(), Denial> {
     let claims = &verified.claims;
-    // Nothing but the subject tells a JWT-SVID from a plain JWT: a workload is no user, whoever signed it and for whomever.
-    let of_workload = |sub: &str| sub.starts_with(spiffe::SCHEME);
-    if trusted.plain_jwt && claims.text("sub").is_some_and(of_workload) {
+    if trusted.plain_jwt && is_workload(claims) {
         return Err(Refused::TokenInvalid.because("workload_is_no_user"));
     }
     // RFC 9068 §2.2: a claim of the wrong type is wrong, not missing.

@@ -115,6 +115,7 @@ where
         // Bytes that were let through and that nobody has taken belong to something that is not at its end: nothing is made of them.
         if let Some(parts) = connection.into_parts()
             && parts.read_buf.is_empty()
+            && parts.io.inner().is_drained()
         {
             self.state = State::Rest(Box::new((parts.io.into_inner(), parts.service)));
         }
@@ -134,7 +135,7 @@ mod tests {
     use crate::crowd::{Crowd, Seat};
     use crate::peer::PeerAddr;
     use crate::phase::Phase;
-    use crate::pulse::{Deadline, Pulse, Watched};
+    use crate::pulse::{Deadline, Pulse, Upload, Watched};
 
     #[tokio::test]
     async fn between_two_requests_nothing_is_kept_but_the_stream() {
@@ -179,5 +180,17 @@ mod tests {
             ));
             conversation.rest();
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_may_still_read_a_body_keeps_its_connection_from_resting() {
+        let pulse = Pulse::new();
+        drop(pulse.open(false));
+        let rests = || pulse.deadline(&ListenConfig::default(), true);
+        assert!(matches!(rests(), Some(Deadline::Rest(_))));
+        let upload = Upload::new(axum::body::Body::from("late"), &pulse);
+        assert!(matches!(rests(), Some(Deadline::Idle(_))));
+        drop(upload);
+        assert!(matches!(rests(), Some(Deadline::Rest(_))));
     }
 }

@@ -17,7 +17,7 @@ use super::{
     answers::Answers,
     peer::{PeerAddr, PeerCertificate},
     phase::{Closing, Phase},
-    pulse::{Answer, Hold, Pulse},
+    pulse::{Answer, Hold, Pulse, Upload},
 };
 
 /// What answers, told who asks.
@@ -38,7 +38,7 @@ impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
         let open = self.pulse.open(request.version() == Version::HTTP_2);
         let mut request = request.map(|body| match body.is_end_stream() {
             true => Body::empty(),
-            false => Body::new(body),
+            false => Body::new(Upload::new(body, &self.pulse)),
         });
         request.extensions_mut().insert(self.peer);
         if let Some(certificate) = &self.certificate {

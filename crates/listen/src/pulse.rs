@@ -32,6 +32,8 @@ pub(super) struct Pulse {
     switched: AtomicBool,
     /// Whether the last byte that came was inside a body.
     in_body: AtomicBool,
+    /// Bodies of requests that somebody may still read: an answer may end before its request.
+    uploads: AtomicUsize,
     last_answered: AtomicU64,
     head_begun: AtomicU64,
     write_refused: AtomicU64,
@@ -58,6 +60,7 @@ impl Pulse {
             multiplexed: AtomicBool::new(false),
             switched: AtomicBool::new(false),
             in_body: AtomicBool::new(false),
+            uploads: AtomicUsize::new(0),
             last_answered: AtomicU64::new(0),
             head_begun: AtomicU64::new(0),
             write_refused: AtomicU64::new(0),
@@ -110,7 +113,7 @@ impl Pulse {
 
     fn is_between_requests(&self) -> bool {
         let flags = [&self.multiplexed, &self.switched, &self.in_body];
-        flags.into_iter().all(|flag| !flag.load(Relaxed))
+        flags.into_iter().all(|flag| !flag.load(Relaxed)) && self.uploads.load(Relaxed) == 0
     }
 
     /// Bytes came in. Between two requests of HTTP/1.1 they begin a head; in HTTP/2 they may be a mere ping.
@@ -162,6 +165,48 @@ pub struct Hold {
 impl std::fmt::Debug for Hold {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Hold")
+    }
+}
+
+/// The body of a request, which counts for as long as somebody has it.
+pub(super) struct Upload<B> {
+    body: B,
+    pulse: Arc<Pulse>,
+}
+
+impl<B> Upload<B> {
+    pub(super) fn new(body: B, pulse: &Arc<Pulse>) -> Self {
+        pulse.uploads.fetch_add(1, Relaxed);
+        Self {
+            body,
+            pulse: Arc::clone(pulse),
+        }
+    }
+}
+
+impl<B> Drop for Upload<B> {
+    fn drop(&mut self) {
+        self.pulse.uploads.fetch_sub(1, Relaxed);
+    }
+}
+
+impl<B: Body + Unpin> Body for Upload<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -42,6 +42,11 @@ impl<S: AsyncRead + Unpin> Strict<S> {
         Poll::Ready(Some(self.framing.is_http2()))
     }
 
+    /// Whether everything that was let through was read.
+    pub(super) fn is_drained(&self) -> bool {
+        self.ready.is_empty()
+    }
+
     fn let_through(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             if !self.ready.is_empty() {

@@ -1,14 +1,13 @@
 //! A listening socket with a name in the file system: taken from nobody who is alive, and gone when we are.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep};
 
 /// The file of a socket that is ours. It is removed when this is dropped, unless somebody has put another in its place.
 #[derive(Debug)]
@@ -36,14 +35,20 @@ pub(super) async fn bind(path: &Path) -> io::Result<(SocketFile, UnixListener)> 
 /// Whoever starts in this folder waits for the others who do, while this is kept.
 async fn alone_in(folder: &Path) -> io::Result<File> {
     let opened = File::open(folder)?;
-    let locked = spawn_blocking(move || opened.lock().map(|()| opened));
-    match timeout(PATIENCE, locked).await {
-        Ok(Ok(locked)) => locked,
-        Ok(Err(broken)) => Err(io::Error::other(broken)),
-        Err(_) => Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "somebody has locked the folder",
-        )),
+    let until = Instant::now() + PATIENCE;
+    // Not in a thread that waits: it could not be called back, and the end of the process would wait for it.
+    loop {
+        match opened.try_lock() {
+            Ok(()) => return Ok(opened),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if Instant::now() >= until => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "somebody has locked the folder",
+                ));
+            }
+            Err(TryLockError::WouldBlock) => sleep(AGAIN).await,
+        }
     }
 }
 
@@ -93,3 +98,5 @@ const MODE: u32 = 0o660;
 const QUEUE: u32 = 1_024;
 /// How long others who start may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks at the lock.
+const AGAIN: Duration = Duration::from_millis(20);

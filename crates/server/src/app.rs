@@ -65,6 +65,8 @@ pub struct Parts {
     /// How many new passwords are judged at once.
     pub strength_checks: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
+    /// When this process began, in milliseconds.
+    began: i64,
 }
 
 impl App {
@@ -112,7 +114,12 @@ impl App {
         // At once, and not at the first request: what a changed configuration makes of them is told at the start.
         directory.keep(&config, &store).await?;
         if !directory.services_fit(&config) {
-            return Err(OpenError::Config(config::NO_ROOM.to_owned()));
+            // Nobody is kept from logging in by that; those who may add services are told before it comes to it.
+            tracing::error!(
+                code = "too_many_services",
+                "{}; services go on with the bundle that they have",
+                config::NO_ROOM
+            );
         }
         let trusted_issuers = TrustedIssuer::all(&config).map_err(OpenError::Config)?;
         know_configured(&config, &directory, &store, clock.now()).await?;
@@ -150,6 +157,7 @@ impl App {
             password_policy,
             attempts: Turns::default(),
             strength_checks: Arc::new(Semaphore::new(cores())),
+            began: clock.now(),
             clock,
         };
         Ok(Self(Arc::new(parts)))
@@ -206,7 +214,7 @@ impl App {
         let served = self.directory.remembered(&self.config);
         let audit = NewAudit::success("system", AuditAction::ClientDelete, "");
         let cut = self.cut(Reason::Revoked, audit);
-        for client_id in self.store.end_unserved_clients(&served, &cut).await? {
+        for client_id in self.store.end_unserved_clients(&served, self.began, &cut).await? {
             tracing::warn!(%client_id, "no server has the client in its configuration file any more: its refresh tokens have ended");
         }
         Ok(())

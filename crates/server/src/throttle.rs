@@ -106,6 +106,12 @@ impl Attempt {
         Self::up_to(app, ["authorization", &throttle_unit(address), ""], limit)
     }
 
+    /// Somebody who proves nothing but a key of his own is refused: his proof is kept as well.
+    pub(crate) fn refused_proof(app: &App, address: IpAddr) -> Result<Self, Failure> {
+        let limit = app.config.authorization.requests_per_address;
+        Self::up_to(app, ["refused proof", &throttle_unit(address), ""], limit)
+    }
+
     /// A device asks to be connected, for a client from an address (RFC 8628 §5.2).
     pub(crate) fn device_request(app: &App, client: &str, address: IpAddr) -> Result<Self, Failure> {
         let limit = app.config.authorization.requests_per_address;

@@ -163,7 +163,8 @@ static INSERT: Statement = Statement::new(
 
 static ADOPT: Statement = Statement::new(
     "browser.adopt",
-    "UPDATE sessions SET parent_id = $1 WHERE parent_id = (SELECT id FROM sessions WHERE sid = $2 AND user_id = $3 AND client_id = '')",
+    "UPDATE sessions SET parent_id = $1
+     WHERE parent_id = (SELECT id FROM sessions WHERE sid = $2 AND user_id = $3 AND client_id = '') AND client_id <> ''",
 );
 
 /// Also what outlives it is told of its end.

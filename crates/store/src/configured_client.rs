@@ -85,17 +85,19 @@ impl Store {
     /// One round beside a running server: says that this one serves the clients of its file, and ends every family and access token of
     /// those that are gone from it and that no server has served for an hour; their names.
     ///
-    /// So a server that starts with an older file ends nothing of a client that another one serves, nor while that one is restarted.
+    /// `began` is when this server did (milliseconds). So a server that starts with an older file ends nothing of a client that another one serves, nor while that one is restarted.
     pub async fn end_unserved_clients(
         &self,
         served: &[ConfiguredClient],
+        began: i64,
         cut: &Cut,
     ) -> Result<Vec<String>, StoreError> {
         let mut ended = Vec::new();
         for row in self.database.read(&LEFT, params![]).await? {
             let mut row = row.fields();
             let (client_id, gone_at, served_at): (String, i64, i64) = (row.take()?, row.take()?, row.take()?);
-            let unserved = gone_at.max(served_at) <= cut.at.saturating_sub(UNSERVED);
+            // Whoever runs for less than that has not given the others the time to say it.
+            let unserved = gone_at.max(served_at).max(began) <= cut.at.saturating_sub(UNSERVED);
             if served.iter().any(|client| client.client_id == client_id) {
                 self.database
                     .write(Lane::Main, "configured_client.serve", {

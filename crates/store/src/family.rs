@@ -155,7 +155,9 @@ impl Store {
                 let then = cut.as_of(revoked_at);
                 if then.expires() > cut.at {
                     let entry = NewEntry::of(RevocationKind::Fam, family.fam, &then);
-                    revocation::add(tx, vec![entry]).await?;
+                    if revocation::add(tx, vec![entry]).await? {
+                        audit::append(tx, &cut.audit, cut.at).await?;
+                    }
                 }
                 Ok(false)
             })

@@ -1,5 +1,7 @@
 //! Sessions: a signed-in browser or device.
 
+use std::collections::HashSet;
+
 use carnet_oauth::revocation::RevocationKind;
 
 use crate::audit;
@@ -222,6 +224,7 @@ async fn end(
 ) -> Result<(u64, bool), StoreError> {
     let mut all = sessions;
     let (told, mut own, mut ended) = (all.len(), 0, Vec::new());
+    let mut known: HashSet<Id> = all.iter().map(|session| session.id).collect();
     // What began in a browser session ends with it.
     let mut next = 0;
     while let Some(session) = all.get(next) {
@@ -232,11 +235,15 @@ async fn end(
         let long_ago = cut.at.saturating_sub(cut.entry_ttl_ms);
         for row in tx.all(&CHILDREN, params![session.id, long_ago]).await? {
             let mut row = row.fields();
-            all.push(Ending {
+            let child = Ending {
                 id: row.take()?,
                 sid: row.take()?,
                 ended_at: row.take()?,
-            });
+            };
+            // It may have been told by name as well.
+            if known.insert(child.id) {
+                all.push(child);
+            }
         }
         next += 1;
     }
@@ -342,7 +349,7 @@ static LOCK_AT_CLIENT: Statement = Statement::new(
 static CHILDREN: Statement = Statement::new(
     "session.children",
     "SELECT id, sid, ended_at FROM sessions
-     WHERE parent_id = $1 AND (ended_at IS NULL OR ended_at > $2) ORDER BY id",
+     WHERE parent_id = $1 AND (ended_at IS NULL OR client_id <> '' AND ended_at > $2) ORDER BY id",
 );
 
 static END: Statement = Statement::new(

@@ -171,11 +171,12 @@ pub(crate) async fn change_state(
         };
     };
     let user: Id = user.fields().take()?;
+    if state == UserState::Deleted {
+        // Rows of sessions before the revocation clock, as everywhere.
+        forget(tx, user).await?;
+    }
     if state != UserState::Active {
         take_down(tx, user, sub, cut).await?;
-    }
-    if state == UserState::Deleted {
-        forget(tx, user).await?;
     }
     Ok(true)
 }

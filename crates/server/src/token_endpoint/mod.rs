@@ -75,9 +75,9 @@ async fn token(State(app): State<App>, caller: Caller, posted: Posted) -> Result
     let answer = match grant(grant_type, &request).await {
         Ok(answer) => answer,
         Err(failure) => {
-            if client.auth_method == AuthMethod::None && jkt.is_some() {
-                // Whoever knows its name can be a public client, and the proof is a row that only time takes away.
-                Attempt::authorization(&app, caller.address)?.count(&app).await?;
+            // Whoever knows its name can be a public client, and the proof is a row that only time takes away.
+            if client.auth_method == AuthMethod::None && jkt.is_some() && !is_asked_again(&failure) {
+                Attempt::refused_proof(&app, caller.address)?.count(&app).await?;
             }
             return Err(failure);
         }
@@ -94,6 +94,17 @@ async fn token(State(app): State<App>, caller: Caller, posted: Posted) -> Result
         sender::give(&app, Place::TokenEndpoint, &mut response)?;
     }
     Ok(response)
+}
+
+/// Whether the client does what it is told to: it asks again later (RFC 8628 §3.5), or what is wrong is ours.
+fn is_asked_again(failure: &Failure) -> bool {
+    let waits = [ErrorCode::AuthorizationPending, ErrorCode::SlowDown];
+    match failure {
+        Failure::Refused(refusal) => {
+            refusal.status().is_server_error() || waits.iter().any(|code| code.name() == refusal.code())
+        }
+        Failure::Broken(_) => true,
+    }
 }
 
 /// In boxes: otherwise every request would carry the room that the largest of them needs through all layers.

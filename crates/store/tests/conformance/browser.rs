@@ -14,6 +14,7 @@ on_every_engine!(
     a_revoked_family_leaves_the_browser_signed_in,
     a_new_login_takes_the_place_of_the_one_before,
     what_a_weak_logout_has_left_can_be_taken_back_later,
+    nothing_is_told_twice_when_all_sessions_of_a_user_end,
 );
 
 fn in_a_browser(user: &User) -> NewBrowserSession {
@@ -214,4 +215,19 @@ async fn what_a_weak_logout_has_left_can_be_taken_back_later(f: &Fixture) {
     assert!(!f.store.revoke_family(&family.fam, &again).await.unwrap());
     assert_eq!(end(Strength::DenyList, NOW + 100_000).await, Ended::Before);
     assert_eq!(f.store.revocation_clock().await.unwrap(), clock);
+}
+
+async fn nothing_is_told_twice_when_all_sessions_of_a_user_end(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let sid = signed_in(f, &alice).await;
+    let family = begun(f, &alice, &sid, true).await.unwrap();
+    let cut = cut(NOW + 70_000, Reason::Revoked);
+    let ended = f.store.end_sessions_of(alice.id, Strength::DenyList, None, &cut);
+    assert_eq!(ended.await.unwrap(), 2);
+    let told = f.store.revocations_since(0, 100).await.unwrap();
+    let told: Vec<_> = told.iter().map(|entry| entry.value.as_str()).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    for value in [&sid, &family.sid, &family.fam] {
+        assert!(told.contains(&value.as_str()), "{told:?}");
+    }
 }
