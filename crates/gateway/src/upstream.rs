@@ -110,7 +110,7 @@ impl Upstream {
     ///
     /// # Errors
     /// 502 when no server can be reached or what it says is no HTTP, 504 when it takes too long, 408 when the client does, 400 when the
-    /// client's body was broken, [`OVER`] when the caller might send no more of it.
+    /// client's body was broken, 401 when the caller may send no more of it.
     pub async fn ask(&self, request: Request<Body>) -> Result<(Response<Incoming>, Load), Refusal> {
         let (head, body) = request.into_parts();
         self.ask_servers(&mut Some(head), Lent::new(body)).await
