@@ -52,12 +52,15 @@ pub(crate) const METHOD: Refusal = Refusal::new(
     "what is here does not take this method; see Allow",
 );
 
+/// The code of what [`broken`] makes.
+pub(crate) const SERVER_ERROR: &str = "server_error";
+
 /// 500: something is wrong here that no caller can mend. What it is stands in the log alone.
 pub(crate) fn broken(error: impl Display) -> Refusal {
     tracing::error!(%error, "a request failed for a fault of the gateway's own");
     Refusal::new(
         StatusCode::INTERNAL_SERVER_ERROR,
-        "server_error",
+        SERVER_ERROR,
         "something is wrong here; it is in the log",
     )
 }

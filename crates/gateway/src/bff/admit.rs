@@ -6,9 +6,9 @@ use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::app::Bff;
-use super::session::{BROKEN, Session};
+use super::session::Session;
 use super::{csrf, host};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, broken};
 
 /// What of a session's requests passes on a route.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ impl Bff {
 
 fn carry(headers: &mut HeaderMap, session: &Session) -> Result<(), Refusal> {
     let text = format!("Bearer {}", *session.content.access_token);
-    let mut value = HeaderValue::from_str(&text).map_err(|_| BROKEN)?;
+    let mut value = HeaderValue::from_str(&text).map_err(broken)?;
     value.set_sensitive(true);
     headers.insert(header::AUTHORIZATION, value);
     Ok(())

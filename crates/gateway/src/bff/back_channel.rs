@@ -12,8 +12,7 @@ use serde_json::{Map, Value};
 use tokio::time::{Duration, timeout};
 
 use super::app::{Asked, Bff, demand_kept, no_store};
-use super::session::BROKEN;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, broken};
 
 pub(super) async fn end(bff: &Bff, asked: &Asked, body: Body) -> Result<Response, Refusal> {
     demand_kept(bff)?;
@@ -33,7 +32,7 @@ pub(super) async fn end(bff: &Bff, asked: &Asked, body: Body) -> Result<Response
     };
     // An issuer that does not wait for it would not be heard a second time.
     let ended = bff.parts.tasks.spawn(ended(bff.clone(), claims)).await;
-    ended.unwrap_or(Err(BROKEN))?;
+    ended.unwrap_or_else(|error| Err(broken(error)))?;
     Ok(StatusCode::OK.into_response())
 }
 

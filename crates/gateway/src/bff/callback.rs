@@ -18,9 +18,9 @@ use zeroize::Zeroizing;
 
 use super::app::{Asked, Bff};
 use super::login::{self, Begun, Place};
-use super::session::{BROKEN, Content, Secret, Session};
+use super::session::{Content, Secret, Session, unsealed};
 use super::{csrf, logout, loop_breaker, page};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, broken};
 
 /// Why a login does not come to its end.
 enum Unfinished {
@@ -77,9 +77,16 @@ pub(super) async fn outcome(bff: &Bff, asked: &Asked, place: Place) -> Result<Ou
     let (begun, code) = (Arc::new(begun), asked.parameter("code"));
     // A browser that hangs up, because it opens the same address once more, does not lose the one code that there is.
     let first = first(bff.clone(), begun.clone(), (code.is_some(), asked.head.clone()));
-    match (bff.parts.tasks.spawn(first).await.unwrap_or(Err(BROKEN))?, code) {
+    match (
+        bff.parts
+            .tasks
+            .spawn(first)
+            .await
+            .unwrap_or_else(|error| Err(broken(error)))?,
+        code,
+    ) {
         (None, Some(code)) => second(bff, &begun, code).await,
-        (outcome, _) => outcome.ok_or(BROKEN),
+        (outcome, _) => outcome.ok_or_else(|| broken("a login without a code was to be done twice")),
     }
 }
 
@@ -124,7 +131,7 @@ async fn first(
 /// The same answer once more, in a browser that has the same login under way: a double click, a restored tab. Whoever came first has redeemed the code, here
 /// or at another replica; asking the issuer again would make it take everything back (RFC 6749 §4.1.2). The session is the same, and is waited for.
 async fn second(bff: &Bff, begun: &Begun, code: &str) -> Result<Outcome, Refusal> {
-    let secret = Secret::of_login(&begun.seed, code).ok_or(BROKEN)?;
+    let secret = Secret::of_login(&begun.seed, code).ok_or_else(unsealed)?;
     let until = Instant::now() + PATIENCE;
     let mut step = FIRST_STEP;
     let session = loop {
@@ -201,7 +208,7 @@ async fn kept(
     let (sub, skew) = (claims.sub.clone(), claims.iat.abs_diff(now));
     let content = Content::new(tokens, told(claims), now);
     // CK-02: always another one than the browser had, and no word of it before the login was good.
-    let secret = Secret::of_login(&begun.seed, code).ok_or(Unfinished::Lost(BROKEN))?;
+    let secret = Secret::of_login(&begun.seed, code).ok_or_else(|| Unfinished::Lost(unsealed()))?;
     let kept = bff.keep((&secret, &content), (&sub, &sid), headers).await;
     kept.map_err(Unfinished::Lost)?;
     let lines = bff.cookies_of(&secret).await.map_err(Unfinished::Lost)?;

@@ -15,9 +15,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::app::{Bff, UNAVAILABLE, no_store};
 use super::flights::Outcome;
-use super::session::{BROKEN, Content, NOBODY, Secret, Session};
+use super::session::{Content, NOBODY, Secret, Session};
 use super::{login, logout};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, SERVER_ERROR, broken};
 
 impl Bff {
     /// The session with an access token that lives.
@@ -140,7 +140,9 @@ async fn refreshed(bff: &Bff, secret: &Secret, version: i64) -> Result<Outcome, 
 
 /// Asks the issuer, and keeps what it says. The lease is ours.
 async fn ask(bff: &Bff, session: Session) -> Result<Outcome, Refusal> {
-    let refresh_token = session.content.refresh_token.clone().ok_or(BROKEN)?;
+    let refresh_token = session.content.refresh_token.clone();
+    let refresh_token =
+        refresh_token.ok_or_else(|| broken("a session without a refresh token was to be renewed"))?;
     let asked = keeping_the_lease(bff, &session.secret, tokens(bff, &refresh_token)).await;
     match asked {
         Ok(tokens) => {
@@ -195,7 +197,7 @@ async fn keep(bff: &Bff, session: &Session, next: &Content) -> Result<Outcome, R
     let mut step = FIRST_STEP;
     loop {
         match kept(bff, session, next).await {
-            Err(refusal) if refusal != BROKEN && Instant::now() < until => sleep(step).await,
+            Err(refusal) if refusal.code() != SERVER_ERROR && Instant::now() < until => sleep(step).await,
             Err(refusal) => {
                 tracing::error!(
                     "the next tokens of a session are lost: its login ends with the next question"

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::app::{Bff, no_store};
-use super::session::{BROKEN, Carried, Content, MINUTE_MS, NOBODY, Secret, Session};
+use super::session::{Carried, Content, MINUTE_MS, NOBODY, Secret, Session, unsealed};
 use crate::refusal::Refusal;
 
 /// What the cookies hold.
@@ -71,7 +71,7 @@ impl Bff {
             sid: sealed.sid.clone(),
             user_agent: String::new(),
             absolute_expires_at: sealed.ends,
-            sealed: secret.seal(self, &sealed.content).ok_or(BROKEN)?,
+            sealed: secret.seal(self, &sealed.content).ok_or_else(unsealed)?,
         };
         let store = &self.parts.store;
         if store.begin(&new, sealed.seen).await.is_ok() || self.load(secret.clone()).await?.is_some() {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::app::{Bff, no_store};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, broken};
 
 /// A browser that is logged in.
 #[derive(Clone)]
@@ -168,7 +168,7 @@ impl Bff {
             sid: sid.to_owned(),
             user_agent: agent.unwrap_or_default().chars().take(200).collect(),
             absolute_expires_at: now.saturating_add(self.parts.settings.absolute_ms),
-            sealed: secret.seal(self, content).ok_or(BROKEN)?,
+            sealed: secret.seal(self, content).ok_or_else(unsealed)?,
         };
         let kept = self.parts.store.begin(&new, now).await;
         kept.map_err(|error| no_store(&error))
@@ -218,7 +218,7 @@ impl Bff {
 
     /// Seals what comes next into the session, when it is still the one that was read. Says whether it was.
     pub(super) async fn replace(&self, session: &Session, next: &Content) -> Result<bool, Refusal> {
-        let sealed = session.secret.seal(self, next).ok_or(BROKEN)?;
+        let sealed = session.secret.seal(self, next).ok_or_else(unsealed)?;
         let of_version = (session.row.version, sealed);
         let renewed = self.parts.store.renew(&session.secret.digest, of_version).await;
         renewed.map_err(|error| no_store(&error))
@@ -280,8 +280,7 @@ pub(super) const NOBODY: Refusal = Refusal::new(
     "session_missing",
     "nobody is logged in here, or the session has ended",
 );
-pub(super) const BROKEN: Refusal = Refusal::new(
-    StatusCode::INTERNAL_SERVER_ERROR,
-    "server_error",
-    "something is wrong here; it is in the log",
-);
+/// Nothing can be sealed without randomness, and nothing else fails there.
+pub(super) fn unsealed() -> Refusal {
+    broken("a session cannot be sealed")
+}

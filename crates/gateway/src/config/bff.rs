@@ -93,28 +93,24 @@ impl Bff {
 
     /// Those that say where its sessions are kept.
     pub(crate) fn of_store(&self) -> impl Iterator<Item = &PathBuf> {
-        let optional = [
+        self.store_files().into_iter().flatten()
+    }
+
+    fn store_files(&self) -> [&Option<PathBuf>; 4] {
+        [
             &self.postgres_url_file,
             &self.postgres_root_certificates_file,
             &self.redis_url_file,
             &self.redis_root_certificates_file,
-        ];
-        optional.into_iter().flatten()
+        ]
     }
 
     /// Whether it is the same app, with its sessions in the same place.
     pub(crate) fn keeps_as(&self, other: &Self) -> bool {
-        let app = |one: &Self| (one.url.clone(), one.issuer.clone(), one.client_id.clone());
-        let place = |one: &Self| {
-            [
-                one.sqlite_file.clone(),
-                one.postgres_url_file.clone(),
-                one.postgres_root_certificates_file.clone(),
-                one.redis_url_file.clone(),
-                one.redis_root_certificates_file.clone(),
-            ]
-        };
-        (app(self), self.sealed, place(self)) == (app(other), other.sealed, place(other))
+        let same_app =
+            (&self.url, &self.issuer, &self.client_id) == (&other.url, &other.issuer, &other.client_id);
+        let same_place = (self.sealed, &self.sqlite_file) == (other.sealed, &other.sqlite_file);
+        same_app && same_place && self.store_files() == other.store_files()
     }
 
     /// The files that it names.
