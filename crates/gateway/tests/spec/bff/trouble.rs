@@ -53,12 +53,13 @@ async fn away_for_a_moment(world: World, wire: Wire) {
     }
 }
 
-/// Whoever asks waits for the store, and hangs up: the gateway has found out when it has answered another request.
+/// Whoever asks waits for what the store says to these words, and hangs up: the gateway has found out when it has answered another request.
 async fn hangs_up<T: Send + 'static>(
     (world, wire): (&World, &Wire),
+    words: &'static str,
     asking: impl Future<Output = T> + Send + 'static,
 ) {
-    wire.hold();
+    wire.hold_at(words);
     let call = tokio::spawn(asking);
     wire.until_asked().await;
     call.abort();
@@ -86,7 +87,10 @@ async fn said_in_passing(world: World, wire: Wire) {
     assert_eq!(tell(&mut world.browser(), "x").await.status, 400);
     let token = world.issuer.logout_token(&json!({}));
     let mut issuer = world.browser();
-    hangs_up((&world, &wire), async move { tell(&mut issuer, &token).await }).await;
+    hangs_up((&world, &wire), "bff jti", async move {
+        tell(&mut issuer, &token).await
+    })
+    .await;
     soon(async { while user.call("GET", "/api").await.status != 401 {} }).await;
 }
 
@@ -107,7 +111,12 @@ async fn come_back_in_passing(world: World, wire: Wire) {
     let begun = browser.open("/bff/login").await;
     let back = world.issuer.log_in(&begun.one("location"));
     let (mut hasty, again): (Browser, _) = (browser.clone(), back.clone());
-    hangs_up((&world, &wire), async move { hasty.open(&again).await }).await;
+    hangs_up(
+        (&world, &wire),
+        "bff state",
+        async move { hasty.open(&again).await },
+    )
+    .await;
     assert_eq!(browser.open(&back).await.status, 200);
     assert_eq!(browser.call("GET", "/api").await.status, 200);
     assert_eq!(world.issuer.redeemed(), 1);

@@ -13,6 +13,8 @@ use crate::harness::soon;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Open,
+    /// As open, until a question comes that says this.
+    Watched(&'static str),
     /// Questions go through, answers do not.
     Held,
     /// Nothing goes through.
@@ -22,7 +24,7 @@ enum State {
 /// The way to a store.
 pub(super) struct Wire {
     pub(super) address: SocketAddr,
-    state: watch::Sender<State>,
+    state: Arc<watch::Sender<State>>,
     counts: Arc<Counts>,
 }
 
@@ -38,9 +40,9 @@ impl Wire {
     pub(super) async fn to(store: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (state, watched) = watch::channel(State::Open);
+        let state = Arc::new(watch::Sender::new(State::Open));
         let counts = Arc::new(Counts::default());
-        let counting = counts.clone();
+        let (watched, counting) = (state.clone(), counts.clone());
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 if *watched.borrow() == State::Cut {
@@ -61,6 +63,11 @@ impl Wire {
     /// Answers do not come any more.
     pub(super) fn hold(&self) {
         self.state.send_replace(State::Held);
+    }
+
+    /// From the question that says this on, answers do not come any more: what is under way now does not count.
+    pub(super) fn hold_at(&self, words: &'static str) {
+        self.state.send_replace(State::Watched(words));
     }
 
     /// Whoever is connected is no more, and nobody connects.
@@ -93,16 +100,23 @@ async fn until(count: &AtomicUsize) {
     .await;
 }
 
-async fn joined(near: TcpStream, far: TcpStream, mut state: watch::Receiver<State>, counts: Arc<Counts>) {
+async fn joined(near: TcpStream, far: TcpStream, state: Arc<watch::Sender<State>>, counts: Arc<Counts>) {
     let ((mut asks, mut hears), (mut tells, mut listens)) = (near.into_split(), far.into_split());
-    let (at_questions, mut at_answers) = (state.clone(), state.clone());
+    let (mut at_answers, mut cut) = (state.subscribe(), state.subscribe());
     let questions = async move {
         let mut bytes = vec![0; 65_536];
         while let Ok(length @ 1..) = asks.read(&mut bytes).await {
+            state.send_if_modified(|state| {
+                let is_it = matches!(state, State::Watched(words) if says(&bytes[..length], words));
+                if is_it {
+                    *state = State::Held;
+                }
+                is_it
+            });
             if listens.write_all(&bytes[..length]).await.is_err() {
                 break;
             }
-            if *at_questions.borrow() == State::Held {
+            if *state.borrow() == State::Held {
                 counts.asked.fetch_add(1, Ordering::SeqCst);
             }
         }
@@ -118,8 +132,14 @@ async fn joined(near: TcpStream, far: TcpStream, mut state: watch::Receiver<Stat
     };
     tokio::select! {
         biased;
-        _ = state.wait_for(|state| *state == State::Cut) => {}
+        _ = cut.wait_for(|state| *state == State::Cut) => {}
         () = questions => {}
         () = answers => {}
     }
+}
+
+fn says(question: &[u8], words: &str) -> bool {
+    question
+        .windows(words.len())
+        .any(|window| window == words.as_bytes())
 }
