@@ -1,7 +1,7 @@
 'use strict';
 // Tokens and keys, with what must be said of them: `valid`, or the stable code of the refusal.
 const { encode, hmac, now, CLAIMS, pair, signer, spki, token } = require('./support.js');
-const { byCarnet, CERTIFICATE, ENCRYPTED, EXPONENT_3, jwk, KEYS, padded, pem, privatePem, ROCA, SECRET, set, SMALL, SSH } = require('./agreement-keys.js');
+const { byCarnet, CERTIFICATE, ENCRYPTED, EXPONENT_3, jwk, KEYS, padded, pem, privatePem, ROCA, SECRET, set, SMALL, SMALL_ORDER, SSH } = require('./agreement-keys.js');
 
 const cases = [];
 /** `key` is what is pasted under the token; on the command line a file after `--key`, or after `option`. */
@@ -108,6 +108,10 @@ function keys() {
   given('1,024 bits, private', 'key_too_short', SMALL.privateKey.export({ type: 'pkcs8', format: 'pem' }));
   given('exponent 3', 'key_invalid', spki(EXPONENT_3.publicKey));
   given('ROCA', 'key_weak', { kty: 'RSA', n: ROCA, e: 'AQAB' });
+  for (const [name, point] of Object.entries(SMALL_ORDER)) {
+    given(`an Ed25519 point of ${name}`, 'key_weak', { kty: 'OKP', crv: 'Ed25519', x: point.toString('base64url') });
+    given(`an Ed25519 point of ${name}, in a PEM`, 'key_weak', `-----BEGIN PUBLIC KEY-----\n${Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), point]).toString('base64')}\n-----END PUBLIC KEY-----\n`);
+  }
   given('an even modulus', 'key_invalid', { ...jwk('RS256'), n: `${jwk('RS256').n.slice(0, -2)}AA` });
   given('use: enc', 'key_unsupported', jwk('RS256', { use: 'enc' }));
   given('key_ops: encrypt', 'key_unsupported', jwk('RS256', { key_ops: ['encrypt'] }));

@@ -21,6 +21,12 @@ const padded = (number) => Buffer.concat([Buffer.alloc(3), Buffer.from(number, '
 /** A modulus of 2,048 bits that is a power of 65537, and so one modulo every prime: the fingerprint of ROCA. */
 const ROCA = Buffer.from((65537n ** 128n).toString(16).padStart(514, '0'), 'hex').toString('base64url');
 
+/** Points of Ed25519 under which one signature fits many messages. */
+const SMALL_ORDER = {
+  'order 1': Buffer.from(`01${'00'.repeat(31)}`, 'hex'),
+  'order 8': Buffer.from('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85', 'hex'),
+};
+
 function openssl(...args) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'carnet-agreement-'));
   const file = path.join(folder, 'key.pem');
@@ -46,4 +52,4 @@ function byCarnet(alg) {
 }
 
 
-module.exports = { byCarnet, CERTIFICATE, ENCRYPTED, EXPONENT_3, jwk, KEYS, padded, pem, privatePem, ROCA, SECRET, set, SMALL, SSH };
+module.exports = { byCarnet, CERTIFICATE, ENCRYPTED, EXPONENT_3, jwk, KEYS, padded, pem, privatePem, ROCA, SECRET, set, SMALL, SMALL_ORDER, SSH };

@@ -89,8 +89,8 @@ errors! {
     IssuedInFuture, "token_issued_in_future", "the token was issued in the future, so its age cannot be told";
     /// The secret is shorter than its hash (RFC 7518 §3.2), or the RSA modulus than 2,048 bits (RFC 7518 §3.3, §3.5), or it is longer than 8,192.
     KeyTooShort, "key_too_short", "the key is too short: an HMAC secret needs the bytes of its hash (32, 48 or 64), RSA 2048 to 8192 bits";
-    /// An RSA key of a generator whose keys can be factored (CVE-2017-15361). Our own: no spec asks for it.
-    KeyWeak, "key_weak", "the RSA key was made by a broken generator and can be factored (ROCA, CVE-2017-15361)";
+    /// An RSA key of a generator whose keys can be factored (CVE-2017-15361), or an Ed25519 point of small order. Our own: no spec asks for it.
+    KeyWeak, "key_weak", "the key protects nothing: RSA of a broken generator (ROCA, CVE-2017-15361), or an Ed25519 point of small order";
     /// An HMAC secret that is a key file: PEM, DER, OpenSSH or JSON, bare or in base64 (RFC 8725 §2.1).
     KeyLooksPublic, "key_looks_public", "this secret is a PEM or JWK text: a key file was given where a secret belongs";
     /// The key cannot be read, or its parts do not fit together (RFC 8725 §3.4); or its `kid` does not have 1 to 128 bytes.

@@ -8,6 +8,7 @@ mod public;
 mod roca;
 mod secret;
 mod shared_secret;
+mod small_order;
 mod subject_public_key_info;
 mod typed;
 

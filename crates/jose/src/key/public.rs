@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::jwk::Jwk;
 use crate::key::pem::{self, Pem};
 use crate::key::shared_secret::check_secret;
-use crate::key::{from_jwk, roca, subject_public_key_info};
+use crate::key::{from_jwk, roca, small_order, subject_public_key_info};
 use crate::thumbprint;
 
 /// A key that checks, of any algorithm, and bound to it (RFC 8725 §3.1). Cloning shares the prepared key.
@@ -59,7 +59,7 @@ impl AnyVerifyingKey {
     ///
     /// [`Error::KeyInvalid`] when it cannot be read, [`Error::KeyMismatch`] when it is for a key of another kind than the algorithm's. Of
     /// RSA: [`Error::KeyTooShort`] outside 2,048 to 8,192 bits, [`Error::KeyInvalid`] when the exponent is even or below 65,537,
-    /// [`Error::KeyWeak`] from a broken generator.
+    /// [`Error::KeyWeak`] from a broken generator. Of Ed25519: [`Error::KeyWeak`] when the point is of small order.
     pub fn from_spki_der(der: &[u8], algorithm: Algorithm) -> Result<Self, Error> {
         subject_public_key_info::check(der, algorithm)?;
         Self::from_public(der, algorithm)
@@ -107,6 +107,9 @@ impl AnyVerifyingKey {
         // Before the library looks: it says of a weak key no more than that it cannot be read.
         if algorithm.is_rsa() {
             check_strength(bytes)?;
+        }
+        if algorithm == Algorithm::Ed25519 && small_order::is_small_order(bytes) {
+            return Err(Error::KeyWeak);
         }
         Self::from_checking_key(CheckingKey::public(bytes, algorithm)?, algorithm)
     }

@@ -1,6 +1,8 @@
 //! Keys as they arrive: PEM, DER and JWK, and what is wrong with them.
 
-use carnet_jose::{Algorithm, AnySigningKey, AnyVerifyingKey, Error, Jwk, KeySet, Signer, TokenType};
+use carnet_jose::{
+    Algorithm, AnySigningKey, AnyVerifyingKey, Error, Jwk, KeySet, Signer, TokenType, base64url,
+};
 use serde_json::{Value, json};
 
 use crate::fixture::odd_key;
@@ -131,6 +133,41 @@ fn jwt_19_weak_rsa_keys_are_refused() {
     let roca = Jwk::parse(&odd_key("roca")).unwrap();
     assert_eq!(AnyVerifyingKey::from_jwk(&roca).unwrap_err(), Error::KeyWeak);
 }
+
+#[test]
+fn an_ed25519_key_for_which_anybody_can_sign_is_refused() {
+    let order_8 = [
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    ];
+    let near = |first: &str, middle: &str, last: &str| format!("{first}{}{last}", middle.repeat(30));
+    let mut points: Vec<String> = order_8.map(str::to_owned).into();
+    points.extend(["00", "01"].map(|first| near(first, "00", "00")));
+    points.extend(["ec", "ed", "ee"].map(|first| near(first, "ff", "7f")));
+    for point in points {
+        let mut bytes: Vec<u8> = (0..64)
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&point[at..at + 2], 16).unwrap())
+            .collect();
+        for sign in [0, 0x80] {
+            bytes[31] = bytes[31] & 0x7f | sign;
+            let jwk = format!(
+                r#"{{"kty":"OKP","crv":"Ed25519","x":"{}"}}"#,
+                base64url::encode(&bytes)
+            );
+            let error = AnyVerifyingKey::from_jwk(&Jwk::parse(&jwk).unwrap()).unwrap_err();
+            assert_eq!(error, Error::KeyWeak, "{point} {sign}");
+            let spki = [&SPKI_OF_ED25519[..], &bytes].concat();
+            let error = AnyVerifyingKey::from_spki_der(&spki, Algorithm::Ed25519).unwrap_err();
+            assert_eq!(error, Error::KeyWeak, "{point} {sign}");
+        }
+    }
+}
+
+/// What stands before the 32 bytes of the point (RFC 8410 §4).
+const SPKI_OF_ED25519: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 
 #[test]
 fn ds_04_deep_and_wide_sets_are_refused() {

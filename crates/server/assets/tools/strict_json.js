@@ -25,7 +25,7 @@ const SENTENCES = {
   token_expired: 'The token has expired.',
   token_not_yet_valid: 'The token is not valid yet.',
   key_too_short: 'The key is too short: RSA keys have 2,048 to 8,192 bits.',
-  key_weak: 'The RSA key was made by a broken generator and can be factored (ROCA, CVE-2017-15361).',
+  key_weak: 'The key protects nothing: RSA of a broken generator (ROCA, CVE-2017-15361), or an Ed25519 point of small order.',
   key_looks_public: 'This is a key file, not a secret: as an HMAC secret a public key would let everybody sign.',
   key_invalid: 'The key cannot be read, or its parts do not fit together.',
   key_unsupported: "The key's type, curve, algorithm or use is not supported.",
