@@ -30,12 +30,7 @@ fn serve(connection: &Connection, mut waiting: Receiver<Message>) {
     let mut crowded = false;
     while waiting.blocking_recv_many(&mut messages, GROUP) > 0 {
         if crowded {
-            linger();
-            while messages.len() < GROUP
-                && let Ok(message) = waiting.try_recv()
-            {
-                messages.push(message);
-            }
+            linger(&mut waiting, &mut messages);
         }
         let (jobs, stop) = queue::jobs(&mut messages);
         crowded = jobs.len() >= CROWD;
@@ -46,13 +41,25 @@ fn serve(connection: &Connection, mut waiting: Receiver<Message>) {
     }
 }
 
-/// Where many come, more are on their way: they share the COMMIT, and wake nobody up for it.
+/// Where many come, more are on their way: they share the COMMIT, and wake nobody up for it. Every reader forgets its pages at a COMMIT, so
+/// that also they gain by fewer of them.
 #[expect(
     clippy::disallowed_methods,
     reason = "to be woken by whoever comes is what this is to save, and this is no async thread"
 )]
-fn linger() {
-    std::thread::sleep(LINGER);
+fn linger(waiting: &mut Receiver<Message>, messages: &mut Vec<Message>) {
+    for _ in 0..LINGERS {
+        std::thread::sleep(LINGER);
+        let before = messages.len();
+        while messages.len() < GROUP
+            && let Ok(message) = waiting.try_recv()
+        {
+            messages.push(message);
+        }
+        if messages.len() == GROUP || messages.len() - before < STREAM {
+            return;
+        }
+    }
 }
 
 /// One transaction for all jobs, answers after the COMMIT.
@@ -172,6 +179,10 @@ const CROWD: usize = 4;
 
 /// A few times what a COMMIT takes on a fast disk; on a slow one, where groups are large without it, a small part of that.
 const LINGER: Duration = Duration::from_micros(400);
+
+/// So often at most, and only while each time brings so many more.
+const LINGERS: u32 = 6;
+const STREAM: usize = 3;
 
 #[cfg(test)]
 mod tests;
