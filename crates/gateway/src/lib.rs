@@ -53,7 +53,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use carnet_guard::Auth;
-use carnet_listen::{Answers, PeerAddr};
+use carnet_listen::{Answers, Endless, PeerAddr};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use hyper::body::{Body as _, Incoming};
@@ -359,13 +359,17 @@ fn back(
         _ if switches => Err(UNASKED.into()),
         (Some(_), None) if connects && parts.status.is_success() => Err(UNASKED.into()),
         _ => {
-            let grpc = headers::is_grpc(&parts.headers);
-            let endless = grpc || headers::is_of(&parts.headers, b"text/event-stream");
+            let events = headers::is_of(&parts.headers, b"text/event-stream");
+            let endless = events || headers::is_grpc(&parts.headers);
             let patience = Patience {
                 idle,
                 until: until.filter(|_| endless),
-                abrupt: !headers::is_of(&parts.headers, b"text/event-stream"),
+                abrupt: !events,
             };
+            // A call of gRPC may well have an end, and its client waits for what only the service knows to say of it.
+            if events || headers::is_of(&parts.headers, b"multipart/x-mixed-replace") {
+                parts.extensions.insert(Endless);
+            }
             // What has an end is sent to it, unless the session ends before.
             let watch = match endless {
                 true => route.watch(&caller, over),

@@ -121,12 +121,13 @@ impl Services {
         }
     }
 
-    /// `known` are the issuers of users, with what they take back.
+    /// `known` are the issuers of users, with what they take back; `before` is what stood in its place: tokens that were spent there stay so.
     pub(crate) fn open<'k>(
         &self,
         (http, clock): (&HttpClient, Arc<dyn Clock>),
         (leeway, base): (Duration, Option<String>),
         mut known: impl Iterator<Item = (&'k str, Option<&'k revocations::Revocations>)>,
+        before: Option<&OpenServices>,
     ) -> Result<OpenServices, ClientError> {
         let own = (self.issuer.as_str(), self.own.as_str());
         let remote = RemoteServices::new(http.clone(), own, leeway, clock.clone())?;
@@ -140,6 +141,11 @@ impl Services {
         };
         // Until the last second in which it could come back.
         let life = LONGEST_SECONDS + 2 * leeway.as_secs() + 1;
+        let seen = match before {
+            Some(before) => before.seen.clone(),
+            None => Arc::new(SeenTokens::for_seconds(life)),
+        };
+        seen.outlive(life);
         Ok(OpenServices {
             remote: Arc::new(remote),
             issuer: self.issuer.clone(),
@@ -147,7 +153,8 @@ impl Services {
             revocations,
             own: self.own.clone(),
             callers: self.callers.clone(),
-            seen: self.once.then(|| SeenTokens::for_seconds(life)),
+            seen,
+            once: self.once,
             bound: self.bound,
             base,
         })
@@ -163,7 +170,9 @@ pub(crate) struct OpenServices {
     follows_itself: bool,
     own: String,
     callers: Option<Vec<String>>,
-    seen: Option<SeenTokens>,
+    /// Kept while nothing counts once, too: what was spent before stays spent after.
+    seen: Arc<SeenTokens>,
+    once: bool,
     bound: bool,
     /// What stands in front of every path.
     base: Option<String>,
@@ -229,11 +238,11 @@ impl OpenServices {
 
     /// Counts a token that may be used once; what changes nothing may come again.
     pub(crate) fn spend(&self, request: &Parts, caller: Caller, now: u64) -> Result<Caller, Denial> {
-        let Some(seen) = self.seen.as_ref().filter(|_| !request.method.is_safe()) else {
+        if !self.once || request.method.is_safe() {
             return Ok(caller);
-        };
+        }
         let name = primitive::sha256(format!("{}\0{}", caller.id(), caller.jti()).as_bytes());
-        match seen.is_new(name, now) {
+        match self.seen.is_new(name, now) {
             Some(true) => Ok(caller),
             Some(false) => Err(Refused::TokenInvalid.because("token_seen_before")),
             None => Err(Refused::Unavailable.because("tokens_too_many")),

@@ -18,6 +18,7 @@ use crate::issuer::Source;
 use crate::opaque::{Opaque, is_jwt};
 use crate::replay::Counted;
 use crate::resource_server::{Guard, Trusted};
+use crate::spiffe::is_svid;
 use crate::token::Token;
 
 impl Guard {
@@ -47,8 +48,13 @@ impl Guard {
         let sent = token_of(request)?;
         let token = sent.token;
         if let Some(opaque) = self.opaque_issuer_of(token) {
+            let workloads = self.parts.spiffe.is_some();
+            // Of a workload's own token nobody is told who has no part in it.
+            if workloads && is_svid(token) {
+                return Err(Refused::TokenInvalid.because("workload_is_no_user"));
+            }
             let told = Box::pin(opaque.ask_about(token, self.now())).await?;
-            if self.parts.spiffe.is_some() && is_workload(&told) {
+            if workloads && is_workload(&told) {
                 return Err(Refused::TokenInvalid.because("workload_is_no_user"));
             }
             let counted = self.check_binding(request, sent, &told)?;

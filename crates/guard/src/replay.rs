@@ -11,20 +11,20 @@ use http::{Extensions, Method};
 
 /// Two generations, each as long as what is remembered may be used: what is older than the older one cannot come back.
 pub(crate) struct SeenTokens {
-    life: u64,
     generations: Mutex<Generations>,
 }
 
 #[derive(Default)]
 struct Generations {
+    /// How long each counts, in seconds.
+    life: u64,
     /// When the newer one began, in seconds.
     began: u64,
     newer: HashSet<[u8; 16]>,
     older: HashSet<[u8; 16]>,
 }
 
-/// A proof that was counted for the request that it lies in: layers further in find it, and do not count it once more. Nothing of it comes
-/// from outside: whoever sends the proof again sends a request of its own.
+/// A proof that was counted for a request. Nothing of it comes from outside: whoever sends the proof again sends a request of its own.
 #[derive(Clone)]
 pub(crate) struct Counted {
     by: Arc<SeenTokens>,
@@ -32,6 +32,10 @@ pub(crate) struct Counted {
     method: Method,
     url: String,
 }
+
+/// What was counted for the request that it lies in, by whom of several: layers further in find it, and do not count it once more.
+#[derive(Clone)]
+struct AllCounted(Vec<Counted>);
 
 impl Counted {
     /// Counts a proof, unless that was done for this very request.
@@ -46,8 +50,8 @@ impl Counted {
             method: request.method.clone(),
             url: url.to_owned(),
         };
-        let known = request.extensions.get::<Self>();
-        let counted = known.is_some_and(|known| known.is_same(&this));
+        let known = request.extensions.get::<AllCounted>();
+        let counted = known.is_some_and(|known| known.0.iter().any(|known| known.is_same(&this)));
         match counted || by.is_new(name, now).ok_or(Uncounted::TooMany)? {
             true => Ok(this),
             false => Err(Uncounted::SeenBefore),
@@ -56,7 +60,10 @@ impl Counted {
 
     /// Leaves it in the request.
     pub(crate) fn leave(self, extensions: &mut Extensions) {
-        extensions.insert(self);
+        let AllCounted(known) = extensions.get_or_insert_with(|| AllCounted(Vec::new()));
+        if !known.iter().any(|known| known.is_same(&self)) {
+            known.push(self);
+        }
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -88,18 +95,27 @@ impl SeenTokens {
 
     /// For what can be used for as long as this after it was seen first.
     pub(crate) fn for_seconds(life: u64) -> Self {
-        Self {
+        let generations = Generations {
             life,
-            generations: Mutex::default(),
+            ..Generations::default()
+        };
+        Self {
+            generations: Mutex::new(generations),
         }
+    }
+
+    /// From now on what is seen can be used for as long as this: what is known is not forgotten before.
+    pub(crate) fn outlive(&self, life: u64) {
+        let mut seen = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.life = seen.life.max(life);
     }
 
     /// Whether one of this name has not been seen; `None` when no more can be remembered for the moment: then none counts. The names are
     /// hashes, of which half is enough: who finds two that are alike has refused one of his own.
     pub(crate) fn is_new(&self, name: [u8; 32], now: u64) -> Option<bool> {
         let name: [u8; 16] = std::array::from_fn(|at| name[at]);
-        let life = self.life;
         let mut seen = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let life = seen.life;
         if seen.began > now.saturating_add(life) {
             // The clock was ahead and came back.
             seen.began = now;
@@ -154,6 +170,19 @@ mod tests {
                 "forgotten in the end"
             );
         }
+    }
+
+    #[test]
+    fn what_can_be_used_for_longer_from_now_on_is_remembered_for_longer() {
+        let seen = SeenTokens::for_seconds(10);
+        assert_eq!(seen.is_new(name(1), NOW), Some(true));
+        seen.outlive(100);
+        // A shorter life from then on makes nobody forget what was seen in the longer one.
+        seen.outlive(5);
+        for later in [10, 20, 99] {
+            assert_eq!(seen.is_new(name(1), NOW + later), Some(false), "{later}");
+        }
+        assert_eq!(seen.is_new(name(1), NOW + 300), Some(true));
     }
 
     #[test]

@@ -172,18 +172,14 @@ impl Builder {
             let known = trusted
                 .iter()
                 .map(|one| (one.name.as_str(), one.revocations.as_ref()));
-            let opened = services.open((&http, self.clock.clone()), (self.leeway, base), known);
+            let (outside, before) = ((&http, self.clock.clone()), self.services_before());
+            let opened = services.open(outside, (self.leeway, base), known, before);
             opened.map_err(BuildError::Client)
         });
         let services = services.transpose()?;
         let spiffe = self.spiffe.as_ref();
-        let spiffe = spiffe.map(|spiffe| {
-            let before = self
-                .before
-                .as_ref()
-                .and_then(|before| before.parts.spiffe.as_ref());
-            spiffe.open((&http, self.clock.clone()), self.leeway, before)
-        });
+        let spiffe =
+            spiffe.map(|spiffe| spiffe.open((&http, self.clock.clone()), self.leeway, self.spiffe_before()));
         let spiffe = spiffe.transpose().map_err(BuildError::Policy)?;
         self.fetch(&trusted, services.as_ref(), spiffe.as_ref()).await;
         let seen = self.seen_so_far();

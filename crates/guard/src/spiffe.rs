@@ -10,9 +10,9 @@ use std::time::Duration;
 use carnet_client::clock::Clock;
 use carnet_client::http::HttpClient;
 use carnet_client::jwks::{Location, RemoteKeys};
-use carnet_jose::dangerous::Decoded;
+use carnet_jose::dangerous::{self, Decoded};
 use carnet_jose::{CachedVerifier, Error, KeySource, TokenType, Verifier};
-use carnet_oauth::spiffe::{ALGORITHMS, SvidClaims, is_trust_domain, trust_domain_of};
+use carnet_oauth::spiffe::{ALGORITHMS, SCHEME, SvidClaims, is_trust_domain, trust_domain_of};
 use serde_json::Value;
 
 use crate::caller::Caller;
@@ -147,20 +147,31 @@ pub(crate) struct TrustDomain {
 }
 
 impl OpenSpiffe {
-    /// Whose workload a token is from, by its own word, when that domain is named here. Tokens of any other kind have a type of their own.
+    /// Whose workload a token is from, by its own word, when that domain is named here.
     pub(crate) fn domain_of(&self, token: &Decoded) -> Option<&TrustDomain> {
-        let typ = token.header.get("typ").and_then(Value::as_str).unwrap_or("JWT");
-        let untyped = ["JWT", "JOSE"]
-            .iter()
-            .any(|known| typ.eq_ignore_ascii_case(known));
-        let sub = token.payload.get("sub").and_then(Value::as_str);
-        let domain = sub.and_then(trust_domain_of).filter(|_| untyped)?;
+        let domain = workload_of(token).and_then(trust_domain_of)?;
         self.domains.get(domain)
     }
 
     pub(crate) fn domains(&self) -> impl Iterator<Item = &TrustDomain> {
         self.domains.values()
     }
+}
+
+/// The SPIFFE ID of a workload, as one may be written, when a token is its JWT-SVID, by its own word. Tokens of any other kind have a type of
+/// their own.
+fn workload_of(token: &Decoded) -> Option<&str> {
+    let typ = token.header.get("typ").and_then(Value::as_str).unwrap_or("JWT");
+    let untyped = ["JWT", "JOSE"]
+        .iter()
+        .any(|known| typ.eq_ignore_ascii_case(known));
+    let sub = token.payload.get("sub").and_then(Value::as_str);
+    sub.filter(|sub| untyped && sub.starts_with(SCHEME))
+}
+
+/// Whether a token is a JWT-SVID, by its own word, of whatever trust domain.
+pub(crate) fn is_svid(token: &str) -> bool {
+    dangerous::decode(token).is_ok_and(|token| workload_of(&token).is_some())
 }
 
 impl TrustDomain {

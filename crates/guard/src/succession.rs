@@ -1,6 +1,6 @@
 //! One guard in the place of another while a program runs: what the first knows is not asked for again.
 //!
-//! Spec: RFC 7517 §5 · RFC 9449 §11.1 (a proof counts once)
+//! Spec: RFC 7517 §5 · RFC 9449 §11.1 (a proof counts once) · RFC 7519 §4.1.7 (and a token, where that is said)
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,8 +18,8 @@ use crate::resource_server::{Builder, Guard, Trusted};
 use crate::spiffe::OpenSpiffe;
 
 impl Builder {
-    /// Takes over what this guard has: the keys of issuers that are described in the same way, and the proofs that it has seen. Both must
-    /// trust the same certificates when they ask issuers.
+    /// Takes over what this guard has: the keys of issuers that are described in the same way, and the proofs and the tokens for one request
+    /// that it has seen. Both must trust the same certificates when they ask issuers.
     pub fn after(mut self, before: &Guard) -> Self {
         self.before = Some(before.clone());
         self
@@ -71,6 +71,14 @@ impl Builder {
             }
         }
         fetching.join_all().await;
+    }
+
+    pub(crate) fn services_before(&self) -> Option<&OpenServices> {
+        self.before.as_ref()?.parts.services.as_ref()
+    }
+
+    pub(crate) fn spiffe_before(&self) -> Option<&OpenSpiffe> {
+        self.before.as_ref()?.parts.spiffe.as_ref()
     }
 
     pub(crate) fn seen_so_far(&self) -> Arc<SeenTokens> {

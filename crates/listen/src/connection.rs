@@ -106,12 +106,11 @@ where
     A: Answers,
 {
     let Guest { peer, phase, seat } = guest;
-    let pulse = Pulse::new();
+    let pulse = Pulse::new(phase.clone());
     let desk = Desk {
         answers: house.answers.clone(),
         peer,
         certificate,
-        phase: phase.clone(),
         pulse: Arc::clone(&pulse),
     };
     let watched = Watched::new(stream, Arc::clone(&pulse), seat);

@@ -145,13 +145,12 @@ mod tests {
             _place: Crowd::new(1, Vec::new()).admit(peer).unwrap(),
             _permit: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
         };
-        let pulse = Pulse::new();
+        let pulse = Pulse::new(watch::channel(Phase::Open).1);
         let stream = Strict::new(Watched::new(server, Arc::clone(&pulse), seat), 8192);
         let desk = Desk {
             answers: Router::new().fallback(async || "hello"),
             peer,
             certificate: None,
-            phase: watch::channel(Phase::Open).1,
             pulse: Arc::clone(&pulse),
         };
         let config = ListenConfig::default();
@@ -184,7 +183,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_may_still_read_a_body_keeps_its_connection_from_resting() {
-        let pulse = Pulse::new();
+        let pulse = Pulse::new(watch::channel(Phase::Open).1);
         drop(pulse.open(false));
         let rests = || pulse.deadline(&ListenConfig::default(), true);
         assert!(matches!(rests(), Some(Deadline::Rest(_))));

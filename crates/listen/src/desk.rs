@@ -11,12 +11,11 @@ use hyper::{
     service::Service,
     upgrade::OnUpgrade,
 };
-use tokio::sync::watch;
 
 use super::{
     answers::Answers,
     peer::{PeerAddr, PeerCertificate},
-    phase::{Closing, Phase},
+    phase::{Closing, Endless, Phase, reached},
     pulse::{Answer, Hold, Pulse, Upload},
 };
 
@@ -25,7 +24,6 @@ pub(super) struct Desk<A> {
     pub(super) answers: A,
     pub(super) peer: PeerAddr,
     pub(super) certificate: Option<PeerCertificate>,
-    pub(super) phase: watch::Receiver<Phase>,
     pub(super) pulse: Arc<Pulse>,
 }
 
@@ -45,7 +43,7 @@ impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
             request.extensions_mut().insert(certificate.clone());
         }
         if request.extensions().get::<OnUpgrade>().is_some() {
-            request.extensions_mut().insert(Closing(self.phase.clone()));
+            request.extensions_mut().insert(Closing(self.pulse.phase()));
         }
         // The answer to a CONNECT that is granted has no body with which it could end.
         if request.method() == Method::CONNECT {
@@ -57,14 +55,16 @@ impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
         let answers = self.answers.clone();
         let pulse = Arc::clone(&self.pulse);
         Box::pin(async move {
-            let answer = match many {
+            let mut answer = match many {
                 true => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE.into_response(),
                 false => answers.answer(request).await,
             };
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 pulse.switch();
             }
-            Ok(answer.map(|body| Answer::new(body, open)))
+            let endless = answer.extensions_mut().remove::<Endless>();
+            let closing = endless.map(|Endless| reached(pulse.phase(), Phase::Closing));
+            Ok(answer.map(|body| Answer::new(body, open, closing)))
         })
     }
 }

@@ -28,7 +28,7 @@ pub use answers::Answers;
 pub use config::ListenConfig;
 pub use listener::Listener;
 pub use peer::{PeerAddr, PeerCertificate};
-pub use phase::Closing;
+pub use phase::{Closing, Endless};
 pub use pulse::Hold;
 
 #[cfg(test)]

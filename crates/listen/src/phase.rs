@@ -20,6 +20,10 @@ pub(super) async fn reached(mut phase: watch::Receiver<Phase>, at_least: Phase) 
     let _ = phase.wait_for(|phase| *phase >= at_least).await;
 }
 
+/// In the extensions of an answer: it has no end of its own, and ends, as a whole one does, when the listener takes no more connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Endless;
+
 /// In the extensions of a request that may switch to another protocol: the word that it is time to go, which nobody else tells what is no HTTP any more.
 #[derive(Clone, Debug)]
 pub struct Closing(pub(super) watch::Receiver<Phase>);

@@ -17,16 +17,20 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::watch,
     time::Instant,
 };
 
 use super::config::ListenConfig;
 use super::crowd::Seat;
+use super::phase::Phase;
 use super::streams;
 
 /// The state of one connection. Moments are milliseconds since it began, plus one; zero is never.
 pub(super) struct Pulse {
     began: Instant,
+    /// How far the life of the listener is.
+    phase: watch::Receiver<Phase>,
     open_requests: AtomicUsize,
     multiplexed: AtomicBool,
     switched: AtomicBool,
@@ -53,9 +57,10 @@ pub(super) enum Deadline {
 }
 
 impl Pulse {
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(phase: watch::Receiver<Phase>) -> Arc<Self> {
         Arc::new(Self {
             began: Instant::now(),
+            phase,
             open_requests: AtomicUsize::new(0),
             multiplexed: AtomicBool::new(false),
             switched: AtomicBool::new(false),
@@ -66,6 +71,11 @@ impl Pulse {
             write_refused: AtomicU64::new(0),
             flush_refused: AtomicU64::new(0),
         })
+    }
+
+    /// The word that it is time to go.
+    pub(super) fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.clone()
     }
 
     /// A request has arrived; it is open until the returned guard, which travels with the answer's body, is dropped.
@@ -213,18 +223,33 @@ impl<B: Body + Unpin> Body for Upload<B> {
 /// A body with which its request ends.
 pub(super) struct Answer<B> {
     body: B,
+    /// Comes when it is to end, of one that has no end of its own.
+    closing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// What of the last piece was not sent yet.
     rest: Bytes,
     _open: Open,
 }
 
 impl<B> Answer<B> {
-    pub(super) fn new(body: B, open: Open) -> Self {
+    pub(super) fn new(
+        body: B,
+        open: Open,
+        closing: Option<impl Future<Output = ()> + Send + 'static>,
+    ) -> Self {
         Self {
             body,
+            closing: closing.map(|closing| -> Pin<Box<dyn Future<Output = ()> + Send>> { Box::pin(closing) }),
             rest: Bytes::new(),
             _open: open,
         }
+    }
+}
+
+impl<B: Body> Answer<B> {
+    /// Whether so much of what is at hand may be the end. Then a byte of it has to wait: what is given last nobody sees taken, and with the
+    /// byte after it one does. Of what is no more than a stream takes anyway that is not worth a frame.
+    fn may_be_last(&self, count: usize) -> bool {
+        count == self.rest.len() && count > LITTLE && self.body.size_hint().lower() == 0
     }
 }
 
@@ -238,6 +263,12 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         streams::taken();
         if self.rest.is_empty() {
+            let closing = self.closing.as_mut();
+            if closing.is_some_and(|closing| closing.as_mut().poll(cx).is_ready()) {
+                // Nobody asks again, and a future that is over is not asked either.
+                self.closing = None;
+                return Poll::Ready(None);
+            }
             match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose()? {
                 None => return Poll::Ready(None),
                 Some(frame) => match frame.into_data() {
@@ -250,7 +281,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
             // Small ones, so that a peer that is slow is seen to take something.
             true => {
                 let count = self.rest.len().min(PIECE);
-                self.rest.split_to(count)
+                let held = usize::from(self.may_be_last(count));
+                self.rest.split_to(count - held)
             }
             false => std::mem::take(&mut self.rest),
         };
@@ -274,6 +306,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
 
 /// RFC 9113 §4.2: the largest frame of HTTP/2 that every peer takes.
 const PIECE: usize = 16 * 1024;
+/// What may stay with a peer that takes nothing of it.
+const LITTLE: usize = 1024;
 
 /// A stream that tells the pulse what passes.
 pub(super) struct Watched<S> {

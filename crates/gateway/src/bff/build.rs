@@ -25,6 +25,7 @@ use super::app::{Bff, Parts, Settings};
 use super::flights::Flights;
 use super::keeping::{self, text};
 use super::login;
+use super::watched::Watched;
 use crate::config::bff::{self as config, Anonymous};
 use crate::config::{Config, Listen, Route};
 use crate::limit::Limit;
@@ -71,7 +72,7 @@ impl Bff {
                     flights.ok_or_else(|| ConfigError::at("bff", "has no randomness", "give it some"))?;
                 (
                     Arc::new(flights),
-                    Arc::default(),
+                    Arc::new(Watched::new(settings.idle_ms)),
                     Arc::default(),
                     keeping::of(config).await?,
                 )

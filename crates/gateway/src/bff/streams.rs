@@ -29,11 +29,12 @@ impl Bff {
         }
     }
 
-    /// Another app, or none, takes the place of this one: what its sessions have open ends, unless the other goes on with them.
+    /// Another app, or none, takes the place of this one: what its sessions have open ends, unless the other goes on with them, by its own measure.
     pub(crate) fn make_room(&self, next: Option<&Self>) {
         let streams = &self.parts.streams;
-        if !next.is_some_and(|next| Arc::ptr_eq(&next.parts.streams, streams)) {
-            streams.end_all();
+        match next.filter(|next| Arc::ptr_eq(&next.parts.streams, streams)) {
+            Some(next) => streams.judge_by(next.parts.settings.idle_ms),
+            None => streams.end_all(),
         }
     }
 }
@@ -45,7 +46,7 @@ async fn watch(bff: Bff) {
         let Some(digests) = bff.parts.streams.waiting() else {
             return;
         };
-        let times = (bff.now_ms(), bff.parts.settings.idle_ms);
+        let times = (bff.now_ms(), bff.parts.streams.idle_ms());
         match bff.parts.store.living(&digests, times).await {
             Ok(living) => {
                 failing = false;

@@ -3,13 +3,16 @@
 //! Spec: RFC 10017 §6.1.3.2
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, watch};
 
 /// The sessions of this replica that have an answer under way.
-#[derive(Default)]
 pub(super) struct Watched {
+    /// How long a session may rest, in milliseconds, as the configuration says that is in force: it is another one sooner than the last of them
+    /// has ended.
+    idle_ms: AtomicI64,
     all: Mutex<Open>,
     ended: Notify,
 }
@@ -25,6 +28,24 @@ struct Open {
 }
 
 impl Watched {
+    pub(super) fn new(idle_ms: i64) -> Self {
+        Self {
+            idle_ms: AtomicI64::new(idle_ms),
+            all: Mutex::default(),
+            ended: Notify::new(),
+        }
+    }
+
+    pub(super) fn idle_ms(&self) -> i64 {
+        self.idle_ms.load(Relaxed)
+    }
+
+    /// From now on sessions may rest for so long.
+    pub(super) fn judge_by(&self, idle_ms: i64) {
+        self.idle_ms.store(idle_ms, Relaxed);
+        self.look();
+    }
+
     /// A session has ended here: what it has open is looked at now.
     pub(super) fn look(&self) {
         self.ended.notify_one();

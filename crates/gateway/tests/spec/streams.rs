@@ -265,6 +265,54 @@ async fn an_event_arrives_when_it_happens_and_the_stream_ends_with_the_token() {
     assert_eq!((answer.status, answer.body.as_str()), (200, "0\r\n\r\n"));
 }
 
+/// In front of a service that goes on, and patient when it stops.
+async fn patient(kind: &'static str) -> (Harness, mpsc::UnboundedSender<Frame<Bytes>>) {
+    let (service, say) = speaking(kind).await;
+    let text = format!("[listen]\nshutdown_grace = \"10m\"\n{}", crate::harness::USUAL);
+    (Harness::with(&text, service).await, say)
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_ends_streams_at_once_and_lets_any_other_answer_end() {
+    for (kind, endless) in [
+        ("text/event-stream; charset=utf-8", true),
+        ("multipart/x-mixed-replace; boundary=x", true),
+        ("application/octet-stream", false),
+        ("application/grpc", false),
+    ] {
+        let (harness, say) = patient(kind).await;
+        let mut stream = TcpStream::connect(harness.gateway.address).await.unwrap();
+        let request = "GET /open HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"), "{kind}");
+        say.send(Frame::data(Bytes::from("data: 1\n\n"))).unwrap();
+        soon(stream.read_exact(&mut [0; 14])).await.unwrap();
+        drop(harness.gateway);
+        let mut rest = String::new();
+        if !endless {
+            say.send(Frame::data(Bytes::from("more"))).unwrap();
+            let mut chunk = [0; 9];
+            soon(stream.read_exact(&mut chunk)).await.unwrap();
+            assert_eq!(chunk, *b"4\r\nmore\r\n", "{kind}");
+            drop(say);
+        }
+        soon(stream.read_to_string(&mut rest)).await.unwrap();
+        assert_eq!(rest, "0\r\n\r\n", "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_ends_streams_over_http2_at_once() {
+    let (harness, say) = patient("text/event-stream").await;
+    let request = Request::get("http://api.test/open").body(Body::empty());
+    let mut body = harness.h2(request.unwrap()).await.into_body();
+    say.send(Frame::data(Bytes::from("data: 1\n\n"))).unwrap();
+    let first = soon(body.frame()).await.unwrap().unwrap();
+    assert_eq!(first.into_data().unwrap(), "data: 1\n\n");
+    drop(harness.gateway);
+    assert!(soon(body.frame()).await.is_none());
+}
+
 #[tokio::test]
 async fn grpc_goes_through_with_its_trailers_and_no_others() {
     let (service, say) = speaking("application/grpc").await;

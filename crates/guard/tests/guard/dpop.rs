@@ -351,6 +351,9 @@ async fn a_proof_counts_once_for_a_request_however_many_guards_it_passes() {
     let other = api.issuer.resource_server(API).build().await.unwrap();
     let both = routes().layer(other.layer()).layer(api.guard.layer());
     assert_eq!(twice(&api, both, "/me").await, once);
+    // And the first one again.
+    let around = routes().layer(api.guard.layer()).layer(other.layer());
+    assert_eq!(twice(&api, around.layer(api.guard.layer()), "/me").await, once);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ const NAME: &str = "https://opaque.test";
 
 /// An introspection endpoint that says what it was told to say, and remembers what it was asked.
 #[derive(Clone)]
-struct Teller {
+pub(crate) struct Teller {
     url: String,
     told: Arc<Told>,
 }
@@ -38,7 +38,7 @@ struct Told {
 }
 
 impl Teller {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}/introspect", listener.local_addr().unwrap());
         let told = Arc::new(Told::default());
@@ -49,15 +49,15 @@ impl Teller {
         Self { url, told }
     }
 
-    fn says(&self, token: &str, answer: Value) {
+    pub(crate) fn says(&self, token: &str, answer: Value) {
         self.told.answers.lock().unwrap().insert(token.to_owned(), answer);
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.told.asked.lock().unwrap().clone()
     }
 
-    fn issuer(&self, name: &str) -> Issuer {
+    pub(crate) fn issuer(&self, name: &str) -> Issuer {
         let introspection = Introspection::at(&self.url, "api", "secret").cache(Duration::from_secs(30));
         Issuer::opaque(name, introspection)
     }

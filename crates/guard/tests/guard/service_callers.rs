@@ -1,7 +1,9 @@
 //! Which services get in, and whose word that is.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use carnet_guard::{Guard, ResourceServer, Services};
 use carnet_jose::TokenType;
 use carnet_oauth::service_token::ServiceBundle;
 use http::{Request, StatusCode};
@@ -333,4 +335,36 @@ async fn where_tokens_count_once_a_change_cannot_be_repeated() {
     );
     // What changes nothing may come again.
     assert_eq!(get_with(&guard, "/close", &stolen).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_token_that_is_spent_stays_so_with_the_guard_that_takes_the_place_of_the_first() {
+    let (issuer, orders) = (Issuer::start().await, Other::new("orders", &["billing"]));
+    issuer.publish(1, &[&orders]);
+    let after = async |before: &Guard, (services, leeway): (Services, u64)| {
+        let next = ResourceServer::new("https://billing.test").services(services);
+        let next = next.leeway(Duration::from_secs(leeway)).after(before);
+        next.clock(issuer.clock.clone()).build().await.unwrap()
+    };
+    let once = || issuer.services().once_for_unsafe_methods();
+    let mut guard = issuer.guard(once()).await;
+    let signer = issuer.signs_as(&orders);
+    let mut signed = Request::post("/close").body(()).unwrap();
+    signer.attach(&mut signed, "billing").unwrap();
+    let token = signed.headers()["authorization"].to_str().unwrap().to_owned();
+    let status = async |guard: &Guard| {
+        let request = Request::post("/close").header("authorization", &token);
+        send(guard, request.body(()).unwrap()).await.0
+    };
+    assert_eq!(status(&guard).await, StatusCode::OK);
+    // However often it is, and whatever else is another: the leeway, or that tokens do not count once for a while.
+    for (services, leeway, expected) in [
+        (once(), 30, StatusCode::UNAUTHORIZED),
+        (once(), 600, StatusCode::UNAUTHORIZED),
+        (issuer.services(), 600, StatusCode::OK),
+        (once(), 600, StatusCode::UNAUTHORIZED),
+    ] {
+        guard = after(&guard, (services, leeway)).await;
+        assert_eq!(status(&guard).await, expected, "{leeway}");
+    }
 }

@@ -8,6 +8,7 @@ use carnet_jose::{Algorithm, KeySet};
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use crate::opaque::Teller;
 use crate::spire::{Authority, HINT, ORDERS, OURS, Spire, asked, status};
 
 #[tokio::test]
@@ -145,6 +146,39 @@ async fn gw_12_a_workload_is_no_user_and_a_user_is_no_workload() {
         asked(&guard, "/mine", &sign("spiffe://other.test/x")).await.0,
         StatusCode::UNAUTHORIZED
     );
+}
+
+#[tokio::test]
+async fn gw_12_no_issuer_of_users_is_asked_about_the_token_of_a_workload() {
+    let (spire, teller) = (Spire::start().await, Teller::start().await);
+    let issuer = "https://opaque.test";
+    let server = ResourceServer::new(OURS)
+        .issuer(teller.issuer(issuer))
+        .spiffe(spire.spiffe());
+    let guard = server.clock(spire.clock.clone()).build().await.unwrap();
+    let sign = |sub: &str| {
+        let claims = spire.claims(|claims| claims["sub"] = json!(sub));
+        spire.authority.sign(&spire.authority.header(), &claims)
+    };
+    for (path, token) in [
+        ("/mine", spire.svid()),
+        ("/mine", sign("spiffe://other.test/x")),
+        ("/mine", sign("spiffe://no path")),
+        ("/any", sign("spiffe://other.test/x")),
+    ] {
+        assert_eq!(
+            asked(&guard, path, &token).await.0,
+            StatusCode::UNAUTHORIZED,
+            "{path} {token}"
+        );
+    }
+    assert!(teller.asked().is_empty(), "{:?}", teller.asked());
+    assert_eq!(status(&guard, &spire.svid()).await, StatusCode::OK);
+    // About what may be a user's it is.
+    let (user, now) = (sign("alice"), spire.clock.since_epoch().as_secs());
+    let told = json!({ "active": true, "iss": issuer, "aud": OURS, "sub": "alice", "client_id": "web", "exp": now + 60 });
+    teller.says(&user, told);
+    assert_eq!(asked(&guard, "/mine", &user).await.0, StatusCode::OK);
 }
 
 #[tokio::test]

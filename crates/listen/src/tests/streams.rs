@@ -19,7 +19,7 @@ fn config() -> ListenConfig {
 }
 
 /// A connection whose streams have room for so many bytes that nobody has read.
-async fn connect(served: &Served, window: u32) -> SendRequest<Body> {
+pub(super) async fn connect(served: &Served, window: u32) -> SendRequest<Body> {
     let stream = TokioIo::new(served.connect().await);
     let (client, connection) = Builder::new(TokioExecutor::new())
         .initial_stream_window_size(window)
@@ -30,7 +30,7 @@ async fn connect(served: &Served, window: u32) -> SendRequest<Body> {
     client
 }
 
-async fn get(client: &mut SendRequest<Body>, path: &str) -> Incoming {
+pub(super) async fn get(client: &mut SendRequest<Body>, path: &str) -> Incoming {
     let request = Request::get(format!("http://x{path}"))
         .body(Body::empty())
         .unwrap();
@@ -58,6 +58,55 @@ async fn ds_01_a_stream_of_which_nothing_is_taken_is_reset_and_its_connection_go
     assert!(read <= 16 * 1024, "{read}");
     let peer = soon(get(&mut client, "/peer").await.collect()).await.unwrap();
     assert_eq!(peer.to_bytes(), "127.0.0.1");
+}
+
+#[tokio::test]
+async fn ds_01_a_stream_is_reset_of_which_nothing_but_the_last_piece_is_left() {
+    // With a length, and as a piece of which nobody knows whether another one follows.
+    let last = plain()
+        .route("/whole", any(|| async { "b".repeat(12_000) }))
+        .route(
+            "/piece",
+            any(|| async {
+                let piece = Ok::<_, std::convert::Infallible>(Frame::data(Bytes::from("b".repeat(12_000))));
+                Body::new(StreamBody::new(futures_util::stream::iter([piece])))
+            }),
+        );
+    let served = Served::start(config(), last).await;
+    for path in ["/whole", "/piece"] {
+        let mut client = connect(&served, 2_000).await;
+        let mut body = get(&mut client, path).await;
+        // By the time that silent connections were closed every timeout has passed.
+        for _ in 0..3 {
+            soon(served.talk("")).await;
+        }
+        let mut read = 0;
+        let error = loop {
+            match soon(body.frame()).await.expect("a whole answer") {
+                Ok(frame) => read += frame.into_data().unwrap().len(),
+                Err(error) => break error,
+            }
+        };
+        assert!(format!("{error:?}").contains("CANCEL"), "{path}: {error:?}");
+        assert!(read <= 2_000, "{path}: {read}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_for_which_there_is_just_room_arrives_whole() {
+    let whole = plain().route("/whole", any(|| async { "b".repeat(12_000) }));
+    let served = Served::start(config(), whole).await;
+    let mut client = connect(&served, 12_000).await;
+    let mut body = get(&mut client, "/whole").await;
+    // Whoever has room for all of it need take none of it.
+    for _ in 0..3 {
+        soon(served.talk("")).await;
+    }
+    let mut read = 0;
+    while let Some(frame) = soon(body.frame()).await {
+        read += frame.unwrap().into_data().unwrap().len();
+    }
+    assert_eq!(read, 12_000);
 }
 
 #[tokio::test]

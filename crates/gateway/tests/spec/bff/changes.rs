@@ -1,5 +1,7 @@
 //! Another configuration while people are logged in: what ended before has ended, what is open can be ended.
 
+use std::time::Duration;
+
 use carnet_gateway::config::Config;
 use carnet_listen::value::Ttl;
 use tokio::time::Instant;
@@ -43,6 +45,37 @@ async fn sessions_in_memory_outlive_another_configuration_and_their_streams_stil
     let begun = Instant::now();
     assert_eq!(user.call("POST", "/bff/logout").await.status, 200);
     closes(stream, begun, "a logout after another configuration").await;
+}
+
+#[tokio::test]
+async fn what_is_open_ends_by_the_measure_of_the_configuration_in_force() {
+    let world = world().await;
+    let (gateway, mut config, running) = world.changing(in_memory).await;
+    let user = async || {
+        let mut user = Browser::new(running.address);
+        assert_eq!(user.log_in(&world.issuer).await.status, 200);
+        let stream = socket(&user).await;
+        (user, stream)
+    };
+    let idle = |config: &mut Config, minutes| config.bff.as_mut().unwrap().idle = Ttl::minutes(minutes);
+    let minute = Duration::from_secs(60);
+    // Of eight hours there is one left.
+    let (_rests, stream) = user().await;
+    idle(&mut config, 60);
+    world.change(&gateway, &config).await;
+    world.clock.wait(59 * minute);
+    let (_kept, mut kept) = user().await;
+    world.clock.wait(2 * minute);
+    closes(stream, Instant::now(), "it has rested for the shorter time").await;
+    stays(&mut kept).await;
+    // And of one hour there are eight.
+    idle(&mut config, 480);
+    world.change(&gateway, &config).await;
+    world.clock.wait(2 * 60 * minute);
+    let (mut other, gone) = user().await;
+    assert_eq!(other.call("POST", "/bff/logout").await.status, 200);
+    closes(gone, Instant::now(), "by then all were looked at").await;
+    stays(&mut kept).await;
 }
 
 #[tokio::test]
