@@ -57,6 +57,15 @@ impl Feeds {
         self.0.get(issuer).map(|feed| feed.followed.clone())
     }
 
+    /// What the issuers are known to have taken back stays so, until those that are followed in another way from now on have said it anew.
+    pub(crate) fn succeed(&self, before: &Self) {
+        for (issuer, feed) in &self.0 {
+            if let Some(known) = before.0.get(issuer) {
+                feed.followed.succeed(&known.followed);
+            }
+        }
+    }
+
     /// Whether both follow the same with the same secrets.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
         let same = |(name, feed): (&String, &Feed)| {

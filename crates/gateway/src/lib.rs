@@ -103,6 +103,7 @@ impl Gateway {
     pub fn change(&self, mut site: Site) {
         site.watch();
         let site = Arc::new(site);
+        site.succeeds(&self.site.load());
         site.replaces(&self.site.swap(Arc::clone(&site)));
     }
 

@@ -123,6 +123,11 @@ impl Site {
         }
     }
 
+    /// Takes over what must not be forgotten; in a moment it answers instead of the other.
+    pub(crate) fn succeeds(&self, before: &Self) {
+        self.feeds.succeed(&before.feeds);
+    }
+
     /// From now on it answers instead of the other: what nobody looks after any more ends.
     pub(crate) fn replaces(&self, before: &Self) {
         if let Some(bff) = &before.bff {

@@ -45,6 +45,22 @@ impl Revocations {
         self
     }
 
+    /// Takes over what another one knows to be taken back, until this one has heard everything itself: for one that follows the same issuer in
+    /// its place, with another secret or policy. Before both are followed, and for another issuer, there is nothing to take over.
+    pub fn succeed(&self, before: &Self) {
+        let followed = |one: &Self| {
+            one.followed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone()
+        };
+        if let (Some((issuer, ours)), Some((same, known))) = (followed(self), followed(before))
+            && issuer == same
+        {
+            ours.succeed(&known);
+        }
+    }
+
     /// Begins to follow, for tokens of this issuer, unless a clone does already.
     pub(crate) fn open(
         &self,

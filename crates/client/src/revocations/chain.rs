@@ -51,6 +51,11 @@ impl Chain {
         }
     }
 
+    /// What its records are made with.
+    pub(crate) fn hashes(&self) -> &Hashes {
+        &self.hashes
+    }
+
     /// Where to go on; `None` at the beginning.
     pub(crate) fn position(&self) -> Option<(&str, i64)> {
         (!self.epoch.is_empty()).then_some((self.epoch.as_str(), self.cursor))
@@ -59,7 +64,7 @@ impl Chain {
     /// Takes the next message. Whoever stands between us and the issuer may hold messages back or send them once more: neither takes anything
     /// out of the set, and neither is taken for a sign of life.
     pub(crate) fn take(&mut self, message: &RevocationMessage) -> Result<Step, Odd> {
-        let goes_on = message.epoch == self.epoch && message.since == self.cursor;
+        let goes_on = self.position() == Some((message.epoch.as_str(), message.since));
         // From the beginning: only the newest word counts, or an old one could bring back what was taken back since.
         let latest = if goes_on {
             self.newest.saturating_sub(APART)

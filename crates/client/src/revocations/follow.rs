@@ -243,14 +243,15 @@ impl Follower {
 
     /// A million entries are sorted where nobody waits for it.
     async fn replace(&mut self, records: Vec<Record>) -> Result<(), ClientError> {
-        let hashes = self.known.set.load().hashes().clone();
+        // Not those of the set that is there, which may be another one's.
+        let hashes = self.chain.hashes().clone();
         let set = match records.len() {
             0..SOME => Set::new(hashes, records),
             _ => match tokio::task::spawn_blocking(move || Set::new(hashes, records)).await {
                 Ok(set) => set,
                 Err(error) => {
                     // What was followed is not in the set: from the beginning.
-                    self.chain = Chain::new(self.known.set.load().hashes().clone());
+                    self.chain = Chain::new(self.chain.hashes().clone());
                     return Err(ClientError::Invalid(error.to_string()));
                 }
             },

@@ -29,6 +29,8 @@ impl Default for OnLoss {
 /// What is known, and since when.
 pub(super) struct Known {
     pub(super) set: ArcSwap<Set>,
+    /// The set of the beginning: nothing was heard yet.
+    pub(super) nothing: Arc<Set>,
     pub(super) clock: Box<dyn Clock>,
     pub(super) on_loss: OnLoss,
     /// Milliseconds of steady time, plus one, at which the set was last known to be whole; 0 before.

@@ -125,8 +125,10 @@ impl Revocations {
         clock: impl Clock + 'static,
     ) -> Result<Self, ClientError> {
         let hashes = Hashes::default();
+        let nothing = Arc::new(Set::new(hashes.clone(), Vec::new()));
         let known = Arc::new(Known {
-            set: ArcSwap::from_pointee(Set::new(hashes.clone(), Vec::new())),
+            set: ArcSwap::new(nothing.clone()),
+            nothing,
             clock: Box::new(clock),
             on_loss,
             whole_at: AtomicU64::new(0),
@@ -143,6 +145,15 @@ impl Revocations {
             known,
             _follower: Arc::new(Follower(follower)),
         })
+    }
+
+    /// Takes over what another one knows to be taken back, until this one has heard everything itself: for one that follows the same issuer in
+    /// its place, with another secret or policy. Nothing is said of the age of that: it does not make this one available.
+    pub fn succeed(&self, before: &Self) {
+        let known = before.known.set.load_full();
+        // What it has heard itself, at this very moment perhaps, says everything.
+        self.known.set.compare_and_swap(&self.known.nothing, known);
+        self.known.changes.send_replace(());
     }
 
     /// Whether a token was taken back: no network, no lock. To be asked at every use of a token.

@@ -156,6 +156,7 @@ impl Set {
         self.base.len() + self.recent.len()
     }
 
+    #[cfg(test)]
     pub(crate) fn hashes(&self) -> &Hashes {
         &self.hashes
     }

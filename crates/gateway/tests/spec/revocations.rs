@@ -167,6 +167,43 @@ async fn a_feed_of_which_nothing_else_is_said_goes_on_when_the_configuration_cha
 }
 
 #[tokio::test]
+async fn what_is_known_to_be_taken_back_stays_so_when_the_table_of_its_issuer_changes_while_the_feed_is_lost()
+{
+    let scene = Scene::set("on_loss = \"open\"", mirror().await).await;
+    scene.ends_session("s1");
+    scene.becomes(&scene.token("s1"), 401).await;
+    scene.feed.says.send_replace(None);
+    let written = [
+        scene.text.replace(
+            "revocations =",
+            "algorithms = [\"ES256\", \"RS256\"]\nrevocations =",
+        ),
+        // A second change, of one that has heard nothing itself.
+        scene.text.clone(),
+    ];
+    for text in written {
+        scene.write(&text);
+        assert!(scene.reload.read().await, "{text}");
+        assert_eq!(scene.asks("/orders", &scene.token("s1")).await.status, 401);
+        assert_eq!(scene.asks("/orders", &scene.token("s2")).await.status, 200);
+    }
+    // Another secret alone, which the issuer does not know.
+    let file = scene.folder.path().join("feed.secret");
+    std::fs::remove_file(&file).unwrap();
+    secret(scene.folder.path(), "feed.secret", "another");
+    assert!(scene.reload.read().await);
+    assert_eq!(scene.asks("/orders", &scene.token("s1")).await.status, 401);
+    std::fs::remove_file(&file).unwrap();
+    secret(scene.folder.path(), "feed.secret", SECRET);
+    assert!(scene.reload.read().await);
+    assert_eq!(scene.asks("/orders", &scene.token("s1")).await.status, 401);
+    // It is back: what it says now counts, and nothing of before.
+    scene.ends_session("s2");
+    scene.becomes(&scene.token("s2"), 401).await;
+    assert_eq!(scene.asks("/orders", &scene.token("s1")).await.status, 200);
+}
+
+#[tokio::test]
 async fn what_is_wrong_in_the_table_of_a_feed_is_named() {
     let service = mirror().await;
     let folder = tempfile::tempdir().unwrap();
