@@ -173,7 +173,8 @@ impl App {
         u64::try_from(self.now() / 1000).unwrap_or_default()
     }
 
-    /// How long a revocation entry is kept: until the last token that it can match has expired everywhere.
+    /// How long a revocation entry is kept: until the last token of this configuration that it can match has expired everywhere. The store keeps
+    /// it longer where other servers, or this one before, have made tokens that live longer: [`App::say_token_life`].
     pub fn entry_ttl_ms(&self) -> i64 {
         self.directory
             .longest_access_ttl()
@@ -206,6 +207,11 @@ impl App {
             self.store.forget_unused_client(&client_id, before, &cut).await?;
         }
         Ok(())
+    }
+
+    /// Says how long the tokens live that this server makes, so that whoever takes one back remembers it for as long.
+    pub async fn say_token_life(&self) -> Result<(), StoreError> {
+        self.store.say_token_life(self.entry_ttl_ms(), self.now()).await
     }
 
     /// Says that this server serves the clients of its configuration file, and ends the refresh tokens of those that have left it and that
@@ -303,8 +309,8 @@ fn cores() -> usize {
 
 /// Tokens signed with our published keys, for any of our audiences.
 ///
-/// Revocations and retired keys are remembered for as long as the longest token lives that we make now: one that was made when
-/// tokens lived longer must not outlive them.
+/// Retired keys are remembered for as long as the longest token lives that we make now: here one that was made when tokens lived longer does
+/// not outlive them.
 fn own_verifier(config: &Config, keys: &Keys, oldest: Ttl) -> Result<Verifier, carnet_jose::Error> {
     let mut builder = Verifier::builder(keys.source())
         .algorithms(&published_algorithms())

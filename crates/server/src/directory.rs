@@ -153,7 +153,7 @@ impl Directory {
         all.into_iter().map(str::to_owned).collect()
     }
 
-    /// The longest life that an access token has. Revocations and retired keys are kept for as long.
+    /// The longest life that an access token has of those that this server makes. Revocations and retired keys are kept for as long at the least.
     pub fn longest_access_ttl(&self) -> Ttl {
         self.longest_access_ttl
     }

@@ -36,6 +36,9 @@ pub(crate) async fn sweep(app: App) {
     let mut clocks = Clocks::new(app.now(), Instant::now());
     loop {
         rounds.tick().await;
+        if let Err(error) = app.say_token_life().await {
+            tracing::warn!(%error, "how long tokens live could not be written down for other servers; tried again in a minute");
+        }
         if !clocks.agree(app.now(), Instant::now()) {
             continue;
         }

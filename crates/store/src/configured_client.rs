@@ -14,6 +14,7 @@ use crate::error::StoreError;
 use crate::revocation::{self, NewEntry};
 use crate::settings;
 use crate::store::Store;
+use crate::token_life;
 
 /// A client that stands in the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ struct Known {
 }
 
 impl Store {
-    /// Remember the clients of the configuration file, and take back the access tokens of those that have left it; their names.
+    /// Remember the clients of the configuration file and how long their tokens live, and take back the access tokens of those that have left it; their names.
     ///
     /// One that is registered in the store since then is not gone. For a day after it went each start takes them back again: another
     /// node may have run with the old file until now. Its refresh tokens end when no node serves it any more:
@@ -47,6 +48,15 @@ impl Store {
         self.database
             .write(Lane::Main, "configured_client.know", async move |tx| {
                 let mut known = known(tx).await?;
+                // What was made under the file of the start before lives on.
+                let before = known.values().map(|known| known.client.entry_ttl_ms);
+                let now = clients.iter().map(|client| client.entry_ttl_ms);
+                // In one order on every server: whoever takes the rows the other way round waits for the other.
+                let mut lives = [before.max(), now.max()];
+                lives.sort_unstable();
+                for life in lives.into_iter().flatten() {
+                    token_life::say(tx, life, cut.at).await?;
+                }
                 let mut services_changed = false;
                 for client in &clients {
                     let before = known.remove(&client.client_id);
@@ -70,7 +80,7 @@ impl Store {
                 }
                 // Rows before the clock: whoever takes them the other way round waits for the other.
                 if !entries.is_empty() {
-                    revocation::add(tx, entries).await?;
+                    revocation::add(tx, entries, &cut).await?;
                 }
                 // At each start with services: another node may sign the old file under this number until it is restarted as well.
                 services_changed |= clients.iter().any(|client| !client.service.is_empty());
@@ -118,17 +128,9 @@ impl Store {
         self.database
             .write(Lane::Main, "configured_client.end", async move |tx| {
                 let row = params![&client_id, cut.at.saturating_sub(UNSERVED)];
-                let Some(row) = tx.optional(&END, row).await? else {
-                    return Ok(false);
-                };
-                let longest: i64 = row.fields().take()?;
-                if is_registered(tx, &client_id).await? {
+                if tx.execute(&END, row).await? == 0 || is_registered(tx, &client_id).await? {
                     return Ok(false);
                 }
-                let cut = Cut {
-                    entry_ttl_ms: cut.entry_ttl_ms.max(longest),
-                    ..cut.clone()
-                };
                 client::end_tokens(tx, &client_id, &cut).await?;
                 let audit = NewAudit {
                     details: r#"{"ended":"refresh tokens"}"#.to_owned(),
@@ -171,15 +173,8 @@ async fn take_back(tx: Tx<'_>, left: &Known, cut: &Cut) -> Result<Option<NewEntr
         let audit = NewAudit::success("system", AuditAction::ClientDelete, id.as_str());
         audit::append(tx, &audit, cut.at).await?;
     }
-    let cut = Cut {
-        entry_ttl_ms: cut.entry_ttl_ms.max(left.client.entry_ttl_ms),
-        ..cut.clone()
-    };
-    Ok(Some(NewEntry::until_now(
-        RevocationKind::Client,
-        id.clone(),
-        &cut,
-    )))
+    let entry = NewEntry::until_now(RevocationKind::Client, id.clone(), cut);
+    Ok(Some(entry))
 }
 
 async fn is_registered(tx: Tx<'_>, client_id: &str) -> Result<bool, StoreError> {
@@ -226,7 +221,7 @@ static SERVE: Statement = Statement::new(
 
 static END: Statement = Statement::new(
     "configured_client.end",
-    "DELETE FROM configured_clients WHERE client_id = $1 AND gone_at <= $2 AND served_at <= $2 RETURNING entry_ttl",
+    "DELETE FROM configured_clients WHERE client_id = $1 AND gone_at <= $2 AND served_at <= $2",
 );
 
 static REGISTERED: Statement = Statement::new(

@@ -26,7 +26,8 @@ closed_enum! {
 pub struct Cut {
     /// The moment, in milliseconds: now.
     pub at: i64,
-    /// How long the entries stay: the longest life of a token they can match, plus skew.
+    /// How long the entries stay at the least: the longest life of a token they can match, plus skew. They stay longer where servers of
+    /// this database make, or have made, tokens that live longer.
     pub entry_ttl_ms: i64,
     /// Why.
     pub reason: Reason,
@@ -38,10 +39,5 @@ impl Cut {
     /// The same, of what ended at another moment.
     pub(crate) fn as_of(&self, at: i64) -> Self {
         Self { at, ..self.clone() }
-    }
-
-    /// When the entries may leave.
-    pub(crate) fn expires(&self) -> i64 {
-        self.at.saturating_add(self.entry_ttl_ms)
     }
 }

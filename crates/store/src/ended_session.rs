@@ -10,10 +10,12 @@ use crate::database::{Statement, Tx, params};
 use crate::error::StoreError;
 use crate::id::Id;
 use crate::revocation::{self, NewEntry};
+use crate::token_life;
 
 /// Take back, by their names, the tokens of the user's sessions that have ended and may have left any. The user is locked.
 pub(crate) async fn take_back(tx: Tx<'_>, user: Id, cut: &Cut) -> Result<(), StoreError> {
-    name(tx, (user, None), cut.at.saturating_sub(cut.entry_ttl_ms), cut).await
+    let life = token_life::longest(tx, cut).await?;
+    name(tx, (user, None), cut.at.saturating_sub(life), cut).await
 }
 
 /// As [`take_back`], of sessions that ended a moment ago, at this client or at any: what an entry with a time does not mean, since it is
@@ -46,7 +48,7 @@ async fn name(
         }
         entries.extend(fam.map(|fam| NewEntry::of(RevocationKind::Fam, fam, &end)));
     }
-    revocation::add(tx, entries).await?;
+    revocation::add(tx, entries, cut).await?;
     Ok(())
 }
 

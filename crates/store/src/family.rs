@@ -153,11 +153,9 @@ impl Store {
                 };
                 // A logout may have left its access tokens; none was made since.
                 let then = cut.as_of(revoked_at);
-                if then.expires() > cut.at {
-                    let entry = NewEntry::of(RevocationKind::Fam, family.fam, &then);
-                    if revocation::add(tx, vec![entry]).await? {
-                        audit::append(tx, &cut.audit, cut.at).await?;
-                    }
+                let entry = NewEntry::of(RevocationKind::Fam, family.fam, &then);
+                if revocation::add(tx, vec![entry], &cut).await? {
+                    audit::append(tx, &cut.audit, cut.at).await?;
                 }
                 Ok(false)
             })
@@ -185,7 +183,7 @@ pub(crate) async fn revoke(tx: Tx<'_>, family: &Family, cut: &Cut) -> Result<Fam
         .await?;
     session::end_without_families(tx, family.session, cut).await?;
     let entry = NewEntry::of(RevocationKind::Fam, family.fam.clone(), cut);
-    revocation::add(tx, vec![entry]).await?;
+    revocation::add(tx, vec![entry], cut).await?;
     audit::append(tx, &cut.audit, cut.at).await?;
     Ok(Family {
         revoked_at: Some(cut.at),

@@ -42,6 +42,7 @@ mod store;
 mod sweep;
 mod throttle;
 mod ticket;
+mod token_life;
 mod user;
 mod withdrawal;
 

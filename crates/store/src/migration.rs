@@ -110,7 +110,7 @@ fn checksum(text: &str) -> String {
     })
 }
 
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 11] = [
     Migration {
         version: 1,
         name: "0001_start",
@@ -160,6 +160,11 @@ const MIGRATIONS: [Migration; 10] = [
         version: 10,
         name: "0010_served_clients",
         text: include_str!("../migrations/0010_served_clients.sql"),
+    },
+    Migration {
+        version: 11,
+        name: "0011_token_lives",
+        text: include_str!("../migrations/0011_token_lives.sql"),
     },
 ];
 

@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::id::random_name;
 use crate::settings;
 use crate::store::Store;
+use crate::token_life;
 
 /// Something that was taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +65,8 @@ pub(crate) struct NewEntry {
     pub(crate) kind: RevocationKind,
     pub(crate) value: String,
     pub(crate) issued_before: Option<i64>,
-    pub(crate) expires: i64,
+    /// No token that it can match was made later (milliseconds).
+    pub(crate) made_by: i64,
 }
 
 impl NewEntry {
@@ -74,7 +76,7 @@ impl NewEntry {
             kind,
             value,
             issued_before: None,
-            expires: cut.expires(),
+            made_by: cut.at,
         }
     }
 
@@ -102,7 +104,8 @@ impl Store {
         let (jti, cut) = (jti.to_owned(), cut.clone());
         self.database
             .write(Lane::Main, "revocation.token", async move |tx| {
-                add(tx, vec![NewEntry::of(RevocationKind::Jti, jti.clone(), &cut)]).await?;
+                let entry = NewEntry::of(RevocationKind::Jti, jti.clone(), &cut);
+                add(tx, vec![entry], &cut).await?;
                 crate::audit::append(tx, &cut.audit, cut.at).await
             })
             .await
@@ -122,7 +125,8 @@ impl Store {
         let cut = cut.clone();
         self.database
             .write(Lane::Main, "revocation.client", async move |tx| {
-                add(tx, vec![NewEntry::until_now(kind, value.clone(), &cut)]).await?;
+                let entry = NewEntry::until_now(kind, value.clone(), &cut);
+                add(tx, vec![entry], &cut).await?;
                 crate::audit::append(tx, &cut.audit, cut.at).await
             })
             .await
@@ -199,18 +203,15 @@ impl Store {
 ///
 /// One row hands the cursors out, so whoever asks waits until the one before has committed: a reader never
 /// sees a later cursor first. An entry that an existing one covers is left out, so that a revocation repeated
-/// by its sender does not grow the table.
-pub(crate) async fn add(tx: Tx<'_>, entries: Vec<NewEntry>) -> Result<bool, StoreError> {
+/// by its sender does not grow the table, and so is one that no token is left for.
+pub(crate) async fn add(tx: Tx<'_>, entries: Vec<NewEntry>, cut: &Cut) -> Result<bool, StoreError> {
+    let life = token_life::longest(tx, cut).await?;
     let mut fresh = Vec::with_capacity(entries.len());
     for entry in entries {
-        let known = params![
-            entry.kind.as_str(),
-            &entry.value,
-            entry.issued_before,
-            entry.expires
-        ];
-        if tx.optional(&COVERED, known).await?.is_none() {
-            fresh.push(entry);
+        let expires = entry.made_by.saturating_add(life);
+        let known = params![entry.kind.as_str(), &entry.value, entry.issued_before, expires];
+        if expires >= cut.at && tx.optional(&COVERED, known).await?.is_none() {
+            fresh.push((entry, expires));
         }
     }
     let Ok(count) = i64::try_from(fresh.len()) else {
@@ -225,13 +226,13 @@ pub(crate) async fn add(tx: Tx<'_>, entries: Vec<NewEntry>) -> Result<bool, Stor
         .ok_or_else(stopped)?
         .fields()
         .take()?;
-    for (cursor, entry) in (last - count + 1..).zip(fresh) {
+    for (cursor, (entry, expires)) in (last - count + 1..).zip(fresh) {
         let values = params![
             cursor,
             entry.kind.as_str(),
             entry.value,
             entry.issued_before,
-            entry.expires
+            expires
         ];
         tx.execute(&INSERT, values).await?;
     }
@@ -242,7 +243,7 @@ pub(crate) async fn add(tx: Tx<'_>, entries: Vec<NewEntry>) -> Result<bool, Stor
 /// Take back every token of a client, in the transaction that takes the client down.
 pub(crate) async fn cut_client(tx: Tx<'_>, client_id: &str, cut: &Cut) -> Result<(), StoreError> {
     let entry = NewEntry::until_now(RevocationKind::Client, client_id.to_owned(), cut);
-    add(tx, vec![entry]).await?;
+    add(tx, vec![entry], cut).await?;
     Ok(())
 }
 

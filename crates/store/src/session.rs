@@ -13,6 +13,7 @@ use crate::id::Id;
 use crate::logout_notice;
 use crate::revocation::{self, NewEntry};
 use crate::store::Store;
+use crate::token_life;
 
 /// A signed-in browser or device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,10 +108,9 @@ impl Store {
                 let (ended, mut taken_back) = end(tx, vec![session], strength, &cut).await?;
                 if strength == Strength::DenyList
                     && let Some(jti) = jti.clone()
-                    && as_of.expires() > cut.at
                 {
                     let entry = NewEntry::of(RevocationKind::Jti, jti, &as_of);
-                    taken_back |= revocation::add(tx, vec![entry]).await?;
+                    taken_back |= revocation::add(tx, vec![entry], &cut).await?;
                 }
                 if ended == 1 || taken_back {
                     audit::append(tx, &cut.audit, cut.at).await?;
@@ -130,11 +130,8 @@ impl Store {
             .write(Lane::Main, "session.revoke_user", async move |tx| {
                 let ended = end_all(tx, user, None, Strength::DenyList, &cut).await?;
                 ended::take_back_a_moment_ago(tx, user, None, &cut).await?;
-                revocation::add(
-                    tx,
-                    vec![NewEntry::before_now(RevocationKind::Sub, sub.clone(), &cut)],
-                )
-                .await?;
+                let entry = NewEntry::before_now(RevocationKind::Sub, sub.clone(), &cut);
+                revocation::add(tx, vec![entry], &cut).await?;
                 audit::append(tx, &cut.audit, cut.at).await?;
                 Ok(ended)
             })
@@ -226,13 +223,13 @@ async fn end(
     let (told, mut own, mut ended) = (all.len(), 0, Vec::new());
     let mut known: HashSet<Id> = all.iter().map(|session| session.id).collect();
     // What began in a browser session ends with it.
+    let long_ago = cut.at.saturating_sub(token_life::longest(tx, cut).await?);
     let mut next = 0;
     while let Some(session) = all.get(next) {
         if tx.execute(&END, params![session.id, cut.at]).await? == 1 {
             own += u64::from(next < told);
             ended.push(session.id);
         }
-        let long_ago = cut.at.saturating_sub(cut.entry_ttl_ms);
         for row in tx.all(&CHILDREN, params![session.id, long_ago]).await? {
             let mut row = row.fields();
             let child = Ending {
@@ -263,15 +260,12 @@ async fn take_back(tx: Tx<'_>, sessions: Vec<Ending>, cut: &Cut) -> Result<bool,
     let mut entries = Vec::new();
     for session in sessions {
         let end = cut.as_of(session.ended_at.unwrap_or(cut.at));
-        if end.expires() <= cut.at {
-            continue;
-        }
         entries.push(NewEntry::of(RevocationKind::Sid, session.sid, &end));
         for row in tx.all(&FAMILIES, params![session.id]).await? {
             entries.push(NewEntry::of(RevocationKind::Fam, row.fields().take()?, &end));
         }
     }
-    revocation::add(tx, entries).await
+    revocation::add(tx, entries, cut).await
 }
 
 /// End the session unless one of its families still lives. The client hears of it when it was not the client that ended it.

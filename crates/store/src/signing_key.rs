@@ -212,7 +212,7 @@ async fn revoke(tx: Tx<'_>, kid: &str, cut: &Cut) -> Result<bool, StoreError> {
         ..cut.clone()
     };
     let entry = NewEntry::of(RevocationKind::Kid, kid.to_owned(), &remembered);
-    revocation::add(tx, vec![entry]).await?;
+    revocation::add(tx, vec![entry], &remembered).await?;
     audit::append(tx, &cut.audit, cut.at).await?;
     settings::bump(tx).await?;
     Ok(true)

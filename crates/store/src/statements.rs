@@ -5,12 +5,12 @@ use crate::{
     administrator, audit, bff_session, browser, client, client_registration, configured_client, credential,
     ended_session, family, family_record, grant, initial_access_token, live_session, logout_notice,
     migration, registry, registry_change, revocation, role, rotation, session, settings, signing_key, store,
-    sweep, throttle, ticket, user, withdrawal,
+    sweep, throttle, ticket, token_life, user, withdrawal,
 };
 
 /// Every statement that a method of the store sends.
 pub fn statements() -> Vec<&'static Statement> {
-    let lists: [&[&'static Statement]; 30] = [
+    let lists: [&[&'static Statement]; 31] = [
         &administrator::STATEMENTS,
         &audit::STATEMENTS,
         &bff_session::STATEMENTS,
@@ -39,6 +39,7 @@ pub fn statements() -> Vec<&'static Statement> {
         &sweep::STATEMENTS,
         &throttle::STATEMENTS,
         &ticket::STATEMENTS,
+        &token_life::STATEMENTS,
         &user::STATEMENTS,
         &withdrawal::STATEMENTS,
     ];

@@ -236,7 +236,7 @@ async fn take_down(tx: Tx<'_>, user: Id, sub: &str, cut: &Cut) -> Result<(), Sto
     ended_session::take_back_a_moment_ago(tx, user, None, cut).await?;
     // What lives on of sessions that ended before dies by its age.
     let entry = NewEntry::before_now(RevocationKind::Sub, sub.to_owned(), cut);
-    revocation::add(tx, vec![entry]).await?;
+    revocation::add(tx, vec![entry], cut).await?;
     Ok(())
 }
 

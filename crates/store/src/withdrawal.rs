@@ -68,7 +68,7 @@ impl Store {
                 let ended = session::end_all_at(tx, user, &client_id, &cut).await?;
                 ended_session::take_back_a_moment_ago(tx, user, Some(&client_id), &cut).await?;
                 // What lives on of sessions that ended before dies by its age.
-                revocation::add(tx, vec![entry]).await?;
+                revocation::add(tx, vec![entry], &cut).await?;
                 audit::append(tx, &cut.audit, cut.at).await?;
                 Ok(ended)
             })

@@ -31,6 +31,7 @@ mod sweep;
 mod throttle;
 mod ticket;
 mod tls;
+mod token_life;
 mod user;
 mod writer;
 

@@ -33,7 +33,8 @@ async fn opening_without_migrating_is_refused(kind: Kind) {
                 "0007_client_registration",
                 "0008_bff",
                 "0009_configured_clients",
-                "0010_served_clients"
+                "0010_served_clients",
+                "0011_token_lives"
             ]
             .map(str::to_owned)
             .as_slice(),
@@ -55,7 +56,7 @@ async fn of_many_that_migrate_at_once_one_does_it(kind: Kind) {
         .into_iter()
         .map(|report| report.unwrap().unwrap().new.len())
         .sum();
-    assert_eq!(did, 10);
+    assert_eq!(did, 11);
     let store = Store::open(&config).await.unwrap();
     assert!(!store.revocation_clock().await.unwrap().epoch.is_empty());
     store.close().await;
@@ -111,7 +112,7 @@ async fn migrating_again_changes_nothing(f: &Fixture) {
     let report = Store::migrate(&f.config).await.unwrap();
     assert_eq!(
         (report.applied.len(), report.new.len(), report.pending.len()),
-        (10, 0, 0)
+        (11, 0, 0)
     );
     assert_eq!(Store::migration_status(&f.config).await.unwrap(), report);
     assert_eq!(f.store.revocation_clock().await.unwrap(), clock);
