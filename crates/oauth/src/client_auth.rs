@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::access_token::Audience;
+use crate::numeric_date;
 use crate::scope::ScopeSet;
 
 /// The one method that a client is registered with.
@@ -66,10 +67,15 @@ pub struct AssertionClaims {
     pub aud: Audience,
     /// Its own name, so that it counts once.
     pub jti: String,
-    /// Seconds since the epoch after which it is refused.
+    /// Seconds since the epoch after which it is refused. A fraction is cut off.
+    #[serde(deserialize_with = "numeric_date::seconds")]
     pub exp: u64,
-    /// Seconds since the epoch at which it was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Seconds since the epoch at which it was made. A fraction is cut off.
+    #[serde(
+        default,
+        deserialize_with = "numeric_date::seconds_if_any",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub iat: Option<u64>,
     /// For a grant: the one client that may use it, when it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,7 +117,7 @@ impl AssertionClaims {
     }
 }
 
-/// What the clocks of two machines may differ by when a life is measured.
-const CLOCK_SECONDS: u64 = 10;
+/// What the clocks of a client and this server may differ by.
+pub const CLOCK_SECONDS: u64 = 10;
 /// What they may differ by at the most.
 pub const MAX_LEEWAY_SECONDS: u64 = 60;

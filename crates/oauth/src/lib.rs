@@ -18,6 +18,7 @@ pub mod identity_assertion;
 pub mod introspection;
 pub mod logout_token;
 pub mod metadata;
+pub mod numeric_date;
 pub mod pkce;
 pub mod plain_uri;
 pub mod problem;

@@ -4,10 +4,11 @@
 
 use axum::response::Response;
 use carnet_jose::{base64url, primitive};
-use carnet_store::BrowserSession;
+use carnet_store::{BrowserSession, Strength};
 use http::{HeaderMap, header};
 
 use crate::app::App;
+use crate::config::LogoutStrength;
 use crate::http::cookie::{self, Cookie, SameSite};
 use crate::http::failure::{Failure, Refusal};
 use crate::master_key::Purpose;
@@ -93,6 +94,14 @@ pub(crate) fn sign_in(app: &App, response: &mut Response, sid: &str) -> Result<(
     let value = format!("{sid}.{}.{sealed}", app.master.current());
     let max_age = app.config.tokens.refresh_absolute.millis() / 1000;
     set(app, response, (session_cookie(app), &value), max_age)
+}
+
+/// What ends with a login at the pages. The cookie alone is not enough: it is in the browser that the sessions of several clients hang together.
+pub(crate) fn end_strength(app: &App) -> Strength {
+    match app.config.login.logout_strength {
+        LogoutStrength::Denylist => Strength::DenyList,
+        LogoutStrength::Refresh | LogoutStrength::Cookie => Strength::RefreshOnly,
+    }
 }
 
 /// Makes the browser forget who was signed in.

@@ -3,15 +3,15 @@
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 use carnet_jose::{KeySet, primitive};
-use carnet_oauth::client_auth::AuthMethod;
+use carnet_oauth::client_auth::{AuthMethod, CLOCK_SECONDS};
 use carnet_oauth::grant_type::GrantType;
 
 use crate::assertion::{AUTHENTICATION, AssertionVerifier, Expected, GRANT, Keys};
 use crate::config::{self, ASSERTION_ALGORITHMS, AssertionAudience, Config, Ttl, service_keys};
 use crate::remote_keys::KeyShelf;
-use crate::resource::OWN_LEEWAY;
 use carnet_listen::secret_file;
 
 /// Where the token endpoint is: what an assertion may be meant for.
@@ -201,7 +201,7 @@ fn assertion_verifiers(
             algorithms: one.unwrap_or(ASSERTION_ALGORITHMS),
             typed,
             require_type: false,
-            leeway: OWN_LEEWAY,
+            leeway: Duration::from_secs(CLOCK_SECONDS),
         };
         AssertionVerifier::new(keys.clone(), &expected).map_err(wrong)
     };

@@ -6,13 +6,13 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use carnet_store::{AuditAction, BrowserSession, NewBrowserSession};
+use carnet_store::{AuditAction, BrowserSession, NewAudit, NewBrowserSession, Reason, ReplacedSession};
 use http::StatusCode;
 use serde_json::json;
 
 use crate::app::App;
 use crate::audit::Caller;
-use crate::browser::sign_in;
+use crate::browser::{end_strength, sign_in};
 use crate::credentials::{self, Known, Typed, invalid_credentials};
 use crate::email::Email;
 use crate::http::cookie;
@@ -130,7 +130,7 @@ async fn begin(
         address: caller.address.to_string(),
         user_agent: caller.user_agent.clone(),
         // CK-02: the cookie of before is dead, whoever has it.
-        replaces: before.map(|session| session.sid.clone()),
+        replaces: before.map(|session| replaced(app, caller, session)),
         absolute_ms: app.config.tokens.refresh_absolute.millis(),
         throttle_keys_to_clear: known.attempt.personal.clone(),
         audit: caller.did(&user.sub, AuditAction::Login, &user.sub),
@@ -146,6 +146,20 @@ async fn begin(
     };
     app.store.refund_attempt(&known.attempt.shared).await?;
     Ok((begun, user.sub.clone()))
+}
+
+/// LO-04: whoever signs in as somebody else signs the one before out, of the clients as well.
+fn replaced(app: &App, caller: &Caller, session: &BrowserSession) -> ReplacedSession {
+    let audit = NewAudit {
+        session: session.sid.clone(),
+        ..caller.did(&session.user.sub, AuditAction::Logout, &session.sid)
+    };
+    ReplacedSession {
+        sid: session.sid.clone(),
+        user: session.user.id,
+        strength: end_strength(app),
+        cut: app.cut(Reason::Logout, audit),
+    }
 }
 
 /// What a person can do something about is said on the page; the rest is an error.

@@ -120,11 +120,11 @@ impl Attempt {
 
     /// Somebody types a user code: the misses from an address count together, and those of an account from everywhere (RFC 8628 §5.1).
     pub(crate) fn user_code(app: &App, address: IpAddr, sub: Option<&str>) -> Result<Self, Failure> {
-        let mut attempt = Self::one(app, ["user code", &throttle_unit(address), ""])?;
+        let limit = app.config.device.wrong_codes;
+        let mut attempt = Self::up_to(app, ["user code", &throttle_unit(address), ""], limit)?;
         if let Some(sub) = sub {
-            attempt
-                .rules
-                .extend(Self::one(app, ["user code of", sub, ""])?.rules);
+            let of_account = Self::up_to(app, ["user code of", sub, ""], limit)?;
+            attempt.rules.extend(of_account.rules);
         }
         Ok(attempt)
     }

@@ -4,10 +4,11 @@
 
 use crate::audit::{self, NewAudit};
 use crate::credential;
+use crate::cut::Cut;
 use crate::database::{Lane, Statement, Tx, params};
 use crate::error::StoreError;
 use crate::id::{self, Id};
-use crate::session::DAY_MS;
+use crate::session::{self, DAY_MS, Strength};
 use crate::store::Store;
 use crate::throttle;
 use crate::user::{self, User};
@@ -23,15 +24,28 @@ pub struct NewBrowserSession {
     pub address: String,
     /// With what.
     pub user_agent: String,
-    /// The session that was signed in there before: it ends. What clients began in it goes on, and ends with the new one if that is
-    /// the same user's.
-    pub replaces: Option<String>,
+    /// The session that was signed in there before: it ends.
+    pub replaces: Option<ReplacedSession>,
     /// How long it may live.
     pub absolute_ms: i64,
     /// Counters that a good login forgets.
     pub throttle_keys_to_clear: Vec<String>,
     /// The audit row; its session is filled in.
     pub audit: NewAudit,
+}
+
+/// The session whose place a login takes. What clients began in it goes on and ends with the new one, if that is the same user's; else it ends
+/// as with a logout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplacedSession {
+    /// Its name.
+    pub sid: String,
+    /// Whose it is.
+    pub user: Id,
+    /// How strongly it ends when it is somebody else's.
+    pub strength: Strength,
+    /// The same, with the audit row of that end.
+    pub cut: Cut,
 }
 
 /// A signed-in browser.
@@ -66,12 +80,10 @@ impl Store {
                 let sweep_day = now.saturating_add(new.absolute_ms).div_euclid(DAY_MS);
                 let row = params![id, &sid, new.user, now, &new.address, &new.user_agent, sweep_day];
                 tx.execute(&INSERT, row).await?;
-                if let Some(old) = &new.replaces {
-                    tx.execute(&ADOPT, params![id, old, new.user]).await?;
-                    tx.execute(&ADOPT_GUESTS, params![id, old, new.user]).await?;
-                    tx.execute(&REPLACE, params![old, now, id, new.user]).await?;
-                }
                 throttle::clear(tx, &new.throttle_keys_to_clear).await?;
+                if let Some(old) = &new.replaces {
+                    replace(tx, old, (id, new.user), now).await?;
+                }
                 let audit = NewAudit {
                     session: sid.clone(),
                     ..new.audit.clone()
@@ -109,6 +121,24 @@ impl Store {
     }
 }
 
+/// Whoever signs in as somebody else has signed the one before out: nobody could reach what that one's browser session holds together.
+async fn replace(
+    tx: Tx<'_>,
+    old: &ReplacedSession,
+    (id, user): (Id, Id),
+    now: i64,
+) -> Result<(), StoreError> {
+    if old.user == user {
+        tx.execute(&ADOPT, params![id, &old.sid, user]).await?;
+        tx.execute(&ADOPT_GUESTS, params![id, &old.sid, user]).await?;
+        tx.execute(&REPLACE, params![&old.sid, now, id, user]).await?;
+    } else if let Some(live) = lock_last(tx, old.user, &old.sid).await? {
+        session::end_one(tx, live, old.strength, &old.cut).await?;
+        audit::append(tx, &old.cut.audit, old.cut.at).await?;
+    }
+    Ok(())
+}
+
 /// Lock an active user for the rest of the transaction: their `sub`. A user who is disabled meanwhile waits for what begins here, and
 /// then ends it. `None` also when the password has changed since it was checked.
 pub(crate) async fn lock_user(
@@ -130,10 +160,14 @@ pub(crate) async fn lock_user(
 /// Lock a browser session of this user that has not ended, or the one that a new login of theirs in that browser has put in its place: what was
 /// allowed a moment before begins all the same.
 pub(crate) async fn lock_live(tx: Tx<'_>, user: Id, sid: &str) -> Result<Option<Id>, StoreError> {
+    Ok(lock_last(tx, user, sid).await?.map(|(session, _)| session))
+}
+
+async fn lock_last(tx: Tx<'_>, user: Id, sid: &str) -> Result<Option<(Id, String)>, StoreError> {
     let mut sid = sid.to_owned();
     loop {
         if let Some(row) = tx.optional(&LOCK_LIVE, params![user, &sid]).await? {
-            return row.fields().take().map(Some);
+            return Ok(Some((row.fields().take()?, sid)));
         }
         // Each is younger than the one before.
         let Some(row) = tx.optional(&SUCCESSOR, params![user, &sid]).await? else {
@@ -175,8 +209,7 @@ static ADOPT_GUESTS: Statement = Statement::new(
 
 static REPLACE: Statement = Statement::new(
     "browser.replace",
-    "UPDATE sessions SET ended_at = $2, parent_id = CASE WHEN user_id = $4 THEN $3 ELSE parent_id END
-     WHERE sid = $1 AND client_id = '' AND ended_at IS NULL",
+    "UPDATE sessions SET ended_at = $2, parent_id = $3 WHERE sid = $1 AND user_id = $4 AND client_id = '' AND ended_at IS NULL",
 );
 
 static SUCCESSOR: Statement = Statement::new(

@@ -79,7 +79,7 @@ impl Store {
             .await
     }
 
-    /// Give a client another secret. The ones before count until `overlap_ends_at`. `false` when there is no such client.
+    /// Give a client another secret. The one before counts until `overlap_ends_at`, older ones no more. `false` when there is no such client.
     pub async fn rotate_client_secret(
         &self,
         client_id: &str,
@@ -93,8 +93,9 @@ impl Store {
                     return Ok(false);
                 };
                 let id: Id = row.fields().take()?;
-                tx.execute(&END_SECRETS, params![id, overlap_ends_at]).await?;
                 tx.execute(&FORGET_SECRETS, params![id, now]).await?;
+                tx.execute(&DROP_OLDER_SECRETS, params![id]).await?;
+                tx.execute(&END_SECRETS, params![id, overlap_ends_at]).await?;
                 add_secret(tx, id, secret, now).await?;
                 settings::bump(tx).await?;
                 audit::append(tx, &audit, now).await?;
@@ -327,6 +328,14 @@ static FORGET_SECRETS: Statement = Statement::new(
     "DELETE FROM client_secrets WHERE client = $1 AND expires_at <= $2",
 );
 
+/// All but the newest. Of two of one moment the one that is to last is the newer.
+static DROP_OLDER_SECRETS: Statement = Statement::new(
+    "client.drop_older_secrets",
+    "DELETE FROM client_secrets WHERE client = $1 AND id <>
+       (SELECT s.id FROM client_secrets s WHERE s.client = $1
+        ORDER BY s.created_at DESC, CASE WHEN s.expires_at IS NULL THEN 0 ELSE 1 END, s.id DESC LIMIT 1)",
+);
+
 static DROP_SECRETS: Statement = Statement::new(
     "client.drop_secrets",
     "DELETE FROM client_secrets WHERE client = $1",
@@ -357,7 +366,7 @@ static REVOKE_GRANTS: Statement = Statement::new(
     "UPDATE grants SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 15] = [
+pub(crate) static STATEMENTS: [&Statement; 16] = [
     &INSERT,
     &LOCK,
     &LOCK_STATE,
@@ -367,6 +376,7 @@ pub(crate) static STATEMENTS: [&Statement; 15] = [
     &INSERT_SECRET,
     &END_SECRETS,
     &FORGET_SECRETS,
+    &DROP_OLDER_SECRETS,
     &DROP_SECRETS,
     &LASTING_SECRETS,
     &COUNTING_SECRETS,

@@ -50,7 +50,7 @@ pub use audit::{AuditAction, AuditRow, NewAudit, Outcome};
 pub use bff_redis::RedisSessions;
 pub use bff_session::{BffSession, NewBffSession};
 pub use bff_sessions::BffSessions;
-pub use browser::{BrowserSession, NewBrowserSession};
+pub use browser::{BrowserSession, NewBrowserSession, ReplacedSession};
 pub use client::{ClientRow, ClientSecret, ClientState, ON_ITS_WAY_MS};
 pub use client_registration::{ClientRegistration, NewRegistration, RegistrationChange, SecretsLeft};
 pub use config::{Engine, StoreConfig};

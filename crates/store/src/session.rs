@@ -195,6 +195,17 @@ pub(crate) async fn end_all_at(tx: Tx<'_>, user: Id, client_id: &str, cut: &Cut)
     Ok(ended)
 }
 
+/// End one session that goes on and is locked.
+pub(crate) async fn end_one(
+    tx: Tx<'_>,
+    (session, sid): (Id, String),
+    strength: Strength,
+    cut: &Cut,
+) -> Result<(), StoreError> {
+    let one = vec![Ending::of_a_live(session, sid)];
+    end(tx, one, strength, cut).await.map(|_| ())
+}
+
 /// The user's row is the gate that a beginning session takes too: none slips in between.
 pub(crate) async fn lock_user(tx: Tx<'_>, user: Id) -> Result<(), StoreError> {
     tx.execute(&LOCK_USER, params![user]).await.map(|_| ())

@@ -38,7 +38,7 @@ enum Action {
     List,
     /// Show what a client is registered with, and since when its secrets count
     Show { id: String },
-    /// Make another secret; the one before counts for a while longer
+    /// Make another secret; the one before counts for a while longer, older ones end at once
     RotateSecret {
         id: String,
         /// For how long both count

@@ -16,12 +16,13 @@ pub(super) struct Prompt {
 impl Prompt {
     /// `None` for a value that is unknown, and for `none` beside others.
     pub(super) fn parse(text: Option<&str>) -> Option<Self> {
-        let mut prompt = Self::default();
+        let (mut prompt, mut said) = (Self::default(), 0);
         for value in text
             .unwrap_or_default()
             .split(' ')
             .filter(|value| !value.is_empty())
         {
+            said += 1;
             match value {
                 "none" => prompt.none = true,
                 "login" => prompt.login = true,
@@ -32,8 +33,7 @@ impl Prompt {
                 _ => return None,
             }
         }
-        let others = prompt.login || prompt.consent || prompt.select_account;
-        (!prompt.none || !others).then_some(prompt)
+        (!prompt.none || said == 1).then_some(prompt)
     }
 }
 
@@ -124,7 +124,16 @@ mod tests {
     fn az_05_none_stands_alone_and_unknown_values_are_refused() {
         assert!(Prompt::parse(Some("none")).unwrap().none);
         assert!(Prompt::parse(None).is_some());
-        assert_eq!(Prompt::parse(Some("none login")), None);
+        for beside in [
+            "none login",
+            "none create",
+            "create none",
+            "none none",
+            "none consent",
+        ] {
+            assert_eq!(Prompt::parse(Some(beside)), None, "{beside}");
+        }
+        assert!(Prompt::parse(Some("login create")).is_some());
         assert_eq!(Prompt::parse(Some("NONE")), None);
     }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use carnet_oauth::access_token::RESERVED_CLAIMS;
 
+use super::client_id::check_new_ids;
 use super::fault::{Fault, fault};
 use super::files::{certificates, private, readable};
 use super::lifetimes::{check_access_ttl, check_refresh_grace, check_refresh_life};
@@ -41,6 +42,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
     check_room(config)?;
     check_trusted_issuers(config)?;
     check_client_registration(config)?;
+    check_new_ids(config)?;
     let mut warnings = check_claims(config)?;
     warnings.extend(unheeded::warnings(config));
     warnings.extend(unnamed_proxy(config));
@@ -176,6 +178,7 @@ fn check_throttles(config: &Config) -> Result<(), Fault> {
             "authorization.requests_per_address",
             config.authorization.requests_per_address,
         ),
+        ("device.wrong_codes", config.device.wrong_codes),
     ] {
         if limit == 0 {
             return Err(fault(key, "is 0: nobody could log in", "write 1 or more"));

@@ -5,9 +5,11 @@
 mod authorization;
 mod check;
 mod client;
+mod client_id;
 mod client_registration;
 mod client_tokens;
 mod client_uri;
+mod device;
 mod fault;
 mod files;
 mod lifetimes;
@@ -34,7 +36,9 @@ pub use client::{
     ASSERTION_ALGORITHMS, AssertionAudience, Client, Consent, DpopPolicy, IdTokenClaims, LEAST_SECRET_BYTES,
     RefreshRotation, RefreshTokenIn,
 };
+pub use client_id::new_id_fault;
 pub use client_registration::{ClientRegistration, ClientRegistrationPolicy};
+pub use device::Device;
 pub use fault::Fault;
 pub use load::{ConfigError, DEFAULT, load, parse};
 pub use parties::{check_client, client_faults};

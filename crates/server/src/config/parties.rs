@@ -8,6 +8,7 @@ use carnet_oauth::grant_type::GrantType;
 use carnet_oauth::{plain_uri, redirect_uri, unseen};
 
 use super::client::{Client, DpopPolicy, LEAST_SECRET_BYTES};
+use super::client_id::check_id;
 use super::client_tokens::{check_client_tokens, published};
 use super::client_uri::check_keys_place;
 use super::fault::{Fault, fault};
@@ -172,23 +173,6 @@ pub fn client_faults(config: &Config, client: &Client, key: &dyn Fn(&str) -> Str
         check_keys_place(config, client, key),
     ];
     checks.into_iter().filter_map(Result::err).collect()
-}
-
-fn check_id(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {
-    if client.id.is_empty() || client.id == "first-party" {
-        let what = "is empty, or \"first-party\", which is built in";
-        return Err(fault(&key("id"), what, "choose another"));
-    }
-    if !client.id.bytes().all(|byte| (0x21..=0x7e).contains(&byte)) || client.id.len() > 128 {
-        let what = "is not visible ASCII of 128 characters at most";
-        return Err(fault(&key("id"), what, "choose another"));
-    }
-    // TK-09: 22 characters of base64url are how users are named in tokens.
-    if client.id.len() == 22 && carnet_jose::base64url::decode(&client.id).is_ok() {
-        let what = "has the form of a user's name in tokens";
-        return Err(fault(&key("id"), what, "choose another, shorter or longer"));
-    }
-    Ok(())
 }
 
 fn check_audiences(config: &Config, client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), Fault> {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::authorization::Authorization;
 use super::client::Client;
 use super::client_registration::ClientRegistration;
+use super::device::Device;
 use super::redis::Redis;
 use super::resource::Resource;
 use super::revocation_feed::RevocationFeed;
@@ -46,6 +47,9 @@ pub struct Config {
     /// How requests for codes may come.
     #[serde(default)]
     pub authorization: Authorization,
+    /// How devices are connected.
+    #[serde(default)]
+    pub device: Device,
     /// How resource servers follow what is taken back.
     #[serde(default)]
     pub revocation_feed: RevocationFeed,

@@ -11,7 +11,7 @@ use axum::routing::get;
 use carnet_jose::primitive;
 use carnet_oauth::id_token::IdTokenClaims;
 use carnet_oauth::metadata::Metadata;
-use carnet_store::{AuditAction, BrowserSession, NewAudit, Reason, Strength, TicketKind};
+use carnet_store::{AuditAction, BrowserSession, NewAudit, Reason, TicketKind};
 use data_encoding::BASE64;
 use http::{HeaderValue, header};
 use serde::{Deserialize, Serialize};
@@ -19,11 +19,11 @@ use serde_json::json;
 
 use super::front_channel::{self, Frame};
 use crate::app::App;
-use crate::browser::{Browser, sign_out};
+use crate::browser::{Browser, end_strength, sign_out};
 use crate::client::Client;
-use crate::config::LogoutStrength;
 use crate::http::failure::Failure;
 use crate::http::form::Form;
+use crate::http::origin::Origins;
 use crate::http::page::{View, language, page, see_other};
 use crate::http::visitor::{Filled, Visitor};
 use crate::throttle::Attempt;
@@ -203,15 +203,39 @@ async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
     let Some(token) = form.optional("csrf") else {
         return request.keep(visitor).await;
     };
+    // CK-05: the confirmation stands on a page of ours, and nowhere else.
+    Origins::new(app.config.issuer.origin(), []).require(&visitor.headers)?;
     let browser = Browser::read(app, &visitor.headers).await?;
     browser.require_form_token(app, SUBJECT, Some(token))?;
     let leaves = form.optional("decision") == Some("logout");
-    let outcome = match &browser.session {
-        _ if !leaves => Outcome::Stayed,
-        Some(session) => Outcome::Left(end(visitor, &session.user.sub, &[&session.sid]).await?),
-        None => Outcome::Left(Vec::new()),
+    let outcome = match leaves {
+        true => Outcome::Left(leave(visitor, &request, browser.session.as_ref()).await?),
+        false => Outcome::Stayed,
     };
     done(visitor, &request, outcome).await
+}
+
+/// What was asked about ends: the login in this browser, and what the client itself began, even if the browser is somebody else's by now.
+async fn leave(
+    visitor: &Visitor,
+    request: &LogoutRequest,
+    session: Option<&BrowserSession>,
+) -> Result<Vec<Frame>, Failure> {
+    let app = &visitor.app;
+    let hint = request.hint(app);
+    let client = request.client(app, hint.as_ref()).await?;
+    let is_known = client.is_some_and(|client| !client.is_unverified());
+    let word = hint.filter(|_| is_known);
+    let own = word.and_then(|hint| Some((hint.sub, hint.sid?)));
+    let mut frames = Vec::new();
+    if let Some((sub, sid)) = &own {
+        frames = end(visitor, sub, &[sid]).await?;
+    }
+    if let Some(session) = session {
+        let others = end(visitor, &session.user.sub, &[&session.sid]).await?;
+        frames.extend(others);
+    }
+    Ok(frames)
 }
 
 fn confirmation(
@@ -249,10 +273,7 @@ fn confirmation(
 async fn end(visitor: &Visitor, sub: &str, sids: &[&str]) -> Result<Vec<Frame>, Failure> {
     let Visitor { app, caller, .. } = visitor;
     let frames = front_channel::frames(app, sids).await?;
-    let strength = match app.config.login.logout_strength {
-        LogoutStrength::Denylist => Strength::DenyList,
-        LogoutStrength::Refresh | LogoutStrength::Cookie => Strength::RefreshOnly,
-    };
+    let strength = end_strength(app);
     for sid in sids {
         let audit = NewAudit {
             session: (*sid).to_owned(),

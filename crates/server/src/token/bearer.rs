@@ -125,6 +125,10 @@ async fn judge(
         }
     };
     let Accepted { claims, key_id, .. } = verified.as_ref();
+    // RFC 7662 §2.2: not past its end. What another node has just made may seem to come from the future; its end is no matter of two clocks.
+    if claims.exp <= app.now_seconds() {
+        return Ok(Err(Rejected::Expired));
+    }
     let facts = TokenFacts {
         jti: claims.jti.clone(),
         sid: claims.sid.clone(),

@@ -155,8 +155,13 @@ impl Asked {
     }
 }
 
-/// The request behind a device code, once somebody has allowed it: once. Everything before that is a refusal.
-pub async fn redeem(app: &App, client_id: &str, device_code: &str) -> Result<DeviceRequest, Failure> {
+/// The request behind a device code, once somebody has allowed it: once. Everything before that is a refusal, and so is what `fits` says of
+/// a request that somebody has allowed: the code is not spent by it.
+pub async fn redeem(
+    app: &App,
+    (client_id, device_code): (&str, &str),
+    fits: impl FnOnce(&DeviceRequest) -> Result<(), Failure>,
+) -> Result<DeviceRequest, Failure> {
     let name = ticket(client_id, device_code);
     let payload = app
         .store
@@ -171,6 +176,9 @@ pub async fn redeem(app: &App, client_id: &str, device_code: &str) -> Result<Dev
     let request = request.ok_or_else(|| ErrorCode::ExpiredToken.because("the device code has expired"))?;
     if request.decision.is_none() {
         return Err(pace(app, (&name, &payload), waiting).await?);
+    }
+    if request.decision != Some(Decision::Denied) {
+        fits(&request)?;
     }
     match app
         .store

@@ -2,6 +2,8 @@
 //!
 //! Spec: RFC 8628 §3.4, §3.5 · RFC 9449 §5
 
+use std::slice::from_ref;
+
 use carnet_oauth::claims_request::ClaimsRequest;
 use carnet_oauth::token_response::TokenResponse;
 use carnet_store::{BrowserLogin, Tie};
@@ -9,12 +11,14 @@ use carnet_store::{BrowserLogin, Tie};
 use super::allowed::{Allowed, refuse};
 use super::request::TokenRequest;
 use crate::http::failure::Failure;
-use crate::token::device_code::{self, Decision};
+use crate::token::device_code::{self, Decision, DeviceRequest};
 
 pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse, Failure> {
     let TokenRequest { app, client, .. } = request;
     let presented = request.form.required("device_code")?;
-    let asked = device_code::redeem(app, &client.id, presented).await?;
+    // RFC 8707 §2: a device that asks for the wrong resource may ask again; its user has decided once.
+    let fits = |asked: &DeviceRequest| request.audience(from_ref(&asked.audience)).map(|_| ());
+    let asked = device_code::redeem(app, (&client.id, presented), fits).await?;
     let Some(Decision::Allowed {
         sub,
         browser_sid,

@@ -32,6 +32,19 @@ async fn assert_error_page(server: &Server, url: &str) {
 }
 
 #[tokio::test]
+async fn az_05_none_beside_any_other_value_is_an_error() {
+    let server = Server::start().await;
+    let browser = Browser::of(&server);
+    browser.code(&web_url("openid", &[])).await;
+    for prompt in ["none create", "create none", "none none", "none login"] {
+        let reply = browser.get(&web_url("openid", &[("prompt", prompt)])).await;
+        assert_eq!(answer(&reply)["error"], "invalid_request", "{prompt}");
+    }
+    let alone = browser.get(&web_url("openid", &[("prompt", "none")])).await;
+    assert!(answer(&alone).contains_key("code"), "{alone:?}");
+}
+
+#[tokio::test]
 async fn ru_01_an_address_that_is_not_registered_byte_for_byte_is_never_followed() {
     let server = Server::start().await;
     for uri in [

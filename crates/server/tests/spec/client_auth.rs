@@ -314,3 +314,31 @@ async fn an_assertion_may_say_that_it_is_one() {
     let reply = with_assertion(&server, &other.sign(&claims).unwrap()).await;
     assert_refused(&reply, StatusCode::UNAUTHORIZED, "invalid_client");
 }
+
+#[tokio::test]
+async fn ca_08_times_may_have_fractions_and_clocks_be_ten_seconds_apart() {
+    let server = Server::start().await;
+    let now = server.app.now_seconds();
+    let at = |seconds: i64| json!(now.checked_add_signed(seconds).unwrap());
+    let fraction = json!(now as f64 + 50.5);
+    for (exp, iat) in [
+        (fraction.clone(), json!(now as f64 - 0.25)),
+        (fraction, json!(now)),
+        (at(-3), at(-60)),
+        (at(-9), at(-60)),
+    ] {
+        let jwt = assertion(&server, |claims| {
+            (claims["exp"], claims["iat"]) = (exp.clone(), iat.clone());
+        });
+        let reply = with_assertion(&server, &jwt).await;
+        assert_eq!(reply.status, StatusCode::OK, "{exp} {iat}: {reply:?}");
+        // Once, for as long as it could come back.
+        let again = with_assertion(&server, &jwt).await;
+        assert_refused(&again, StatusCode::UNAUTHORIZED, "invalid_client");
+    }
+    for exp in [at(-10), at(-11), json!(-1.5), json!("1795255260")] {
+        let jwt = assertion(&server, |claims| claims["exp"] = exp.clone());
+        let reply = with_assertion(&server, &jwt).await;
+        assert_refused(&reply, StatusCode::UNAUTHORIZED, "invalid_client");
+    }
+}

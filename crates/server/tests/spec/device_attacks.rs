@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 
 use crate::browser::{Browser, form_of};
 use crate::device::{ENDPOINT, GRANT_TYPE, ask, codes, confirmation, decide, poll};
-use crate::harness::{ALICE, Server, minutes};
+use crate::harness::{ALICE, API, SHARED_API, Server, minutes};
 use crate::web::{TOKEN, assert_refused, text};
 
 /// A user code that nobody was given.
@@ -21,8 +21,7 @@ async fn dv_01_five_wrong_codes_close_an_address_and_no_other() {
     let server = Server::start().await;
     let (_, user_code) = codes(&server).await;
     let browser = Browser::of(&server);
-    let limit = server.app.config.login.attempts_per_account_and_address;
-    for _ in 0..limit {
+    for _ in 0..5 {
         let page = browser.get("/device").await;
         let reply = browser
             .submit(&page, &[("user_code", &another(&user_code))])
@@ -56,10 +55,45 @@ async fn dv_01_five_wrong_codes_close_an_address_and_no_other() {
 }
 
 #[tokio::test]
+async fn dv_01_how_many_wrong_codes_is_a_setting_of_its_own() {
+    let server = Server::with("[device]\nwrong_codes = 2").await;
+    let (_, user_code) = codes(&server).await;
+    let browser = Browser::of(&server);
+    for expected in [400, 400, 429] {
+        let page = browser.get("/device").await;
+        let typed = [("user_code", another(&user_code))];
+        let reply = browser.submit(&page, &[(typed[0].0, &typed[0].1)]).await;
+        assert_eq!(reply.status, expected, "{reply:?}");
+    }
+    assert_eq!(server.try_log_in(ALICE, "a wrong passphrase").await.status, 401);
+}
+
+#[tokio::test]
+async fn dv_03_a_request_for_another_resource_does_not_spend_what_the_user_has_allowed() {
+    let server = Server::start().await;
+    let (device_code, user_code) = codes(&server).await;
+    decide(&Browser::of(&server), &user_code, "allow").await;
+    let asked = async |resource: &str| {
+        let fields = [
+            ("grant_type", GRANT_TYPE),
+            ("client_id", "tv"),
+            ("device_code", device_code.as_str()),
+            ("resource", resource),
+        ];
+        server.post(TOKEN).form(&fields).send().await
+    };
+    for other in ["https://other.example.com", SHARED_API] {
+        assert_refused(&asked(other).await, "invalid_target");
+    }
+    assert_eq!(asked(API).await.status, StatusCode::OK);
+    assert_refused(&asked(API).await, "invalid_grant");
+}
+
+#[tokio::test]
 async fn dv_01_right_codes_count_for_nothing() {
     let server = Server::start().await;
     let browser = Browser::of(&server);
-    for _ in 0..=server.app.config.login.attempts_per_account_and_address {
+    for _ in 0..=server.app.config.device.wrong_codes {
         let (device_code, user_code) = codes(&server).await;
         decide(&browser, &user_code, "allow").await;
         assert_eq!(poll(&server, &device_code).await.status, StatusCode::OK);

@@ -1,10 +1,13 @@
 //! Spec tests of `POST /oauth/introspect`.
 
+use std::time::Duration;
+
 use carnet_store::{AuditAction, Reason, UserState};
 use http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::harness::{ALICE, API, PASSWORD, SHARED_API, Server, claims, minutes};
+use crate::web::{text, tokens};
 
 #[tokio::test]
 async fn an_active_token_shows_its_claims_to_its_resource() {
@@ -315,4 +318,32 @@ async fn ca_11_guesses_at_the_secret_of_a_resource_server_are_counted_and_put_on
         server.is_active(&token).await,
         "the right secret counts all the same"
     );
+}
+
+#[tokio::test]
+async fn ir_03_a_token_is_inactive_from_the_second_in_which_it_ends() {
+    let server = Server::start().await;
+    let ours = text(&tokens(&server, "openid read:orders").await, "access_token").to_owned();
+    let body = json!({ "email": ALICE, "password": PASSWORD, "audience": SHARED_API });
+    let shared = server.post("/auth/login").json(&body).send().await.json();
+    let shared = text(&shared, "access_token").to_owned();
+    let active = async |id, secret, token: &str| {
+        let said = ask(&server, id, secret, token.to_owned()).await;
+        said != r#"{"active":false}"#
+    };
+    server.wait(Duration::from_secs(899)).await;
+    assert!(active("orders-api", "orders.secret", &ours).await);
+    assert!(active("legacy-api", "legacy-introspection.secret", &shared).await);
+    let told = server.get("/userinfo").bearer(&ours).send().await;
+    assert_eq!(told.status, StatusCode::OK, "{told:?}");
+    for _ in 0..4 {
+        server.wait(Duration::from_secs(1)).await;
+        assert!(!active("orders-api", "orders.secret", &ours).await);
+        assert!(!active("legacy-api", "legacy-introspection.secret", &shared).await);
+        let refused = server.get("/userinfo").bearer(&ours).send().await;
+        assert_eq!(
+            (refused.status, refused.code().as_str()),
+            (StatusCode::UNAUTHORIZED, "token_expired")
+        );
+    }
 }

@@ -226,3 +226,14 @@ async fn tk_13_nobody_acts_for_a_user_who_was_disabled() {
     assert_refused(&exchange(&server, &subject, &[]).await, "invalid_request");
     assert!(!lives(&server, text(&token, "access_token")).await);
 }
+
+#[tokio::test]
+async fn a_type_of_an_actor_token_without_one_is_refused() {
+    let server = Server::start().await;
+    let subject = access_token(&server).await;
+    let alone = exchange(&server, &subject, &[("actor_token_type", ACCESS_TOKEN)]).await;
+    assert_refused(&alone, "invalid_request");
+    let both = [("actor_token_type", ACCESS_TOKEN), ("actor_token", &subject)];
+    assert_refused(&exchange(&server, &subject, &both).await, "invalid_request");
+    exchanged(&server, &subject).await;
+}

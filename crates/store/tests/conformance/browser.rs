@@ -1,8 +1,10 @@
 //! Browser sessions, and the sessions of clients that stand on them.
 
+use std::collections::HashSet;
+
 use carnet_store::{
-    AuditAction, BrowserLogin, Ended, Family, NewAudit, NewBrowserSession, NewLogin, Reason, Strength, Tie,
-    TokenFacts, User,
+    AuditAction, BrowserLogin, Cut, Ended, Family, NewAudit, NewBrowserSession, NewLogin, Reason,
+    ReplacedSession, Strength, Tie, TokenFacts, User,
 };
 
 use crate::support::engine::{Fixture, on_every_engine};
@@ -13,6 +15,7 @@ on_every_engine!(
     nothing_begins_in_a_browser_session_that_has_ended,
     a_revoked_family_leaves_the_browser_signed_in,
     a_new_login_takes_the_place_of_the_one_before,
+    lo_04_whoever_signs_in_as_somebody_else_signs_the_one_before_out,
     what_a_weak_logout_has_left_can_be_taken_back_later,
     nothing_is_told_twice_when_all_sessions_of_a_user_end,
 );
@@ -136,21 +139,73 @@ async fn a_revoked_family_leaves_the_browser_signed_in(f: &Fixture) {
     );
 }
 
+/// A login in a browser in which this user was signed in.
+async fn instead(f: &Fixture, user: &User, before: Option<(&User, &str)>) -> String {
+    let audit = NewAudit::success("", AuditAction::Logout, "");
+    let new = NewBrowserSession {
+        replaces: before.map(|(user, sid)| ReplacedSession {
+            sid: sid.to_owned(),
+            user: user.id,
+            strength: Strength::DenyList,
+            cut: Cut {
+                audit,
+                ..cut(NOW + 70_000, Reason::Logout)
+            },
+        }),
+        ..in_a_browser(user)
+    };
+    let begun = f.store.begin_browser_session(&new, NOW + 70_000).await;
+    begun.unwrap().unwrap()
+}
+
+async fn lo_04_whoever_signs_in_as_somebody_else_signs_the_one_before_out(f: &Fixture) {
+    let (alice, bob) = (
+        user(&f.store, "a@x.example").await,
+        user(&f.store, "b@x.example").await,
+    );
+    let first = instead(f, &alice, None).await;
+    let (online, offline) = (
+        begun(f, &alice, &first, true).await.unwrap(),
+        begun(f, &alice, &first, false).await.unwrap(),
+    );
+    let elsewhere = begun(f, &alice, &instead(f, &alice, None).await, true)
+        .await
+        .unwrap();
+    // Her second login came a moment before his: it is the one that ends.
+    let second = instead(f, &alice, Some((&alice, &first))).await;
+    instead(f, &bob, Some((&alice, &first))).await;
+    assert!(f.store.browser_session(&second).await.unwrap().is_none());
+    let mut going_on = Vec::new();
+    for family in [&online, &offline, &elsewhere] {
+        let record = f.store.family(&family.fam).await.unwrap().unwrap();
+        let session = f.store.session(&family.sid).await.unwrap().unwrap();
+        assert_eq!(record.family.revoked_at.is_none(), session.ended_at.is_none());
+        going_on.push(session.ended_at.is_none());
+    }
+    assert_eq!(going_on, [false, true, true]);
+    let entries = f.store.revocations_since(0, 9).await.unwrap();
+    let taken_back: Vec<_> = entries.iter().map(|entry| entry.value.as_str()).collect();
+    assert_eq!(taken_back.len(), 3, "{taken_back:?}");
+    for name in [&second, &online.sid, &online.fam] {
+        assert!(taken_back.contains(&name.as_str()), "{taken_back:?}");
+    }
+    let told = f.store.claim_logout_notices((NOW + 70_000, 1), 9).await.unwrap();
+    let told: HashSet<_> = told.iter().map(|notice| notice.sid.as_str()).collect();
+    assert_eq!(told, HashSet::from([online.sid.as_str(), offline.sid.as_str()]));
+    let rows = f.store.list_audit(9).await.unwrap();
+    let logouts = rows.iter().filter(|row| row.event.action == AuditAction::Logout);
+    assert_eq!(logouts.count(), 1);
+}
+
 async fn a_new_login_takes_the_place_of_the_one_before(f: &Fixture) {
     let (alice, bob) = (
         user(&f.store, "a@x.example").await,
         user(&f.store, "b@x.example").await,
     );
-    let again = async |user: &User, before: Option<&str>| {
-        let new = NewBrowserSession {
-            replaces: before.map(str::to_owned),
-            ..in_a_browser(user)
-        };
-        f.store.begin_browser_session(&new, NOW).await.unwrap().unwrap()
-    };
+    let again = async |user: &User, before: Option<(&User, &str)>| instead(f, user, before).await;
     let first = again(&alice, None).await;
     let family = begun(f, &alice, &first, true).await.unwrap();
-    let second = again(&alice, Some(&first)).await;
+    let second = again(&alice, Some((&alice, &first))).await;
     assert!(f.store.browser_session(&first).await.unwrap().is_none());
     // What Alice had allowed before the second login, and what is redeemed only now, begins in the second.
     let late = begun(f, &alice, &first, true).await.unwrap();
@@ -160,23 +215,19 @@ async fn a_new_login_takes_the_place_of_the_one_before(f: &Fixture) {
         session.ended_at.is_none()
     };
     assert!(lives().await, "what had begun goes on");
-    // Somebody else at the same browser: nothing of Alice's is theirs, or ends with theirs.
-    let third = again(&bob, Some(&second)).await;
+    // Somebody else at the same browser: nothing of Alice's is theirs.
+    let third = again(&bob, Some((&alice, &second))).await;
     assert!(f.store.browser_session(&second).await.unwrap().is_none());
+    assert!(!lives().await);
     for before in [&first, &second, &third] {
         assert!(begun(f, &alice, before, true).await.is_none());
     }
-    let cut = cut(NOW, Reason::Logout);
-    f.store
-        .end_session(&third, Strength::DenyList, None, &cut)
-        .await
-        .unwrap();
-    assert!(lives().await);
     // The same user's logout ends what an earlier login began.
     let (fourth, other) = (again(&alice, None).await, user(&f.store, "c@x.example").await);
     let family = begun(f, &alice, &fourth, true).await.unwrap();
-    let fifth = again(&alice, Some(&fourth)).await;
+    let fifth = again(&alice, Some((&alice, &fourth))).await;
     assert!(begun(f, &other, &fifth, true).await.is_none());
+    let cut = cut(NOW, Reason::Logout);
     f.store
         .end_session(&fifth, Strength::DenyList, None, &cut)
         .await

@@ -9,6 +9,7 @@ use crate::support::sample::{DAY, NOW, cut, login, new_login, user};
 on_every_engine!(
     a_client_is_registered_once_and_its_name_never_comes_back,
     ca_09_two_secrets_overlap_while_a_client_changes_over,
+    ca_09_however_often_a_secret_is_rotated_two_count,
     a_disabled_client_loses_tokens_and_families_at_once,
     a_grant_is_remembered_and_grows,
 );
@@ -78,6 +79,33 @@ async fn ca_09_two_secrets_overlap_while_a_client_changes_over(f: &Fixture) {
             .await
             .unwrap()
     );
+}
+
+async fn ca_09_however_often_a_secret_is_rotated_two_count(f: &Fixture) {
+    let store = &f.store;
+    store
+        .add_client(("c", "{}"), Some([1; 32]), (NOW, &audit()))
+        .await
+        .unwrap();
+    store
+        .add_client(("other", "{}"), Some([9; 32]), (NOW, &audit()))
+        .await
+        .unwrap();
+    // All within one moment as well.
+    for (secret, now) in [(2, NOW), (3, NOW), (4, NOW), (5, NOW + 7), (6, NOW + 8)] {
+        let row = audit();
+        let rotated = store.rotate_client_secret("c", ([secret; 32], NOW + DAY), (now, &row));
+        assert!(rotated.await.unwrap());
+        let secrets = store.client_secrets().await.unwrap();
+        let of_c = secrets.iter().filter(|one| one.client_id == "c");
+        let mut counting: Vec<_> = of_c.map(|one| (one.digest[0], one.expires_at)).collect();
+        counting.sort_unstable();
+        assert_eq!(counting, [(secret - 1, Some(NOW + DAY)), (secret, None)]);
+        assert!(
+            secrets.iter().any(|one| one.client_id == "other"),
+            "nobody else's"
+        );
+    }
 }
 
 async fn a_disabled_client_loses_tokens_and_families_at_once(f: &Fixture) {

@@ -1,5 +1,6 @@
 //! What a file says becomes what is registered, and what is registered becomes a file that changes nothing.
 
+mod names;
 mod self_registered;
 
 use std::path::Path;

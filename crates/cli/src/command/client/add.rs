@@ -106,11 +106,13 @@ pub(super) struct Add {
 
 pub(super) async fn run(operator: &Operator, add: Add, out: &Output) -> Result<(), Failure> {
     let client = registration(add)?;
-    let flaws = rules::client(&operator.config, &client, &|name| name.replace('_', "-"));
-    if let Some((_, failure)) = flaws.into_iter().next() {
+    let key = |name: &str| name.replace('_', "-");
+    let named = rules::new_client_id(&operator.config, &client.id, &key);
+    let flaws = rules::client(&operator.config, &client, &key);
+    if let Some((_, failure)) = named.into_iter().chain(flaws).next() {
         return Err(failure);
     }
-    let warnings = config::client_warnings(&operator.config, &client, &|name| name.replace('_', "-"));
+    let warnings = config::client_warnings(&operator.config, &client, &key);
     warnings.iter().for_each(|warning| out.warn(warning));
     let secret = match client.auth_method.has_secret() {
         true => Some(made_password()?),
@@ -288,6 +290,32 @@ mod tests {
         );
         let rest = ["add", "plain", "--scope", "a"].map(str::to_owned);
         assert!(run(&operator, Command::parse_from(rest).add, &out).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn no_client_is_added_under_a_name_that_bends_a_path_or_is_an_apis() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = "0123456789abcdef0123456789abcdef";
+        carnet_listen::secret_file::create(&folder.path().join("api.secret"), secret.as_bytes()).unwrap();
+        let text = "issuer = \"http://127.0.0.1:8080\"\n[[resources]]\naudience = \"a\"\nintrospection_id = \"orders-api\"\nintrospection_secret_file = \"api.secret\"\n";
+        let (config, _) = config::parse(text, &folder.path().join("carnet.toml"), &[]).unwrap();
+        let store = carnet_store::Store::open(&carnet_store::StoreConfig::memory())
+            .await
+            .unwrap();
+        let operator = Operator {
+            config,
+            store,
+            now: 1_800_000_000_000,
+        };
+        let out = Output::new(true, Colour::Never);
+        let add = |id: &str| Command::parse_from(["add", id, "--scope", "a"]).add;
+        for id in ["..", "a/b", "orders-api"] {
+            let refused = run(&operator, add(id), &out).await.unwrap_err();
+            assert_eq!(refused.code, "client_invalid", "{id}");
+            assert!(refused.what.starts_with("id: "), "{refused:?}");
+        }
+        assert_eq!(operator.store.clients().await.unwrap(), []);
+        assert!(run(&operator, add("orders"), &out).await.is_ok());
     }
 
     #[test]

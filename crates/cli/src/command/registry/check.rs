@@ -78,9 +78,13 @@ impl Checked<'_> {
     }
 
     fn client(&mut self, client: &Placed<ClientEntry>) {
-        let flaws = rules::client(self.config, &client.registered, &|name| name.to_owned());
-        let placed = flaws
+        let (id, key) = (&client.registered.id, |name: &str| name.to_owned());
+        let is_known = self.registry.clients.iter().any(|row| row.client_id == *id);
+        let named = rules::new_client_id(self.config, id, &key).filter(|_| !is_known);
+        let flaws = rules::client(self.config, &client.registered, &key);
+        let placed = named
             .into_iter()
+            .chain(flaws)
             .map(|(member, failure)| (client.place_of(&member), failure));
         self.faults.extend(placed);
         if self.registry.deleted_clients.contains(&client.registered.id) {

@@ -82,6 +82,19 @@ pub(crate) fn client(
     flaws
 }
 
+/// What is wrong with the name of a client that is not registered yet.
+pub(crate) fn new_client_id(
+    config: &Config,
+    id: &str,
+    key: &dyn Fn(&str) -> String,
+) -> Option<(String, Failure)> {
+    let fault = config::new_id_fault(config, id, key)?;
+    let failure = Failure::usage("client_invalid", format!("{}: {}", fault.key, fault.what))
+        .because("the names of clients stand in addresses and logs")
+        .todo(fault.todo);
+    Some((fault.key, failure))
+}
+
 /// Whether the bundle of services has room for those of the file and these registered clients, all that there will be.
 pub(crate) fn room<'s>(
     config: &Config,

@@ -206,6 +206,7 @@ fn what_would_switch_protection_off_or_keep_everybody_out_is_refused() {
         "[passwords]\nthreads = 100000",
         "[passwords]\nmemory_kib = 4194303",
         "[passwords]\nqueue = 0",
+        "[device]\nwrong_codes = 0",
         "[listen]\nmax_connections = 0",
         "[storage]\npostgres_pool = 0",
         "[log]\nlevel = \"bogus=x=y\"",
@@ -371,5 +372,27 @@ fn the_keys_of_a_client_have_one_place() {
         "assertion_signing = \"ES256\"",
     ] {
         refused(&client(lines));
+    }
+}
+
+#[test]
+fn no_client_is_given_a_name_that_bends_a_path_or_is_an_apis() {
+    let client = |id: &str| {
+        let api = "introspection_id = \"orders-api\"\nintrospection_secret_file = \"a.secret\"\n";
+        format!("{api}[[clients]]\nid = '{id}'\n")
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let secret = "0123456789abcdef0123456789abcdef";
+    carnet_listen::secret_file::create(&folder.path().join("a.secret"), secret.as_bytes()).unwrap();
+    let read = |id: &str| {
+        let text = format!("{}\n{}", with(""), client(id));
+        parse(&text, &folder.path().join("carnet.toml"), &[])
+    };
+    for id in ["..", ".", "a/b", "a\\b", "a?b", "a#b", "a%2fb", "orders-api"] {
+        let error = read(id).unwrap_err();
+        assert!(error.what.starts_with("clients.0.id: "), "{id}: {error}");
+    }
+    for id in ["orders", "a.b", "...", "urn:example:app", "a@b"] {
+        assert!(read(id).is_ok(), "{id}: {:?}", read(id).err());
     }
 }
