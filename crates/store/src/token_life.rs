@@ -47,7 +47,7 @@ static SAY: Statement = Statement::new(
 /// The rows stay: there is one for each life that was ever configured.
 static LONGEST: Statement = Statement::new(
     "token_life.longest",
-    "SELECT MAX(life) FROM token_lives WHERE said_at + life >= $1",
+    "SELECT MAX(life) AS life FROM token_lives WHERE said_at + life >= $1",
 );
 
 pub(crate) static STATEMENTS: [&Statement; 2] = [&SAY, &LONGEST];

@@ -78,7 +78,7 @@ pub fn page(
     let policy = HeaderValue::from_str(&policy).map_err(Failure::broken)?;
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     // CN-05, with a difference: browsers would call the origin of a form `null` without any referrer, and CK-05 refuses that. Other
-    // sites are told nothing all the same: docs/decisions/0016.
+    // sites are told nothing all the same: docs/decisions/0017.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Language, Cookie"));

@@ -121,7 +121,7 @@ async fn cn_01_cn_05_pages_cannot_be_framed_and_load_nothing_from_elsewhere() {
     }
     assert_eq!(page.header("x-frame-options"), "DENY");
     assert_eq!(page.header("cache-control"), "no-store");
-    // Forms would say `Origin: null` under no-referrer: docs/decisions/0016.
+    // Forms would say `Origin: null` under no-referrer: docs/decisions/0017.
     assert_eq!(page.header("referrer-policy"), "same-origin");
     assert!(page.headers.get("access-control-allow-origin").is_none(), "CK-08");
     let style = page
