@@ -16,7 +16,7 @@ use tracing::{
     span,
 };
 use tracing_subscriber::{
-    EnvFilter, Layer,
+    Layer,
     filter::FilterFn,
     layer::{Context, SubscriberExt as _},
     registry::LookupSpan,
@@ -85,7 +85,7 @@ where
     C: Clock + 'static,
     W: Fn(&str) + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(level).map_err(|_| LogError::Level(escape(level)))?;
+    let filter = carnet_listen::log_filter(level).map_err(|_| LogError::Level(escape(level)))?;
     Ok(tracing_subscriber::registry()
         .with(filter)
         .with(lines.with_filter(FilterFn::new(is_ours_or_calm))))

@@ -19,7 +19,6 @@ use super::trust::check_trusted_issuers;
 use super::unheeded;
 use super::value::ClaimSource;
 use carnet_listen::value::{Listed, Ttl};
-use tracing_subscriber::EnvFilter;
 
 use carnet_listen::tls_pair::{Pair, TlsFiles};
 
@@ -207,8 +206,10 @@ fn check_sizes(config: &Config) -> Result<(), Fault> {
 
 fn check_log(config: &Config) -> Result<(), Fault> {
     let todo = "write \"info\", or \"info,carnet_store=debug\"";
-    let refuse = |_| fault("log.level", "is no level and no directive", todo);
-    EnvFilter::try_new(&config.log.level).map(|_| ()).map_err(refuse)
+    let refuse = |what: String| fault("log.level", what, todo);
+    carnet_listen::log_filter(&config.log.level)
+        .map(|_| ())
+        .map_err(refuse)
 }
 
 fn check_storage(config: &Config) -> Result<(), Fault> {

@@ -210,6 +210,10 @@ fn what_would_switch_protection_off_or_keep_everybody_out_is_refused() {
         "[listen]\nmax_connections = 0",
         "[storage]\npostgres_pool = 0",
         "[log]\nlevel = \"bogus=x=y\"",
+        // Taken for the name of a part of the program it would silence all others.
+        "[log]\nlevel = \"warning\"",
+        "[log]\nlevel = \"info \"",
+        "[log]\nlevel = \"\"",
     ] {
         let error = refused(&with(lines));
         assert!(
