@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use carnet_jose::Accepted;
 use carnet_oauth::identity_assertion;
+use http::HeaderValue;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::answer::Denied;
 use crate::challenge::Refused;
+use crate::request_id::word;
 use crate::token::Token;
 
 /// The caller: whoever holds a valid token. `Auth<(ReadOrders, WriteOrders)>` asks for rights as well, and `Auth<(), Tenant>` for claims of
@@ -41,6 +43,8 @@ pub struct Auth<S = (), X = Nothing> {
     checked: u64,
     /// Where this API's metadata is (RFC 9728).
     metadata: Option<Arc<str>>,
+    /// What its request is called, for the log.
+    request_id: Option<HeaderValue>,
     rights: PhantomData<fn() -> S>,
 }
 
@@ -79,12 +83,17 @@ impl From<Map<String, Value>> for Asserted {
 }
 
 impl Auth {
-    pub(crate) fn new(known: Known, checked: u64, metadata: Option<Arc<str>>) -> Self {
+    pub(crate) fn new(
+        known: Known,
+        checked: u64,
+        (metadata, request_id): (Option<Arc<str>>, Option<HeaderValue>),
+    ) -> Self {
         Self {
             extra: Nothing {},
             known,
             checked,
             metadata,
+            request_id,
             rights: PhantomData,
         }
     }
@@ -220,6 +229,7 @@ impl<S, X> Auth<S, X> {
             known: self.known.clone(),
             checked: self.checked,
             metadata: self.metadata.clone(),
+            request_id: self.request_id.clone(),
             rights: PhantomData,
         }
     }
@@ -229,9 +239,19 @@ impl<S, X> Auth<S, X> {
         &self.known
     }
 
+    /// What its request is called, for the log.
+    pub(crate) fn request_id(&self) -> Option<&str> {
+        word(self.request_id.as_ref())
+    }
+
     fn deny(&self, reason: &'static str) -> Denied {
         let refused = Refused::InsufficientScope(None);
-        tracing::info!(code = refused.code(), reason, "a request was refused");
+        tracing::info!(
+            code = refused.code(),
+            reason,
+            request_id = self.request_id(),
+            "a request was refused"
+        );
         self.denied(refused)
     }
 
@@ -255,6 +275,7 @@ impl<S, X: Clone> Clone for Auth<S, X> {
             known: self.known.clone(),
             checked: self.checked,
             metadata: self.metadata.clone(),
+            request_id: self.request_id.clone(),
             rights: PhantomData,
         }
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use carnet_jose::{Accepted, Error, dangerous};
 use carnet_oauth::bearer::BearerError;
 use carnet_oauth::spiffe;
-use http::header;
 use http::request::Parts;
+use http::{HeaderMap, header};
 use serde_json::Value;
 
 use crate::auth::{Auth, Known};
@@ -17,6 +17,7 @@ use crate::challenge::{Denial, Refused};
 use crate::issuer::Source;
 use crate::opaque::{Opaque, is_jwt};
 use crate::replay::Counted;
+use crate::request_id::{request_id, word};
 use crate::resource_server::{Guard, Trusted};
 use crate::spiffe::is_svid;
 use crate::token::Token;
@@ -27,13 +28,15 @@ impl Guard {
     ///
     /// A refusal says to the caller what RFC 6750 §3.1 lets it say; which check failed stands in the log, without a byte of the token.
     pub async fn check(&self, request: &Parts) -> Result<Auth, Refused> {
-        let (auth, _) = self.caller_of(request).await.map_err(Denial::noted)?;
+        let noted = |denial: Denial| denial.noted(&request.headers);
+        let (auth, _) = self.caller_of(request).await.map_err(noted)?;
         Ok(auth)
     }
 
     /// As [`Guard::check`]; the proof that was counted stays in the request, so that a guard further in does not count it once more.
     pub(crate) async fn check_once(&self, request: &mut Parts) -> Result<Auth, Refused> {
-        let (auth, counted) = self.caller_of(request).await.map_err(Denial::noted)?;
+        let noted = |denial: Denial| denial.noted(&request.headers);
+        let (auth, counted) = self.caller_of(request).await.map_err(noted)?;
         if let Some(counted) = counted {
             counted.leave(&mut request.extensions);
         }
@@ -43,7 +46,7 @@ impl Guard {
     async fn caller_of(&self, request: &Parts) -> Result<(Auth, Option<Counted>), Denial> {
         if let Some(gateway) = &self.parts.gateway {
             let known = gateway.caller_of(request, self.now()).await?;
-            return Ok((self.caller(known), None));
+            return Ok((self.caller(known, request), None));
         }
         let sent = token_of(request)?;
         let token = sent.token;
@@ -58,7 +61,7 @@ impl Guard {
                 return Err(Refused::TokenInvalid.because("workload_is_no_user"));
             }
             let counted = self.check_binding(request, sent, &told)?;
-            return Ok((self.caller(Known::Told(told)), counted));
+            return Ok((self.caller(Known::Told(told), request), counted));
         }
         let trusted = self.issuer_of(token)?;
         if let Source::Remote(keys) = &trusted.source {
@@ -77,11 +80,12 @@ impl Guard {
         trusted.look_up(&verified)?;
         trusted.ask_about(token).await?;
         let counted = self.check_binding(request, sent, &verified.claims)?;
-        Ok((self.caller(Known::Signed(verified)), counted))
+        Ok((self.caller(Known::Signed(verified), request), counted))
     }
 
-    fn caller(&self, known: Known) -> Auth {
-        Auth::new(known, self.now(), self.metadata_url())
+    fn caller(&self, known: Known, request: &Parts) -> Auth {
+        let request_id = request_id(&request.headers).cloned();
+        Auth::new(known, self.now(), (self.metadata_url(), request_id))
     }
 
     fn now(&self) -> u64 {
@@ -150,12 +154,13 @@ impl Trusted {
 
 impl Denial {
     /// What the caller is told, after the log was told why.
-    pub(crate) fn noted(self) -> Refused {
+    pub(crate) fn noted(self, headers: &HeaderMap) -> Refused {
         let (code, reason) = (self.refused.code(), self.reason);
+        let request_id = word(request_id(headers));
         match self.refused {
-            Refused::TokenMissing => tracing::debug!(code, reason, "a request was refused"),
-            Refused::Unavailable => tracing::warn!(code, reason, "a request was refused"),
-            _ => tracing::info!(code, reason, "a request was refused"),
+            Refused::TokenMissing => tracing::debug!(code, reason, request_id, "a request was refused"),
+            Refused::Unavailable => tracing::warn!(code, reason, request_id, "a request was refused"),
+            _ => tracing::info!(code, reason, request_id, "a request was refused"),
         }
         self.refused
     }

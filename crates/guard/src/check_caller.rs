@@ -58,7 +58,7 @@ impl Guard {
             }
             Err(denial) => Err(denial),
         };
-        found.map_err(Denial::noted)
+        found.map_err(|denial: Denial| denial.noted(&request.headers))
     }
 
     /// With whoever counts its tokens.

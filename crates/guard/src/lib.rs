@@ -45,6 +45,7 @@ mod peer;
 mod plain_headers;
 mod public_url;
 mod replay;
+mod request_id;
 mod resource_server;
 mod revocations;
 mod right;

@@ -9,6 +9,7 @@ use carnet_client::revocations::{Revocations, Status, Verdict};
 use carnet_jose::{Accepted, dangerous};
 use carnet_oauth::revocation::RevocableToken;
 use carnet_oauth::service_token::ServiceTokenClaims;
+use http::HeaderMap;
 use serde_json::Value;
 
 use crate::auth::{Auth, Known};
@@ -97,7 +98,8 @@ impl Guard {
             kid: decoded.header.get("kid").and_then(Value::as_str),
             iat: decoded.payload.get("iat").and_then(Value::as_u64),
         };
-        held_against(revocations, &token).map_err(Denial::noted)
+        // The token is kept by somebody, and comes with no request.
+        held_against(revocations, &token).map_err(|denial: Denial| denial.noted(&HeaderMap::new()))
     }
 
     fn followed(&self, auth: &Auth) -> Option<(Revocations, Arc<Accepted<Token>>)> {

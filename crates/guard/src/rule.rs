@@ -116,7 +116,7 @@ impl Rule {
                 Refused::InsufficientScope(lacks_one.then(|| scopes.join(" ")))
             }
         };
-        tracing::info!(code = refused.code(), rule = ?self, "a request was refused");
+        tracing::info!(code = refused.code(), rule = ?self, request_id = auth.request_id(), "a request was refused");
         Err(refused)
     }
 

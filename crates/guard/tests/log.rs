@@ -18,6 +18,8 @@ use tower::ServiceExt as _;
 use tracing_subscriber::fmt::MakeWriter;
 
 const API: &str = "https://api.test";
+/// What whoever stands in front of us calls each request.
+const NAME: &str = "4bf92f3577b34da6";
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -60,9 +62,10 @@ fn routes(guard: &Guard) -> Router {
 }
 
 async fn call(guard: &Guard, path: &str, headers: &[(&str, &str)]) {
-    let request = headers.iter().fold(Request::get(path), |request, (name, value)| {
-        request.header(*name, *value)
-    });
+    let begun = Request::get(path).header("x-request-id", NAME);
+    let request = headers
+        .iter()
+        .fold(begun, |request, (name, value)| request.header(*name, *value));
     let request = request.body(Body::empty()).unwrap();
     routes(guard).oneshot(request).await.unwrap();
 }
@@ -150,6 +153,10 @@ async fn lk_02_nothing_of_a_token_is_in_the_log_at_any_level() {
         for part in secret.split('.').skip(header).filter(|part| part.len() >= 16) {
             assert!(!text.contains(&part[..16]), "{part}");
         }
+    }
+    // Each refusal is found by the name of its request.
+    for line in text.lines().filter(|line| line.contains("a request was refused")) {
+        assert!(line.contains(&format!("request_id=\"{NAME}\"")), "{line}");
     }
     // Each refusal says why, by a code.
     for said in [
