@@ -6,7 +6,7 @@ use carnet_oauth::metadata::{Metadata, well_known_path};
 use http::{HeaderMap, StatusCode};
 
 use crate::error::ClientError;
-use crate::http::{Answer, HttpClient};
+use crate::http::{Answer, HttpClient, address};
 
 /// Fetches the metadata of an issuer: RFC 8414 first, then OpenID Connect.
 ///
@@ -44,10 +44,26 @@ fn read(url: &str, answer: Answer, issuer: &str) -> Result<Metadata, ClientError
         .map_err(|_| ClientError::Invalid(format!("{url} is no metadata document")))?;
     if metadata.issuer != issuer {
         return Err(ClientError::Invalid(format!(
-            "{url} speaks for another issuer than {issuer}"
+            "{url} speaks for another issuer than {issuer}: for {}",
+            metadata.issuer
         )));
     }
     Ok(metadata)
+}
+
+/// Whether an issuer can be asked for its metadata at all, before anybody asks.
+///
+/// # Errors
+/// §2: it is an https URL, or an http URL of this machine, without a query and a fragment.
+pub fn check_issuer(issuer: &str) -> Result<(), ClientError> {
+    // Compared byte for byte: what a URL is written with and loses when it is read is in no token.
+    if !issuer.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(ClientError::Invalid(format!(
+            "the issuer {issuer:?} is not written as a URL is"
+        )));
+    }
+    address(issuer)?;
+    documents(issuer).map(drop)
 }
 
 fn documents(issuer: &str) -> Result<[String; 2], ClientError> {
@@ -81,6 +97,26 @@ mod tests {
             "https://a.test/.well-known/oauth-authorization-server/tenant"
         );
         assert_eq!(openid, "https://a.test/tenant/.well-known/openid-configuration");
+    }
+
+    #[test]
+    fn an_issuer_that_can_never_be_asked_is_found_before_anybody_asks() {
+        for (issuer, fits) in [
+            ("https://a.test", true),
+            ("https://a.test/", true),
+            ("https://a.test/tenant", true),
+            ("http://127.0.0.1:8080", true),
+            ("http://localhost:8080", true),
+            ("http://a.test", false),
+            ("https://a.test/path?x=1", false),
+            ("https://a.test#x", false),
+            ("https://a.test ", false),
+            ("https://", false),
+            ("not a url", false),
+            ("", false),
+        ] {
+            assert_eq!(check_issuer(issuer).is_ok(), fits, "{issuer}");
+        }
     }
 
     #[test]

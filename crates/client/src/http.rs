@@ -318,6 +318,14 @@ pub(crate) fn trusting(roots: Vec<CertificateDer<'static>>) -> Result<ClientConf
         .with_no_client_auth())
 }
 
+/// Whether this URL may be asked at all, before anybody asks.
+///
+/// # Errors
+/// It is no https URL, and no http URL of this machine.
+pub fn check_address(url: &str) -> Result<(), ClientError> {
+    address(url).map(drop)
+}
+
 /// https anywhere, http on this machine.
 pub(crate) fn address(url: &str) -> Result<Uri, ClientError> {
     let refuse = || ClientError::Address(url.to_owned());

@@ -9,8 +9,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use carnet_client::discovery::check_issuer;
 use carnet_client::exchange::Exchange;
-use carnet_client::http::HttpClient;
+use carnet_client::http::{HttpClient, check_address};
 use carnet_guard::{
     Algorithm, Builder, CertificateHeader, Clock, Guard, Introspection, Issuer, ResourceMetadata,
     ResourceServer, Services, Spiffe,
@@ -163,6 +164,7 @@ fn workloads(config: &config::Spiffe) -> Result<Spiffe, ConfigError> {
 
 fn issuer(at: usize, config: &config::Issuer, key_folder: Option<&Path>) -> Result<Issuer, ConfigError> {
     let name = &config.issuer;
+    askable(at, config)?;
     if let Some(introspection) = config.introspection.as_ref().filter(|asked| asked.opaque) {
         return opaque(at, config, introspection);
     }
@@ -205,6 +207,37 @@ fn issuer(at: usize, config: &config::Issuer, key_folder: Option<&Path>) -> Resu
     let algorithms: Result<Vec<_>, _> = config.algorithms.iter().map(named).collect();
     Ok(issuer.algorithms(&algorithms?))
 }
+
+/// An issuer that is down comes back; one that nobody could ever ask does not.
+fn askable(at: usize, config: &config::Issuer) -> Result<(), ConfigError> {
+    let key = |member: &str| format!("issuers[{at}].{member}");
+    let has_keys = config.jwks_url.is_some() || config.jwks_file.is_some();
+    let opaque = config.introspection.as_ref().is_some_and(|asked| asked.opaque);
+    match config.issuer.as_str() {
+        "" => return Err(ConfigError::at(key("issuer"), "is empty", ISSUER)),
+        // It is compared alone.
+        _ if has_keys || opaque => {}
+        issuer => check_issuer(issuer).map_err(|error| ConfigError::at(key("issuer"), error, ISSUER))?,
+    }
+    let urls = [
+        ("jwks_url", config.jwks_url.as_ref()),
+        (
+            "introspection.url",
+            config.introspection.as_ref().map(|asked| &asked.url),
+        ),
+    ];
+    for (member, url) in urls {
+        if let Some(url) = url {
+            let todo = "write an https URL; http is for this machine alone";
+            check_address(url).map_err(|error| ConfigError::at(key(member), error, todo))?;
+        }
+    }
+    Ok(())
+}
+
+/// What to write for an issuer.
+const ISSUER: &str =
+    "write it as it stands in `iss`, such as \"https://auth.example.com\"; http is for this machine alone";
 
 /// An issuer that is asked what each of its tokens says.
 fn opaque(

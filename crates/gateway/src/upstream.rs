@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 9112 §6.3 (length), §9.3 (persistence) · RFC 9110 §7.6, §15.6.3 (502), §15.6.5 (504)
 
+mod described;
 mod framing;
 mod sockets;
 mod tls;
@@ -15,7 +16,6 @@ use carnet_client::error::ClientError;
 use carnet_client::http::server_name;
 use carnet_client::shown_certificate::ShownCertificate;
 use http::request::Parts;
-use http::uri::Scheme;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
 use hyper::body::{Body as _, Incoming};
 use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, ResolveServerName};
@@ -31,6 +31,8 @@ use crate::metrics::ServerReport;
 use crate::passing::{Failure, Lent};
 use crate::refusal::Refusal;
 use crate::upgrade;
+pub use described::Unmade;
+use described::server;
 use sockets::{SOCKETLESS, Sockets};
 
 /// A service, as one or more servers that do the same.
@@ -64,7 +66,7 @@ enum Way {
 
 impl Upstream {
     /// From what the operator says of it.
-    pub fn new(config: &config::Upstream, clock: &Arc<dyn Clock>) -> Result<Self, ClientError> {
+    pub fn new(config: &config::Upstream, clock: &Arc<dyn Clock>) -> Result<Self, Unmade> {
         let shown = tls::shown(config, clock)?;
         let connector = |protocols| connector(config, shown.clone(), protocols);
         let way = match config.protocol {
@@ -88,7 +90,7 @@ impl Upstream {
         let servers: Result<Vec<_>, _> = config.urls.iter().map(|url| server(url)).collect();
         let ejection = (config.eject_after, config.eject_for.duration());
         let path = config.health_path.as_ref();
-        let health = path.map(|path| path.parse().map_err(|_| ClientError::Address(path.clone())));
+        let health = path.map(|path| path.parse().map_err(|_| Unmade::HealthPath(path.clone())));
         Ok(Self {
             name: config.name.clone(),
             way,
@@ -329,20 +331,6 @@ fn connector(
         }
     };
     Ok(HttpsConnector::new(http, tls, false, names))
-}
-
-fn server(url: &str) -> Result<Server, ClientError> {
-    let refuse = || ClientError::Address(url.to_owned());
-    let uri: Uri = url.parse().map_err(|_| refuse())?;
-    let parts = uri.into_parts();
-    let bare = parts.path_and_query.is_none_or(|path| path == "/");
-    match (parts.scheme, parts.authority) {
-        (Some(scheme), Some(authority)) if bare && (scheme == Scheme::HTTP || scheme == Scheme::HTTPS) => {
-            let host = HeaderValue::from_str(authority.as_str()).map_err(|_| refuse())?;
-            Ok(Server::new(scheme, authority, host))
-        }
-        _ => Err(refuse()),
-    }
 }
 
 /// Why there is no answer.

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use carnet_client::error::ClientError;
 use carnet_client::exchange::Wanted;
 use carnet_guard::{Clock, Guard};
 use carnet_oauth::spiffe;
@@ -42,7 +41,7 @@ impl Site {
         clock: Arc<dyn Clock>,
         before: Option<&Self>,
     ) -> Result<Self, ConfigError> {
-        let https = doors::https(config)?;
+        let https = checked(config)?;
         // Until a restart the listeners are what they are, and so is what requests are judged by.
         let running = before.map(|before| (before.https, before.config.listen.clone()));
         let (https, listen) = running.unwrap_or_else(|| (https, config.listen.clone()));
@@ -102,6 +101,15 @@ impl Site {
     }
 }
 
+/// What no part of it says alone. Whether clients are to speak TLS.
+fn checked(config: &Config) -> Result<bool, ConfigError> {
+    let todo = "write \"info\", or \"info,carnet_gateway=debug\"";
+    let wrong = |what| ConfigError::at("log.level", what, todo);
+    carnet_listen::log_filter(&config.log.level).map_err(wrong)?;
+    doors::apart(config)?;
+    doors::https(config)
+}
+
 type Named<'c> = HashMap<&'c str, usize>;
 
 fn upstreams<'c>(
@@ -152,13 +160,7 @@ fn upstreams<'c>(
             upstreams.push(Arc::clone(same));
             continue;
         }
-        let made = Upstream::new(upstream, clock).map_err(|error| {
-            let todo = match &error {
-                ClientError::Address(_) => "write scheme, host and port: \"http://10.0.0.7:8080\"",
-                _ => "certificates and keys are PEM files, the key for its owner alone: see docs/internal-network.md",
-            };
-            ConfigError::at(format!("upstreams[{at}]"), error, todo)
-        });
+        let made = Upstream::new(upstream, clock).map_err(|unmade| unmade.at(at));
         upstreams.push(Arc::new(made?));
     }
     Ok((upstreams, names))

@@ -2,6 +2,8 @@
 //!
 //! Spec: RFC 8446 (TLS 1.3)
 
+use carnet_listen::value::Address;
+
 use crate::config::Config;
 use crate::load::ConfigError;
 
@@ -32,6 +34,46 @@ pub(super) fn https(config: &Config) -> Result<bool, ConfigError> {
         ));
     }
     Ok(https)
+}
+
+/// No two listeners want the same place: only one of them could have it.
+///
+/// # Errors
+/// Names the second.
+pub(super) fn apart(config: &Config) -> Result<(), ConfigError> {
+    let admin = config.admin.as_ref().map(|admin| &admin.address);
+    let side = config.forward_auth.as_ref().map(|side| &side.address);
+    let doors = [
+        ("listen.address", Some(&config.listen.address)),
+        ("admin.address", admin),
+        ("forward_auth.address", side),
+    ];
+    let doors: Vec<_> = doors
+        .into_iter()
+        .filter_map(|(key, address)| Some((key, address?)))
+        .collect();
+    for (at, (key, address)) in doors.iter().enumerate() {
+        let taken = doors.iter().take(at).find(|(_, other)| meet(address, other));
+        if let Some((first, _)) = taken {
+            return Err(ConfigError::at(
+                *key,
+                format_args!("{address} is where {first} listens already"),
+                "give each listener a port of its own",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether two listeners would be in each other's way. Port 0 is another one each time.
+fn meet(one: &Address, other: &Address) -> bool {
+    match (one.tcp(), other.tcp()) {
+        (Some(one), Some(other)) => {
+            let everywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
+            one.port() != 0 && one.port() == other.port() && (everywhere || one.ip() == other.ip())
+        }
+        _ => one == other,
+    }
 }
 
 fn alone(there: &str, missing: &str) -> ConfigError {

@@ -102,6 +102,13 @@ async fn a_new_configuration_is_taken_whole_or_not_at_all() {
         good.replace("role:admin", "admin"),
         good.replace("jwks.json", "missing.json"),
         good.replace("http://", "ftp://"),
+        good.replace(
+            "jwks_file = \"jwks.json\"",
+            "jwks_url = \"http://issuer.test/jwks\"",
+        ),
+        good.replace(ISSUER, "http://issuer.test")
+            .replace("jwks_file = \"jwks.json\"", ""),
+        format!("[log]\nlevel = \"warning\"\n{good}"),
         format!("{good}\n[[routes]]\npath = \"/free\"\npublic = true\nupstream = \"service\"\n"),
     ] {
         operated.write(&broken);
@@ -114,7 +121,7 @@ async fn a_new_configuration_is_taken_whole_or_not_at_all() {
         "{metrics}"
     );
     assert!(
-        metrics.contains("carnet_gateway_reloads_total{outcome=\"refused\"} 9"),
+        metrics.contains("carnet_gateway_reloads_total{outcome=\"refused\"} 12"),
         "{metrics}"
     );
 }

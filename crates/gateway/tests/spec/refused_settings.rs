@@ -60,3 +60,107 @@ async fn a_host_beside_another_authority_is_sent_to_nobody() {
         assert_eq!(wrong("", upstream).await.as_deref(), place, "{upstream}");
     }
 }
+
+#[tokio::test]
+async fn a_level_that_is_none_is_refused_rather_than_silent() {
+    for (level, place) in [
+        ("warning", Some("log.level")),
+        ("verbose", Some("log.level")),
+        ("", Some("log.level")),
+        ("info ", Some("log.level")),
+        ("carnet_gateway", Some("log.level")),
+        ("warn", None),
+        ("info,carnet_gateway=debug", None),
+    ] {
+        let text = format!("[log]\nlevel = {level:?}");
+        assert_eq!(wrong(&text, "").await.as_deref(), place, "{level:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_listeners_have_two_places() {
+    let text = |listen: &str, admin: &str, side: &str| {
+        format!(
+            "[listen]\naddress = {listen:?}\n[admin]\naddress = {admin:?}\n[forward_auth]\ndialects = [\"nginx\"]\naddress = {side:?}"
+        )
+    };
+    let (a, b, c) = ("127.0.0.1:8081", "127.0.0.1:9081", "127.0.0.1:9082");
+    for (text, place) in [
+        (text(a, b, c), None),
+        (text(a, a, c), Some("admin.address")),
+        (text("0.0.0.0:8081", a, c), Some("admin.address")),
+        (text("[::]:8081", a, c), Some("admin.address")),
+        (text(a, "127.0.0.2:8081", c), None),
+        (text(a, b, a), Some("forward_auth.address")),
+        (text(a, b, b), Some("forward_auth.address")),
+        (text("127.0.0.1:0", "127.0.0.1:0", c), None),
+        (text("unix:/run/a", "unix:/run/a", c), Some("admin.address")),
+        (text("unix:/run/a", "unix:/run/b", c), None),
+    ] {
+        assert_eq!(wrong(&text, "").await.as_deref(), place, "{text}");
+    }
+}
+
+/// What is wrong with a file of one issuer, for which a route asks.
+async fn wrong_issuer(issuer: &str) -> Option<String> {
+    let text = format!(
+        "[tokens]\naudience = \"https://api.test\"\n[[issuers]]\n{issuer}\n[[upstreams]]\nname = \"s\"\nurls = [\"http://127.0.0.1:9\"]\n\
+         [[routes]]\npath = \"/\"\nupstream = \"s\"\n"
+    );
+    let config = load::parse(&text, "gateway.toml".as_ref()).unwrap();
+    let site = Site::build(&config, Arc::new(TestClock::at(NOW)), None).await;
+    site.err().map(|error| error.place)
+}
+
+#[tokio::test]
+async fn an_issuer_that_nobody_could_ever_ask_is_refused_and_one_that_is_down_is_not() {
+    let keys = "jwks_url = \"http://127.0.0.1:9/jwks\"";
+    let named = |issuer: &str| format!("issuer = {issuer:?}");
+    for (issuer, place) in [
+        (named(""), Some("issuers[0].issuer")),
+        (named("not a url"), Some("issuers[0].issuer")),
+        (
+            named("https://auth.example.com/path?x=1"),
+            Some("issuers[0].issuer"),
+        ),
+        (named("http://auth.example.com"), Some("issuers[0].issuer")),
+        (named("https://auth.example.com "), Some("issuers[0].issuer")),
+        (format!("{}\n{keys}", named("")), Some("issuers[0].issuer")),
+        (
+            format!(
+                "{}\njwks_url = \"http://auth.example.com/jwks\"",
+                named("https://auth.example.com")
+            ),
+            Some("issuers[0].jwks_url"),
+        ),
+        // Down, and back some day.
+        (named("http://127.0.0.1:9"), None),
+        (format!("{}\n{keys}", named("https://auth.example.com")), None),
+        // Never asked: compared alone.
+        (format!("{}\n{keys}", named("my-issuer")), None),
+    ] {
+        assert_eq!(wrong_issuer(&issuer).await.as_deref(), place, "{issuer}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_server_is_told_what_a_server_is() {
+    for url in [
+        "10.0.0.1:80",
+        "http://10.0.0.1:80/base",
+        "ftp://10.0.0.1",
+        "http://10.0.0.1:80?x",
+    ] {
+        let text = format!(
+            "[[upstreams]]\nname = \"s\"\nurls = [{url:?}]\n[[routes]]\npath = \"/\"\npublic = true\nupstream = \"s\"\n"
+        );
+        let config = load::parse(&text, "gateway.toml".as_ref()).unwrap();
+        let site = Site::build(&config, Arc::new(TestClock::at(NOW)), None).await;
+        let error = site.err().unwrap();
+        assert_eq!(error.place, "upstreams[0].urls", "{error}");
+        assert!(
+            error.what.contains(url) && !error.what.contains("https"),
+            "{error}"
+        );
+    }
+}
