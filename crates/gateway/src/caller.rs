@@ -24,6 +24,7 @@ use crate::limit::Standing;
 use crate::record::Record;
 use crate::refusal::{Refusal, broken};
 use crate::site::{Admitted, Route, Site};
+use crate::trace;
 use crate::upstream::{OVER, Upstream};
 
 /// What the answer to a request says besides, whether it is the service's or a refusal.
@@ -248,7 +249,7 @@ pub(crate) async fn tell(
         let token = token.split_once(' ').map_or("", |(_, token)| token.trim());
         let token = Box::pin(exchange.token(token, wanted))
             .await
-            .map_err(|error| refused(&error))?;
+            .map_err(|error| refused(&error, headers))?;
         let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(broken)?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
@@ -256,8 +257,8 @@ pub(crate) async fn tell(
     Ok(())
 }
 
-fn refused(error: &ClientError) -> Refusal {
-    tracing::warn!(%error, "a token was not exchanged");
+fn refused(error: &ClientError, headers: &HeaderMap) -> Refusal {
+    tracing::warn!(%error, request_id = trace::named(headers), "a token was not exchanged");
     match error {
         ClientError::Refused(..) => REFUSED,
         _ => UNAVAILABLE.with(RETRY_AFTER, HeaderValue::from_static("5")),

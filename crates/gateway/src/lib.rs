@@ -155,7 +155,10 @@ async fn pass(site: &Site, request: Request, record: &mut Record) -> Result<Resp
         && let Some(endpoint) = bff.endpoint_of(&target.path)
     {
         let (_, origin) = origin_of(site, &parts, &target)?;
-        return Ok(Box::pin(bff.answer(endpoint, &origin, site.guard(), (parts, body))).await);
+        record.trace.name(&mut parts.headers);
+        let response = Box::pin(bff.answer(endpoint, &origin, site.guard(), (parts, body))).await;
+        record.refused(refusal::said(&response));
+        return Ok(response);
     }
     if let Some(metadata) = site.published.answer(&target, &parts.method) {
         return Ok(metadata);
@@ -225,6 +228,8 @@ impl Forward<'_> {
         if claims && site.spoofed == Spoofed::Refuse {
             return Err(SPOOFED.into());
         }
+        // From here on whoever says no says it of this request.
+        record.trace.name(&mut parts.headers);
 
         let shown = caller::Shown {
             certificate,

@@ -39,6 +39,16 @@ impl Refusal {
         self.code
     }
 
+    /// The sentence for the developer.
+    pub(crate) fn detail(&self) -> &'static str {
+        self.detail
+    }
+
+    /// What the answer says besides.
+    pub(crate) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -65,6 +75,15 @@ pub(crate) fn broken(error: impl Display) -> Refusal {
     )
 }
 
+/// The code that an answer says, for the log and the metrics.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said(pub(crate) &'static str);
+
+/// The code that an answer says; empty when it is none of a refusal.
+pub(crate) fn said(response: &Response) -> &'static str {
+    response.extensions().get().map_or("", |Said(code)| code)
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let words = self.status.canonical_reason().unwrap_or("Refused");
@@ -80,6 +99,7 @@ impl IntoResponse for Refusal {
         )
             .into_response();
         response.headers_mut().extend(self.headers);
+        response.extensions_mut().insert(Said(self.code));
         response
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use carnet_client::clock::Clock;
 use carnet_client::credentials::Credentials;
+use carnet_client::discovery::check_issuer;
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
 use carnet_client::key_file;
@@ -52,6 +53,8 @@ impl Bff {
         };
         let http = http.map_err(wrong("tokens.root_certificates_file"))?;
         let (issuer, id) = (config.issuer.as_str(), config.client_id.as_str());
+        let todo = "write the issuer of the app's logins, such as \"https://auth.example.com\"; http is for this machine alone";
+        check_issuer(issuer).map_err(|error| ConfigError::at("bff.issuer", error, todo))?;
         let credentials = credentials(config, &clock)?;
         let leeway = whole.tokens.leeway.duration();
         let login = LoginCheck::new(http.clone(), (issuer, id), (leeway, clock.clone()));

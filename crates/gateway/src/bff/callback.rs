@@ -18,8 +18,9 @@ use zeroize::Zeroizing;
 
 use super::app::{Asked, Bff};
 use super::login::{self, Begun, Place};
+use super::page::{self, Page};
 use super::session::{Content, Secret, Session, unsealed};
-use super::{csrf, logout, loop_breaker, page};
+use super::{csrf, logout, loop_breaker, words};
 use crate::refusal::{Refusal, broken};
 
 /// Why a login does not come to its end.
@@ -71,7 +72,10 @@ pub(super) async fn outcome(bff: &Bff, asked: &Asked, place: Place) -> Result<Ou
     let state = asked.parameter("state").unwrap_or_default();
     let begun = login::find(bff, headers, state).filter(|begun| begun.place == place);
     let Some(begun) = begun else {
-        return Ok(Outcome::of(false, sorry(bff, Unfinished::Foreign)?));
+        return Ok(Outcome::of(
+            false,
+            sorry(bff, headers, (Unfinished::Foreign, "/"))?,
+        ));
     };
     bff.count(asked.client)?;
     let (begun, code) = (Arc::new(begun), asked.parameter("code"));
@@ -85,7 +89,7 @@ pub(super) async fn outcome(bff: &Bff, asked: &Asked, place: Place) -> Result<Ou
             .unwrap_or_else(|error| Err(broken(error)))?,
         code,
     ) {
-        (None, Some(code)) => second(bff, &begun, code).await,
+        (None, Some(code)) => second(bff, headers, (&begun, code)).await,
         (outcome, _) => outcome.ok_or_else(|| broken("a login without a code was to be done twice")),
     }
 }
@@ -104,7 +108,7 @@ async fn first(
     let logged_in = ended.is_ok();
     let mut response = match ended {
         Ok(done) => {
-            let mut response = page::go_on(&begun.return_to);
+            let mut response = page::go_on(&bff, &head.headers, &begun.return_to);
             let noted = loop_breaker::note(&bff, &head.headers, (&done.digest, done.skew), done.unheard);
             let lines = done.lines.into_iter().chain(noted);
             let lines = lines.map(|line| (header::SET_COOKIE, line));
@@ -112,13 +116,13 @@ async fn first(
             response
         }
         // The app asked whether somebody is logged in at the issuer; the answer is its own to find.
-        Err(Unfinished::Refused(_)) if begun.silent => page::go_on(&begun.return_to),
+        Err(Unfinished::Refused(_)) if begun.silent => page::go_on(&bff, &head.headers, &begun.return_to),
         Err(Unfinished::Down(refusal)) => {
             // The same address may be opened again.
             bff.give_up(STATE, state).await;
             return Err(refusal);
         }
-        Err(unfinished) => sorry(&bff, unfinished)?,
+        Err(unfinished) => sorry(&bff, &head.headers, (unfinished, &begun.return_to))?,
     };
     // A code is tried once, and so is what belongs to it.
     let spent = login::forgotten(&bff, state);
@@ -130,7 +134,7 @@ async fn first(
 
 /// The same answer once more, in a browser that has the same login under way: a double click, a restored tab. Whoever came first has redeemed the code, here
 /// or at another replica; asking the issuer again would make it take everything back (RFC 6749 §4.1.2). The session is the same, and is waited for.
-async fn second(bff: &Bff, begun: &Begun, code: &str) -> Result<Outcome, Refusal> {
+async fn second(bff: &Bff, headers: &HeaderMap, (begun, code): (&Begun, &str)) -> Result<Outcome, Refusal> {
     let secret = Secret::of_login(&begun.seed, code).ok_or_else(unsealed)?;
     let until = Instant::now() + PATIENCE;
     let mut step = FIRST_STEP;
@@ -145,11 +149,15 @@ async fn second(bff: &Bff, begun: &Begun, code: &str) -> Result<Outcome, Refusal
     // Whoever comes with it much later is somebody who has found an old cookie.
     let young = |session: &Session| bff.now_ms() < session.row.created_at.saturating_add(YOUNG_MS);
     let Some(session) = session.filter(young) else {
-        let sentence = "This login has come to its end in another window, or to none.";
-        let page = page::page(StatusCode::OK, &[sentence], (&begun.return_to, "Continue"));
-        return Ok(Outcome::of(false, page));
+        let page = Page {
+            status: StatusCode::OK,
+            words: words::ELSEWHERE,
+            details: &[],
+            links: &[(&begun.return_to, words::GO_ON)],
+        };
+        return Ok(Outcome::of(false, page::page(bff, headers, &page)));
     };
-    let mut response = page::go_on(&begun.return_to);
+    let mut response = page::go_on(bff, headers, &begun.return_to);
     let lines = bff.cookies_of(&session.secret).await?.unwrap_or_default();
     let lines = lines.into_iter().chain(login::forgotten(bff, &begun.state));
     let lines = lines.map(|line| (header::SET_COOKIE, line));
@@ -292,32 +300,29 @@ fn unfinished(error: &ClientError) -> Unfinished {
     }
 }
 
-fn sorry(bff: &Bff, unfinished: Unfinished) -> Result<Response, Refusal> {
-    let (status, text) = match unfinished {
-        Unfinished::Foreign => (
-            StatusCode::BAD_REQUEST,
-            "This login was not begun in this browser, or too long ago.",
-        ),
-        Unfinished::Refused(code) if code == "access_denied" => (
-            StatusCode::FORBIDDEN,
-            "You are not logged in: the login was not allowed.",
-        ),
-        Unfinished::Refused(_) => (
-            StatusCode::BAD_REQUEST,
-            "You are not logged in: the login was refused.",
-        ),
-        Unfinished::TooLarge => (
-            StatusCode::BAD_GATEWAY,
-            "You are not logged in: the session does not fit into cookies. The operator of this app finds out more in its log, under session_too_large.",
-        ),
-        Unfinished::Unusable => (
-            StatusCode::BAD_GATEWAY,
-            "You are not logged in: this app cannot use the answer that came. Its operator finds out why in its log.",
-        ),
-        Unfinished::Misconfigured(error) => return login::misconfigured(bff, &error),
+/// What is said of a login that came to no good end, and how to begin anew.
+fn sorry(
+    bff: &Bff,
+    headers: &HeaderMap,
+    (unfinished, return_to): (Unfinished, &str),
+) -> Result<Response, Refusal> {
+    let (status, words) = match unfinished {
+        Unfinished::Foreign => (StatusCode::BAD_REQUEST, words::UNKNOWN),
+        Unfinished::Refused(code) if code == "access_denied" => (StatusCode::FORBIDDEN, words::DENIED),
+        Unfinished::Refused(_) => (StatusCode::BAD_REQUEST, words::REFUSED),
+        Unfinished::TooLarge => (StatusCode::BAD_GATEWAY, words::TOO_LARGE),
+        Unfinished::Unusable => (StatusCode::BAD_GATEWAY, words::UNUSABLE),
+        Unfinished::Misconfigured(error) => return login::misconfigured(bff, headers, &error),
         Unfinished::Down(refusal) | Unfinished::Lost(refusal) => return Err(refusal),
     };
-    Ok(page::page(status, &[text], (&bff.path("login"), "Log in")))
+    let anew = login::path_to(bff, return_to);
+    let page = Page {
+        status,
+        words,
+        details: &[],
+        links: &[(&anew, words::LOGIN), ("/", words::BACK)],
+    };
+    Ok(page::page(bff, headers, &page))
 }
 
 /// What counts once.

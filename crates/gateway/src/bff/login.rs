@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::app::{Asked, Bff, UNAVAILABLE};
+use super::page::{self, Page};
 use super::session::Session;
-use super::{csrf, loop_breaker, page};
+use super::{csrf, loop_breaker, words};
 use crate::refusal::Refusal;
 use crate::target;
 
@@ -72,7 +73,7 @@ pub(super) async fn begin(bff: &Bff, asked: &Asked) -> Result<Response, Refusal>
     bff.count(asked.client)?;
     let before = bff.session_before(&asked.head.headers).await?;
     if before.is_none() && csrf::is_sent_by_others(&asked.head.headers) && asked.parameter(HERE).is_none() {
-        return Ok(page::go_on(&from_here(bff, asked)));
+        return Ok(page::go_on(bff, &asked.head.headers, &from_here(bff, asked)));
     }
     if let Some(page) = loop_breaker::stop(bff, asked, before.is_some()).await? {
         return Ok(page);
@@ -85,7 +86,7 @@ pub(super) async fn begin(bff: &Bff, asked: &Asked) -> Result<Response, Refusal>
     };
     match self::start(bff, &asked.head.headers, start).await {
         Ok(response) => Ok(response),
-        Err(error) => misconfigured(bff, &error),
+        Err(error) => misconfigured(bff, &asked.head.headers, &error),
     }
 }
 
@@ -192,7 +193,11 @@ pub(super) fn is_passing(error: &ClientError) -> bool {
 }
 
 /// The issuer does not take what the operator has configured. People cannot do anything about it, and are told so.
-pub(super) fn misconfigured(bff: &Bff, error: &ClientError) -> Result<Response, Refusal> {
+pub(super) fn misconfigured(
+    bff: &Bff,
+    headers: &HeaderMap,
+    error: &ClientError,
+) -> Result<Response, Refusal> {
     if is_passing(error) {
         return Err(down(error));
     }
@@ -201,14 +206,22 @@ pub(super) fn misconfigured(bff: &Bff, error: &ClientError) -> Result<Response, 
         _ => "The issuer does not answer as an issuer does.".to_owned(),
     };
     let redirect_uri = bff.url("callback");
-    let (code, client_id) = (MISCONFIGURED, &bff.parts.settings.client_id);
+    let (code, client_id) = (words::MISCONFIGURED.code, &bff.parts.settings.client_id);
     tracing::error!(code, %error, client_id, redirect_uri, "the issuer does not take the logins of this app");
-    let sentences = [
-        "Nobody can log in to this app: it and its issuer are configured differently.",
-        said.as_str(),
-        "Its operator finds the reason in the log of the gateway, under login_misconfigured.",
-    ];
-    Ok(page::page(StatusCode::BAD_GATEWAY, &sentences, ("/", "Back")))
+    let page = Page {
+        status: StatusCode::BAD_GATEWAY,
+        words: words::MISCONFIGURED,
+        details: &[&said],
+        links: &[("/", words::BACK)],
+    };
+    Ok(page::page(bff, headers, &page))
+}
+
+/// Where a login begins that leads there.
+pub(super) fn path_to(bff: &Bff, return_to: &str) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("returnUrl", return_to);
+    format!("{}?{}", bff.path("login"), query.finish())
 }
 
 /// The path of the app that a request names as `returnUrl`.
@@ -279,7 +292,6 @@ const PROMPTS: [&str; 5] = ["none", "login", "consent", "select_account", "creat
 const LONGEST_WISH: usize = 512;
 /// It must fit into the cookie of a login.
 const LONGEST_TOKEN: usize = 1024;
-const MISCONFIGURED: &str = "login_misconfigured";
 
 const RETURN_URL: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,

@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::app::{Asked, Bff, no_store};
-use super::page;
+use super::page::{self, Page};
+use super::words;
 use crate::refusal::Refusal;
 
 /// The logins of this browser that came to a good end of late.
@@ -138,17 +139,14 @@ fn diagnosis(bff: &Bff, headers: &HeaderMap, (skew, lives): (u64, bool)) -> Resp
         settings.origin
     );
     let clock = format!("The clock of the issuer is {skew} seconds from the clock here.");
-    let sentences = [
-        "You were logged in three times within a minute, and nothing was asked with the session.",
-        cookies.as_str(),
-        host.as_str(),
-        clock.as_str(),
-    ];
-    page::page(
-        StatusCode::OK,
-        &sentences,
-        (&bff.path("login"), "Log in once more"),
-    )
+    let login = bff.path("login");
+    let page = Page {
+        status: StatusCode::OK,
+        words: words::LOOP,
+        details: &[&cookies, &host, &clock],
+        links: &[(&login, words::LOGIN_AGAIN)],
+    };
+    page::page(bff, headers, &page)
 }
 
 const WHAT: &str = "loop";

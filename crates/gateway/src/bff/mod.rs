@@ -25,6 +25,8 @@ mod streams;
 mod tasks;
 mod user;
 mod watched;
+mod window;
+mod words;
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
@@ -32,6 +34,7 @@ use carnet_guard::Guard;
 use http::request::Parts as Head;
 use http::{HeaderValue, Method, StatusCode, header};
 use hyper::body::Body as _;
+use tracing::Instrument as _;
 
 pub use self::admit::Mapped;
 pub use self::app::Bff;
@@ -39,7 +42,8 @@ use self::app::{Asked, UNKNOWN};
 pub use self::build::{mapped, socket_origins};
 pub use self::session::Session;
 use crate::forwarded::Origin;
-use crate::refusal::Refusal;
+use crate::refusal::{self, Refusal};
+use crate::trace;
 
 impl Bff {
     /// What is left of a path that is for the endpoints themselves.
@@ -66,20 +70,36 @@ impl Bff {
             query,
             guard: guard.cloned(),
         };
+        let headers = &asked.head.headers;
         let answered = match host::demand(&self.parts.settings, &origin.authority) {
-            Ok(()) => self.endpoint(path, &asked, body).await,
+            // What goes wrong on the way is logged where it does, and found by the name of the request.
+            Ok(()) => {
+                let span = tracing::info_span!("request", id = trace::named(headers));
+                self.endpoint(path, &asked, body).instrument(span).await
+            }
             Err(refusal) => Err(refusal),
         };
-        let mut response = answered.unwrap_or_else(|refusal| {
-            tracing::info!(code = refusal.code(), path, "a browser was refused");
-            refusal.into_response()
+        let mut response = answered.unwrap_or_else(|refusal| match window::is_looked_at(path, &asked.head) {
+            true => window::refused(self, headers, &refusal),
+            false => refusal.into_response(),
         });
+        let (code, request_id) = (refusal::said(&response), trace::named(headers));
+        if !code.is_empty() {
+            tracing::info!(code, path, request_id, "a browser was refused");
+        }
+        let kind = response.headers().get(header::CONTENT_TYPE);
+        let is_page = kind.is_some_and(|kind| kind == page::HTML);
         if asked.head.method == Method::HEAD {
             response = without_body(response);
         }
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(header::VARY, HeaderValue::from_static("Cookie"));
+        let vary = if is_page {
+            "Cookie, Accept-Language"
+        } else {
+            "Cookie"
+        };
+        headers.insert(header::VARY, HeaderValue::from_static(vary));
         headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert(
             header::X_CONTENT_TYPE_OPTIONS,

@@ -25,7 +25,7 @@ pub(super) async fn begin(bff: &Bff, asked: &Asked) -> Result<Response, Refusal>
     match login::start(bff, &asked.head.headers, start).await {
         Ok(response) => Ok(response),
         Err(error) => {
-            let refused = login::misconfigured(bff, &error);
+            let refused = login::misconfigured(bff, &asked.head.headers, &error);
             let headers = refused.map_or_else(|_| HeaderMap::new(), |response| response.headers().clone());
             Ok(told(false, &headers))
         }

@@ -6,6 +6,7 @@ use std::future::Future;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 /// How many are under way.
 #[derive(Default)]
@@ -28,11 +29,13 @@ impl Tasks {
         work: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
         let task = self.begin();
-        tokio::spawn(async move {
+        let work = async move {
             let done = work.await;
             drop(task);
             done
-        })
+        };
+        // What it logs belongs to the request that began it.
+        tokio::spawn(work.in_current_span())
     }
 
     /// Comes when none is under way.

@@ -47,6 +47,7 @@ pub(super) async fn judge_rest(site: &Site, asked: Asked, record: &mut Record) -
     if site.names.identity.strip(&mut parts.headers) && site.spoofed == Spoofed::Refuse {
         return Err(refused(SPOOFED, record));
     }
+    record.trace.name(&mut parts.headers);
     let caller = match route.admit(&parts).await {
         Ok(caller) => caller,
         Err(denied) => {

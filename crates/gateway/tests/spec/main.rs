@@ -17,6 +17,7 @@ mod broken_bodies;
 mod caller;
 mod calling;
 mod certificates;
+mod correlation;
 mod docs;
 mod followed;
 mod forward;

@@ -5,7 +5,7 @@ use crate::log;
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-fn answered(answer: &Answer) -> &str {
+pub(crate) fn answered(answer: &Answer) -> &str {
     let line = answer
         .head
         .lines()

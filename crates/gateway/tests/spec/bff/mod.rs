@@ -11,6 +11,7 @@ mod host;
 mod limits;
 mod login;
 mod logout;
+mod looks;
 mod loops;
 mod provider;
 mod redis;
