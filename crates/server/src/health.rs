@@ -28,7 +28,7 @@ async fn ready(State(app): State<App>) -> Response {
     match app.store.check().await {
         Ok(()) => answer(StatusCode::OK, r#"{"status":"ready"}"#),
         Err(error) => {
-            tracing::error!(%error, "not ready: the store does not answer");
+            tracing::error!(%error, "not ready: the store does not read and write");
             answer(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"not_ready"}"#)
         }
     }

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::app::App;
+use crate::trouble::Trouble;
 
 /// How soon a change that another process made is seen (SQLite has nothing to wake us with).
 const KEY_ROUND: Duration = Duration::from_millis(250);
-/// How often a trouble that lasts is logged.
-const SAY_AGAIN: Duration = Duration::from_secs(600);
 const SWEEP_ROUND: Duration = Duration::from_secs(60);
 const SWEEP_BATCH: i64 = 1_000;
 
@@ -15,14 +14,14 @@ const SWEEP_BATCH: i64 = 1_000;
 pub(crate) async fn keep_keys(app: App) {
     let mut rounds = tokio::time::interval(KEY_ROUND);
     rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut said: Option<Instant> = None;
+    let mut trouble = Trouble::default();
     loop {
         rounds.tick().await;
         match app.keep_keys().await {
-            Ok(()) => said = None,
-            Err(error) if said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) => {
+            Ok(()) if trouble.ends() => tracing::info!("signing keys are kept again"),
+            Ok(()) => {}
+            Err(error) if trouble.is_told(Instant::now()) => {
                 tracing::error!(%error, "signing keys could not be kept; tried again until it works");
-                said = Some(Instant::now());
             }
             Err(_) => {}
         }
@@ -40,6 +39,11 @@ pub(crate) async fn sweep(app: App) {
             tracing::warn!(%error, "how long tokens live could not be written down for other servers; tried again in a minute");
         }
         if !clocks.agree(app.now(), Instant::now()) {
+            continue;
+        }
+        // Told once for all that follows, and without anybody who asks at /health/ready.
+        if let Err(error) = app.store.check().await {
+            tracing::error!(%error, "the store does not read and write: nothing is swept; tried again in a minute");
             continue;
         }
         if let Err(error) = app.forget_unused_clients().await {

@@ -25,6 +25,12 @@ pub enum StoreError {
     /// The database cannot be reached, or did not answer. Whether a write was done may be unknown.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// There is no room for a write on the disk of the database. Nothing was done; reads go on.
+    #[error("the disk of the database is full: {0}")]
+    Full(String),
+    /// What is there is no database, or a damaged one.
+    #[error("{0}")]
+    NoDatabase(String),
     /// A fault of ours or of the data: it will not go away by trying again.
     #[error("the store is broken: {0}")]
     Broken(String),
@@ -40,6 +46,8 @@ impl StoreError {
             Self::Schema(_) => "store_schema",
             Self::Foreign(_) => "store_foreign",
             Self::Unavailable(_) => "store_unavailable",
+            Self::Full(_) => "store_full",
+            Self::NoDatabase(_) => "store_no_database",
             Self::Broken(_) => "store_broken",
         }
     }

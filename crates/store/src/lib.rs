@@ -57,7 +57,7 @@ pub use config::{Engine, StoreConfig};
 pub use configured_client::ConfiguredClient;
 pub use credential::NewPassword;
 pub use cut::{Cut, Reason};
-pub use database::Statement;
+pub use database::{Statement, is_postgres_url};
 pub use error::StoreError;
 pub use family::{BrowserLogin, Family, NewLogin, Tie};
 pub use family_record::FamilyRecord;

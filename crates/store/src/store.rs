@@ -1,6 +1,9 @@
 //! The store: opening, migrating, asking whether it answers, closing.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::config::{Engine, StoreConfig};
 use crate::database::{Database, Lane, Statement, params};
@@ -50,12 +53,25 @@ impl Store {
         report
     }
 
-    /// Whether the store answers: a read, and a transaction of the writer.
+    /// Whether the store reads and writes: a read, and a row that is written and taken out again. An empty transaction would succeed on a
+    /// full disk. Whoever asks more than once a second has the answer of the last write that was good.
     pub async fn check(&self) -> Result<(), StoreError> {
+        self.database.is_in_place()?;
         self.database.read(&CHECK, params![]).await?;
+        // Those who ask at once wait for one.
+        let mut checked = self.database.checked.lock().await;
+        if checked.is_some_and(|at| at.elapsed() < CHECKED_EVERY) {
+            return Ok(());
+        }
+        *checked = None;
         self.database
-            .write(Lane::Main, "store.check", async move |_| Ok(()))
-            .await
+            .write(Lane::Alone, "store.check", async move |tx| {
+                tx.execute(&PUT, params![PROBE]).await?;
+                tx.execute(&TAKE, params![PROBE]).await.map(drop)
+            })
+            .await?;
+        *checked = Some(Instant::now());
+        Ok(())
     }
 
     /// Finish what is queued and close. Other clones answer [`StoreError::Unavailable`] from then on.
@@ -64,6 +80,18 @@ impl Store {
     }
 }
 
+const CHECKED_EVERY: Duration = Duration::from_secs(1);
+
+/// No attempt is counted under this name: those have digests.
+const PROBE: &str = "store.check";
+
 static CHECK: Statement = Statement::new("store.check", "SELECT version FROM settings");
 
-pub(crate) static STATEMENTS: [&Statement; 1] = [&CHECK];
+static PUT: Statement = Statement::new(
+    "store.check.put",
+    "INSERT INTO throttles (key, attempts, window_ends_at) VALUES ($1, 0, 0)",
+);
+
+static TAKE: Statement = Statement::new("store.check.take", "DELETE FROM throttles WHERE key = $1");
+
+pub(crate) static STATEMENTS: [&Statement; 3] = [&CHECK, &PUT, &TAKE];

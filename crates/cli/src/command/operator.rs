@@ -225,12 +225,23 @@ pub(crate) fn broken(error: impl Into<carnet_server::open_error::OpenError>) -> 
             .because("this program could only damage it")
             .todo("run the carnet that wrote it, of that version or a newer one"),
         OpenError::Store(StoreError::Unavailable(what)) => Failure::unreachable("store_unavailable", what)
-            .because("the database does not answer")
+            .because("the database does not answer, or its file cannot be used")
             .todo("start it, or correct [storage]"),
+        OpenError::Store(StoreError::Full(what)) => Failure::unreachable("store_unavailable", what)
+            .because("the disk of the database is full; nothing was changed")
+            .todo("make room on it, and run the command again"),
+        OpenError::Store(StoreError::NoDatabase(what)) => Failure::refused("database_unusable", what)
+            .because("the file holds something else, or is damaged or encrypted")
+            .todo("correct storage.sqlite_file, or bring back a backup"),
         OpenError::Store(StoreError::Conflict("email_taken")) => {
             Failure::conflict("email_taken", "another user has this e-mail address")
                 .because("an address belongs to one account")
                 .todo("look at it: carnet user show EMAIL")
+        }
+        OpenError::Store(StoreError::Conflict("key_staged")) => {
+            Failure::conflict("key_staged", "the next key is published already")
+                .because("a rotation is under way; nothing was changed")
+                .todo("see when it signs: carnet key list; in an emergency: carnet key revoke KID")
         }
         OpenError::Store(StoreError::Conflict(code)) => {
             Failure::conflict(code, format!("this contradicts what is stored: {code}"))

@@ -118,7 +118,11 @@ impl From<StoreError> for Failure {
             // D8: without its memory the server refuses, and says that it is worth coming back.
             StoreError::Unavailable(why) => {
                 tracing::error!(error = %why, "the database does not answer");
-                overloaded(2)
+                without_database()
+            }
+            StoreError::Full(why) => {
+                tracing::error!(error = %why, "the disk of the database is full: nothing can be written before there is room");
+                without_database()
             }
             other => Self::broken(other),
         }
@@ -132,10 +136,20 @@ impl Failure {
     }
 }
 
+/// Its memory is out of reach.
+fn without_database() -> Failure {
+    const REASON: &str = "the server cannot use its database now; come back after the time in Retry-After";
+    unavailable(REASON, 2)
+}
+
 /// There is more to do than can be done now.
 pub fn overloaded(retry_after_seconds: u64) -> Failure {
     const REASON: &str = "the server is busy; come back after the time in Retry-After";
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", REASON)
+    unavailable(REASON, retry_after_seconds)
+}
+
+fn unavailable(reason: &'static str, retry_after_seconds: u64) -> Failure {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", reason)
         .retry_after(retry_after_seconds)
         .into()
 }

@@ -3,7 +3,7 @@
 //! Spec: OpenID Connect Back-Channel Logout 1.0 §2.4, §2.5, §2.7, §2.8
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::client::Client;
 use crate::outbound;
 use crate::token::id_token;
+use crate::trouble::Trouble;
 
 /// How soon a notice is looked for. With what the client takes to answer, it knows within two seconds.
 const ROUND: Duration = Duration::from_millis(500);
@@ -55,18 +56,24 @@ impl BackChannel {
     pub(crate) async fn run(self) {
         let mut rounds = tokio::time::interval(ROUND);
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut under_way = JoinSet::new();
+        let (mut under_way, mut trouble) = (JoinSet::new(), Trouble::default());
         loop {
             rounds.tick().await;
             while under_way.try_join_next().is_some() {}
             match self.due(AT_ONCE.saturating_sub(under_way.len())).await {
                 Ok(due) => {
+                    if trouble.ends() {
+                        tracing::info!("logout notices are read again");
+                    }
                     for due in due {
                         let channel = self.clone();
                         under_way.spawn(async move { channel.tell(due).await });
                     }
                 }
-                Err(error) => tracing::warn!(%error, "logout notices could not be read; tried again"),
+                Err(error) if trouble.is_told(Instant::now()) => {
+                    tracing::warn!(%error, "logout notices could not be read; tried again until it works");
+                }
+                Err(_) => {}
             }
         }
     }

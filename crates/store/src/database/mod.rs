@@ -21,6 +21,8 @@ use tokio::time::Instant;
 use crate::config::{Engine, StoreConfig};
 use crate::error::StoreError;
 
+pub use postgres::is_postgres_url;
+
 pub(crate) use param::{Param, params};
 pub(crate) use queue::Lane;
 pub(crate) use row::{Fields, Row};
@@ -32,6 +34,8 @@ pub(crate) struct Database {
     engine: Opened,
     /// Moves after each COMMIT of ours that had news.
     news: watch::Sender<()>,
+    /// When a check has last written.
+    pub(crate) checked: tokio::sync::Mutex<Option<Instant>>,
 }
 
 enum Opened {
@@ -70,6 +74,7 @@ impl Database {
         Ok(Self {
             engine,
             news: watch::Sender::new(()),
+            checked: tokio::sync::Mutex::new(None),
         })
     }
 
@@ -171,6 +176,14 @@ impl Database {
             self.news.send_replace(());
         }
         Ok(done.result)
+    }
+
+    /// Whether what is open is still where the configuration says. A server answers that by answering.
+    pub(crate) fn is_in_place(&self) -> Result<(), StoreError> {
+        match &self.engine {
+            Opened::Sqlite(sqlite) => sqlite.is_in_place(),
+            Opened::Postgres(_) => Ok(()),
+        }
     }
 
     /// Whether a table of this name is visible.

@@ -11,7 +11,57 @@ on_shared_engines!(
     what_was_answered_is_seen_by_another_process,
     another_process_may_write_too,
     a_failing_write_does_not_hurt_its_neighbours,
+    a_check_writes,
 );
+
+async fn a_check_writes(f: &Fixture) {
+    let forbidden = match &f.config.engine {
+        Engine::Postgres { .. } => "ALTER TABLE throttles ADD CONSTRAINT none CHECK (attempts < 0)",
+        _ => "CREATE TRIGGER none BEFORE INSERT ON throttles BEGIN SELECT RAISE(ABORT, 'no'); END",
+    };
+    f.behind_the_back(forbidden).await;
+    let checked = f.store.check().await;
+    assert!(matches!(&checked, Err(StoreError::Broken(_))), "{checked:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_moved_away_or_replaced_is_no_good_any_more() {
+    let fixture = Fixture::open(Kind::File).await;
+    let Engine::Sqlite { path } = &fixture.config.engine else {
+        panic!("a file")
+    };
+    fixture.store.check().await.unwrap();
+    let aside = path.with_extension("aside");
+    std::fs::rename(path, &aside).unwrap();
+    let gone = fixture.store.check().await;
+    assert!(matches!(&gone, Err(StoreError::Unavailable(_))), "{gone:?}");
+    std::fs::copy(&aside, path).unwrap();
+    let replaced = fixture.store.check().await;
+    assert!(
+        matches!(&replaced, Err(StoreError::Unavailable(why)) if why.contains("another file")),
+        "{replaced:?}"
+    );
+    std::fs::rename(&aside, path).unwrap();
+    fixture.store.check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_database_is_said_to_be_none() {
+    let fixture = Fixture::open(Kind::File).await;
+    let Engine::Sqlite { path } = &fixture.config.engine else {
+        panic!("a file")
+    };
+    let other = path.with_extension("txt");
+    // SQLite makes files for its owner alone, and so must be this one.
+    std::fs::copy(path, &other).unwrap();
+    std::fs::write(&other, "no database ".repeat(1_000)).unwrap();
+    let opened = Store::open(&StoreConfig::sqlite(&other)).await.err();
+    assert!(
+        matches!(&opened, Some(StoreError::NoDatabase(why)) if why.contains(&other.display().to_string())),
+        "{opened:?}"
+    );
+}
 
 async fn what_was_answered_is_seen_by_another_process(f: &Fixture) {
     let other = Store::open(&f.config).await.unwrap();

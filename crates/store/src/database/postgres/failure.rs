@@ -11,6 +11,7 @@ use crate::error::StoreError;
 /// quote values, is left out.
 pub(super) fn failed(name: &str, error: &Error) -> StoreError {
     match (error.as_db_error(), error.code()) {
+        (Some(said), Some(&SqlState::DISK_FULL)) => StoreError::Full(format!("{name}: {}", said.message())),
         (Some(said), Some(code)) if is_shutdown(code) || is_refusal(code) => {
             StoreError::Unavailable(format!("{name}: {}", said.message()))
         }

@@ -20,6 +20,7 @@ use super::statement::Statement;
 use crate::error::StoreError;
 
 pub(super) use target::Target;
+pub use target::is_postgres_url;
 
 /// An open PostgreSQL database.
 pub(crate) struct Postgres {

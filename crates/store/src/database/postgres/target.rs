@@ -30,11 +30,8 @@ impl Target {
     /// Read a URL. The certificate is checked whenever TLS is spoken, so libpq's `verify-full` means `require` here.
     pub(crate) fn parse(url: &str, roots: Option<&Path>) -> Result<Self, StoreError> {
         let says_mode = url.contains("sslmode=");
-        let url = url.replace("sslmode=verify-full", "sslmode=require");
         // The parser's message may quote the URL, and with it the password.
-        let mut config: Config = url
-            .replace("sslmode=verify-ca", "sslmode=require")
-            .parse()
+        let mut config = written(url)
             .map_err(|_| StoreError::Unavailable("the PostgreSQL URL cannot be read".to_owned()))?;
         if !says_mode {
             config.ssl_mode(if is_local(&config) {
@@ -94,6 +91,19 @@ fn report(ended: Result<(), tokio_postgres::Error>) {
     if let Err(error) = ended {
         tracing::warn!(%error, "a connection to the database was lost");
     }
+}
+
+/// Whether a text says where a PostgreSQL server is: a URL, or words such as `host=db user=carnet`.
+pub fn is_postgres_url(text: &str) -> bool {
+    let config: Option<Config> = written(text).ok();
+    config.is_some_and(|config| !config.get_hosts().is_empty())
+}
+
+/// What the text says. libpq's names for a checked certificate mean `require` here.
+fn written(text: &str) -> Result<Config, tokio_postgres::Error> {
+    text.replace("sslmode=verify-full", "sslmode=require")
+        .replace("sslmode=verify-ca", "sslmode=require")
+        .parse()
 }
 
 /// On this machine, where nobody listens on the wire.

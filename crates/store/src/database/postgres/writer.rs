@@ -271,6 +271,7 @@ fn refuse(jobs: Vec<Box<dyn Job>>, error: &StoreError) {
     for job in jobs {
         job.answer(Err(match error {
             StoreError::Broken(why) => StoreError::Broken(why.clone()),
+            StoreError::Full(why) => StoreError::Full(why.clone()),
             other => StoreError::Unavailable(other.to_string()),
         }));
     }

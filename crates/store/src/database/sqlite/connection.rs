@@ -20,7 +20,12 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
     if connection.is_readonly("main").unwrap_or(true) {
         return Err(unavailable(&format!("{}: cannot be written", path.display())));
     }
-    if write_ahead(&connection)? != "wal" {
+    // The first that reads the file.
+    let mode = write_ahead(&connection).map_err(|error| match error {
+        StoreError::NoDatabase(why) => StoreError::NoDatabase(format!("{}: {why}", path.display())),
+        other => other,
+    })?;
+    if mode != "wal" {
         return Err(unavailable("the file system does not allow a write-ahead log"));
     }
     // FULL: NORMAL loses commits when the power goes. Checkpoints have a thread of their own.
@@ -148,9 +153,12 @@ pub(super) fn failed(name: &str, error: &Error) -> StoreError {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy {
             retry_after_seconds: 1,
         },
+        Some(ErrorCode::DiskFull) => StoreError::Full(format!("{name}: {error}")),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            StoreError::NoDatabase(format!("{name}: {error}"))
+        }
         Some(
-            ErrorCode::DiskFull
-            | ErrorCode::SystemIoFailure
+            ErrorCode::SystemIoFailure
             | ErrorCode::CannotOpen
             | ErrorCode::ReadOnly
             | ErrorCode::PermissionDenied,

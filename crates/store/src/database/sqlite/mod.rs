@@ -2,6 +2,7 @@
 
 mod checkpoint;
 pub(super) mod connection;
+mod place;
 mod reader;
 mod writer;
 
@@ -22,6 +23,8 @@ pub(crate) struct Sqlite {
     queue: Queue,
     /// None in memory: there the writer's connection is the only one that sees the data.
     readers: Option<reader::Readers>,
+    /// None in memory.
+    place: Option<place::FilePlace>,
     threads: Mutex<Option<Threads>>,
 }
 
@@ -35,6 +38,7 @@ impl Sqlite {
     /// Open a file, and make it if it is not there.
     pub(crate) fn open(path: &Path, capacity: usize) -> Result<Self, StoreError> {
         let connection = connection::writable(path)?;
+        let place = place::FilePlace::of(path)?;
         let path: Arc<Path> = path.into();
         let (stop, stopped) = mpsc::channel();
         let checkpoint = checkpoint::start(&path, stopped)?;
@@ -47,6 +51,7 @@ impl Sqlite {
         Ok(Self {
             queue,
             readers: Some(reader::Readers::new(path)),
+            place: Some(place),
             threads: Mutex::new(Some(threads)),
         })
     }
@@ -62,12 +67,18 @@ impl Sqlite {
         Ok(Self {
             queue,
             readers: None,
+            place: None,
             threads: Mutex::new(Some(threads)),
         })
     }
 
     pub(super) fn queue(&self) -> &Queue {
         &self.queue
+    }
+
+    /// Whether the file that is open is still the one that the path names.
+    pub(super) fn is_in_place(&self) -> Result<(), StoreError> {
+        self.place.as_ref().map_or(Ok(()), place::FilePlace::check)
     }
 
     /// All rows of a statement: inline on this thread from a file, by the writer in memory.

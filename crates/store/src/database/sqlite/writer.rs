@@ -166,6 +166,8 @@ fn refuse(jobs: Vec<Box<dyn Job>>, error: &StoreError) {
                 retry_after_seconds: *retry_after_seconds,
             },
             StoreError::Broken(why) => StoreError::Broken(why.clone()),
+            StoreError::Full(why) => StoreError::Full(why.clone()),
+            StoreError::NoDatabase(why) => StoreError::NoDatabase(why.clone()),
             other => StoreError::Unavailable(other.to_string()),
         }));
     }
