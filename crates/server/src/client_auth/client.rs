@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use carnet_jose::primitive;
 use carnet_oauth::client_auth::{AssertionClaims, AuthMethod};
+use carnet_oauth::error_code::ErrorCode;
 use carnet_store::{AuditAction, TicketKind};
 use http::HeaderMap;
 
@@ -119,19 +120,24 @@ fn holds_secret(digests: &[SecretDigest], presented: &Presented<'_>, now: i64) -
 /// One answer for all; the operator reads the rest in the log.
 async fn refuse(app: &App, caller: &Caller, presented: &Presented<'_>) -> Result<Arc<Client>, Failure> {
     let id = &presented.client_id;
+    // What `carnet explain` is asked about.
+    let code = ErrorCode::InvalidClient.name();
     let registered = app.directory.client(id).map(|client| client.auth_method);
     match registered {
         None => tracing::info!(
+            code,
             client_id = id,
             "client authentication failed: there is no such client"
         ),
         Some(registered) if registered != presented.method => tracing::info!(
+            code,
             client_id = id,
             came_with = presented.method.name(),
             registered_with = registered.name(),
             "client authentication failed: this is not the method that the client is registered with"
         ),
         Some(method) => tracing::info!(
+            code,
             client_id = id,
             method = method.name(),
             "client authentication failed: the proof is wrong, expired or was used before"
@@ -155,7 +161,12 @@ pub(crate) async fn note(
         .await?;
     // Names that nobody has are not worth a row each.
     if registered.is_some_and(|method| method != AuthMethod::None) {
-        let audit = caller.was_refused(id, AuditAction::ClientAuthentication, id, "invalid_client");
+        let audit = caller.was_refused(
+            id,
+            AuditAction::ClientAuthentication,
+            id,
+            ErrorCode::InvalidClient.name(),
+        );
         app.store.record_audit(&audit, app.now()).await?;
     }
     Ok(())
