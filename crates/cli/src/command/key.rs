@@ -184,7 +184,8 @@ async fn export(
         ));
     }
     operator.record(AuditAction::KeyExport, &key.kid).await?;
-    out.line(&pem);
+    // Its own end is that of the text: behind a second line feed some readers look for more.
+    out.line(pem.trim_end());
     Ok(())
 }
 

@@ -13,7 +13,7 @@ Examples:
   carnet man --out /usr/local/share/man/man1
   carnet man --out . && man ./carnet-jwt-verify.1")]
 pub(crate) struct Man {
-    /// The folder to write them to; it must be there
+    /// The folder to write them to; made when it is not there
     #[arg(short, long, value_name = "FOLDER")]
     out: PathBuf,
 }
@@ -21,13 +21,15 @@ pub(crate) struct Man {
 impl Man {
     /// `whole` is the command line as a whole.
     pub(crate) fn run(self, whole: Command, output: &Output) -> Result<(), Failure> {
-        clap_mangen::generate_to(whole, &self.out).map_err(|error| {
+        let written = std::fs::create_dir_all(&self.out);
+        let written = written.and_then(|()| clap_mangen::generate_to(whole, &self.out));
+        written.map_err(|error| {
             Failure::refused("file_unwritable", format!("{}: {error}", self.out.display()))
                 .because("the manual pages are written there")
-                .todo("name a folder that is there and that you may write to")
+                .todo("name a folder that you may write to")
         })?;
         output.note(&format!("The manual pages are in {}.", self.out.display()));
-        output.next("man ./carnet.1");
+        output.next(&format!("man {}", self.out.join("carnet.1").display()));
         Ok(())
     }
 }

@@ -45,6 +45,9 @@ pub(crate) async fn run(token: Token, out: &Output) -> Result<(), Failure> {
     // The lock is held until the renewed login is on disk: the refresh token is never spent twice.
     let logins = Logins::open()?;
     let kept = logins.one(token.issuer.as_deref(), token.client_id.as_deref())?;
+    if let Some(odd) = logins.exposed(&kept) {
+        out.warn(&odd);
+    }
     let login = match kept.is_fresh() {
         true => kept,
         false => renew(&logins, &kept).await?,

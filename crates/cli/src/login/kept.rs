@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use carnet_jose::{base64url, primitive};
+use carnet_listen::secret_file;
 use carnet_oauth::token_response::TokenResponse;
 use serde::{Deserialize, Serialize};
 
@@ -149,6 +150,13 @@ impl Logins {
             true => read(&file).map(Some),
             false => Ok(None),
         }
+    }
+
+    /// What is odd about the rights of a login's file: whoever could read it may have the tokens.
+    pub(crate) fn exposed(&self, login: &Login) -> Option<String> {
+        let file = self.folder.join(login.file_name());
+        let odd = secret_file::check(&file).err()?;
+        Some(format!("{}: {}; {}", file.display(), odd.what, odd.todo))
     }
 
     /// Every login.

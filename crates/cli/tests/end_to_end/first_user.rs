@@ -103,6 +103,12 @@ async fn commands_beside_a_running_server_are_seen_by_it() {
 
     let before = browser.get(&jwks, None).await.1;
     carnet.command(&["key", "rotate"], "");
+    let again = carnet.try_command(&["key", "rotate"], "");
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(
+        again.status.code() == Some(4) && said.contains("key_staged") && said.contains("carnet key list"),
+        "{said}"
+    );
     let mut after = before.clone();
     for _ in 0..200 {
         after = browser.get(&jwks, None).await.1;
@@ -117,6 +123,7 @@ async fn commands_beside_a_running_server_are_seen_by_it() {
         "the staged key is published"
     );
     let pem = carnet.command(&["key", "export", "--algorithm", "ES256"], "");
+    assert!(pem.ends_with("-----END PUBLIC KEY-----\n"), "{pem:?}");
     assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----"), "{pem}");
 }
 

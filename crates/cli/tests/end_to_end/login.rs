@@ -118,6 +118,7 @@ async fn whole_path(engine: Engine) {
     let on_a_device = log_in(&carnet, home.path(), &[]).await;
     assert_eq!(on_a_device["user"], EMAIL);
     private(home.path());
+    told_when_exposed(home.path());
     at_once(&carnet, home.path()).await;
     let in_the_browser = log_in(&carnet, home.path(), &["--browser"]).await;
     assert_eq!(in_the_browser["user"], EMAIL);
@@ -214,6 +215,21 @@ fn private(home: &Path) {
         let mode = file.unwrap().metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
+}
+
+/// A file that others could read is used, and told.
+fn told_when_exposed(home: &Path) {
+    let file = std::fs::read_dir(home.join("carnet/logins")).unwrap();
+    let file = file
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "json"));
+    let file = file.unwrap();
+    let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o644);
+    let output = run(command(home, &["token"]), "");
+    mode(0o600);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("chmod 600"), "{said}");
 }
 
 /// Eight commands at once renew one after the other: the login lives, and each token is good.

@@ -44,6 +44,8 @@ fn a_code_is_explained_with_its_brackets_too() {
             .len()
             > 100
     );
+    let told = run(&["explain", "invalid_client"], "").done().out;
+    assert!(told.contains("client authentication failed"), "{told}");
 }
 
 #[test]
@@ -57,7 +59,10 @@ fn shells_and_manuals_know_every_command() {
     let folder = tempfile::tempdir().unwrap();
     carnet(folder.path(), &["man", "--out", "."], "").done();
     assert!(folder.path().join("carnet-jwt-verify.1").exists());
-    assert_eq!(carnet(folder.path(), &["man", "--out", "nowhere"], "").exit, 1);
+    carnet(folder.path(), &["man", "--out", "new/man1"], "").done();
+    assert!(folder.path().join("new/man1/carnet.1").exists());
+    let file = ["man", "--out", "carnet.1"];
+    assert_eq!(carnet(folder.path(), &file, "").exit, 1);
 }
 
 #[test]

@@ -54,7 +54,8 @@ fn key_block(text: &str) -> &str {
 }
 
 fn opened(text: &str) -> &str {
-    let text = text.trim_start_matches('\u{feff}').trim_start();
+    // §2: what stands behind explains as well; blank lines there are what editors and `echo` leave.
+    let text = text.trim_start_matches('\u{feff}').trim();
     let is_line = |at: usize| {
         text.get(..at)
             .is_none_or(|front| front.is_empty() || front.ends_with(['\n', '\r']))

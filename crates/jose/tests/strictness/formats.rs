@@ -304,7 +304,7 @@ fn a_jwk_holds_the_bare_public_key() {
 
 /// RFC 7468 §2 allows text in front; OpenSSL's `ecparam -genkey` writes the curve there.
 #[test]
-fn what_stands_in_front_of_a_pem_key_is_passed_over() {
+fn what_stands_around_a_pem_key_is_passed_over() {
     let text = odd_key("ec_parameters");
     let key = AnySigningKey::from_pem(&text, Algorithm::Es256).unwrap();
     let pem = key.to_pkcs8_pem().unwrap();
@@ -314,12 +314,15 @@ fn what_stands_in_front_of_a_pem_key_is_passed_over() {
         format!("\u{feff}\r\na key\r\n{}", pem.replace('\n', "\r\n")),
         format!("made today\n{text}"),
         text.replace('\n', "\r\n"),
+        // Blank lines behind are what `echo` and editors leave.
+        format!("{}\n\r\n  \n", pem.as_str()),
     ] {
         let read = AnySigningKey::from_pem(&around, Algorithm::Es256).unwrap();
         assert_eq!(read.thumbprint(), key.thumbprint(), "{around}");
     }
     for bad in [
         format!("{}{}", pem.as_str(), pem.as_str()),
+        format!("{}\nand more", pem.as_str()),
         format!("{text}{}", pem.as_str()),
         format!("a key {}", pem.as_str()),
         text.replace("-----END EC PARAMETERS-----\n", ""),
