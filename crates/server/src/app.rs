@@ -8,6 +8,7 @@ use carnet_jose::{Algorithm, CachedVerifier, TokenType, Verifier};
 use carnet_oauth::access_token::AccessTokenClaims;
 use carnet_store::{
     AuditAction, Cut, Engine, MigrationReport, NewAudit, Reason, Store, StoreConfig, StoreError,
+    is_postgres_url,
 };
 use tokio::sync::Semaphore;
 
@@ -97,6 +98,23 @@ impl App {
         Ok(())
     }
 
+    /// Everything that keeps [`App::open`] from opening and that the configuration and its files alone decide. Nothing is made, and no
+    /// database asked.
+    ///
+    /// # Errors
+    /// The first that is found.
+    pub fn rehearse(config: &Config, clock: impl Clock + 'static) -> Result<(), OpenError> {
+        store_config(config)?;
+        if config.keys.master_key_file.exists() {
+            let loaded = MasterKeys::load(&config.keys.master_key_file);
+            loaded.map_err(|error| OpenError::Config(error.to_string()))?;
+        }
+        Directory::new(config, Arc::new(clock)).map_err(OpenError::Config)?;
+        TrustedIssuer::all(config).map_err(OpenError::Config)?;
+        Pages::new(&config.pages).map_err(OpenError::Config)?;
+        password_policy(config).map(drop)
+    }
+
     /// Opens the store alone, for commands beside a running server.
     pub async fn open_store(config: &Config) -> Result<Store, OpenError> {
         Ok(Store::open(&store_config(config)?).await?)
@@ -134,11 +152,7 @@ impl App {
         for hash in store.password_hashes_unlike(ARGON2ID).await? {
             hasher.expect(&hash);
         }
-        let password_policy = Policy::new(
-            config.passwords.min_strength,
-            config.passwords.breached_list_file.as_deref(),
-        )
-        .map_err(|error| OpenError::Config(error.to_string()))?;
+        let password_policy = password_policy(&config)?;
         let feed = &config.revocation_feed;
         let feed = Feed::new(store.clone(), (feed.max_consumers, feed.max_streams_per_consumer));
         let parts = Parts {
@@ -281,6 +295,12 @@ async fn master_keys(config: &Config, store: &Store) -> Result<MasterKeys, OpenE
     })
 }
 
+fn password_policy(config: &Config) -> Result<Policy, OpenError> {
+    let passwords = &config.passwords;
+    Policy::new(passwords.min_strength, passwords.breached_list_file.as_deref())
+        .map_err(|error| OpenError::Config(error.to_string()))
+}
+
 /// Hashing threads with the configured parameters.
 pub fn hasher(config: &Config, threads: usize, queue: usize) -> Result<Hasher, OpenError> {
     let passwords = &config.passwords;
@@ -359,6 +379,11 @@ fn store_config(config: &Config) -> Result<StoreConfig, OpenError> {
     let refuse = |why: String| OpenError::Config(format!("{}: {why}", file.display()));
     let url = secret_file::read(file).map_err(|error| refuse(format!("{}; {}", error.what, error.todo)))?;
     let url = String::from_utf8(url.to_vec()).map_err(|_| refuse("is not text".to_owned()))?;
+    // The URL itself holds a password: it is in no text.
+    if !is_postgres_url(&url) {
+        let todo = "write postgres://user:password@host/database?sslmode=require into it";
+        return Err(refuse(format!("holds no URL of a PostgreSQL server\n{todo}")));
+    }
     Ok(StoreConfig::of(Engine::Postgres {
         url,
         root_certificates: config.storage.postgres_root_certificates_file.clone(),

@@ -10,6 +10,7 @@ mod decode;
 mod key_files;
 mod keys;
 mod more;
+mod operator;
 mod pin;
 mod refusals;
 mod small;

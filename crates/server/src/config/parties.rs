@@ -30,17 +30,19 @@ pub(super) fn check_resources(config: &Config) -> Result<(), Fault> {
     let mut ids = Vec::new();
     for (i, resource) in config.resources.iter().enumerate() {
         let key = |name: &str| format!("resources.{i}.{name}");
-        let others = config
-            .resources
-            .iter()
-            .filter(|other| other.audience == resource.audience)
-            .count();
-        if resource.audience.is_empty() || others > 1 {
-            return Err(fault(
-                &key("audience"),
-                "is empty, or named twice",
-                "give each resource its own URL",
-            ));
+        if resource.audience.is_empty() {
+            let todo = "name the API by its URL, as it stands in `aud`";
+            return Err(fault(&key("audience"), "is empty", todo));
+        }
+        // The second is the one that was added.
+        let before = config.resources.iter().take(i);
+        if before
+            .map(|other| &other.audience)
+            .any(|known| *known == resource.audience)
+        {
+            let what = format!("{} has a [[resources]] table already", resource.audience);
+            let todo = "write everything about it in one table";
+            return Err(fault(&key("audience"), what, todo));
         }
         check_signing(config, resource, &key)?;
         match (&resource.introspection_id, &resource.introspection_secret_file) {
@@ -132,8 +134,7 @@ pub(super) fn check_clients(config: &Config) -> Result<(), Fault> {
     check_origins("first_party.origins", &config.first_party.origins)?;
     for (i, client) in config.clients.iter().enumerate() {
         let key = |name: &str| format!("clients.{i}.{name}");
-        let namesakes = config.clients.iter().filter(|other| other.id == client.id);
-        if namesakes.count() > 1 {
+        if config.clients.iter().take(i).any(|before| before.id == client.id) {
             return Err(fault(&key("id"), "is named twice", "choose another"));
         }
         check_client(config, client, &key)?;
@@ -240,7 +241,7 @@ fn check_own_name(client: &Client, key: &dyn Fn(&str) -> String) -> Result<(), F
                 "{} needs a client that can prove who it is",
                 grant_type.short_name()
             );
-            let todo = "write auth_method = \"client_secret_basic\" and give a secret_file";
+            let todo = "write auth_method = \"client_secret_basic\", which comes with a secret, or \"private_key_jwt\"";
             return Err(fault(&key("grant_types"), what, todo));
         }
     }

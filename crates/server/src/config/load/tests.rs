@@ -56,6 +56,14 @@ fn an_unknown_key_is_refused_with_its_line() {
 }
 
 #[test]
+fn the_second_table_of_one_resource_is_the_one_that_is_named() {
+    let twice = "[[resources]]\naudience = \"https://b.example.com\"\n".repeat(2);
+    let error = refused(&with(&twice));
+    assert_eq!(error.place, "carnet.toml:5");
+    assert!(error.what.contains("https://b.example.com"), "{error}");
+}
+
+#[test]
 fn a_bad_duration_is_refused_with_its_line_and_a_good_one() {
     let error = refused(&with("[tokens]\naccess_ttl = \"15 minutes\""));
     assert_eq!(error.place, "carnet.toml:3");
