@@ -21,7 +21,8 @@ use crate::output::Output;
 /// Register, list, change and disable clients of the OAuth endpoints
 #[derive(clap::Args, Debug)]
 #[command(
-    after_help = "Examples:\n  carnet client add shop --redirect-uri https://shop.example.com/callback --scope 'openid email'\n  carnet client add metrics --scope 'read:metrics write:logs'\n  carnet client rotate-secret metrics --overlap 7d"
+    after_help = "Examples:\n  carnet client add shop --redirect-uri https://shop.example.com/callback --scope 'openid email'\n  carnet client add metrics --scope 'read:metrics write:logs'\n  carnet client rotate-secret metrics --overlap 7d\n\n\
+With --json, times of the registry (created_at, expires_at, …) are milliseconds since 1970, as in every listing of the server's commands."
 )]
 pub(crate) struct ClientCommand {
     #[command(flatten)]

@@ -51,14 +51,18 @@ pub(crate) struct Apply {
 pub(crate) async fn run(command: Apply, out: &Output) -> Result<(), Failure> {
     let text = input::text_file(&command.file, "a registry file", out)?;
     let name = name_of(&command.file);
-    let file = registry::read(&text, &name).map_err(|faults| first_of(faults, out))?;
+    let (file, unread) = registry::read(&text, &name);
     warn_of_secrets(&file, &command.file, out);
-    let operator = command.config.open().await?;
+    let operator = match command.config.open().await {
+        // The file is at hand; what is wrong with it does not wait for the database.
+        Err(_) if !unread.is_empty() => return Err(first_of(registry::in_order(unread), out)),
+        opened => opened?,
+    };
     let mut left = ATTEMPTS;
     loop {
         left -= 1;
         let known = operator.store.registry().await.map_err(broken)?;
-        let faults = registry::check(&operator.config, &known, (&file, name.as_str()));
+        let faults = registry::check(&operator.config, &known, (&file, &unread, name.as_str()));
         if !faults.is_empty() {
             return Err(first_of(faults, out));
         }

@@ -29,16 +29,14 @@ async fn memory() -> Store {
 /// What is said of a file, line by line.
 async fn faults(text: &str) -> Vec<String> {
     let known = memory().await.registry().await.unwrap();
-    let faults = match registry::read(text, "f") {
-        Ok(file) => registry::check(&config(), &known, (&file, "f")),
-        Err(faults) => faults,
-    };
+    let (file, unread) = registry::read(text, "f");
+    let faults = registry::check(&config(), &known, (&file, &unread, "f"));
     faults.into_iter().map(|fault| fault.what).collect()
 }
 
 fn planned(text: &str, known: &Registry, prune: bool) -> Plan {
-    let file = registry::read(text, "f").unwrap_or_else(|faults| panic!("{faults:?}\n{text}"));
-    let faults = registry::check(&config(), known, (&file, "f"));
+    let (file, unread) = registry::read(text, "f");
+    let faults = registry::check(&config(), known, (&file, &unread, "f"));
     assert_eq!(faults, [], "{text}");
     plan::plan(&file, known, prune).unwrap()
 }
@@ -91,6 +89,7 @@ name = \"no id\"
 ";
     let found = faults(text).await;
     let expected = [
+        "f:2:1: \"edi tor\" is no name",
         "f:3:1: unknown member \"permission\"",
         "f:4:1: audience: invalid type",
         "f:6:1: id is missing",
@@ -98,6 +97,29 @@ name = \"no id\"
     ];
     assert_eq!(found.len(), expected.len(), "{found:?}");
     for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}");
+    }
+    // What can be read beside what cannot is held against the rules in the same round.
+    let mixed = faults(
+        "[[clients]]\nid = \"z\"\ngrant_types = [\"pasword\"]\ncolour = 1\n[[clients]]\nid = \"z\"\naudiences = [\"x\"]\n\
+         [[clients]]\nid = \"configured\"\ngrant_types = [\"client_credentials\"]\nauth_method = \"client_secret_basic\"\nscope = 7\n\
+         [[users]]\nemail = \"q\"\nroles = [\"nope\"]\nstate = 1\n",
+    )
+    .await;
+    let expected = [
+        "f:3:1: grant_types: unknown variant `pasword`",
+        "f:4:1: unknown member \"colour\"",
+        "f:5:1: id: \"z\" is named twice",
+        "f:5:1: grant_types: is empty",
+        "f:7:1: audiences: names an audience that no",
+        "f:9:1: configured stands in the configuration file",
+        "f:12:1: scope: invalid type",
+        "f:14:1: \"q\" is no e-mail address",
+        "f:15:1: roles: there is no role nope",
+        "f:16:1: state: ",
+    ];
+    assert_eq!(mixed.len(), expected.len(), "{mixed:#?}");
+    for (found, expected) in mixed.iter().zip(expected) {
         assert!(found.starts_with(expected), "{found}");
     }
     let syntax = faults("a = \nb = ]\n").await;
@@ -281,7 +303,7 @@ roles = [\"admin\"]
     apply(&store, two).await;
     let known = store.registry().await.unwrap();
     let refused = |text: &str, prune| {
-        let file = registry::read(text, "f").unwrap();
+        let file = registry::read(text, "f").0;
         plan::plan(&file, &known, prune).err().map(|failure| failure.code)
     };
     assert_eq!(refused("users = []\n", true), Some("last_administrator"));
@@ -328,7 +350,7 @@ async fn more_services_than_the_bundle_holds_are_not_applied() {
     assert_eq!(code(&planned(&more, &known, true)), None);
     let mut fuller = config();
     fuller.clients = registry::read(&more, "f")
-        .unwrap()
+        .0
         .clients
         .unwrap()
         .into_iter()

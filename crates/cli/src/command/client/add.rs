@@ -149,6 +149,7 @@ pub(super) async fn run(operator: &Operator, add: Add, out: &Output) -> Result<(
 }
 
 fn registration(add: Add) -> Result<config::Client, Failure> {
+    must_lead_somewhere(&add)?;
     let mut client = config::Client::named(&add.id);
     client.grant_types = match (add.grant_types.as_slice(), add.redirect_uris.is_empty()) {
         ([], true) => vec![GrantType::ClientCredentials],
@@ -205,6 +206,17 @@ fn registration(add: Add) -> Result<config::Client, Failure> {
         tos_uri: add.tos_uri,
         ..client
     })
+}
+
+/// Who is public logs people in, and says where to.
+fn must_lead_somewhere(add: &Add) -> Result<(), Failure> {
+    let public = add.public || add.auth_method == AuthMethod::None.name();
+    if !public || !add.grant_types.is_empty() || !add.redirect_uris.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage("client_invalid", "--redirect-uri is missing")
+        .because("a public client logs people in, and the code would have nowhere to go")
+        .todo("add --redirect-uri URI; for a device: --grant-type device_code --grant-type refresh_token"))
 }
 
 fn read_jwks(file: PathBuf) -> Result<serde_json::Value, Failure> {
@@ -316,6 +328,17 @@ mod tests {
         }
         assert_eq!(operator.store.clients().await.unwrap(), []);
         assert!(run(&operator, add("orders"), &out).await.is_ok());
+    }
+
+    #[test]
+    fn a_public_client_without_anywhere_to_go_is_told_the_flag_that_is_missing() {
+        let add = |words: &[&str]| registration(Command::parse_from([&["add", "q"], words].concat()).add);
+        for words in [&["--public"][..], &["--auth-method", "none"]] {
+            let failure = add(words).err().unwrap();
+            assert!(failure.what.contains("--redirect-uri"), "{failure:?}");
+        }
+        let device = add(&["--public", "--grant-type", "device_code"]).unwrap();
+        assert_eq!(device.grant_types, [GrantType::DeviceCode]);
     }
 
     #[test]

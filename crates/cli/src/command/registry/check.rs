@@ -9,15 +9,15 @@ use serde_json::Value;
 
 use super::entry::{ClientEntry, RegistryFile, UserEntry};
 use super::place::{Place, Placed};
-use super::read::fault;
+use super::read::{Fault, fault};
 use super::rules;
 use crate::failure::Failure;
 
-/// Everything that is wrong with the file that is called `name` in errors, in its order.
+/// Everything that is wrong with the file that is called `name` in errors, in its order: what could not be read, and what breaks a rule.
 pub(crate) fn check(
     config: &Config,
     registry: &Registry,
-    (file, name): (&RegistryFile, &str),
+    (file, unread, name): (&RegistryFile, &[Fault], &str),
 ) -> Vec<Failure> {
     let listed = file.roles.iter().flatten().map(|role| role.name.as_str());
     let known = registry.roles.iter().map(|role| role.name.as_str());
@@ -43,9 +43,16 @@ pub(crate) fn check(
         checked.client(client);
     }
     checked.users();
-    checked.faults.sort_by_key(|(at, _)| *at);
-    let placed = checked.faults.into_iter();
-    placed.map(|(at, failure)| fault(name, at, failure)).collect()
+    let broken = checked.faults.into_iter();
+    let broken = broken.map(|(at, failure)| (at, fault(name, at, failure)));
+    in_order(unread.iter().cloned().chain(broken))
+}
+
+/// Faults in the order of their file.
+pub(crate) fn in_order(faults: impl IntoIterator<Item = Fault>) -> Vec<Failure> {
+    let mut faults: Vec<Fault> = faults.into_iter().collect();
+    faults.sort_by_key(|(at, _)| *at);
+    faults.into_iter().map(|(_, failure)| failure).collect()
 }
 
 struct Checked<'a> {
@@ -81,7 +88,16 @@ impl Checked<'_> {
         let (id, key) = (&client.registered.id, |name: &str| name.to_owned());
         let is_known = self.registry.clients.iter().any(|row| row.client_id == *id);
         let named = rules::new_client_id(self.config, id, &key).filter(|_| !is_known);
-        let flaws = rules::client(self.config, &client.registered, &key);
+        let mut flaws = rules::client(self.config, &client.registered, &key);
+        if !client.unread.is_empty() {
+            // What hangs on a value that nobody could read is looked at when it can be.
+            let decides = |name: &String| ["grant_types", "auth_method"].contains(&name.as_str());
+            let all_unclear = client.unread.iter().any(decides);
+            flaws.retain(|(member, _)| {
+                let written = client.members.contains_key(member) && !client.unread.contains(member);
+                member == "id" || (written && !all_unclear)
+            });
+        }
         let placed = named
             .into_iter()
             .chain(flaws)
@@ -129,13 +145,16 @@ impl Checked<'_> {
     }
 
     fn users(&mut self) {
-        let mut seen: HashMap<String, Place> = HashMap::new();
+        let mut seen: HashMap<String, (Place, &str)> = HashMap::new();
         for user in self.file.users.iter().flatten() {
             self.user(user);
             let Some(email) = Email::parse(&user.email) else {
                 continue;
             };
-            if let Some(before) = seen.insert(email.canonical, user.at) {
+            if let Some((before, spelt)) = seen.insert(email.canonical, (user.at, user.email.as_str()))
+                // The very same has been told.
+                && spelt != user.email
+            {
                 let failure = invalid(&format!("email: {} is named twice", user.email))
                     .because(format!("another spelling of it stands on line {}", before.line))
                     .todo("write everything about this user in one table");

@@ -23,9 +23,6 @@ pub(crate) trait Entry: Sized {
     /// The member that names one.
     const NAME: &'static str;
 
-    /// Its value.
-    fn name(&self) -> &str;
-
     /// Reads one.
     fn from_table(table: toml::Table) -> Result<Self, toml::de::Error>;
 }
@@ -46,10 +43,6 @@ pub(crate) struct RoleEntry {
 impl Entry for RoleEntry {
     const KIND: &'static str = "roles";
     const NAME: &'static str = "name";
-
-    fn name(&self) -> &str {
-        &self.name
-    }
 
     fn from_table(table: toml::Table) -> Result<Self, toml::de::Error> {
         toml::Value::Table(table).try_into()
@@ -91,10 +84,6 @@ impl Entry for ClientEntry {
     const KIND: &'static str = "clients";
     const NAME: &'static str = "id";
 
-    fn name(&self) -> &str {
-        &self.registered.id
-    }
-
     fn from_table(table: toml::Table) -> Result<Self, toml::de::Error> {
         let (own, registered): (toml::Table, toml::Table) = table
             .into_iter()
@@ -132,10 +121,6 @@ pub(crate) struct UserEntry {
 impl Entry for UserEntry {
     const KIND: &'static str = "users";
     const NAME: &'static str = "email";
-
-    fn name(&self) -> &str {
-        &self.email
-    }
 
     fn from_table(table: toml::Table) -> Result<Self, toml::de::Error> {
         toml::Value::Table(table).try_into()

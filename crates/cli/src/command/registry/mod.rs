@@ -10,7 +10,7 @@ mod read;
 pub(crate) mod rules;
 mod write;
 
-pub(crate) use check::{canonical, check, digest};
+pub(crate) use check::{canonical, check, digest, in_order};
 pub(crate) use entry::{ClientEntry, RegistryFile, RoleEntry, State, UserEntry};
 pub(crate) use place::Placed;
 pub(crate) use read::read;

@@ -47,6 +47,8 @@ pub(crate) struct Placed<T> {
     pub(crate) entry: T,
     pub(crate) at: Place,
     pub(crate) members: BTreeMap<String, Place>,
+    /// Members whose value could not be read; the entry has their default.
+    pub(crate) unread: Vec<String>,
 }
 
 impl<T> Placed<T> {

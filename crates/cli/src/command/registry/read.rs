@@ -9,11 +9,11 @@ use super::nearest::nearest;
 use super::place::{Lines, Place, Placed};
 use crate::failure::Failure;
 
-/// Reads the text of the file that is called `name` in errors.
-///
-/// # Errors
-/// Everything that is wrong, in the order of the file.
-pub(crate) fn read(text: &str, name: &str) -> Result<RegistryFile, Vec<Failure>> {
+/// A fault, and where it is.
+pub(crate) type Fault = (Place, Failure);
+
+/// Reads the text of the file that is called `name` in errors: what could be read, and everything that could not.
+pub(crate) fn read(text: &str, name: &str) -> (RegistryFile, Vec<Fault>) {
     let mut reader = Reader {
         lines: Lines::of(text),
         name,
@@ -27,15 +27,11 @@ pub(crate) fn read(text: &str, name: &str) -> Result<RegistryFile, Vec<Failure>>
     let table = match toml::from_str::<toml::Table>(text) {
         Ok(table) if errors.is_empty() => table,
         // What follows a break would be guesses.
-        _ => return Err(reader.sorted()),
+        _ => return (RegistryFile::default(), reader.faults),
     };
     reader.refuse_nul(document.get_ref());
     let file = reader.document(document.get_ref(), table);
-    if reader.faults.is_empty() {
-        Ok(file)
-    } else {
-        Err(reader.sorted())
-    }
+    (file, reader.faults)
 }
 
 /// A fault of a file, as every command says it.
@@ -51,7 +47,7 @@ pub(crate) fn fault(file: &str, at: Place, failure: Failure) -> Failure {
 struct Reader<'t> {
     lines: Lines<'t>,
     name: &'t str,
-    faults: Vec<(Place, Failure)>,
+    faults: Vec<Fault>,
 }
 
 impl Reader<'_> {
@@ -82,11 +78,6 @@ impl Reader<'_> {
             DeValue::Table(table) => self.refuse_nul(table),
             _ => {}
         }
-    }
-
-    fn sorted(mut self) -> Vec<Failure> {
-        self.faults.sort_by_key(|(at, _)| *at);
-        self.faults.into_iter().map(|(_, failure)| failure).collect()
     }
 
     fn document(&mut self, document: &DeTable<'_>, mut table: toml::Table) -> RegistryFile {
@@ -124,7 +115,7 @@ impl Reader<'_> {
             self.fault(at, &what, "each has a table of its own", &todo);
             return Vec::new();
         };
-        let mut list: Vec<Placed<T>> = Vec::new();
+        let (mut list, mut seen): (Vec<Placed<T>>, BTreeMap<String, Place>) = Default::default();
         for (span, item) in spans.iter().zip(items) {
             let (at, toml::Value::Table(table)) = (span.span().start, item) else {
                 let what = format!("this one of {} is no table", T::KIND);
@@ -136,23 +127,29 @@ impl Reader<'_> {
                 );
                 continue;
             };
-            let members = span.get_ref().as_table();
-            let Some(entry) = members.and_then(|members| self.entry::<T>(at, members, table)) else {
-                continue;
-            };
-            if let Some(before) = list.iter().find(|other| other.name() == entry.name()) {
-                let what = format!("{}: {:?} is named twice", T::NAME, entry.name());
-                let why = format!("it stands on line {} as well", before.at.line);
+            let named = table.get(T::NAME).and_then(toml::Value::as_str);
+            if let Some(name) = named
+                && let Some(before) = seen.insert(name.to_owned(), self.lines.place(at))
+            {
+                let what = format!("{}: {name:?} is named twice", T::NAME);
+                let why = format!("it stands on line {} as well", before.line);
                 self.fault(at, &what, &why, "write everything about it in one table");
             }
-            list.push(entry);
+            let members = span.get_ref().as_table();
+            list.extend(members.and_then(|members| self.entry::<T>(at, members, table)));
         }
         list
     }
 
-    /// Each member by itself, so that one that is wrong does not hide the next.
-    fn entry<T: Entry>(&mut self, at: usize, members: &DeTable<'_>, table: toml::Table) -> Option<Placed<T>> {
-        let (known, mut places) = (self.faults.len(), BTreeMap::new());
+    /// Each member by itself, so that one that is wrong does not hide the next; the others are an entry still, which is held against the
+    /// rules with all others.
+    fn entry<T: Entry>(
+        &mut self,
+        at: usize,
+        members: &DeTable<'_>,
+        mut table: toml::Table,
+    ) -> Option<Placed<T>> {
+        let (mut places, mut unread) = (BTreeMap::new(), Vec::new());
         for (key, _) in members.iter() {
             let (name, at): (&str, usize) = (key.get_ref(), key.span().start);
             places.insert(name.to_owned(), self.lines.place(at));
@@ -167,6 +164,7 @@ impl Reader<'_> {
                     "it has no place in JSON",
                     "write it as text, in quotes",
                 );
+                unread.push(name.to_owned());
                 continue;
             }
             let stub = (T::NAME.to_owned(), toml::Value::String("name".to_owned()));
@@ -174,6 +172,7 @@ impl Reader<'_> {
             alone.insert(name.to_owned(), value.clone());
             if let Err(error) = T::from_table(alone) {
                 self.member(at, name, (T::KIND, error.message()));
+                unread.push(name.to_owned());
             }
         }
         if !table.contains_key(T::NAME) {
@@ -181,7 +180,8 @@ impl Reader<'_> {
             let why = format!("nothing else says which one of {} is meant", T::KIND);
             self.fault(at, &what, &why, &format!("write {} = \"…\"", T::NAME));
         }
-        if self.faults.len() > known {
+        unread.iter().for_each(|name| drop(table.remove(name)));
+        if !table.contains_key(T::NAME) {
             return None;
         }
         match T::from_table(table) {
@@ -189,6 +189,7 @@ impl Reader<'_> {
                 entry,
                 at: self.lines.place(at),
                 members: places,
+                unread,
             }),
             Err(error) => {
                 self.fault(
@@ -256,8 +257,9 @@ mod tests {
     #[test]
     fn a_text_with_nul_is_refused_where_it_stands() {
         let text = "[[users]]\nemail = \"a@x.example\"\nname = \"a\\u0000b\"\n";
-        let faults = read(text, "f.toml").err().unwrap();
+        let (_, faults) = read(text, "f.toml");
         assert_eq!(faults.len(), 1);
-        assert!(faults[0].what.starts_with("f.toml:3:8: "), "{}", faults[0].what);
+        let what = &faults[0].1.what;
+        assert!(what.starts_with("f.toml:3:8: "), "{what}");
     }
 }
