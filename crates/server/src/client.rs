@@ -70,6 +70,8 @@ impl Client {
     /// The built-in client of the login API.
     pub(crate) fn first_party(config: &Config) -> Self {
         let mut registered = config::Client::named(FIRST_PARTY);
+        // People know the operator's own app by the name that stands on the pages.
+        registered.name = Some(config.pages.name.clone());
         registered.scope = config.first_party.scope.clone();
         registered.origins = config.first_party.origins.clone();
         let mut client = Self::resolved(config, registered, Proof::None);

@@ -20,6 +20,7 @@ mod discovery;
 pub mod email;
 mod fan_out;
 pub mod feed;
+mod front;
 mod health;
 pub mod http;
 mod interaction;
@@ -48,6 +49,7 @@ mod throttle;
 pub mod token;
 mod token_endpoint;
 mod tools;
+mod trouble;
 pub mod trusted_issuer;
 pub mod turns;
 mod upkeep;
@@ -91,6 +93,7 @@ pub fn router(app: App) -> Router {
         .merge(account::routes(&app))
         .merge(stylesheet::routes(&app))
         .merge(discovery::routes(&app, metadata))
+        .merge(front::routes())
         .merge(health::routes())
         .merge(tools::routes());
     let first_party = auth::routes(&app);

@@ -86,6 +86,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("device_done.html", include_str!("../templates/device_done.html")),
     ("error.html", include_str!("../templates/error.html")),
+    ("front.html", include_str!("../templates/front.html")),
     ("form_post.html", include_str!("../templates/form_post.html")),
     ("implicit.html", include_str!("../templates/implicit.html")),
     ("logged_out.html", include_str!("../templates/logged_out.html")),

@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use serde_json::Value;
 
 use crate::browser::{Browser, answer, form_of, web_url};
-use crate::harness::{Reply, Server};
+use crate::harness::{ALICE, PASSWORD, Reply, Server};
 use crate::web::{assert_refused, exchange, refresh, text};
 
 const SESSIONS: &str = "/account/sessions";
@@ -289,4 +289,19 @@ async fn cn_01_the_pages_of_the_account_cannot_be_framed() {
         );
         assert!(page.headers.get("access-control-allow-origin").is_none(), "CK-08");
     }
+}
+
+#[tokio::test]
+async fn people_read_names_that_they_know_and_advice_that_they_can_follow() {
+    let server = Server::start().await;
+    let own = server.log_in(ALICE, PASSWORD).await;
+    assert!(!own.access.is_empty());
+    let browser = Browser::of(&server);
+    let page = sign_in(&browser).await.text();
+    assert!(
+        !page.contains("first-party") && page.contains("<bdi>Carnet</bdi></b>"),
+        "{page}"
+    );
+    // No page of ours changes a password.
+    assert!(page.contains("ask the people who run Carnet"), "{page}");
 }

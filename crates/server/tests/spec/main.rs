@@ -27,6 +27,7 @@ mod dpop_refresh;
 mod dpop_resource;
 mod end_session;
 mod engine;
+mod front;
 mod front_channel;
 mod harness;
 mod holder;
