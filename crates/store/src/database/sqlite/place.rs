@@ -1,5 +1,6 @@
-//! Where the file of the database stood when it was opened: one that was moved away or replaced since is still read and written, and lost
-//! with the process.
+//! Where the file of the database stood when it was opened.
+//!
+//! One that was moved away or replaced since is still read and written, and lost with the process.
 
 use std::path::{Path, PathBuf};
 
