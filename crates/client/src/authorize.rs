@@ -123,6 +123,51 @@ struct Pushed {
     request_uri: String,
 }
 
+/// What a link of an app may wish of a login, out of its query: fields for [`Authorization::begin`], and no others. The server would refuse what it does
+/// not know, and nobody could tell whose mistake it was. `None` for a wish that is there twice, or that OpenID Connect Core §3.1.2.1 does not know.
+///
+/// ```
+/// use carnet_client::authorize::wishes;
+///
+/// let link = [("return_to", "/pay"), ("max_age", "300"), ("acr_values", "mfa")];
+/// assert_eq!(wishes(&link), Some(vec![("acr_values", "mfa"), ("max_age", "300")]));
+/// assert_eq!(wishes(&[("prompt", "nonsense")]), None);
+/// ```
+pub fn wishes<T: AsRef<str>>(query: &[(T, T)]) -> Option<Vec<(&'static str, &str)>> {
+    let mut wishes = Vec::new();
+    for name in WISHES {
+        let mut values = query.iter().filter(|(key, _)| key.as_ref() == name);
+        let value = values.next().map_or("", |(_, value)| value.as_ref());
+        if values.next().is_some() || !is_known(name, value) {
+            return None;
+        }
+        if !value.is_empty() {
+            wishes.push((name, value));
+        }
+    }
+    Some(wishes)
+}
+
+fn is_known(name: &str, value: &str) -> bool {
+    let words: Vec<_> = value.split(' ').collect();
+    let visible = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic());
+    let alone = words.len() == 1 || !words.contains(&"none");
+    match name {
+        _ if value.is_empty() => true,
+        _ if value.len() > LONGEST_WISH => false,
+        "prompt" => alone && words.iter().all(|word| PROMPTS.contains(word)),
+        // Seconds: as many as a hundred years have.
+        "max_age" => value.len() <= 10 && value.bytes().all(|byte| byte.is_ascii_digit()),
+        "login_hint" => !value.chars().any(char::is_control),
+        _ => words.iter().all(visible),
+    }
+}
+
+const WISHES: [&str; 5] = ["prompt", "acr_values", "max_age", "login_hint", "ui_locales"];
+/// OpenID Connect Core §3.1.2.1, Initiating User Registration §3.
+const PROMPTS: [&str; 5] = ["none", "login", "consent", "select_account", "create"];
+const LONGEST_WISH: usize = 512;
+
 fn random() -> Result<String, ClientError> {
     let mut bytes = [0; 32];
     primitive::fill_random(&mut bytes).map_err(|error| ClientError::Invalid(error.to_string()))?;
@@ -160,6 +205,36 @@ mod tests {
             .unwrap()
             .1;
         assert!(Challenge::parse(&challenge).unwrap().matches(&begun.verifier));
+    }
+
+    #[test]
+    fn a_wish_is_one_that_openid_connect_knows_and_there_once() {
+        for (name, value) in [
+            ("prompt", "login consent"),
+            ("prompt", "none"),
+            ("acr_values", "urn:mfa pwd"),
+            ("max_age", "0"),
+            ("login_hint", "Zoë Ångström"),
+            ("ui_locales", "de-CH fr"),
+        ] {
+            assert_eq!(wishes(&[(name, value)]), Some(vec![(name, value)]), "{name}");
+            assert_eq!(wishes(&[(name, value), (name, value)]), None, "{name}");
+            assert_eq!(wishes(&[(name, "")]), Some(vec![]), "{name}");
+            assert_eq!(wishes(&[(name, "a\nb")]), None, "{name}");
+            assert_eq!(wishes(&[(name, "1".repeat(513).as_str())]), None, "{name}");
+        }
+        for (name, value) in [
+            ("prompt", "none login"),
+            ("prompt", " login"),
+            ("max_age", "-1"),
+            ("max_age", "+1"),
+            ("max_age", "1.5"),
+            ("max_age", "12345678901"),
+            ("ui_locales", "de  fr"),
+        ] {
+            assert_eq!(wishes(&[(name, value)]), None, "{name}={value}");
+        }
+        assert_eq!(wishes(&[("scope", "admin"), ("claims", "{}")]), Some(vec![]));
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse as _, Response};
-use carnet_guard::{Algorithm, Auth, Clock};
+use carnet_guard::{Algorithm, Auth, Caller, Clock};
 use carnet_jose::{AnySigningKey, KeySet, Signer, TokenType, primitive};
 use carnet_listen::secret_file;
-use carnet_oauth::identity_assertion::{self, LONGEST_SECONDS, TYPE};
+use carnet_oauth::identity_assertion::{self, LONGEST_SECONDS, SERVICE_TYPE, TYPE};
 use http::{HeaderName, HeaderValue, header};
 use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
@@ -30,6 +30,8 @@ pub struct Assertions {
     /// The claims that are passed on.
     passed_on: Vec<String>,
     signer: Signer,
+    /// Of services that call in their own name, with the same key.
+    service_signer: Signer,
     jwks: String,
     clock: Arc<dyn Clock>,
     /// By the SHA-256 of token and audience.
@@ -59,23 +61,55 @@ impl Assertions {
             }
         }
         let set = KeySet::new(published).map_err(wrong)?;
+        let same = key.to_jwk_private().and_then(|jwk| AnySigningKey::from_jwk(&jwk));
+        let same = same.map_err(wrong)?;
+        let signer = |key, typ| Signer::new(key, TokenType::Other(typ), Some(kid.clone())).map_err(wrong);
         Ok(Self {
             issuer: config.issuer.clone(),
             lifetime,
             passed_on: passed_on(&config.claims)?,
-            signer: Signer::new(key, TokenType::Other(TYPE), Some(kid)).map_err(wrong)?,
+            signer: signer(key, TYPE)?,
+            service_signer: signer(same, SERVICE_TYPE)?,
             jwks: set.to_jwks_json().map_err(wrong)?,
             clock,
             signed: Cache::new(CAPACITY),
         })
     }
 
-    /// The assertion about a caller, for one service. The same one for half of its life; never longer than the caller's token.
+    /// The assertion about a user, for one service. The same one for half of its life; never longer than the user's token.
     pub(crate) fn header(
         &self,
         auth: &Auth,
         token: &HeaderValue,
         audience: &str,
+    ) -> Result<HeaderValue, Refusal> {
+        self.remembered((token, audience), auth.expires(), |times| {
+            self.signer.sign(&self.claims(auth, audience, times))
+        })
+    }
+
+    /// The assertion about a service that calls in its own name, for one other. Where it calls for a user, it has a token about that user, and the
+    /// assertion is about the user, with the service in `act`.
+    pub(crate) fn service_header(
+        &self,
+        service: &Caller,
+        token: &HeaderValue,
+        audience: &str,
+    ) -> Result<HeaderValue, Refusal> {
+        self.remembered((token, audience), service.expires(), |times| {
+            let mut claims = Map::new();
+            claims.insert("sub".to_owned(), service.id().into());
+            claims.insert("client_id".to_owned(), service.name().into());
+            claims.extend(self.own(audience, times));
+            self.service_signer.sign(&claims)
+        })
+    }
+
+    fn remembered(
+        &self,
+        (token, audience): (&HeaderValue, &str),
+        expires: Option<u64>,
+        sign: impl FnOnce((u64, u64)) -> Result<String, carnet_jose::Error>,
     ) -> Result<HeaderValue, Refusal> {
         let now = self.clock.since_epoch().as_secs();
         let key = primitive::sha256(&[token.as_bytes(), b"\0", audience.as_bytes()].concat());
@@ -84,16 +118,15 @@ impl Assertions {
         {
             return Ok(value);
         }
-        let expires = auth.expires().unwrap_or(u64::MAX).min(now + self.lifetime);
-        let signed = self.signer.sign(&self.claims(auth, audience, (now, expires)));
-        let mut value = HeaderValue::try_from(signed.map_err(broken)?).map_err(broken)?;
+        let expires = expires.unwrap_or(u64::MAX).min(now + self.lifetime);
+        let mut value = HeaderValue::try_from(sign((now, expires)).map_err(broken)?).map_err(broken)?;
         value.set_sensitive(true);
         let until = now + expires.saturating_sub(now) / 2;
         self.signed.insert(key, (value.clone(), until));
         Ok(value)
     }
 
-    fn claims(&self, auth: &Auth, audience: &str, (now, expires): (u64, u64)) -> Map<String, Value> {
+    fn claims(&self, auth: &Auth, audience: &str, times: (u64, u64)) -> Map<String, Value> {
         let mut claims = Map::new();
         for name in &self.passed_on {
             if let Some(value) = auth.claim(name) {
@@ -105,14 +138,18 @@ impl Assertions {
             let subject = identity_assertion::subject(auth.iss(), auth.sub());
             claims.insert("sub_id".to_owned(), subject);
         }
+        claims.extend(self.own(audience, times));
+        claims
+    }
+
+    fn own(&self, audience: &str, (now, expires): (u64, u64)) -> [(String, Value); 4] {
         let own = [
             ("iss", Value::from(self.issuer.as_str())),
             ("aud", Value::from(audience)),
             ("iat", Value::from(now)),
             ("exp", Value::from(expires)),
         ];
-        claims.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        claims
+        own.map(|(name, value)| (name.to_owned(), value))
     }
 
     /// The answer at [`JWKS_PATH`].

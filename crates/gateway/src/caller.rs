@@ -231,16 +231,21 @@ pub(crate) async fn tell(
         headers.remove(AUTHORIZATION);
         headers.remove(carnet_oauth::dpop::HEADER);
     }
+    let audience = upstream.and_then(|upstream| upstream.assertion_audience.as_ref());
+    let assertions = site.assertions.as_ref().zip(audience);
     if let Admitted::Service(service) = caller {
         let name = HeaderValue::from_str(service.name()).map_err(broken)?;
         headers.insert(CALLING_SERVICE, name);
+        if let (Some((assertions, audience)), Some(sent)) = (assertions, &sent) {
+            let assertion = assertions.service_header(service, sent, audience)?;
+            headers.insert(assertion::HEADER, assertion);
+        }
     }
     let (Some(auth), Some(sent)) = (caller.user(), sent) else {
         return Ok(());
     };
     identity::write(headers, auth, &site.identity)?;
-    let audience = upstream.and_then(|upstream| upstream.assertion_audience.as_ref());
-    if let (Some(assertions), Some(audience)) = (&site.assertions, audience) {
+    if let Some((assertions, audience)) = assertions {
         let assertion = assertions.header(auth, &sent, audience)?;
         headers.insert(assertion::HEADER, assertion);
     }

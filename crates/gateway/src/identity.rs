@@ -83,6 +83,10 @@ fn text(claim: Value, header: &ClaimHeader) -> Result<Option<HeaderValue>, Refus
         }
         (value, encode) => word(value, encode, "")?,
     };
+    // As good as none: whoever reads an empty name would take it for one.
+    if text.is_empty() {
+        return Ok(None);
+    }
     if text.len() > MOST_BYTES {
         return Err(TOO_LONG);
     }
@@ -170,6 +174,8 @@ mod tests {
             (json!(true), Some("true")),
             (json!(null), None),
             (json!([]), None),
+            (json!(""), None),
+            (json!([""]), None),
         ] {
             assert_eq!(
                 written(claim.clone(), Encode::Percent),

@@ -41,12 +41,19 @@ impl std::fmt::Display for Denied {
 
 impl std::error::Error for Denied {}
 
+/// Why it is what it is, in the extensions of an answer: for a layer further out that has a better one for people.
+#[cfg(feature = "axum")]
+#[derive(Clone, Debug)]
+pub(crate) struct Because(pub(crate) Refused);
+
 /// The answer to a request with these headers; `metadata` is the URL of this API's metadata (RFC 9728).
 pub(crate) fn answer(refused: &Refused, metadata: Option<&str>, request: &HeaderMap) -> Response<Bytes> {
     let mut response = match is_grpc(request) {
         true => by_grpc(refused),
         false => by_http(refused),
     };
+    #[cfg(feature = "axum")]
+    response.extensions_mut().insert(Because(refused.clone()));
     let headers = response.headers_mut();
     for challenge in refused.challenges(metadata) {
         if let Ok(value) = HeaderValue::from_str(&challenge.to_string()) {

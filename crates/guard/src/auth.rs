@@ -41,6 +41,8 @@ pub struct Auth<S = (), X = Nothing> {
     known: Known,
     /// When the token was checked, in seconds since 1970.
     checked: u64,
+    /// How far the issuer's clock may be ahead, in seconds.
+    leeway: u64,
     /// Where this API's metadata is (RFC 9728).
     metadata: Option<Arc<str>>,
     /// What its request is called, for the log.
@@ -83,15 +85,17 @@ impl From<Map<String, Value>> for Asserted {
 }
 
 impl Auth {
+    /// `checked` says when, and how far clocks may be apart.
     pub(crate) fn new(
         known: Known,
-        checked: u64,
+        (checked, leeway): (u64, u64),
         (metadata, request_id): (Option<Arc<str>>, Option<HeaderValue>),
     ) -> Self {
         Self {
             extra: Nothing {},
             known,
             checked,
+            leeway,
             metadata,
             request_id,
             rights: PhantomData,
@@ -216,9 +220,12 @@ impl<S, X> Auth<S, X> {
         Denied::new(refused, self.metadata.clone())
     }
 
-    /// How long ago the user logged in, in seconds, counted when the token was checked.
+    /// How long ago the user logged in, in seconds, counted when the token was checked; `None` when nobody says so, or when it would be in the future:
+    /// such a login would be a fresh one until then, however old it is.
     pub(crate) fn login_age(&self) -> Option<u64> {
-        Some(self.checked.saturating_sub(self.auth_time()?))
+        let time = self.auth_time()?;
+        let believed = time <= self.checked.saturating_add(self.leeway);
+        believed.then(|| self.checked.saturating_sub(time))
     }
 
     /// The same caller, of whom other rights are known.
@@ -228,6 +235,7 @@ impl<S, X> Auth<S, X> {
             extra,
             known: self.known.clone(),
             checked: self.checked,
+            leeway: self.leeway,
             metadata: self.metadata.clone(),
             request_id: self.request_id.clone(),
             rights: PhantomData,
@@ -274,6 +282,7 @@ impl<S, X: Clone> Clone for Auth<S, X> {
             extra: self.extra.clone(),
             known: self.known.clone(),
             checked: self.checked,
+            leeway: self.leeway,
             metadata: self.metadata.clone(),
             request_id: self.request_id.clone(),
             rights: PhantomData,

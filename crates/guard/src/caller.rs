@@ -1,6 +1,6 @@
 //! A service that calls, as handlers take it.
 //!
-//! Spec: RFC 7519 §4.1 (iss, jti)
+//! Spec: RFC 7519 §4.1 (iss, exp, jti)
 
 use std::sync::Arc;
 
@@ -20,14 +20,17 @@ pub struct Caller {
     name: Arc<str>,
     id: Arc<str>,
     jti: Arc<str>,
+    expires: Option<u64>,
 }
 
 impl Caller {
-    pub(crate) fn new(name: Arc<str>, id: &str, jti: &str) -> Self {
+    /// `token` is the name of the token that it showed, and when it expires.
+    pub(crate) fn new(name: Arc<str>, id: &str, (jti, expires): (&str, Option<u64>)) -> Self {
         Self {
             name,
             id: id.into(),
             jti: jti.into(),
+            expires,
         }
     }
 
@@ -36,14 +39,20 @@ impl Caller {
         &self.name
     }
 
-    /// Its name in tokens: the URL that `iss` and `sub` say; the SPIFFE ID of a workload.
+    /// Its name in tokens: the URL that `iss` and `sub` say; the SPIFFE ID of a workload. Where plain headers of a gateway say who calls, the same as
+    /// [`name`](Self::name): they say no more.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The name of the token that it showed; empty where a JWT-SVID has none.
+    /// The name of the token that it showed; empty where a JWT-SVID has none, and behind a gateway.
     pub fn jti(&self) -> &str {
         &self.jti
+    }
+
+    /// When its token expires, in seconds since 1970; behind a gateway, when the gateway's word does. `None` where plain headers say who calls.
+    pub fn expires(&self) -> Option<u64> {
+        self.expires
     }
 }
 

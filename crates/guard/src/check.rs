@@ -85,7 +85,8 @@ impl Guard {
 
     fn caller(&self, known: Known, request: &Parts) -> Auth {
         let request_id = request_id(&request.headers).cloned();
-        Auth::new(known, self.now(), (self.metadata_url(), request_id))
+        let times = (self.now(), self.parts.leeway);
+        Auth::new(known, times, (self.metadata_url(), request_id))
     }
 
     fn now(&self) -> u64 {
@@ -215,6 +216,10 @@ fn check_claims(trusted: &Trusted, verified: &Accepted<Token>) -> Result<(), Den
     // RFC 9068 §2.2: a claim of the wrong type is wrong, not missing.
     if ["client_id", "sid"].iter().any(|name| claims.is_no_text(name)) {
         return Err(Error::ClaimWrongType.into());
+    }
+    // RFC 9068 §2.2: whom the token is about. Nobody has no name.
+    if claims.text("sub") == Some("") {
+        return Err(Refused::TokenInvalid.because("sub_empty"));
     }
     if verified.issued_in_future {
         tracing::warn!("a token was issued in the future: its issuer's clock or this one is wrong");

@@ -3,7 +3,6 @@
 //! Spec: RFC 7519 §4.1 · RFC 8725 §3.8, §3.9, §3.11 · RFC 6750 §3.1 · JWT-SVID §5.2 (in the header)
 
 use carnet_client::bundle::Service;
-use carnet_jose::dangerous::Decoded;
 use carnet_jose::{Error, dangerous};
 use carnet_oauth::service_token::{self, ServiceTokenClaims};
 use http::request::Parts;
@@ -14,22 +13,16 @@ use crate::calling_services::OpenServices;
 use crate::challenge::{Denial, Refused};
 use crate::check::token_of;
 use crate::resource_server::Guard;
-
-/// Whether it is the token of a service (`typ: svc+jwt`), by its own word.
-fn is_of_service(token: &Decoded) -> bool {
-    let typ = token
-        .header
-        .get("typ")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let typ = typ.to_ascii_lowercase();
-    typ.strip_prefix("application/").unwrap_or(&typ) == service_token::TYPE
-}
+use crate::typed::is_typed;
 
 impl Guard {
-    /// Whether a request carries the token of a service, or the JWT-SVID of a workload whose trust domain is named, by its own word:
-    /// [`Guard::check_caller`] says whether it does. Anything else is for [`Guard::check`].
+    /// Whether a request carries the token of a service, or the JWT-SVID of a workload whose trust domain is named, or, behind a gateway, the gateway's
+    /// word on a service, by its own word: [`Guard::check_caller`] says whether it does. Anything else is for [`Guard::check`].
     pub fn is_from_service(&self, request: &Parts) -> bool {
+        let gateway = self.parts.gateway.as_ref();
+        if gateway.is_some_and(|gateway| gateway.speaks_of_service(request)) {
+            return true;
+        }
         let Some(token) = token_of(request)
             .ok()
             .and_then(|sent| dangerous::decode(sent.token).ok())
@@ -37,10 +30,13 @@ impl Guard {
             return false;
         };
         let spiffe = self.parts.spiffe.as_ref();
-        is_of_service(&token) || spiffe.is_some_and(|spiffe| spiffe.domain_of(&token).is_some())
+        is_typed(&token, service_token::TYPE)
+            || spiffe.is_some_and(|spiffe| spiffe.domain_of(&token).is_some())
     }
 
-    /// The service behind a request, by its `Authorization` header alone, when it is one of `names`: the row of the matrix that a route is.
+    /// The service behind a request, by its `Authorization` header alone, when it is one of `names`: the row of the matrix that a route is. Of a guard
+    /// that [`FromGateway`](crate::FromGateway) has made: by what the gateway says, and by the service's own token where it says nothing and
+    /// services are believed too.
     ///
     /// # Errors
     ///
@@ -63,6 +59,12 @@ impl Guard {
 
     /// With whoever counts its tokens.
     async fn service_of(&self, request: &Parts) -> Result<(Caller, Option<&OpenServices>), Denial> {
+        if let Some(gateway) = &self.parts.gateway
+            && (self.parts.services.is_none() || gateway.speaks_of_service(request))
+        {
+            let now = self.parts.clock.since_epoch().as_secs();
+            return Ok((gateway.service_of(request, now).await?, None));
+        }
         let sent = token_of(request)?;
         let deny = |reason| Refused::TokenInvalid.because(reason);
         if sent.is_with_proof() {
@@ -97,5 +99,5 @@ impl Guard {
 }
 
 fn caller(service: &Service, claims: &ServiceTokenClaims) -> Caller {
-    Caller::new(service.name.clone(), &claims.iss, &claims.jti)
+    Caller::new(service.name.clone(), &claims.iss, (&claims.jti, Some(claims.exp)))
 }

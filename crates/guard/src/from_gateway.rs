@@ -45,7 +45,8 @@ impl FromGateway {
     /// Believes what the gateway `issuer` has signed for this service, whoever brings it: `X-Identity-Assertion`. Both are compared byte for
     /// byte: `issuer` is `assertion.issuer` of the gateway, `audience` the upstream's `assertion_audience`.
     ///
-    /// Its keys are asked for behind the issuer, at `/.well-known/identity-assertion-jwks.json`. `X-User-ID` and its like are not read.
+    /// Its keys are asked for behind the issuer, at `/.well-known/identity-assertion-jwks.json`. `X-User-ID` and its like are not read. On routes inside
+    /// [`Guard::caller_in`] it is believed which service calls, on all others which user.
     pub fn assertion(issuer: impl Into<String>, audience: impl Into<String>) -> ByAssertion {
         let issuer = issuer.into();
         let jwks = format!("{}{JWKS_PATH}", issuer.trim_end_matches('/'));
@@ -79,6 +80,7 @@ impl FromGateway {
             said: usual
                 .map(|(name, claim, list)| (name.to_owned(), claim.to_owned(), list))
                 .to_vec(),
+            calling: None,
             common: Common::default(),
         }
     }
@@ -131,6 +133,7 @@ impl Common {
                 trusted: Vec::new(),
                 opaque: Vec::new(),
                 clock: self.clock,
+                leeway: self.leeway.as_secs(),
                 public_url: None,
                 metadata: None,
                 certificate_proxies: None,
@@ -250,6 +253,7 @@ impl std::fmt::Debug for ByAssertion {
 pub struct ByHeaders {
     peers: Vec<String>,
     said: Vec<(String, String, bool)>,
+    calling: Option<String>,
     common: Common,
 }
 
@@ -263,6 +267,13 @@ impl ByHeaders {
     /// As [`ByHeaders::text`], with several words between commas.
     pub fn list(self, header: impl Into<String>, claim: impl Into<String>) -> Self {
         self.said(header.into(), claim.into(), true)
+    }
+
+    /// Reads from this header which service calls in its own name, on routes inside [`Guard::caller_in`]: `X-Calling-Service` of Carnet's gateway. Only
+    /// for a gateway that removes the header from what clients send, as that one does.
+    pub fn calling_service(mut self, header: impl Into<String>) -> Self {
+        self.calling = Some(header.into());
+        self
     }
 
     /// Lets services in by their own tokens as well, on routes inside [`Guard::caller_in`]; users come through the gateway all the same.
@@ -281,15 +292,18 @@ impl ByHeaders {
     pub async fn build(self) -> Result<Guard, BuildError> {
         let peers = Peers::read_some(&self.peers)
             .map_err(|why| BuildError::Policy(format!("plain_headers: {why}")))?;
-        let said = self.said.into_iter().map(|(name, claim, list)| {
+        let named = |name: String| {
             let wrong = |_| BuildError::Policy(format!("plain_headers: {name:?} is no name of a header"));
-            let name = name.parse::<HeaderName>().map_err(wrong)?;
+            name.parse::<HeaderName>().map_err(wrong)
+        };
+        let said = self.said.into_iter().map(|(name, claim, list)| {
+            let name = named(name)?;
             Ok(Said { name, claim, list })
         });
         let said = said.collect::<Result<Vec<_>, BuildError>>()?;
-        self.common
-            .guard(Gateway::Plain(PlainHeaders::new(peers, said)))
-            .await
+        let calling = self.calling.map(named).transpose()?;
+        let headers = PlainHeaders::new(peers, said, calling);
+        self.common.guard(Gateway::Plain(headers)).await
     }
 
     fn said(mut self, header: String, claim: String, list: bool) -> Self {
@@ -304,6 +318,7 @@ impl std::fmt::Debug for ByHeaders {
         f.debug_struct("ByHeaders")
             .field("peers", &self.peers)
             .field("said", &self.said)
+            .field("calling", &self.calling)
             .finish_non_exhaustive()
     }
 }

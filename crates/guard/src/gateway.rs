@@ -4,8 +4,9 @@
 
 use http::request::Parts;
 
-use crate::asserted::Assertions;
+use crate::asserted::{Assertions, is_about_service};
 use crate::auth::Known;
+use crate::caller::Caller;
 use crate::challenge::{Denial, Refused};
 use crate::plain_headers::{PlainHeaders, single};
 
@@ -20,11 +21,26 @@ impl Gateway {
     pub(crate) async fn caller_of(&self, request: &Parts, now: u64) -> Result<Known, Denial> {
         match self {
             Self::Signed(assertions) => {
-                let said = single(&request.headers, carnet_oauth::identity_assertion::HEADER)?;
-                let text = said.ok_or(Refused::CallerMissing.because("assertion_missing"))?;
-                assertions.check(text, now).await.map(Known::Asserted)
+                let assertion = assertion_of(request)?;
+                assertions.check(assertion, now).await.map(Known::Asserted)
             }
             Self::Plain(headers) => headers.read(request).map(Known::Said),
+        }
+    }
+
+    /// The service that calls, as the gateway says it.
+    pub(crate) async fn service_of(&self, request: &Parts, now: u64) -> Result<Caller, Denial> {
+        match self {
+            Self::Signed(assertions) => assertions.check_service(assertion_of(request)?, now).await,
+            Self::Plain(headers) => headers.read_service(request),
+        }
+    }
+
+    /// Whether it says that a service calls, as far as that shows before anything is believed.
+    pub(crate) fn speaks_of_service(&self, request: &Parts) -> bool {
+        match self {
+            Self::Signed(_) => assertion_of(request).is_ok_and(is_about_service),
+            Self::Plain(headers) => headers.name_a_service(request),
         }
     }
 
@@ -35,4 +51,9 @@ impl Gateway {
             Self::Plain(_) => true,
         }
     }
+}
+
+fn assertion_of(request: &Parts) -> Result<&str, Denial> {
+    let said = single(&request.headers, carnet_oauth::identity_assertion::HEADER)?;
+    said.ok_or(Refused::CallerMissing.because("assertion_missing"))
 }

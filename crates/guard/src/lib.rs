@@ -54,6 +54,7 @@ mod spiffe;
 mod succession;
 pub mod testing;
 mod token;
+mod typed;
 #[cfg(feature = "axum")]
 pub mod web;
 

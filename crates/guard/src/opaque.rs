@@ -65,6 +65,10 @@ impl Opaque {
                 return Err(Error::ClaimWrongType);
             }
         }
+        // Nobody has no name.
+        if told.get("sub").is_some_and(|sub| sub == "") {
+            return Err(Error::ClaimWrongType);
+        }
         if told.get("iss").is_some_and(|issuer| issuer != self.name.as_str()) {
             return Err(Error::IssuerMismatch);
         }

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
+use crate::caller::Caller;
 use crate::challenge::{Denial, Refused};
 use crate::peer::Peers;
 use crate::token::Token;
@@ -17,6 +18,8 @@ use crate::token::Token;
 pub(crate) struct PlainHeaders {
     peers: Peers,
     said: Vec<Said>,
+    /// The header that names a service that calls in its own name.
+    calling: Option<HeaderName>,
 }
 
 /// One header.
@@ -30,34 +33,61 @@ pub(crate) struct Said {
 }
 
 impl PlainHeaders {
-    pub(crate) fn new(peers: Peers, said: Vec<Said>) -> Self {
-        Self { peers, said }
+    pub(crate) fn new(peers: Peers, said: Vec<Said>, calling: Option<HeaderName>) -> Self {
+        Self { peers, said, calling }
     }
 
+    /// The user.
     pub(crate) fn read(&self, request: &Parts) -> Result<Arc<Token>, Denial> {
-        let anything = self
-            .said
-            .iter()
-            .any(|said| request.headers.contains_key(&said.name));
+        self.demand_peer(request)?;
+        let claims = self.claims(&request.headers)?;
+        match (claims.contains_key("sub"), self.calling_service(request)?) {
+            (true, None) => Ok(Arc::new(Token::from(claims))),
+            (true, Some(_)) => Err(Refused::CallerUnclear.because("user_and_service")),
+            (false, _) => Err(Refused::CallerMissing.because("user_missing")),
+        }
+    }
+
+    /// The service that calls in its own name.
+    pub(crate) fn read_service(&self, request: &Parts) -> Result<Caller, Denial> {
+        self.demand_peer(request)?;
+        let name = self.calling_service(request)?;
+        let name = name.ok_or(Refused::CallerMissing.because("service_missing"))?;
+        if self.claims(&request.headers)?.contains_key("sub") {
+            return Err(Refused::CallerUnclear.because("user_and_service"));
+        }
+        Ok(Caller::new(name.into(), name, ("", None)))
+    }
+
+    /// Whether a header says that a service calls.
+    pub(crate) fn name_a_service(&self, request: &Parts) -> bool {
+        !matches!(self.calling_service(request), Ok(None))
+    }
+
+    fn calling_service<'r>(&self, request: &'r Parts) -> Result<Option<&'r str>, Denial> {
+        match &self.calling {
+            Some(header) => single(&request.headers, header.as_str()),
+            None => Ok(None),
+        }
+    }
+
+    fn demand_peer(&self, request: &Parts) -> Result<(), Denial> {
+        let mut names = self.said.iter().map(|said| &said.name).chain(&self.calling);
+        let anything = names.any(|name| request.headers.contains_key(name));
         let no = |reason| match anything {
             true => Refused::CallerNotBelieved.because(reason),
             false => Refused::CallerMissing.because(reason),
         };
         match self.peers.sent(request) {
-            Some(true) => {}
-            Some(false) => return Err(no("peer_not_listed")),
+            Some(true) => Ok(()),
+            Some(false) => Err(no("peer_not_listed")),
             None => {
                 tracing::error!(
                     "nobody says which peer a request came from: serve with connect info, or put PeerAddress into the extensions"
                 );
-                return Err(no("peer_unknown"));
+                Err(no("peer_unknown"))
             }
         }
-        let claims = self.claims(&request.headers)?;
-        if !claims.contains_key("sub") {
-            return Err(Refused::CallerMissing.because("user_missing"));
-        }
-        Ok(Arc::new(Token::from(claims)))
     }
 
     fn claims(&self, headers: &HeaderMap) -> Result<Map<String, Value>, Denial> {

@@ -182,16 +182,16 @@ impl Builder {
             spiffe.map(|spiffe| spiffe.open((&http, self.clock.clone()), self.leeway, self.spiffe_before()));
         let spiffe = spiffe.transpose().map_err(BuildError::Policy)?;
         self.fetch(&trusted, services.as_ref(), spiffe.as_ref()).await;
-        let seen = self.seen_so_far();
         Ok(Guard {
             parts: Arc::new(Parts {
+                seen: self.seen_so_far(),
                 trusted,
                 opaque,
                 clock: self.clock,
+                leeway: self.leeway.as_secs(),
                 public_url,
                 metadata,
                 certificate_proxies,
-                seen,
                 services,
                 spiffe,
                 gateway: None,
@@ -314,6 +314,7 @@ pub(crate) struct Parts {
     pub(crate) trusted: Vec<Trusted>,
     pub(crate) opaque: Vec<Opaque>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) leeway: u64,
     /// What stands in front of every path, without a slash at its end.
     pub(crate) public_url: Option<String>,
     pub(crate) metadata: Option<PublishedMetadata>,

@@ -191,7 +191,11 @@ impl TrustDomain {
             return Err(Refused::TokenInvalid.because(flaw));
         }
         let jti = claims.jti.as_deref().unwrap_or_default();
-        Ok(Caller::new(claims.sub.as_str().into(), &claims.sub, jti))
+        Ok(Caller::new(
+            claims.sub.as_str().into(),
+            &claims.sub,
+            (jti, verified.times.exp),
+        ))
     }
 }
 

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use carnet_client::clock::{Clock, SystemClock};
 use carnet_jose::{Algorithm, AnySigningKey, AnyVerifyingKey, Signer, TokenType};
-use carnet_oauth::identity_assertion;
+use carnet_oauth::{identity_assertion, service_token};
 use serde_json::{Map, Value};
 
 use crate::from_gateway::ByAssertion;
@@ -56,7 +56,10 @@ pub const ISSUER: &str = "https://issuer.test";
 /// assert_eq!(response.status(), 200);
 /// # }
 /// ```
-pub struct TestGateway(Maker);
+pub struct TestGateway {
+    users: Maker,
+    services: Maker,
+}
 
 /// The `iss` of its assertions.
 pub const GATEWAY: &str = "https://gateway.test";
@@ -72,13 +75,18 @@ struct Maker {
 
 impl Maker {
     #[expect(clippy::expect_used, reason = "for tests, where a panic is the report")]
-    fn new(token_type: TokenType, clock: impl Clock + 'static) -> Self {
+    fn new(token_type: TokenType, clock: Arc<dyn Clock>) -> Self {
         let key = AnySigningKey::generate(Algorithm::Es256).expect("the machine gives randomness");
+        Self::of(key, token_type, clock)
+    }
+
+    #[expect(clippy::expect_used, reason = "for tests, where a panic is the report")]
+    fn of(key: AnySigningKey, token_type: TokenType, clock: Arc<dyn Clock>) -> Self {
         let public = key.verifying_key();
         Self {
             signer: Signer::new(key, token_type, Some("test".to_owned())).expect("the header is JSON"),
             key: public,
-            clock: Arc::new(clock),
+            clock,
             audience: OnceLock::new(),
             made: AtomicU64::new(0),
         }
@@ -117,7 +125,7 @@ impl TestIssuer {
     /// # Panics
     /// When the machine gives no randomness.
     pub fn with_clock(clock: impl Clock + 'static) -> Self {
-        Self(Maker::new(TokenType::AccessToken, clock))
+        Self(Maker::new(TokenType::AccessToken, Arc::new(clock)))
     }
 
     /// A resource server that believes this issuer. Tokens are meant for the first one, unless they say otherwise.
@@ -163,21 +171,39 @@ impl TestGateway {
     ///
     /// # Panics
     /// When the machine gives no randomness.
+    #[expect(clippy::expect_used, reason = "for tests, where a panic is the report")]
     pub fn with_clock(clock: impl Clock + 'static) -> Self {
-        Self(Maker::new(TokenType::Other(identity_assertion::TYPE), clock))
+        let clock: Arc<dyn Clock> = Arc::new(clock);
+        let key = AnySigningKey::generate(Algorithm::Es256).expect("the machine gives randomness");
+        let same = key.to_jwk_private().and_then(|jwk| AnySigningKey::from_jwk(&jwk));
+        let same = same.expect("a key that was made is a key");
+        let users = TokenType::Other(identity_assertion::TYPE);
+        let services = TokenType::Other(identity_assertion::SERVICE_TYPE);
+        Self {
+            users: Maker::of(key, users, clock.clone()),
+            services: Maker::of(same, services, clock),
+        }
     }
 
     /// A service that believes this gateway. Assertions are meant for the first one, unless they say otherwise.
     pub fn in_front_of(&self, service: &str) -> ByAssertion {
-        self.0.audience.get_or_init(|| service.to_owned());
-        ByAssertion::new(Issuer::key(GATEWAY, self.0.key.clone()), service.to_owned())
-            .clock(self.0.clock.clone())
+        for maker in [&self.users, &self.services] {
+            maker.audience.get_or_init(|| service.to_owned());
+        }
+        ByAssertion::new(Issuer::key(GATEWAY, self.users.key.clone()), service.to_owned())
+            .clock(self.users.clock.clone())
     }
 
     /// An assertion about this user, who came with a token of [`ISSUER`]; valid for a minute.
     pub fn assertion(&self, sub: &str) -> TestToken<'_> {
         let subject = identity_assertion::subject(ISSUER, sub);
-        self.0.token(GATEWAY, sub, 60).claim("sub_id", subject)
+        self.users.token(GATEWAY, sub, 60).claim("sub_id", subject)
+    }
+
+    /// An assertion about this service of [`ISSUER`], which calls in its own name; valid for a minute.
+    pub fn service_assertion(&self, name: &str) -> TestToken<'_> {
+        let id = service_token::id(ISSUER, name);
+        self.services.token(GATEWAY, &id, 60).claim("client_id", name)
     }
 }
 
@@ -190,7 +216,7 @@ impl Default for TestGateway {
 impl std::fmt::Debug for TestGateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TestGateway")
-            .field("audience", &self.0.audience)
+            .field("audience", &self.users.audience)
             .finish_non_exhaustive()
     }
 }

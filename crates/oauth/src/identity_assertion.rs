@@ -11,6 +11,10 @@ pub const HEADER: &str = "x-identity-assertion";
 /// Its `typ` (RFC 8725 §3.11): it is taken for no access token, and no access token for it.
 pub const TYPE: &str = "identity+jwt";
 
+/// The `typ` of one about a service that calls in its own name: whoever knows users alone takes it for nothing. `sub` is the service's name in tokens
+/// (the `iss` and `sub` of its own, or its SPIFFE ID), `client_id` the name that routes know it by.
+pub const SERVICE_TYPE: &str = "service-identity+jwt";
+
 /// Where a gateway publishes the keys that it signs with, behind its issuer.
 pub const JWKS_PATH: &str = "/.well-known/identity-assertion-jwks.json";
 

@@ -3,7 +3,7 @@
 //! Spec: RFC 6749 §4.1.1 · RFC 7636 §4 · RFC 9126 · OpenID Connect Core §3.1.2.1 · RFC 8707 §2
 
 use axum::response::Response;
-use carnet_client::authorize::Authorization;
+use carnet_client::authorize::{self, Authorization};
 use carnet_client::cookie::{self, SameSite};
 use carnet_client::error::ClientError;
 use carnet_client::return_to;
@@ -68,7 +68,7 @@ pub(super) struct Start<'a> {
 pub(super) async fn begin(bff: &Bff, asked: &Asked) -> Result<Response, Refusal> {
     csrf::demand_window(&asked.head.headers)?;
     let return_to = return_url(bff, asked, "/")?;
-    let wishes = wishes(asked)?;
+    let wishes = authorize::wishes(&asked.query).ok_or(WISH)?;
     // Only now: no picture on a page of another site counts for whoever looks at it.
     bff.count(asked.client)?;
     let before = bff.session_before(&asked.head.headers).await?;
@@ -129,29 +129,6 @@ pub(super) async fn start(bff: &Bff, headers: &HeaderMap, start: Start<'_>) -> R
     }
     lines.append(header::SET_COOKIE, line.ok_or_else(none)?);
     Ok(response)
-}
-
-/// What the app wishes of the login, as far as OpenID Connect knows such wishes. The issuer would refuse the rest, and nobody could tell whose mistake it was.
-fn wishes(asked: &Asked) -> Result<Vec<(&'static str, &str)>, Refusal> {
-    let mut wishes = Vec::new();
-    for name in ["prompt", "acr_values"] {
-        let value = asked.at_most_one(name).ok_or(WISH)?;
-        wishes.extend(value.filter(|value| !value.is_empty()).map(|value| (name, value)));
-    }
-    let known = |(name, value): &(&str, &str)| {
-        let words: Vec<_> = value.split(' ').collect();
-        let visible = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic());
-        let alone = words.len() == 1 || !words.contains(&"none");
-        match *name {
-            "prompt" => alone && words.iter().all(|word| PROMPTS.contains(word)),
-            _ => value.len() <= LONGEST_WISH && words.iter().all(visible),
-        }
-    };
-    if wishes.iter().all(known) {
-        Ok(wishes)
-    } else {
-        Err(WISH)
-    }
 }
 
 /// The same address, opened by a page of ours: then the strict cookie comes along, and the session that was there is known.
@@ -287,9 +264,6 @@ const MOST_AT_ONCE: usize = 3;
 const MOST_FORGOTTEN: usize = 20;
 /// Says that a page of ours has opened the address.
 const HERE: &str = "here";
-/// OpenID Connect Core §3.1.2.1, Initiating User Registration §3.
-const PROMPTS: [&str; 5] = ["none", "login", "consent", "select_account", "create"];
-const LONGEST_WISH: usize = 512;
 /// It must fit into the cookie of a login.
 const LONGEST_TOKEN: usize = 1024;
 
@@ -301,5 +275,5 @@ const RETURN_URL: Refusal = Refusal::new(
 const WISH: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,
     "login_request_invalid",
-    "prompt or acr_values is there twice, or says what OpenID Connect does not know",
+    "what is wished of the login is there twice, or is nothing that OpenID Connect knows",
 );

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use carnet_client::service_signer::ServiceSigner;
+use carnet_guard::{FromGateway, Refused};
 use carnet_jose::{Algorithm, AnySigningKey, KeySet, Signer, TokenType};
 use carnet_oauth::service_token::{self, BUNDLE_TYPE, BundledService, ServiceBundle};
 use http::{HeaderValue, Method, Request};
@@ -69,13 +70,26 @@ impl Bundled {
 
     /// With these lines more in `[services]`.
     async fn harness_with(&self, lines: &str) -> Harness {
-        let text = format!(
+        Harness::written(&self.text(lines), mirror().await).await
+    }
+
+    fn text(&self, lines: &str) -> String {
+        assert!(self.running.address.port() > 0);
+        format!(
             "[tokens]\naudience = \"https://api.test\"\n[[issuers]]\nissuer = {ISSUER:?}\njwks_file = \"jwks.json\"\n\
              [services]\nissuer = {:?}\nname = \"edge\"\nonce = true\n{lines}{ROUTES}",
             self.url
+        )
+    }
+
+    /// It signs who asks, for a service that it calls billing.
+    async fn signing(&self) -> Harness {
+        let text = self.text("").replace(
+            "name = \"service\"",
+            "name = \"service\"\nassertion_audience = \"billing\"",
         );
-        assert!(self.running.address.port() > 0);
-        Harness::written(&text, mirror().await).await
+        let own = "[assertion]\nissuer = \"https://gateway.test\"\nkey_file = \"assertion.pem\"\n";
+        Harness::written(&format!("{text}{own}"), mirror().await).await
     }
 
     fn signer(&self, harness: &Harness, name: &str) -> ServiceSigner {
@@ -206,4 +220,47 @@ async fn a_token_that_names_a_request_passes_with_that_one_alone() {
     for (headers, status) in [(unbound, 401), (outside, 401), (inside, 200)] {
         assert_eq!(strict.get("/inner/a", &headers).await.status, status);
     }
+}
+
+#[tokio::test]
+async fn gw_12_a_service_behind_the_gateway_knows_by_its_signature_which_service_calls() {
+    let bundled = bundled().await;
+    let harness = bundled.signing().await;
+    let keys = harness.get(carnet_gateway::assertion::JWKS_PATH, "").await.body;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("jwks.json"), keys).unwrap();
+    let guard = FromGateway::assertion("https://gateway.test", "billing");
+    let guard = guard
+        .jwks_file(folder.path().join("jwks.json"))
+        .clock(harness.clock.clone());
+    let guard = guard.build().await.unwrap();
+    let told = async |path: &str, headers: &str| {
+        let seen = harness.get(path, headers).await.seen();
+        let [assertion] = seen.folded("X-Identity-Assertion").try_into().unwrap();
+        let request = Request::get("/").header("X-Identity-Assertion", assertion);
+        request.body(()).unwrap().into_parts().0
+    };
+    let names = |name: &str| [name.to_owned()];
+    for path in ["/inner", "/both"] {
+        let orders = bundled.header(&harness, "orders", "edge");
+        let forged = "X-Identity-Assertion: x\r\nX_Identity_Assertion: x\r\n";
+        let request = told(path, &format!("{orders}{forged}")).await;
+        let caller = guard.check_caller(&request, &names("orders")).await.unwrap();
+        assert_eq!(
+            (caller.name(), caller.id()),
+            ("orders", service_token::id(&bundled.url, "orders").as_str())
+        );
+        // No longer than the token that it stands for.
+        assert!(caller.expires().unwrap() <= NOW + 60);
+        let elsewhere = guard.check_caller(&request, &names("mail")).await;
+        assert_eq!(elsewhere.unwrap_err(), Refused::InsufficientScope(None));
+        assert_eq!(
+            guard.check(&request).await.unwrap_err(),
+            Refused::CallerNotBelieved
+        );
+    }
+    let request = told("/both", "Authorization: Bearer {token}\r\n").await;
+    assert_eq!(guard.check(&request).await.unwrap().sub(), "user_1");
+    let user = guard.check_caller(&request, &names("orders")).await;
+    assert_eq!(user.unwrap_err(), Refused::CallerNotBelieved);
 }

@@ -37,6 +37,8 @@ pub(super) async fn end(State(web): State<Web>, headers: HeaderMap, RawQuery(que
     let mut response = match &begun {
         Some(begun) => match logged_in(&web, begun, &query).await {
             Ok(session) => welcome(&web, (&session, begun), &headers),
+            // Nobody was to see anything, whatever the issuer says.
+            Err(Unfinished::Refused(_)) if begun.silent => go_on(&begun.return_to),
             Err(unfinished) => sorry(&web, unfinished),
         },
         None => sorry(&web, Unfinished::Foreign),
@@ -79,7 +81,9 @@ async fn logged_in(web: &Web, begun: &Begun, query: &str) -> Result<Session, Unf
             .await
             .map_err(unusable)?;
     }
-    Session::begin(&tokens, &auth).ok_or(Unfinished::Unusable)
+    let mut session = Session::begin(&tokens, &auth).ok_or(Unfinished::Unusable)?;
+    session.asked = begun.asked.clone().map(|asked| asked.ended(web.now()));
+    Ok(session)
 }
 
 /// OpenID Connect Core §3.1.3.7: it is the issuer's, for this client, for this login, and about the same user.
@@ -140,6 +144,11 @@ fn sorry(web: &Web, unfinished: Unfinished) -> Response {
         Unfinished::Refused(code) if code == "access_denied" => page::page(
             StatusCode::FORBIDDEN,
             "You are not logged in: the login was not allowed.",
+            again,
+        ),
+        Unfinished::Refused(code) if code == "unmet_authentication_requirements" => page::page(
+            StatusCode::FORBIDDEN,
+            "You cannot log in in the way that is asked for. Perhaps your account has no such way yet.",
             again,
         ),
         Unfinished::Refused(_) => page::page(

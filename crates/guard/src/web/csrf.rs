@@ -1,6 +1,6 @@
-//! The one place where a request that changes something proves that a page of this app sent it.
+//! The one place where a request that changes something, or opens a WebSocket, proves that a page of this app sent it.
 //!
-//! Spec: RFC 9700 §4.7 · RFC 10017 §6.1.3.3
+//! Spec: RFC 9700 §4.7 · RFC 10017 §6.1.3.3 · RFC 6455 §10.2
 
 use std::sync::Arc;
 
@@ -30,6 +30,11 @@ impl Proof {
         }
     }
 
+    /// Of which login it is.
+    pub(super) fn login(&self) -> (&Web, &Arc<str>) {
+        (&self.web, &self.session)
+    }
+
     /// A new one each time: a page that is compressed gives nothing away about it. `None` when there is no randomness.
     pub(super) fn make(&self) -> Option<String> {
         let nonce = seal::random()?;
@@ -45,11 +50,19 @@ pub(super) async fn demand(
     session: Option<&Session>,
     request: Request<Body>,
 ) -> Result<Request<Body>, Response> {
+    let origin = &web.parts.settings.origin;
+    if source::is_socket(request.method(), request.headers()) {
+        // Strict cookies come along from every page of the same site, another subdomain or port among them, and no answer keeps a socket closed.
+        return match source::opens_own_socket(request.headers(), origin) {
+            true => Ok(request),
+            false => Err(refusal(Answer::to(request.headers()), FOREIGN_SOCKET)),
+        };
+    }
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(request);
     }
     let answer = Answer::to(request.headers());
-    if !source::is_ours(request.headers(), &web.parts.settings.origin) {
+    if !source::is_ours(request.headers(), origin) {
         return Err(refusal(answer, "foreign_origin"));
     }
     // Nobody is logged in: there is nothing that another site could use.
@@ -92,10 +105,16 @@ fn refusal(answer: Answer, reason: &str) -> Response {
     refused(
         "csrf",
         (answer, StatusCode::FORBIDDEN),
-        "This form was not made for the login that this browser has now. Go back, load the page again, and send it once more.",
+        match reason {
+            FOREIGN_SOCKET => "A WebSocket is opened by a page of this app, which its Origin says.",
+            _ => {
+                "This form was not made for the login that this browser has now. Go back, load the page again, and send it once more."
+            }
+        },
     )
 }
 
 /// The name of the form's field.
 pub(super) const FIELD: &str = "_csrf";
 const HEADER: &str = "x-csrf-token";
+const FOREIGN_SOCKET: &str = "socket_of_a_foreign_origin";

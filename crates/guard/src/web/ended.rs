@@ -5,10 +5,16 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::watch;
+
 /// Names of sessions. Cookies that somebody has kept are still sealed and still fresh: without this they would work on for the minutes of
 /// their access token. Another process learns it from the revocation feed, from introspection, or when that token runs out.
 #[derive(Default)]
-pub(super) struct Ended(Mutex<Names>);
+pub(super) struct Ended {
+    names: Mutex<Names>,
+    /// Wakes what waits for the end of a login.
+    changed: watch::Sender<()>,
+}
 
 #[derive(Default)]
 struct Names {
@@ -21,7 +27,7 @@ struct Names {
 impl Ended {
     /// From now on this session is over.
     pub(super) fn insert(&self, id: &str, now: u64) {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         if names.until.len() >= names.tidy_at {
             names.until.retain(|_, until| *until > now);
             names.tidy_at = (2 * names.until.len()).max(LEAST);
@@ -29,11 +35,20 @@ impl Ended {
         names
             .until
             .insert(id.to_owned(), now.saturating_add(REMEMBERED_SECONDS));
+        drop(names);
+        self.changed.send_replace(());
+    }
+
+    /// Waits until it is ended.
+    pub(super) async fn until(&self, id: &str) {
+        // Before the first look: an end between the look and the wait would be missed.
+        let mut changed = self.changed.subscribe();
+        while !self.has(id) && changed.changed().await.is_ok() {}
     }
 
     /// Whether it was ended.
     pub(super) fn has(&self, id: &str) -> bool {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         names.until.contains_key(id)
     }
 }

@@ -58,7 +58,7 @@ impl<S: Send + Sync> FromRequestParts<S> for AccessToken {
     }
 }
 
-fn uncovered(parts: &Parts, what: &str) -> Response {
+pub(super) fn uncovered(parts: &Parts, what: &str) -> Response {
     let path = parts.uri.path();
     tracing::error!(
         path,

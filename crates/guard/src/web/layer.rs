@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::extract::OriginalUri;
 use axum::response::Response;
 use carnet_client::cookie::SameSite;
 use http::{HeaderValue, Request, StatusCode, header};
@@ -20,6 +19,8 @@ use super::page::{self, Answer, refused, see_other, unavailable};
 use super::renew::{self, Newest, Renewed, Standing};
 use super::session::{self, Session};
 use super::source;
+use super::step_up::{self, Visit};
+use crate::challenge::StepUp;
 
 /// Lets people in who are logged in; see [`Web::layer`].
 #[derive(Clone, Debug)]
@@ -83,16 +84,22 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         Box::pin(async move {
-            let (request, after) = match layer.admit(request).await {
+            let (request, visit, after) = match layer.admit(request).await {
                 Ok(admitted) => admitted,
                 Err(response) => return Ok(*response),
             };
             let mut response = inner.call(request).await?;
+            if let Some(visit) = visit {
+                response = visit.answer(&layer.web, response);
+            }
             layer.finish(after, &mut response).await;
             Ok(response)
         })
     }
 }
+
+/// A request that goes on, whether a person looks at its answer, and what that does to the cookies.
+type Admitted = (Request<Body>, Option<Visit>, After);
 
 /// What the answer must do to the browser's cookies, whatever the handler has said.
 enum After {
@@ -102,11 +109,12 @@ enum After {
 }
 
 impl WebLayer {
-    async fn admit(&self, request: Request<Body>) -> Result<(Request<Body>, After), Box<Response>> {
+    async fn admit(&self, request: Request<Body>) -> Result<Admitted, Box<Response>> {
         let web = &self.web;
         let session = Session::read(web, request.headers());
         let mut request = csrf::demand(web, session.as_ref(), request).await?;
         request.extensions_mut().insert(Proof::new(web, session.as_ref()));
+        let visit = Visit::of(web, &request, session.as_ref());
         let standing = match session {
             Some(session) => renew::standing(web, session).await,
             None => return self.stranger(request, After::Nothing),
@@ -125,7 +133,7 @@ impl WebLayer {
                     Renewed::Yes => After::Keep(session),
                     Renewed::No => After::Nothing,
                 };
-                Ok((request, after))
+                Ok((request, visit, after))
             }
             Standing::Over => self.stranger(request, After::Forget),
             // A page for all is for whoever is there, also while that cannot be said.
@@ -136,16 +144,13 @@ impl WebLayer {
         }
     }
 
-    fn stranger(
-        &self,
-        mut request: Request<Body>,
-        after: After,
-    ) -> Result<(Request<Body>, After), Box<Response>> {
+    fn stranger(&self, mut request: Request<Body>, after: After) -> Result<Admitted, Box<Response>> {
         if self.strangers {
+            let visit = Visit::of(&self.web, &request, None);
             request.extensions_mut().insert(Proof::new(&self.web, None));
             // For `Option<Auth>`: nobody is there, and the route is guarded.
             request.extensions_mut().insert(self.web.parts.guard.clone());
-            return Ok((request, after));
+            return Ok((request, visit, after));
         }
         let mut response = self.turned_away(&request, &after);
         if matches!(after, After::Forget) {
@@ -157,21 +162,15 @@ impl WebLayer {
     /// Nobody is logged in. A link is followed after the login; a form is not sent again by itself, and its sender is told so.
     fn turned_away(&self, request: &Request<Body>, after: &After) -> Response {
         let settings = &self.web.parts.settings;
-        let original = request.extensions().get::<OriginalUri>();
-        let uri = original.map_or(request.uri(), |original| &original.0);
-        let here = uri.path_and_query().map_or("/", |path| path.as_str());
-        let here = carnet_client::return_to::local(here, &settings.origin);
+        let here = step_up::here(&self.web, request);
         if source::is_navigation(request.method(), request.headers()) {
             let outside = source::is_link_from_outside(request.method(), request.headers());
             // Strict cookies were not sent: whether somebody is logged in shows when the next request begins here.
             if outside && settings.same_site == SameSite::Strict && !matches!(after, After::Forget) {
                 const TEXT: &str = "A link on another site leads to this page.";
-                return page::page(StatusCode::OK, TEXT, Some((here, "Continue")));
+                return page::page(StatusCode::OK, TEXT, Some((&here, "Continue")));
             }
-            let query = url::form_urlencoded::Serializer::new(String::new())
-                .append_pair("return_to", here)
-                .finish();
-            return see_other(&format!("{}?{query}", self.web.login_path()));
+            return see_other(&step_up::login(&self.web, Some(&here), &StepUp::default()));
         }
         match Answer::to(request.headers()) {
             Answer::Page => page::page(

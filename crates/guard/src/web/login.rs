@@ -2,16 +2,17 @@
 //!
 //! Spec: RFC 6749 §4.1.1 · RFC 7636 §4 · OpenID Connect Core §3.1.2.1 · RFC 9700 §4.7 (login CSRF)
 
-use axum::extract::{Query, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use carnet_client::authorize::Authorization;
+use carnet_client::authorize::{self, Authorization};
 use carnet_client::cookie::{self, SameSite};
 use carnet_client::return_to;
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::app::Web;
-use super::page::{Answer, see_other, unavailable};
+use super::page::{Answer, refused, see_other, unavailable};
+use super::step_up::Asked;
 
 /// A login under way, in a cookie of this browser alone.
 #[derive(Serialize, Deserialize)]
@@ -22,20 +23,27 @@ pub(super) struct Begun {
     pub(super) return_to: String,
     /// Seconds since 1970.
     pub(super) at: u64,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Wanted {
+    /// The issuer was asked not to show anything: then a no leads back to the app.
     #[serde(default)]
-    return_to: String,
+    pub(super) silent: bool,
+    /// What it is to be beyond a login.
+    #[serde(default)]
+    pub(super) asked: Option<Asked>,
 }
 
-pub(super) async fn begin(
-    State(web): State<Web>,
-    headers: HeaderMap,
-    Query(wanted): Query<Wanted>,
-) -> Response {
+pub(super) async fn begin(State(web): State<Web>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let settings = &web.parts.settings;
+    let query = query.unwrap_or_default();
+    let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect();
+    let Some(wishes) = authorize::wishes(&query) else {
+        const TEXT: &str = "This link asks for a login in a way that there is not.";
+        let answer = (Answer::to(&headers), StatusCode::BAD_REQUEST);
+        return refused("login_request_invalid", answer, TEXT);
+    };
+    let return_to = query.iter().find(|(name, _)| name == "return_to");
+    let return_to = return_to.map_or("", |(_, path)| path);
     let down = |why: &dyn std::fmt::Display| {
         tracing::warn!(error = %why, "a login cannot begin");
         unavailable(Answer::to(&headers))
@@ -49,6 +57,7 @@ pub(super) async fn begin(
     if settings.audience.contains(':') && !settings.audience.contains('#') {
         fields.push(("resource", settings.audience.as_str()));
     }
+    fields.extend_from_slice(&wishes);
     let begun = match Authorization::begin(&client, &web.redirect_uri(), &fields) {
         Ok(begun) => begun,
         Err(error) => return down(&error),
@@ -57,32 +66,34 @@ pub(super) async fn begin(
         state: begun.state().to_owned(),
         nonce: begun.nonce.clone(),
         verifier: begun.verifier.clone(),
-        return_to: return_to::local(&wanted.return_to, &settings.origin).to_owned(),
+        return_to: return_to::local(return_to, &settings.origin).to_owned(),
         at: web.now(),
+        silent: wishes.contains(&("prompt", "none")),
+        asked: Asked::by(&wishes, web.now()),
     };
-    let name = name_of(&web, &kept.state);
-    let sealed = web.parts.keys.seal(PURPOSE, &kept);
+    leave(&web, &headers, (&begun.url, &kept)).unwrap_or_else(|| down(&"its cookie cannot be made"))
+}
+
+/// To the issuer, with the cookie that its answer must fit.
+fn leave(web: &Web, headers: &HeaderMap, (url, kept): (&str, &Begun)) -> Option<Response> {
+    let secure = web.parts.settings.secure;
+    let sealed = web.parts.keys.seal(PURPOSE, kept)?;
     // Lax: the answer comes by a redirect from the issuer's site.
-    let line = sealed.and_then(|value| {
-        cookie::set(
-            web.parts.settings.secure,
-            (&name, &value),
-            LIFE_SECONDS,
-            SameSite::Lax,
-        )
-    });
-    let Some(line) = line else {
-        return down(&"its cookie cannot be made");
-    };
-    let mut response = see_other(&begun.url);
-    for old in abandoned(&web, &headers) {
-        response.headers_mut().extend(
-            cookie::set(web.parts.settings.secure, (&old, ""), 0, SameSite::Lax)
-                .map(|line| (header::SET_COOKIE, line)),
-        );
+    let line = cookie::set(
+        secure,
+        (&name_of(web, &kept.state), &sealed),
+        LIFE_SECONDS,
+        SameSite::Lax,
+    )?;
+    let mut response = see_other(url);
+    for old in abandoned(web, headers) {
+        let gone = cookie::set(secure, (&old, ""), 0, SameSite::Lax);
+        response
+            .headers_mut()
+            .extend(gone.map(|line| (header::SET_COOKIE, line)));
     }
     response.headers_mut().append(header::SET_COOKIE, line);
-    response
+    Some(response)
 }
 
 /// The login that this browser began with this `state`.

@@ -22,6 +22,11 @@
 //! # }
 //! ```
 
+/// The examples of the guide compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../docs/server-rendered.md")]
+struct Guide;
+
 mod app;
 mod body;
 mod builder;
@@ -31,14 +36,17 @@ mod ended;
 mod extract;
 mod layer;
 mod login;
+mod login_end;
 mod logout;
 mod page;
 mod renew;
 mod session;
 mod settings;
 mod source;
+mod step_up;
 
 pub use app::Web;
 pub use builder::WebApp;
 pub use extract::{AccessToken, CsrfToken};
 pub use layer::{WebLayer, WebService};
+pub use login_end::LoginEnd;

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use super::app::Web;
+use super::step_up::Asked;
 use crate::auth::Auth;
 
 /// What the cookies of one browser say.
@@ -19,6 +20,8 @@ pub(super) struct Session {
     pub(super) access: Option<Access>,
     pub(super) refresh: Option<String>,
     id_token: Option<String>,
+    /// What its login was asked to be.
+    pub(super) asked: Option<Asked>,
 }
 
 #[derive(Clone)]
@@ -42,6 +45,8 @@ struct RefreshCookie {
     session: String,
     token: Option<String>,
     id_token: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    asked: Option<Asked>,
 }
 
 /// A cookie would be larger than browsers keep, or there is no randomness.
@@ -56,6 +61,7 @@ impl Session {
             access: Some(Access::of(tokens, auth)),
             refresh: tokens.refresh_token.clone(),
             id_token: tokens.id_token.clone(),
+            asked: None,
         })
     }
 
@@ -83,6 +89,7 @@ impl Session {
             }),
             refresh: refresh.token,
             id_token: refresh.id_token,
+            asked: refresh.asked,
         })
     }
 
@@ -93,6 +100,7 @@ impl Session {
             access: Some(Access::of(tokens, auth)),
             refresh: tokens.refresh_token.clone().or_else(|| self.refresh.clone()),
             id_token: tokens.id_token.clone().or_else(|| self.id_token.clone()),
+            asked: self.asked.clone(),
         }
     }
 
@@ -125,6 +133,7 @@ impl Session {
             session: self.id.clone(),
             token: self.refresh.clone(),
             id_token: self.id_token.clone(),
+            asked: self.asked.clone(),
         };
         let life = web.parts.settings.keep_for;
         let refresh = line(web, REFRESH, (&cookie, life)).or_else(|_| {

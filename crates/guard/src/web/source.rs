@@ -1,6 +1,6 @@
-//! Where a request comes from: a page of this app or of another site, and whether it wants a page.
+//! Where a request comes from: a page of this app or of another site, and whether it wants a page or a WebSocket.
 //!
-//! Spec: W3C Fetch Metadata §2 · RFC 6454 §7 (Origin)
+//! Spec: W3C Fetch Metadata §2 · RFC 6454 §7 (Origin) · RFC 6455 §4.2.1, §10.2 · RFC 8441 §4
 
 use http::{HeaderMap, Method, header};
 
@@ -18,6 +18,21 @@ pub(super) fn is_ours(headers: &HeaderMap, origin: &str) -> bool {
         (One::Missing, One::Is(from)) => from == origin,
         (One::Missing, One::Missing) => true,
     }
+}
+
+/// Whether somebody opens a WebSocket, or something else that is more than one answer: by `Upgrade`, or by the extended CONNECT of HTTP/2 (RFC 8441).
+pub(super) fn is_socket(method: &Method, headers: &HeaderMap) -> bool {
+    let wanted = headers.get_all(header::UPGRADE).iter();
+    let mut wanted = wanted.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    *method == Method::CONNECT
+        || headers.contains_key(header::SEC_WEBSOCKET_KEY)
+        || wanted.any(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Whether a page of this very origin opens a WebSocket. Browsers always say which does (RFC 6455 §4.1), and it is all that they say: no script can
+/// add a header.
+pub(super) fn opens_own_socket(headers: &HeaderMap, origin: &str) -> bool {
+    one(headers, header::ORIGIN.as_str()).is(origin)
 }
 
 /// Whether somebody follows a link on another site to here.
@@ -75,6 +90,26 @@ mod tests {
             headers.append(*name, HeaderValue::from_static(value));
         }
         is_ours(&headers, "https://a.test")
+    }
+
+    #[test]
+    fn a_websocket_is_known_by_each_of_its_signs() {
+        let socket = |method: Method, pairs: &[(&'static str, &'static str)]| {
+            let pairs = pairs.iter();
+            let headers = pairs.map(|(name, value)| {
+                let name: http::HeaderName = name.parse().unwrap();
+                (name, HeaderValue::from_static(value))
+            });
+            is_socket(&method, &headers.collect())
+        };
+        for value in ["websocket", "WebSocket", "h2c, websocket", "h2c,\twebsocket "] {
+            assert!(socket(Method::GET, &[("upgrade", value)]), "{value}");
+        }
+        assert!(socket(Method::GET, &[("sec-websocket-key", "")]));
+        assert!(socket(Method::CONNECT, &[]));
+        for value in ["h2c", "", "websockets"] {
+            assert!(!socket(Method::GET, &[("upgrade", value)]), "{value}");
+        }
     }
 
     #[test]

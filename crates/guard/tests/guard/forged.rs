@@ -230,6 +230,7 @@ async fn jwt_13_a_time_of_the_wrong_type_is_wrong_not_missing() {
         ("nbf", json!("0")),
         ("iat", json!("0")),
         ("sub", json!(7)),
+        ("sub", json!("")),
         ("client_id", json!(7)),
         ("jti", json!(7)),
         ("sid", json!(7)),

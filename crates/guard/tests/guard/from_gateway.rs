@@ -239,6 +239,7 @@ async fn jwt_15_jwt_16_an_assertion_is_of_this_gateway_and_for_this_service_alon
         ("aud", json!(["orders", "billing"])),
         ("aud", json!([])),
         ("sub", json!(7)),
+        ("sub", json!("")),
         ("client_id", json!(["web"])),
         ("sid", json!(1)),
         ("cnf", json!({ "jkt": "x" })),

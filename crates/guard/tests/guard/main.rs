@@ -9,6 +9,7 @@ mod dpop;
 mod forged;
 mod from_gateway;
 mod gateway_keys;
+mod gateway_services;
 mod grpc;
 mod issuers;
 mod keys;

@@ -136,6 +136,7 @@ async fn an_answer_is_held_against_the_same_policy_as_a_jwt() {
     for (name, value) in [
         ("iss", json!("https://opaque.test/")),
         ("iss", json!([NAME])),
+        ("sub", json!("")),
         ("aud", json!("https://other.test")),
         ("aud", json!([])),
         ("aud", json!([API, 1])),

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use carnet_guard::{BuildError, FromGateway, Guard, PeerAddress, UnixPeer};
+use axum::routing::get;
+use carnet_guard::{Auth, BuildError, Caller, FromGateway, Guard, PeerAddress, UnixPeer};
 use http::{Request, StatusCode};
 use serde_json::json;
 
@@ -281,4 +283,63 @@ async fn a_list_that_protects_nothing_is_said_at_once() {
         .build()
         .await;
     assert!(matches!(named, Err(BuildError::Policy(_))));
+}
+
+#[tokio::test]
+async fn gw_12_a_service_is_believed_from_listed_peers_where_its_header_was_named() {
+    let silent = guard().await;
+    let told = FromGateway::plain_headers(["10.1.0.0/16"]).calling_service("X-Calling-Service");
+    let told = told.build().await.unwrap();
+    let ask = async |guard: &Guard, peer: &str, path: &str, headers: Headers<'_>| {
+        let named = async |caller: Caller| format!("{} {}", caller.name(), caller.jti());
+        let routes = Router::new()
+            .route("/inner", get(named).layer(guard.caller_in(["billing"])))
+            .route(
+                "/me",
+                get(async |auth: Auth| auth.sub().to_owned()).layer(guard.layer()),
+            );
+        let mut request = request(path, headers);
+        let peer: SocketAddr = peer.parse().unwrap();
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answer = send(routes, request).await;
+        match answer.status {
+            StatusCode::OK => answer.body.as_str().unwrap().to_owned(),
+            _ => answer.code().to_owned(),
+        }
+    };
+    let billing = ("x-calling-service", "billing");
+    let alice = ("x-user-id", "alice");
+    for (guard, peer, path, headers, said) in [
+        (&told, GATEWAY, "/inner", &[billing][..], "billing "),
+        (
+            &told,
+            GATEWAY,
+            "/inner",
+            &[("x-calling-service", "mail")],
+            "insufficient_scope",
+        ),
+        (&told, GATEWAY, "/inner", &[billing, billing], "caller_unclear"),
+        (&told, GATEWAY, "/inner", &[billing, alice], "caller_unclear"),
+        (&told, GATEWAY, "/inner", &[alice], "caller_missing"),
+        (
+            &told,
+            GATEWAY,
+            "/inner",
+            &[("x_calling_service", "billing")],
+            "caller_missing",
+        ),
+        (&told, "10.2.0.1:9", "/inner", &[billing], "caller_not_believed"),
+        (&told, GATEWAY, "/me", &[billing], "caller_missing"),
+        (&told, GATEWAY, "/me", &[billing, alice], "caller_unclear"),
+        (&told, GATEWAY, "/me", &[alice], "alice"),
+        // Not every gateway takes the header out of what clients send.
+        (&silent, GATEWAY, "/inner", &[billing], "caller_missing"),
+        (&silent, GATEWAY, "/me", &[billing, alice], "alice"),
+    ] {
+        assert_eq!(
+            ask(guard, peer, path, headers).await,
+            said,
+            "{peer} {path} {headers:?}"
+        );
+    }
 }

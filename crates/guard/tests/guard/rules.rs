@@ -135,6 +135,21 @@ async fn a_login_that_is_too_old_is_asked_for_anew() {
 }
 
 #[tokio::test]
+async fn a_login_in_the_future_is_none_and_one_within_the_leeway_is_of_now() {
+    let fresh = Rule::max_age(Duration::from_secs(5));
+    for (ahead, expected) in [
+        (0, StatusCode::OK),
+        (30, StatusCode::OK),
+        (31, StatusCode::UNAUTHORIZED),
+        (600, StatusCode::UNAUTHORIZED),
+        (86_400 * 365, StatusCode::UNAUTHORIZED),
+    ] {
+        let found = status(&fresh, |token| token.claim("auth_time", NOW + ahead)).await;
+        assert_eq!(found, expected, "{ahead}");
+    }
+}
+
+#[tokio::test]
 async fn the_age_of_a_login_grows_while_its_token_is_remembered() {
     let clock = TestClock::at(NOW);
     let issuer = TestIssuer::with_clock(clock.clone());

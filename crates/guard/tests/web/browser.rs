@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::get;
-use carnet_guard::web::{CsrfToken, Web, WebApp};
-use carnet_guard::{Auth, Issuer as Trusted};
+use axum::response::Response;
+use axum::routing::{any, get};
+use bytes::Bytes;
+use carnet_guard::web::{CsrfToken, LoginEnd, Web, WebApp};
+use carnet_guard::{Auth, Issuer as Trusted, Right, Rule, scope};
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
@@ -16,6 +20,26 @@ use tower::ServiceExt as _;
 use crate::issuer::{API, Issuer};
 
 pub(crate) const ORIGIN: &str = "https://notes.test";
+
+scope!(Publish = "publish:notes");
+
+/// A login of the last five minutes.
+struct Fresh;
+
+impl Right for Fresh {
+    fn rule() -> Rule {
+        Rule::max_age(Duration::from_secs(300))
+    }
+}
+
+/// A login by several factors, of the last five minutes.
+struct Strong;
+
+impl Right for Strong {
+    fn rule() -> Rule {
+        Rule::all([Rule::acr(["mfa", "phr"]), Fresh::rule()])
+    }
+}
 
 /// An app, its issuer, and how often its handlers ran.
 #[derive(Clone)]
@@ -32,7 +56,12 @@ impl App {
 
     /// A process of the app; several may stand beside each other.
     pub(crate) async fn of(issuer: &Issuer, more: impl FnOnce(WebApp) -> WebApp) -> Self {
-        let web = WebApp::new(ORIGIN, Trusted::discover(&issuer.url))
+        Self::by(issuer, Trusted::discover(&issuer.url), more).await
+    }
+
+    /// The same, which knows its issuer in this way.
+    pub(crate) async fn by(issuer: &Issuer, trusted: Trusted, more: impl FnOnce(WebApp) -> WebApp) -> Self {
+        let web = WebApp::new(ORIGIN, trusted)
             .client_secret("notes", "a:secret")
             .audience(API)
             .scope("openid read:notes")
@@ -66,10 +95,37 @@ fn routes(web: &Web, posted: Arc<AtomicUsize>) -> Router {
             get(async || [("cache-control", "public, max-age=600")]),
         )
         .route("/broken", get(async |_: Auth| StatusCode::INTERNAL_SERVER_ERROR))
+        .route("/socket", any(async |auth: Auth| auth.sub().to_owned()))
+        .route("/stream", get(stream_until))
+        .route("/fresh", any(async |_: Auth<Fresh>| "fresh"))
+        .route("/strong", any(async |_: Auth<Strong>| "strong"))
+        .route("/publish", any(async |_: Auth<Publish>| "published"))
+        .route(
+            "/owner",
+            get(async |auth: Auth| auth.check(false, "the note is another user's")),
+        )
         .layer(web.layer())
-        .merge(Router::new().route("/", get(home)).layer(web.layer_for_all()))
+        .merge(for_all(web))
         .merge(web.routes())
         .route("/uncovered", get(home))
+}
+
+fn for_all(web: &Web) -> Router {
+    let ends = async |over: Option<LoginEnd>| if over.is_some() { "ends" } else { "never" };
+    Router::new()
+        .route("/", get(home))
+        .route(
+            "/perhaps",
+            get(async |auth: Option<Auth<Fresh>>| auth.map_or("nobody", |_| "fresh")),
+        )
+        .route("/ends", get(ends))
+        .layer(web.layer_for_all())
+}
+
+/// Says nothing, for as long as the login lives.
+async fn stream_until(over: LoginEnd) -> Body {
+    let nothing = stream::pending::<Result<Bytes, std::convert::Infallible>>();
+    Body::from_stream(nothing.take_until(over.wait()))
 }
 
 async fn home(auth: Option<Auth>) -> String {
@@ -146,10 +202,27 @@ impl Browser {
     pub(crate) async fn ask(
         &self,
         app: &App,
-        (method, path): (Method, &str),
+        what: (Method, &str),
         headers: &[(&str, &str)],
         body: &str,
     ) -> Answer {
+        let (parts, body) = self.begin(app, what, headers, body).await.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    /// The answer, before anything of its body has come.
+    pub(crate) async fn begin(
+        &self,
+        app: &App,
+        (method, path): (Method, &str),
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Response {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -163,13 +236,7 @@ impl Browser {
             request = request.header("cookie", cookies.join("; "));
         }
         let request = request.body(Body::from(body.to_owned())).unwrap();
-        let (parts, body) = app.routes.clone().oneshot(request).await.unwrap().into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: String::from_utf8(body.to_vec()).unwrap(),
-        }
+        app.routes.clone().oneshot(request).await.unwrap()
     }
 
     pub(crate) fn take(&mut self, answer: &Answer) {
@@ -190,6 +257,17 @@ impl Browser {
         let ended = self.open(app, &format!("/auth/callback?{back}")).await;
         assert_eq!(ended.status, StatusCode::OK, "{}", ended.body);
         assert!(ended.body.contains("url=/notes"), "{}", ended.body);
+    }
+
+    /// Follows the address of a login to its end, where the issuer says yes, and says where that leads.
+    pub(crate) async fn log_in_at(&mut self, app: &App, login: &str) -> String {
+        let begun = self.open(app, login).await;
+        assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.body);
+        let back = app.issuer.allow(begun.location());
+        let ended = self.open(app, &format!("/auth/callback?{back}")).await;
+        assert_eq!(ended.status, StatusCode::OK, "{}", ended.body);
+        let (_, to) = ended.body.split_once("url=").unwrap();
+        to.split_once('"').unwrap().0.replace("&amp;", "&")
     }
 
     /// The proof in the form of a page.

@@ -58,6 +58,12 @@ pub(crate) struct Inside {
     /// The same in its ID tokens.
     pub(crate) id_padding: AtomicUsize,
     pub(crate) nonce: Mutex<Option<String>>,
+    /// What its access tokens say of the last login.
+    login: Mutex<Value>,
+    /// Does not know `acr_values`, and says nothing of when somebody logged in.
+    pub(crate) dull: AtomicBool,
+    /// What its feed says to whoever asks.
+    feed: Mutex<String>,
     pub(crate) refreshed: AtomicUsize,
     pub(crate) revoked: Mutex<Vec<String>>,
     pub(crate) gate: Semaphore,
@@ -81,6 +87,9 @@ impl Issuer {
             padding: AtomicUsize::default(),
             id_padding: AtomicUsize::default(),
             nonce: Mutex::default(),
+            login: Mutex::new(json!({})),
+            dull: AtomicBool::default(),
+            feed: Mutex::default(),
             refreshed: AtomicUsize::default(),
             revoked: Mutex::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
@@ -100,9 +109,17 @@ impl Issuer {
             )
             .route("/token", post(token))
             .route("/revoke", post(revoke))
+            .route("/revocations", get(feed))
             .with_state(issuer.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         issuer
+    }
+
+    /// Its feed says that this is all that was taken back.
+    pub(crate) fn takes_back(&self, entries: &Value) {
+        let now = self.clock.since_epoch().as_secs();
+        let claims = json!({ "iss": self.url, "aud": "notes", "iat": now, "epoch": "1", "since": 0, "cursor": 1, "entries": entries });
+        *self.inside.feed.lock().unwrap() = self.sign(TokenType::Other("revocations+jwt"), &claims);
     }
 
     /// What the user's browser is sent back with after a login at this address.
@@ -136,7 +153,12 @@ impl Issuer {
         let strange = self.inside.strange.load(Ordering::SeqCst);
         let aud = if strange { "https://other.test" } else { API };
         let padding = "x".repeat(self.inside.padding.load(Ordering::SeqCst));
-        let access = json!({ "iss": self.url, "aud": aud, "sub": "alice", "client_id": "notes", "jti": format!("t{made}"), "iat": now, "exp": now + LIFE, "padding": padding });
+        let mut access = json!({ "iss": self.url, "aud": aud, "sub": "alice", "client_id": "notes", "jti": format!("t{made}"), "iat": now, "exp": now + LIFE, "padding": padding });
+        let login = self.inside.login.lock().unwrap().clone();
+        access
+            .as_object_mut()
+            .unwrap()
+            .extend(login.as_object().unwrap().clone());
         let mut tokens = json!({ "access_token": self.sign(TokenType::AccessToken, &access), "token_type": "Bearer", "expires_in": LIFE, "refresh_token": format!("rt.{}", self.inside.family.lock().unwrap().0) });
         if let Some(nonce) = nonce {
             let padding = "x".repeat(self.inside.id_padding.load(Ordering::SeqCst));
@@ -186,6 +208,11 @@ async fn token(
             asked["code_challenge"],
             carnet_jose::base64url::encode(&challenge)
         );
+        let now = issuer.clock.since_epoch().as_secs();
+        *issuer.inside.login.lock().unwrap() = match issuer.inside.dull.load(Ordering::SeqCst) {
+            true => json!({}),
+            false => json!({ "auth_time": now, "acr": asked.get("acr_values") }),
+        };
         let other = issuer.inside.nonce.lock().unwrap().clone();
         return Json(issuer.tokens(Some(&other.unwrap_or_else(|| asked["nonce"].clone())))).into_response();
     }
@@ -212,6 +239,14 @@ async fn token(
         }
     }
     Json(issuer.tokens(None)).into_response()
+}
+
+async fn feed(State(issuer): State<Issuer>) -> impl IntoResponse {
+    let message = issuer.inside.feed.lock().unwrap().clone();
+    (
+        [("content-type", "text/event-stream")],
+        format!("data: {message}\n\n"),
+    )
 }
 
 async fn revoke(State(issuer): State<Issuer>, Form(form): Form<HashMap<String, String>>) -> StatusCode {

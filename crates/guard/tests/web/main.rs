@@ -8,3 +8,5 @@ mod issuer;
 mod login;
 mod logout;
 mod renewal;
+mod sockets;
+mod step_up;
