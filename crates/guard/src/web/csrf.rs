@@ -51,14 +51,14 @@ pub(super) async fn demand(
     request: Request<Body>,
 ) -> Result<Request<Body>, Response> {
     let origin = &web.parts.settings.origin;
-    if source::is_socket(request.method(), request.headers()) {
-        // Strict cookies come along from every page of the same site, another subdomain or port among them, and no answer keeps a socket closed.
-        return match source::opens_own_socket(request.headers(), origin) {
-            true => Ok(request),
-            false => Err(refusal(Answer::to(request.headers()), FOREIGN_SOCKET)),
-        };
+    let (method, headers) = (request.method(), request.headers());
+    // Strict cookies come along from every page of the same site, another subdomain or port among them, and no answer keeps a socket closed.
+    if source::is_socket(method, headers) && !source::opens_own_socket(headers, origin) {
+        return Err(refusal(Answer::to(headers), FOREIGN_SOCKET));
     }
-    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+    // What has no body cannot bring a proof: a CONNECT is a socket, and its origin is known by now.
+    let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    if reads || *method == Method::CONNECT {
         return Ok(request);
     }
     let answer = Answer::to(request.headers());

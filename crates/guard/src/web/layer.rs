@@ -37,8 +37,8 @@ pub struct WebService<S> {
 }
 
 impl Web {
-    /// Everything inside is for people who are logged in: handlers take [`Auth`](crate::Auth). Whoever opens an address without a login is sent to it; scripts and
-    /// forms get 401.
+    /// Everything inside is for people who are logged in: handlers take [`Auth`](crate::Auth). Whoever opens an address without a login, or with one that
+    /// is too old or too weak for the rights that a handler asks for, is sent to it; scripts and forms get 401.
     pub fn layer(&self) -> WebLayer {
         let web = self.clone();
         WebLayer {

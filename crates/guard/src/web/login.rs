@@ -11,8 +11,8 @@ use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::app::Web;
+use super::asked::Asked;
 use super::page::{Answer, refused, see_other, unavailable};
-use super::step_up::Asked;
 
 /// A login under way, in a cookie of this browser alone.
 #[derive(Serialize, Deserialize)]

@@ -28,6 +28,7 @@
 struct Guide;
 
 mod app;
+mod asked;
 mod body;
 mod builder;
 mod callback;

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde::{Deserialize, Serialize};
 
 use super::app::Web;
-use super::step_up::Asked;
+use super::asked::Asked;
 use crate::auth::Auth;
 
 /// What the cookies of one browser say.

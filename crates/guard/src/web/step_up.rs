@@ -5,57 +5,13 @@
 use axum::extract::OriginalUri;
 use axum::response::Response;
 use http::{Request, StatusCode, header};
-use serde::{Deserialize, Serialize};
 
 use super::app::Web;
+use super::asked::Asked;
 use super::session::Session;
 use super::{page, source};
 use crate::answer::Because;
 use crate::challenge::{Refused, StepUp};
-
-/// What a login was asked to be, beyond a login.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Asked {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    max_age: Option<u64>,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    acr_values: String,
-    /// Seconds since 1970: when it came to its end.
-    at: u64,
-}
-
-impl Asked {
-    /// By these wishes; `None` when they ask for nothing that a rule would.
-    pub(super) fn by(wishes: &[(&str, &str)], now: u64) -> Option<Self> {
-        let wish = |name| {
-            wishes
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| *value)
-        };
-        let max_age = wish("max_age").and_then(|seconds| seconds.parse().ok());
-        let acr_values = wish("acr_values").unwrap_or_default().to_owned();
-        let asked = max_age.is_some() || !acr_values.is_empty();
-        asked.then_some(Self {
-            max_age,
-            acr_values,
-            at: now,
-        })
-    }
-
-    /// The same, of a login that ends now.
-    pub(super) fn ended(self, now: u64) -> Self {
-        Self { at: now, ..self }
-    }
-
-    /// Whether a login that has just ended was asked for all of this: another one would end in the same way.
-    fn was_for(&self, wanted: &StepUp, now: u64) -> bool {
-        let fresh = |most| self.max_age.is_some_and(|asked| asked <= most);
-        let as_strong = wanted.acr_values.is_empty() || self.acr_values == wanted.acr_values.join(" ");
-        let lately = wanted.max_age.unwrap_or_default().max(LEAST_SECONDS);
-        wanted.max_age.is_none_or(fresh) && as_strong && now.saturating_sub(self.at) <= lately
-    }
-}
 
 /// A request whose answer will be looked at in a window.
 pub(super) struct Visit {
@@ -139,6 +95,3 @@ pub(super) fn login(web: &Web, return_to: Option<&str>, wanted: &StepUp) -> Stri
     }
     format!("{}?{}", web.login_path(), query.finish())
 }
-
-/// For so long a login is one that has just ended, also where a page asks for one that is newer than anybody can come back from.
-const LEAST_SECONDS: u64 = 60;

@@ -241,12 +241,13 @@ async fn token(
     Json(issuer.tokens(None)).into_response()
 }
 
-async fn feed(State(issuer): State<Issuer>) -> impl IntoResponse {
+async fn feed(State(issuer): State<Issuer>) -> Response {
     let message = issuer.inside.feed.lock().unwrap().clone();
     (
         [("content-type", "text/event-stream")],
         format!("data: {message}\n\n"),
     )
+        .into_response()
 }
 
 async fn revoke(State(issuer): State<Issuer>, Form(form): Form<HashMap<String, String>>) -> StatusCode {

@@ -75,6 +75,10 @@ async fn gw_17_a_websocket_opens_from_a_page_of_this_very_origin_alone() {
         let twice = [("origin", ORIGIN), ("origin", ORIGIN)];
         assert_eq!(ask(&twice).await.code(), "csrf", "{own:?}");
     }
+    // No header makes a form one that needs no proof.
+    let form = [OWN_FORM, SOCKET].concat();
+    let answer = browser.ask(&app, (Method::POST, "/socket"), &form, "").await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
     // Nothing else is asked of a page that is only read.
     let cross = [("origin", "https://evil.test"), ("upgrade", "h2c")];
     let answer = browser.ask(&app, (Method::GET, "/socket"), &cross, "").await;
