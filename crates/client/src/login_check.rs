@@ -1,6 +1,6 @@
 //! The ID token of a login, checked by the client that began it.
 //!
-//! Spec: OpenID Connect Core §3.1.3.7
+//! Spec: OpenID Connect Core §3.1.3.7, §12.2
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +45,40 @@ impl LoginCheck {
     /// # Errors
     /// What is wrong with it, for the log.
     pub async fn check(&self, id_token: &str, nonce: &str, now: u64) -> Result<IdTokenClaims, &'static str> {
+        let claims = self.verified(id_token, now).await;
+        let claims = claims.map_err(|error| error.code())?;
+        let said = claims.nonce.as_deref().unwrap_or_default();
+        if !primitive::verify_equal(said.as_bytes(), nonce.as_bytes()) {
+            return Err(OTHER_NONCE);
+        }
+        Ok(claims)
+    }
+
+    /// What a token says that came with a refresh, of the login of this user that had this nonce, as far as it is known (§12.2: another one need not be there).
+    ///
+    /// # Errors
+    /// Whether it is another login's, or cannot be believed, or not now; and why, for the log.
+    pub async fn check_again(
+        &self,
+        id_token: &str,
+        (sub, nonce): (&str, Option<&str>),
+        now: u64,
+    ) -> Result<IdTokenClaims, Unfit> {
+        let claims = self.verified(id_token, now).await.map_err(|error| match error {
+            Error::IssuerMismatch | Error::AudienceMismatch => Unfit::Foreign(error.code()),
+            error => Unfit::Unbelievable(error.code()),
+        })?;
+        if claims.sub != sub {
+            return Err(Unfit::Foreign("the ID token is about another user"));
+        }
+        let is_other = |(said, known): (&String, &str)| said != known;
+        if claims.nonce.as_ref().zip(nonce).is_some_and(is_other) {
+            return Err(Unfit::Foreign(OTHER_NONCE));
+        }
+        Ok(claims)
+    }
+
+    async fn verified(&self, id_token: &str, now: u64) -> Result<IdTokenClaims, Error> {
         self.keys.prepare().await;
         let verify = || self.verifier.verify_owned::<IdTokenClaims>(id_token, now);
         let verified = match verify() {
@@ -54,12 +88,7 @@ impl LoginCheck {
             }
             verified => verified,
         };
-        let claims = verified.map_err(|error| error.code())?.claims;
-        let said = claims.nonce.as_deref().unwrap_or_default();
-        if !primitive::verify_equal(said.as_bytes(), nonce.as_bytes()) {
-            return Err("the nonce of the ID token is another");
-        }
-        Ok(claims)
+        verified.map(|verified| verified.claims)
     }
 
     /// The keys of the issuer, for its other tokens to this client.
@@ -67,6 +96,17 @@ impl LoginCheck {
         self.keys.clone()
     }
 }
+
+/// Why the ID token of a refresh says nothing of the login. The text is for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is the issuer's, and another login's, or another client's.
+    Foreign(&'static str),
+    /// Nobody can tell whose it is: it has expired, or its signature cannot be checked.
+    Unbelievable(&'static str),
+}
+
+const OTHER_NONCE: &str = "the nonce of the ID token is another";
 
 /// Every signature that an issuer may make.
 pub fn signatures() -> Vec<Algorithm> {

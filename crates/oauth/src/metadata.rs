@@ -2,7 +2,9 @@
 //!
 //! Spec: RFC 8414 §2, §3 · RFC 8628 §4 · RFC 9126 §5 · RFC 9701 §7
 
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 /// The metadata document of an authorization server. Members that do not apply are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,41 +85,102 @@ pub struct Metadata {
     pub openid: Option<OpenIdMetadata>,
 }
 
-/// What OpenID Connect Discovery 1.0 §3 adds.
+impl Metadata {
+    /// Where the login at the server itself ends (OpenID Connect RP-Initiated Logout §2.1), when there is such a place.
+    pub fn end_session_endpoint(&self) -> Option<&str> {
+        self.openid.as_ref()?.end_session_endpoint.as_deref()
+    }
+}
+
+/// What OpenID Connect Discovery 1.0 §3 adds. Most of it is optional there: of a server's document, what is missing or cannot be read is left out here, and whoever
+/// needs it says so.
+///
+/// ```
+/// use carnet_oauth::metadata::Metadata;
+///
+/// let document = r#"{ "issuer": "https://a.test", "end_session_endpoint": "https://a.test/end", "claims_supported": null }"#;
+/// let metadata: Metadata = serde_json::from_str(document).unwrap();
+/// assert_eq!(metadata.end_session_endpoint(), Some("https://a.test/end"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenIdMetadata {
     /// OpenID Connect Core §5.3.
-    pub userinfo_endpoint: String,
+    #[serde(
+        default,
+        deserialize_with = "readable",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub userinfo_endpoint: Option<String>,
     /// `public`: every client knows a user by the same `sub`.
+    #[serde(default, deserialize_with = "readable")]
     pub subject_types_supported: Vec<String>,
     /// The algorithms of ID tokens.
+    #[serde(default, deserialize_with = "readable")]
     pub id_token_signing_alg_values_supported: Vec<String>,
     /// The claims that may be told.
+    #[serde(default, deserialize_with = "readable")]
     pub claims_supported: Vec<String>,
     /// The ways to log in that `acr` can name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "Vec::is_empty")]
     pub acr_values_supported: Vec<String>,
     /// The parameter `claims` is read.
+    #[serde(default, deserialize_with = "readable")]
     pub claims_parameter_supported: bool,
     /// The parameter `request` is not read.
+    #[serde(default, deserialize_with = "readable")]
     pub request_parameter_supported: bool,
     /// The parameter `request_uri` is not read; without this member it would be.
+    #[serde(default = "yes", deserialize_with = "readable")]
     pub request_uri_parameter_supported: bool,
     /// OpenID Connect RP-Initiated Logout §2.1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "readable",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub end_session_endpoint: Option<String>,
     /// OpenID Connect Back-Channel Logout §2.1.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        default,
+        deserialize_with = "readable",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     pub backchannel_logout_supported: bool,
     /// Logout tokens have a `sid`.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        default,
+        deserialize_with = "readable",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     pub backchannel_logout_session_supported: bool,
     /// OpenID Connect Front-Channel Logout §3.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        default,
+        deserialize_with = "readable",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     pub frontchannel_logout_supported: bool,
     /// The addresses of clients are given `iss` and `sid`.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        default,
+        deserialize_with = "readable",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
     pub frontchannel_logout_session_supported: bool,
+}
+
+/// What is there, when it is of the type that it should be: one member that is not takes no other away.
+fn readable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned + Default,
+{
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The path of the metadata document for an issuer whose path is `issuer_path` (RFC 8414 §3.1).
@@ -133,4 +196,35 @@ pub fn well_known_path(issuer_path: &str) -> String {
         "/.well-known/oauth-authorization-server{}",
         issuer_path.trim_end_matches('/')
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_openid_connect_leaves_optional_may_be_missing_or_unreadable() {
+        let mut document = json!({ "issuer": "https://a.test", "userinfo_endpoint": "https://a.test/me", "end_session_endpoint": "https://a.test/end" });
+        let read = |document: &Value| serde_json::from_value::<Metadata>(document.clone()).unwrap();
+        assert_eq!(read(&document).end_session_endpoint(), Some("https://a.test/end"));
+        // Discovery §3: without the member it is.
+        assert!(read(&document).openid.unwrap().request_uri_parameter_supported);
+        for (name, value) in [
+            ("claims_parameter_supported", json!("true")),
+            ("claims_supported", Value::Null),
+            ("acr_values_supported", json!("x")),
+        ] {
+            document[name] = value;
+        }
+        let openid = read(&document).openid.unwrap();
+        assert_eq!(openid.userinfo_endpoint.as_deref(), Some("https://a.test/me"));
+        assert_eq!(
+            (openid.claims_parameter_supported, openid.claims_supported),
+            (false, vec![])
+        );
+        document["end_session_endpoint"] = json!(1);
+        assert_eq!(read(&document).end_session_endpoint(), None);
+    }
 }

@@ -36,7 +36,7 @@ pub(crate) fn routes() -> Router<App> {
 /// What discovery says of it, and of ID tokens.
 pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
     let openid = metadata.openid.get_or_insert_default();
-    openid.userinfo_endpoint = app.config.issuer.join(PATH);
+    openid.userinfo_endpoint = Some(app.config.issuer.join(PATH));
     openid.subject_types_supported = vec!["public".to_owned()];
     openid.claims_supported = claims_supported();
     openid.claims_parameter_supported = true;

@@ -5,31 +5,29 @@
 //!
 //! Spec: RFC 10017 §6.1 (tokens stay at the server's side) · OpenID Connect Back-Channel Logout §2.7
 
+mod connection;
 mod scripts;
 
 use std::sync::Arc;
 
 use carnet_jose::{base64url, primitive};
-use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue, RedisError, cmd};
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use crate::bff_session::{BffSession, NewBffSession};
 use crate::error::StoreError;
 use crate::id;
 use crate::redis_server::RedisServer;
-use scripts::{BEGIN, END_WHERE, LEASE, LIVING, RELEASE, RENEW, TOUCH};
+use connection::Connections;
+use scripts::{BEGIN, END_WHERE, FIRST, LEASE, LIVING, RELEASE, RENEW, TOUCH};
 
 /// The sessions of one app. Cheap to clone; all clones share one connection.
 #[derive(Clone, Debug)]
 pub struct RedisSessions(Arc<Shared>);
 
 struct Shared {
-    server: RedisServer,
     /// What every key begins with.
     prefix: String,
-    connection: Mutex<Known>,
+    connections: Connections,
 }
 
 /// In the order of `FIELDS`.
@@ -51,9 +49,8 @@ impl RedisSessions {
     pub fn of(server: RedisServer, app: &str) -> Self {
         let digest = primitive::sha256(app.as_bytes());
         Self(Arc::new(Shared {
-            server,
             prefix: format!("carnet:bff:{}:", base64url::encode(&digest[..12])),
-            connection: Mutex::default(),
+            connections: Connections::to(server),
         }))
     }
 
@@ -204,10 +201,10 @@ impl RedisSessions {
     }
 
     pub(crate) async fn is_first(&self, key: &str, window_ms: i64) -> Result<bool, StoreError> {
-        let mut set = cmd("SET");
-        set.arg(self.once(key)).arg(1).arg("NX").arg("PX").arg(window_ms);
-        let done: Option<String> = self.ask(&set, Again::No).await?;
-        Ok(done.is_some())
+        let mut eval = script(FIRST, &[self.once(key)]);
+        // Whoever asks once more knows itself by it.
+        eval.arg(id::random_name()?).arg(window_ms);
+        self.ask(&eval, Again::Yes).await
     }
 
     pub(crate) async fn forget_first(&self, key: &str) -> Result<(), StoreError> {
@@ -250,8 +247,9 @@ impl RedisSessions {
 
     /// A connection that has died without our knowing is found out by the first command on it: where that does no harm, it is said once more on a new one.
     async fn ask<T: FromRedisValue>(&self, command: &Cmd, again: Again) -> Result<T, StoreError> {
-        let (mut connection, fresh) = self.connection().await?;
-        let asked = command.query_async(&mut connection).await;
+        let connections = &self.0.connections;
+        let mut connected = connections.get().await?;
+        let asked = command.query_async(&mut connected.connection).await;
         let Err(error) = asked else {
             return asked.map_err(|error| wrong(&error));
         };
@@ -260,41 +258,14 @@ impl RedisSessions {
         if !error.is_unrecoverable_error() && !error.is_timeout() && !demoted {
             return Err(wrong(&error));
         }
-        self.0.connection.lock().await.connection = None;
-        if fresh || error.is_timeout() || again == Again::No && !demoted {
+        connections.lose(&connected);
+        if connected.fresh || error.is_timeout() || again == Again::No && !demoted {
             return Err(wrong(&error));
         }
-        let (mut connection, _) = self.connection().await?;
-        let asked = command.query_async(&mut connection).await;
+        let mut connected = connections.get().await?;
+        let asked = command.query_async(&mut connected.connection).await;
         asked.map_err(|error| wrong(&error))
     }
-
-    /// The connection, and whether it is new.
-    async fn connection(&self) -> Result<(MultiplexedConnection, bool), StoreError> {
-        let asked = Instant::now();
-        let mut known = self.0.connection.lock().await;
-        if let Some(connection) = &known.connection {
-            return Ok((connection.clone(), false));
-        }
-        // Whoever has waited for an attempt that failed does not begin the next: they would fail one after the other.
-        if known.failed.is_some_and(|failed| failed > asked) {
-            return Err(StoreError::Unavailable("Redis does not answer".to_owned()));
-        }
-        match self.0.server.connect().await {
-            Ok(connection) => Ok((known.connection.insert(connection).clone(), true)),
-            Err(error) => {
-                known.failed = Some(Instant::now());
-                Err(wrong(&error))
-            }
-        }
-    }
-}
-
-/// The connection, when there is one, and when the last attempt to make one failed.
-#[derive(Default)]
-struct Known {
-    connection: Option<MultiplexedConnection>,
-    failed: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

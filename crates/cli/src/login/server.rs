@@ -97,7 +97,7 @@ async fn verified(client: &Client, id_token: &str) -> Result<IdTokenClaims, Fail
 }
 
 async fn told(client: &Client, access_token: &str) -> Option<Value> {
-    let url = &client.metadata().openid.as_ref()?.userinfo_endpoint;
+    let url = client.metadata().openid.as_ref()?.userinfo_endpoint.as_ref()?;
     let answer = client.get(url, access_token).await.ok()?;
     serde_json::from_slice(&answer.ok(url).ok()?).ok()
 }

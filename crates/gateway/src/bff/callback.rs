@@ -8,11 +8,9 @@ use std::time::Duration;
 use axum::response::Response;
 use carnet_client::authorize::Authorization;
 use carnet_client::error::ClientError;
-use carnet_oauth::id_token::IdTokenClaims;
 use carnet_oauth::token_response::TokenResponse;
 use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
@@ -20,7 +18,7 @@ use super::app::{Asked, Bff};
 use super::login::{self, Begun, Place};
 use super::page::{self, Page};
 use super::session::{Content, Secret, Session, unsealed};
-use super::{csrf, logout, loop_breaker, words};
+use super::{csrf, logout, loop_breaker, told, words};
 use crate::refusal::{Refusal, broken};
 
 /// Why a login does not come to its end.
@@ -214,7 +212,7 @@ async fn kept(
     })?;
     let sid = claims.sid.clone().unwrap_or_default();
     let (sub, skew) = (claims.sub.clone(), claims.iat.abs_diff(now));
-    let content = Content::new(tokens, told(claims), now);
+    let content = Content::new(tokens, told::at_login(claims), now);
     // CK-02: always another one than the browser had, and no word of it before the login was good.
     let secret = Secret::of_login(&begun.seed, code).ok_or_else(|| Unfinished::Lost(unsealed()))?;
     let kept = bff.keep((&secret, &content), (&sub, &sid), headers).await;
@@ -260,26 +258,6 @@ async fn end_before(bff: &Bff, begun: &Begun, (headers, new): (&HeaderMap, &Secr
         }
     }
     unheard
-}
-
-/// What the app may know: of the user and the login, and nothing that is for us alone.
-fn told(claims: IdTokenClaims) -> Map<String, Value> {
-    let mut told: Map<String, Value> = claims.user.into_iter().collect();
-    for ours in ["azp", "c_hash", "s_hash", "nbf", "jti"] {
-        told.remove(ours);
-    }
-    told.insert("sub".to_owned(), json!(claims.sub));
-    let further = [
-        ("sid", claims.sid.map(Value::from)),
-        ("auth_time", claims.auth_time.map(Value::from)),
-        ("acr", claims.acr.map(Value::from)),
-        ("amr", (!claims.amr.is_empty()).then(|| json!(claims.amr))),
-    ];
-    let further = further
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    told.extend(further);
-    told
 }
 
 fn unfinished(error: &ClientError) -> Unfinished {

@@ -62,11 +62,8 @@ pub(super) async fn of_a_link(bff: &Bff, asked: &Asked) -> Result<Response, Refu
     csrf::demand_window(&asked.head.headers)?;
     let return_to = return_to(bff, asked)?;
     let session = bff.session(&asked.head.headers).await?;
-    let (said, proof) = (
-        asked.parameter("sid").unwrap_or_default(),
-        session.secret.proof(bff),
-    );
-    if !proof.is_some_and(|proof| primitive::verify_equal(said.as_bytes(), proof.as_bytes())) {
+    let said = asked.parameter("sid").unwrap_or_default();
+    if !session.secret.is_proven_by(bff, said) {
         return Err(PROOF);
     }
     end(bff, &session).await?;
@@ -168,9 +165,18 @@ async fn leave(bff: &Bff, leaving: Leaving) -> Response {
 }
 
 async fn end_session(bff: &Bff, leaving: &Leaving) -> Option<String> {
-    let client = bff.parts.provider.client().await.ok()?;
-    let endpoint = client.metadata().openid.as_ref()?.end_session_endpoint.as_ref()?;
-    let mut url = url::Url::parse(endpoint).ok()?;
+    let goes_on =
+        |why: &str| tracing::warn!(why, "a logout does not reach the issuer: its own login goes on");
+    let client = bff.parts.provider.client().await;
+    let client = client.map_err(|error| goes_on(&error.to_string())).ok()?;
+    let Some(endpoint) = client.metadata().end_session_endpoint() else {
+        goes_on("its metadata names no end_session_endpoint");
+        return None;
+    };
+    let url = url::Url::parse(endpoint);
+    let mut url = url
+        .map_err(|_| goes_on("its end_session_endpoint is no URL"))
+        .ok()?;
     let state = bff.parts.keys.seal(BACK, &leaving.return_to)?;
     {
         let mut query = url.query_pairs_mut();

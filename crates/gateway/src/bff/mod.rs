@@ -23,6 +23,7 @@ mod sessions;
 mod silent;
 mod streams;
 mod tasks;
+mod told;
 mod user;
 mod watched;
 mod window;

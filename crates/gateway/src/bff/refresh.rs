@@ -1,9 +1,9 @@
 //! Access tokens before they end: one question to the issuer, however many requests wait for its answer, at however many replicas.
 //!
-//! Spec: RFC 6749 §6 · RFC 9700 §4.14.2 (rotation)
+//! Spec: RFC 6749 §6 · RFC 9700 §4.14.2 (rotation) · OpenID Connect Core §12.2
 
+use std::convert::Infallible;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -12,11 +12,12 @@ use carnet_client::flight::Flight;
 use carnet_oauth::token_response::TokenResponse;
 use http::{HeaderValue, StatusCode, header};
 use tokio::time::{Instant, sleep, timeout};
+use zeroize::Zeroizing;
 
 use super::app::{Bff, UNAVAILABLE, no_store};
 use super::flights::Outcome;
 use super::session::{Content, NOBODY, Secret, Session};
-use super::{login, logout};
+use super::{login, logout, told};
 use crate::refusal::{Refusal, SERVER_ERROR, broken};
 
 impl Bff {
@@ -145,25 +146,14 @@ async fn ask(bff: &Bff, session: Session) -> Result<Outcome, Refusal> {
         refresh_token.ok_or_else(|| broken("a session without a refresh token was to be renewed"))?;
     let asked = keeping_the_lease(bff, &session.secret, tokens(bff, &refresh_token)).await;
     match asked {
-        Ok(tokens) => {
-            let next = session.content.renewed(&tokens, bff.now());
-            keeping_the_lease(bff, &session.secret, keep(bff, &session, &next)).await
-        }
+        Ok(tokens) => keeping_the_lease(bff, &session.secret, take(bff, &session, tokens)).await,
         Err(ClientError::Refused(code, _)) if code == "invalid_grant" => {
             let now = bff.load(session.secret.clone()).await?;
             if now.is_some_and(|now| now.row.version != session.row.version) {
                 return Ok(Outcome::Moved);
             }
             tracing::info!("the issuer has ended a session");
-            if bff.parts.settings.sealed {
-                let times = (bff.now_ms(), session.row.absolute_expires_at);
-                let (digest, generation) = (session.secret.digest, session.content.generation);
-                bff.parts.flights.end(digest, generation, times);
-            }
-            let ended = bff.parts.store.end(&session.secret.digest).await;
-            ended.map_err(|error| no_store(&error))?;
-            bff.parts.streams.look();
-            Ok(Outcome::Over)
+            end(bff, &session).await
         }
         // Whatever else goes wrong says nothing about the token, and logs nobody out.
         Err(error) => {
@@ -179,6 +169,18 @@ async fn ask(bff: &Bff, session: Session) -> Result<Outcome, Refusal> {
     }
 }
 
+async fn end(bff: &Bff, session: &Session) -> Result<Outcome, Refusal> {
+    if bff.parts.settings.sealed {
+        let times = (bff.now_ms(), session.row.absolute_expires_at);
+        let (digest, generation) = (session.secret.digest, session.content.generation);
+        bff.parts.flights.end(digest, generation, times);
+    }
+    let ended = bff.parts.store.end(&session.secret.digest).await;
+    ended.map_err(|error| no_store(&error))?;
+    bff.parts.streams.look();
+    Ok(Outcome::Over)
+}
+
 /// Whether the issuer would say the same of any session of this app.
 fn is_of_all(error: &ClientError) -> bool {
     match error {
@@ -189,6 +191,27 @@ fn is_of_all(error: &ClientError) -> bool {
 
 async fn tokens(bff: &Bff, refresh_token: &str) -> Result<TokenResponse, ClientError> {
     bff.parts.provider.client().await?.refresh(refresh_token).await
+}
+
+/// What the issuer has given for this session, unless it is somebody else's.
+async fn take(bff: &Bff, session: &Session, tokens: TokenResponse) -> Result<Outcome, Refusal> {
+    match told::again(bff, session, tokens.id_token.as_deref()).await {
+        Ok(claims) => {
+            let next = session.content.renewed(&tokens, claims, bff.now());
+            keep(bff, session, &next).await
+        }
+        Err(why) => {
+            tracing::error!(
+                why,
+                "a refresh was answered with the tokens of another login: the session ends"
+            );
+            let came = tokens.refresh_token.map(Zeroizing::new);
+            if let Some(token) = came.or_else(|| session.content.refresh_token.clone()) {
+                bff.parts.tasks.spawn(logout::give_back(bff.clone(), token));
+            }
+            end(bff, session).await
+        }
+    }
 }
 
 /// The issuer gives this once: a store that does not answer for a while is asked again.
@@ -225,13 +248,18 @@ async fn kept(bff: &Bff, session: &Session, next: &Content) -> Result<Outcome, R
     Ok(now.map_or(Outcome::Over, |_| Outcome::Moved))
 }
 
-/// An issuer that is slow, or a store, is waited for: nobody else asks meanwhile.
+/// An issuer that is slow, or a store, is waited for: nobody else asks meanwhile. The work goes on beside the lease, which may take longer than it.
 async fn keeping_the_lease<T>(bff: &Bff, secret: &Secret, work: impl Future<Output = T>) -> T {
-    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        answer = work => answer,
+        never = renewing_the_lease(bff, secret) => match never {},
+    }
+}
+
+async fn renewing_the_lease(bff: &Bff, secret: &Secret) -> Infallible {
     loop {
-        if let Ok(answer) = timeout(LEASE_AGAIN, &mut work).await {
-            return answer;
-        }
+        sleep(LEASE_AGAIN).await;
         // A database that does not answer is in the log; the work goes on in any case.
         let _ = bff.lease(secret).await;
     }

@@ -54,9 +54,20 @@ pub(super) struct Content {
     pub(super) id_token: Option<Zeroizing<String>>,
     /// What the app may know of its user.
     pub(super) claims: Map<String, Value>,
+    /// What the ID token of the login repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) nonce: Option<String>,
     /// Grows with every refresh.
     #[serde(default)]
     pub(super) generation: u64,
+}
+
+/// What is kept of an ID token.
+pub(super) struct Told {
+    /// What the app may know.
+    pub(super) claims: Map<String, Value>,
+    /// What later ID tokens must not contradict.
+    pub(super) nonce: Option<String>,
 }
 
 impl Secret {
@@ -97,9 +108,18 @@ impl Secret {
 
     /// What a link of this session proves with, so that nobody else's link ends it.
     pub(super) fn proof(&self, bff: &Bff) -> Option<String> {
-        let key = self.key(bff.parts.masters.first()?)?;
-        let mac = primitive::hmac_sha256(&*key, &[b"logout"]);
-        Some(base64url::encode(&mac))
+        self.proofs(bff).next()
+    }
+
+    /// Whether a link of this session says this: also one that a page has had since before there was another key.
+    pub(super) fn is_proven_by(&self, bff: &Bff, said: &str) -> bool {
+        let mut proofs = self.proofs(bff);
+        proofs.any(|proof| primitive::verify_equal(said.as_bytes(), proof.as_bytes()))
+    }
+
+    fn proofs<'a>(&'a self, bff: &'a Bff) -> impl Iterator<Item = String> + 'a {
+        let keys = bff.parts.masters.iter().filter_map(|master| self.key(master));
+        keys.map(|key| base64url::encode(&primitive::hmac_sha256(&*key, &[b"logout"])))
     }
 }
 
@@ -112,7 +132,7 @@ impl Session {
 }
 
 impl Content {
-    pub(super) fn new(tokens: &TokenResponse, claims: Map<String, Value>, now: u64) -> Self {
+    pub(super) fn new(tokens: &TokenResponse, told: Told, now: u64) -> Self {
         let (renew_at, expires) = times(tokens, now);
         let secret = |token: &Option<String>| token.clone().map(Zeroizing::new);
         Self {
@@ -122,17 +142,31 @@ impl Content {
             expires,
             refresh_token: secret(&tokens.refresh_token),
             id_token: secret(&tokens.id_token),
-            claims,
+            claims: told.claims,
+            nonce: told.nonce,
             generation: 0,
         }
     }
 
-    /// The same login with the next tokens.
-    pub(super) fn renewed(&self, tokens: &TokenResponse, now: u64) -> Self {
-        let mut next = Self::new(tokens, self.claims.clone(), now);
+    /// The same login with the next tokens, and what their ID token tells; without that, what was told before.
+    pub(super) fn renewed(
+        &self,
+        tokens: &TokenResponse,
+        claims: Option<Map<String, Value>>,
+        now: u64,
+    ) -> Self {
+        let is_told = claims.is_some();
+        let told = Told {
+            claims: claims.unwrap_or_else(|| self.claims.clone()),
+            nonce: self.nonce.clone(),
+        };
+        let mut next = Self::new(tokens, told, now);
         // RFC 6749 §6: no new one means that the old one goes on.
         next.refresh_token = next.refresh_token.or_else(|| self.refresh_token.clone());
-        next.id_token = next.id_token.or_else(|| self.id_token.clone());
+        next.id_token = next
+            .id_token
+            .filter(|_| is_told)
+            .or_else(|| self.id_token.clone());
         next.generation = self.generation + 1;
         next
     }

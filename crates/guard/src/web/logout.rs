@@ -63,9 +63,18 @@ pub(super) fn give_back(web: &Web, session: &Session) -> Option<tokio::task::Joi
 
 /// Where the issuer ends the login itself; `None` when it has no such address, or does not answer.
 async fn end_session(web: &Web, session: &Session) -> Option<String> {
-    let client = web.parts.provider.client().await.ok()?;
-    let endpoint = client.metadata().openid.as_ref()?.end_session_endpoint.as_ref()?;
-    let mut url = url::Url::parse(endpoint).ok()?;
+    let goes_on =
+        |why: &str| tracing::warn!(why, "a logout does not reach the issuer: its own login goes on");
+    let client = web.parts.provider.client().await;
+    let client = client.map_err(|error| goes_on(&error.to_string())).ok()?;
+    let Some(endpoint) = client.metadata().end_session_endpoint() else {
+        goes_on("its metadata names no end_session_endpoint");
+        return None;
+    };
+    let url = url::Url::parse(endpoint);
+    let mut url = url
+        .map_err(|_| goes_on("its end_session_endpoint is no URL"))
+        .ok()?;
     let settings = &web.parts.settings;
     let back = format!("{}{}", settings.origin, settings.after_logout);
     {

@@ -33,6 +33,11 @@ redis.call('HSET', KEYS[1], 'used', '1')
 if tonumber(seen) < tonumber(ARGV[1]) then redis.call('HSET', KEYS[1], 'seen', ARGV[1]) end
 return 1
 ";
+/// KEYS: what counts once. ARGV: a name of this question, and how long it counts. The same question again gets the same answer.
+pub(super) const FIRST: &str = "
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) or redis.call('GET', KEYS[1]) == ARGV[1] then return 1 end
+return 0
+";
 /// ARGV: owner, now, until.
 pub(super) const LEASE: &str = "
 local owner, ends = unpack(redis.call('HMGET', KEYS[1], 'owner', 'until'))

@@ -1,6 +1,6 @@
 //! Sessions of browsers at a gateway.
 
-use carnet_store::{BffSession, BffSessions, NewBffSession, RedisServer, RedisSessions, Store};
+use carnet_store::{BffSession, BffSessions, NewBffSession, RedisServer, RedisSessions, Store, StoreError};
 
 use crate::support::engine::{Fixture, on_every_engine, on_shared_engines};
 use crate::support::sample::NOW;
@@ -260,4 +260,22 @@ async fn what_comes_first_comes_once(f: &impl Kept) {
     assert!(other.is_first("b", times).await.unwrap());
     other.forget_first("a").await.unwrap();
     assert!(one.is_first("a", times).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_asks_on_holds_up_no_other_while_redis_does_not_answer() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("redis://{}", listener.local_addr().unwrap());
+    let server = RedisServer::named(&url, None).unwrap();
+    let sessions = BffSessions::Redis(RedisSessions::of(server, "silent"));
+    let mut left = Box::pin(sessions.find(&[1; 32], (NOW, IDLE)));
+    let _connection = tokio::select! {
+        _ = &mut left => panic!("nobody has answered"),
+        connection = listener.accept() => connection.unwrap(),
+    };
+    // From here on it is there, and does nothing.
+    let asked = sessions.find(&[2; 32], (NOW, IDLE));
+    let told = tokio::time::timeout(std::time::Duration::from_secs(20), asked).await;
+    assert!(matches!(told, Ok(Err(StoreError::Unavailable(_)))), "{told:?}");
+    drop(left);
 }

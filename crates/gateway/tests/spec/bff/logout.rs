@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::browser::{Browser, COOKIE, SCRIPT};
-use super::world::World;
+use super::browser::{Browser, COOKIE, SCRIPT, Told};
+use super::world::{KEY, World};
 
 #[tokio::test]
 async fn ck_07_a_logout_ends_the_session_and_gives_the_token_back() {
@@ -111,6 +111,56 @@ async fn lo_02_a_link_ends_the_session_whose_own_it_is() {
     assert!(away.one("location").contains("/logout?"));
     assert_eq!(user.session(), None);
     assert_eq!(other.call("GET", "/api").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_link_that_a_page_already_has_outlives_the_key_that_it_was_made_with() {
+    let world = World::new().await;
+    let mut user = world.user().await;
+    let link = |told: Told| told.json()["bff:logout_url"].as_str().unwrap().to_owned();
+    let url = link(user.call("GET", "/bff/user").await);
+    let keys = format!("another-{KEY}\n{KEY}");
+    std::fs::write(world.folder.path().join("bff.key"), keys).unwrap();
+    let replica = world.replica().await;
+    user.gateway = replica.address;
+    assert_ne!(
+        link(user.call("GET", "/bff/user").await),
+        url,
+        "the next ones are of the new key"
+    );
+    let away = user.open(&url).await;
+    assert_eq!((away.status, user.session()), (303, None), "{away:?}");
+}
+
+#[tokio::test]
+async fn a_logout_goes_on_to_an_issuer_whose_metadata_say_no_more_than_they_must() {
+    let world = World::new().await;
+    world.issuer.manner(|how| {
+        how.lacks = &[
+            "claims_parameter_supported",
+            "claims_supported",
+            "request_parameter_supported",
+            "request_uri_parameter_supported",
+            "userinfo_endpoint",
+        ];
+    });
+    let mut user = world.user().await;
+    let told = user.call("POST", "/bff/logout").await;
+    let url = told.json()["logout_url"].as_str().unwrap().to_owned();
+    let away = user.open(&url).await.one("location");
+    assert!(away.contains("/logout?client_id=app&"), "{away}");
+}
+
+#[tokio::test]
+async fn a_logout_that_cannot_go_on_to_its_issuer_says_why_in_the_log() {
+    crate::log::keep();
+    let world = World::new().await;
+    world.issuer.manner(|how| how.lacks = &["end_session_endpoint"]);
+    let mut user = world.user().await;
+    let told = user.call("POST", "/bff/logout?returnUrl=/bye").await;
+    let url = told.json()["logout_url"].as_str().unwrap().to_owned();
+    assert_eq!(user.open(&url).await.one("location"), "/bye");
+    assert!(crate::log::lines().contains("names no end_session_endpoint"));
 }
 
 #[tokio::test]

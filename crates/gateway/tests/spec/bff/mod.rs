@@ -16,6 +16,7 @@ mod loops;
 mod provider;
 mod redis;
 mod refresh;
+mod retold;
 mod sealed;
 mod sessions;
 mod silent;

@@ -73,6 +73,10 @@ pub(super) struct Manner {
     pub(super) par_refuses: Option<&'static str>,
     /// Answers with this instead when a code is redeemed.
     pub(super) code_trouble: Option<(u16, &'static str)>,
+    /// Refreshes are answered with an ID token in which this is another than at the login; `null` takes a claim away.
+    pub(super) retold: Option<Value>,
+    /// What its metadata does not name.
+    pub(super) lacks: &'static [&'static str],
 }
 
 impl Issuer {
@@ -122,6 +126,8 @@ impl Issuer {
                 grace: false,
                 par_refuses: None,
                 code_trouble: None,
+                retold: None,
+                lacks: &[],
             }),
         });
         let running = Running::start(Router::new().fallback(answer).with_state(issuer.clone())).await;
@@ -207,12 +213,7 @@ impl Issuer {
             "sub": "user_1", "sid": "sid_1",
             "events": { "http://schemas.openid.net/event/backchannel-logout": {} },
         });
-        for (name, value) in more.as_object().unwrap() {
-            match value {
-                Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
-                value => claims[name] = value.clone(),
-            }
-        }
+        change(&mut claims, more);
         claims
     }
 
@@ -231,8 +232,12 @@ impl Issuer {
             "claims_supported": [], "claims_parameter_supported": false, "request_parameter_supported": false,
             "request_uri_parameter_supported": false,
         });
-        if self.manner.lock().unwrap().par {
+        let manner = self.manner.lock().unwrap().clone();
+        if manner.par {
             metadata["pushed_authorization_request_endpoint"] = json!(format!("{url}/par"));
+        }
+        for name in manner.lacks {
+            change(&mut metadata, &json!({ *name: null }));
         }
         metadata
     }
@@ -300,11 +305,19 @@ impl Issuer {
             "access_token": self.access.sign(&claims).unwrap(), "token_type": "Bearer", "expires_in": 600,
             "refresh_token": refresh_token,
         });
-        if let Some(nonce) = nonce {
-            let claims = json!({
-                "iss": self.url(), "aud": "app", "sub": manner.sub, "iat": now, "exp": now + 300, "sid": "sid_1",
-                "nonce": manner.nonce.unwrap_or(nonce), "name": format!("{:x<1$}", "Alice", manner.name_bytes), "roles": ["editor"], "at_hash": "x",
+        let more = match nonce {
+            Some(_) => Some(json!({})),
+            None => manner.retold,
+        };
+        if let Some(more) = more {
+            let mut claims = json!({
+                "iss": self.url(), "aud": "app", "sub": manner.sub, "iat": now, "exp": now + 300, "sid": "sid_1", "auth_time": now,
+                "name": format!("{:x<1$}", "Alice", manner.name_bytes), "roles": ["editor"], "at_hash": "x",
             });
+            if let Some(nonce) = nonce {
+                claims["nonce"] = json!(manner.nonce.unwrap_or(nonce));
+            }
+            change(&mut claims, &more);
             tokens["id_token"] = json!(self.id.sign(&claims).unwrap());
         }
         tokens
@@ -352,6 +365,16 @@ impl Issuer {
             (StatusCode::OK, answer)
         } else {
             no("invalid_grant")
+        }
+    }
+}
+
+/// `null` takes a member away.
+fn change(object: &mut Value, more: &Value) {
+    for (name, value) in more.as_object().unwrap() {
+        match value {
+            Value::Null => drop(object.as_object_mut().unwrap().remove(name)),
+            value => object[name] = value.clone(),
         }
     }
 }

@@ -53,6 +53,92 @@ async fn away_for_a_moment(world: World, wire: Wire) {
     }
 }
 
+#[tokio::test]
+async fn a_redis_that_is_frozen_while_tokens_come_for_a_session_holds_up_nobody_afterwards() {
+    let (world, wire) = World::over_redis().await;
+    frozen(&world, &wire, wire.until_connected(2)).await;
+}
+
+#[tokio::test]
+async fn a_postgres_that_is_frozen_while_tokens_come_for_a_session_holds_up_nobody_afterwards() {
+    let (world, wire) = World::over_postgres().await;
+    frozen(&world, &wire, wire.until_asked()).await;
+}
+
+/// Nothing answers until what the gateway is to try has been tried.
+async fn frozen(world: &World, wire: &Wire, tried: impl Future<Output = ()>) {
+    let mut user = world.user().await;
+    world.clock.wait(11 * MINUTE);
+    let held = world.issuer.hold();
+    let mut waiting = user.clone();
+    let call = tokio::spawn(async move { waiting.call("GET", "/api").await });
+    world.issuer.until_refreshes(1).await;
+    wire.hold();
+    drop(held);
+    tried.await;
+    wire.open();
+    soon(async {
+        let told = call.await.unwrap();
+        assert_eq!(told.status, 200, "{told:?}");
+        assert_eq!(user.call("GET", "/bff/user").await.status, 200);
+        assert_eq!(world.user().await.call("GET", "/api").await.status, 200);
+    })
+    .await;
+    assert_eq!(world.issuer.refreshes(), 1);
+}
+
+#[tokio::test]
+async fn what_comes_first_after_a_redis_has_closed_its_connections_is_done() {
+    let (world, wire) = World::over_redis().await;
+    comes_first(&world, || wire.sever()).await;
+}
+
+#[tokio::test]
+async fn what_comes_first_after_a_postgres_has_closed_its_connections_is_done() {
+    let (world, wire) = World::over_postgres().await;
+    comes_first(&world, || wire.sever()).await;
+}
+
+async fn comes_first(world: &World, close: impl Fn()) {
+    let mut user = world.user().await;
+    // The keys are there.
+    assert_eq!(tell(&mut world.browser(), "x").await.status, 400);
+    close();
+    let token = world.issuer.logout_token(&json!({}));
+    assert_eq!(tell(&mut world.browser(), &token).await.status, 200);
+    assert_eq!(user.call("GET", "/api").await.status, 401);
+    assert_eq!(
+        tell(&mut world.browser(), &token).await.status,
+        400,
+        "it counts once"
+    );
+
+    let begun = user.open("/bff/login").await;
+    let back = world.issuer.log_in(&begun.one("location"));
+    close();
+    assert_eq!(user.open(&back).await.status, 200);
+    let told = user.call("POST", "/bff/logout").await;
+    let url = told.json()["logout_url"].as_str().unwrap().to_owned();
+    close();
+    assert!(user.open(&url).await.one("location").contains("id_token_hint="));
+}
+
+#[tokio::test]
+async fn a_logout_that_a_redis_has_noted_and_not_confirmed_is_no_second_one() {
+    let (world, wire) = World::over_redis().await;
+    let mut user = world.user().await;
+    assert_eq!(tell(&mut world.browser(), "x").await.status, 400);
+    let token = world.issuer.logout_token(&json!({}));
+    let (mut issuer, shown) = (world.browser(), token.clone());
+    wire.hold_at("bff jti");
+    let call = tokio::spawn(async move { tell(&mut issuer, &shown).await });
+    wire.until_asked().await;
+    wire.sever();
+    assert_eq!(call.await.unwrap().status, 200);
+    assert_eq!(user.call("GET", "/api").await.status, 401);
+    assert_eq!(tell(&mut world.browser(), &token).await.status, 400);
+}
+
 /// Whoever asks waits for what the store says to these words, and hangs up: the gateway has found out when it has answered another request.
 async fn hangs_up<T: Send + 'static>(
     (world, wire): (&World, &Wire),

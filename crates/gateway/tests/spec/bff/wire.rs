@@ -25,6 +25,8 @@ enum State {
 pub(super) struct Wire {
     pub(super) address: SocketAddr,
     state: Arc<watch::Sender<State>>,
+    /// Changes when whoever is connected is no more.
+    severed: Arc<watch::Sender<()>>,
     counts: Arc<Counts>,
 }
 
@@ -32,6 +34,8 @@ pub(super) struct Wire {
 struct Counts {
     /// Questions that came while answers were held up.
     asked: AtomicUsize,
+    /// Connections that came while answers were held up.
+    connected: AtomicUsize,
     /// Connections that came while it was cut.
     turned_away: AtomicUsize,
 }
@@ -41,21 +45,33 @@ impl Wire {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(watch::Sender::new(State::Open));
-        let counts = Arc::new(Counts::default());
-        let (watched, counting) = (state.clone(), counts.clone());
+        let (severed, counts) = (Arc::new(watch::Sender::new(())), Arc::new(Counts::default()));
+        let (watched, severing, counting) = (state.clone(), severed.clone(), counts.clone());
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 if *watched.borrow() == State::Cut {
                     counting.turned_away.fetch_add(1, Ordering::SeqCst);
                     continue;
                 }
+                if *watched.borrow() == State::Held {
+                    counting.connected.fetch_add(1, Ordering::SeqCst);
+                }
+                let mut end = severing.subscribe();
                 let far = TcpStream::connect(store).await.unwrap();
-                tokio::spawn(joined(near, far, watched.clone(), counting.clone()));
+                let joined = joined(near, far, watched.clone(), counting.clone());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        biased;
+                        _ = end.changed() => {}
+                        () = joined => {}
+                    }
+                });
             }
         });
         Self {
             address,
             state,
+            severed,
             counts,
         }
     }
@@ -75,6 +91,12 @@ impl Wire {
         self.state.send_replace(State::Cut);
     }
 
+    /// Whoever is connected is no more, and all is well for whoever connects.
+    pub(super) fn sever(&self) {
+        self.severed.send_replace(());
+        self.open();
+    }
+
     /// All is well again.
     pub(super) fn open(&self) {
         self.state.send_replace(State::Open);
@@ -82,18 +104,23 @@ impl Wire {
 
     /// Somebody waits for an answer that is held up.
     pub(super) async fn until_asked(&self) {
-        until(&self.counts.asked).await;
+        until(&self.counts.asked, 1).await;
+    }
+
+    /// So many connections have come to a store that does not answer.
+    pub(super) async fn until_connected(&self, count: usize) {
+        until(&self.counts.connected, count).await;
     }
 
     /// Somebody has found out that it is cut.
     pub(super) async fn until_turned_away(&self) {
-        until(&self.counts.turned_away).await;
+        until(&self.counts.turned_away, 1).await;
     }
 }
 
-async fn until(count: &AtomicUsize) {
+async fn until(count: &AtomicUsize, number: usize) {
     soon(async {
-        while count.load(Ordering::SeqCst) == 0 {
+        while count.load(Ordering::SeqCst) < number {
             tokio::task::yield_now().await;
         }
     })
