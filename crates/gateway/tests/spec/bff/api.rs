@@ -131,6 +131,7 @@ async fn gw_15_the_gateway_is_no_open_proxy_and_tells_no_token() {
     let user = told.json();
     let names: Vec<&str> = user.as_object().unwrap().keys().map(String::as_str).collect();
     let known = [
+        "auth_time",
         "bff:logout_url",
         "bff:session_expires_in",
         "name",
