@@ -11,13 +11,13 @@ mod scripts;
 use std::sync::Arc;
 
 use carnet_jose::{base64url, primitive};
-use redis::{Cmd, FromRedisValue, RedisError, cmd};
+use redis::{Cmd, FromRedisValue, cmd};
 
 use crate::bff_session::{BffSession, NewBffSession};
 use crate::error::StoreError;
 use crate::id;
 use crate::redis_server::RedisServer;
-use connection::Connections;
+use connection::{Connections, wrong};
 use scripts::{BEGIN, END_WHERE, FIRST, LEASE, LIVING, RELEASE, RENEW, TOUCH};
 
 /// The sessions of one app. Cheap to clone; all clones share one connection.
@@ -299,13 +299,6 @@ fn read(row: Row) -> Option<BffSession> {
 
 fn is_living(session: &BffSession, (now, idle_ms): (i64, i64)) -> bool {
     session.absolute_expires_at > now && session.last_seen_at > now.saturating_sub(idle_ms)
-}
-
-fn wrong(error: &RedisError) -> StoreError {
-    match error.is_io_error() || error.is_unrecoverable_error() || error.is_timeout() {
-        true => StoreError::Unavailable(format!("Redis: {error}")),
-        false => StoreError::Broken(format!("Redis: {error}")),
-    }
 }
 
 impl std::fmt::Debug for Shared {

@@ -10,7 +10,6 @@ use redis::RedisError;
 use redis::aio::MultiplexedConnection;
 use tokio::sync::watch;
 
-use super::wrong;
 use crate::error::StoreError;
 use crate::redis_server::RedisServer;
 
@@ -93,5 +92,13 @@ fn promises(attempt: &watch::Receiver<Option<Made>>) -> Option<bool> {
         Some(Ok(_)) => Some(false),
         Some(Err(_)) => None,
         None => attempt.has_changed().is_ok().then_some(true),
+    }
+}
+
+/// What went wrong, as the store says it.
+pub(super) fn wrong(error: &RedisError) -> StoreError {
+    match error.is_io_error() || error.is_unrecoverable_error() || error.is_timeout() {
+        true => StoreError::Unavailable(format!("Redis: {error}")),
+        false => StoreError::Broken(format!("Redis: {error}")),
     }
 }
