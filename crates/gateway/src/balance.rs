@@ -201,8 +201,11 @@ impl Pool {
             // The less loaded of two is nearly as good as the least loaded of all, and herds nobody to the same one.
             Balance::LeastLoaded => {
                 let mixed = mix(turn as u64);
-                let pick = |bits: u64| candidates[usize::try_from(bits).unwrap_or_default() % count];
-                let (one, other) = (pick(mixed >> 32), pick((mixed & 0xffff_ffff) + (mixed >> 32) + 1));
+                let below = |bits: u64, count| usize::try_from(bits).unwrap_or_default() % count;
+                let at = below(mixed >> 32, count);
+                // Never itself: of two servers one would be asked half of the time however loaded it is.
+                let step = 1 + below(mixed & 0xffff_ffff, (count - 1).max(1));
+                let (one, other) = (candidates[at], candidates[(at + step) % count]);
                 match other.open.load(Relaxed) < one.open.load(Relaxed) {
                     true => other,
                     false => one,
@@ -305,6 +308,16 @@ mod tests {
         }
         drop(loads);
         assert!(pool.servers().iter().all(|server| server.open.load(Relaxed) == 0));
+    }
+
+    #[tokio::test]
+    async fn of_two_the_one_that_is_stuck_is_not_asked() {
+        let pool = pool(2, Balance::LeastLoaded);
+        let stuck = pool.next(&[]).unwrap();
+        let other = 3 - port(&stuck);
+        assert_eq!(turns(&pool, 200), [other; 200]);
+        let failed = [stuck.server().authority.clone()];
+        assert_eq!(port(&pool.next(&failed).unwrap()), other, "of one, that one");
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,7 +16,7 @@ use hyper::body::{Body as _, Incoming};
 
 use crate::assertion;
 use crate::balance::Load;
-use crate::bff::{Bff, Mapped, Session};
+use crate::bff::{Bff, Mapped, NOBODY, Sent, Session};
 use crate::certificates::Told;
 use crate::config::Token;
 use crate::identity;
@@ -69,6 +69,14 @@ impl No {
         }
     }
 
+    /// Whether nobody has shown anything.
+    pub(crate) fn is_nobody(&self) -> bool {
+        match self {
+            Self::Gateway(refusal) => *refusal == NOBODY,
+            Self::Guard(refused, _) => *refused == Refused::TokenMissing,
+        }
+    }
+
     /// Whether somebody has shown a token that is none: one that has expired or was taken back was good once.
     pub(crate) const fn is_guess(&self) -> bool {
         matches!(
@@ -111,7 +119,12 @@ pub(crate) async fn let_in(
         head.extensions
             .insert(ClientCertificate::from_der(&certificate.0));
     }
-    let admitted = admit((site, route), (head, socket, shown.authority), beside).await;
+    let sent = Sent {
+        socket,
+        window: false,
+        authority: shown.authority,
+    };
+    let admitted = admit((site, route), (head, sent), beside).await;
     if let Some(from) = &site.certificates {
         from.hide(head);
     }
@@ -126,9 +139,9 @@ pub(crate) async fn let_in(
 }
 
 /// The caller, and the session behind the request, where the route asks for them. The request of a session then carries its token.
-async fn admit(
+pub(crate) async fn admit(
     (site, route): (&Site, &Route),
-    (head, socket, authority): (&mut Parts, bool, &str),
+    (head, sent): (&mut Parts, Sent<'_>),
     beside: &mut Beside,
 ) -> Result<(Option<Session>, Admitted), No> {
     let denied = |refused: Refused| No::Guard(refused.clone(), Box::new(route.refusal(&refused)));
@@ -136,23 +149,17 @@ async fn admit(
         return Ok((None, route.admit(head).await.map_err(denied)?));
     };
     // What few requests need stands apart in memory: every request has to carry the place for it otherwise.
-    Box::pin(admit_session(
-        (bff, mapped),
-        route,
-        (head, socket, authority),
-        beside,
-    ))
-    .await
+    Box::pin(admit_session((bff, mapped), route, (head, sent), beside)).await
 }
 
 async fn admit_session(
     (bff, mapped): (&Bff, &Mapped),
     route: &Route,
-    (head, socket, authority): (&mut Parts, bool, &str),
+    (head, sent): (&mut Parts, Sent<'_>),
     beside: &mut Beside,
 ) -> Result<(Option<Session>, Admitted), No> {
     let denied = |refused: Refused| No::Guard(refused.clone(), Box::new(route.refusal(&refused)));
-    let session = bff.admit(head, mapped, (socket, authority)).await?;
+    let session = bff.admit(head, mapped, sent).await?;
     beside.cookies = bff.cookies(&session);
     match route.admit(head).await {
         // Taken back, or of a key that is gone: the issuer may give another.

@@ -40,6 +40,11 @@ impl Certificates {
         believed.then(|| Told(values.collect()))
     }
 
+    /// Whether it is by this header that this peer tells it.
+    pub(crate) fn is_told_by(&self, peer: PeerAddr, name: &HeaderName) -> bool {
+        self.header == *name && self.from.iter().any(|listed| listed.includes(peer))
+    }
+
     /// For the check of the token: from this peer, and nothing but what was told.
     pub(crate) fn show(&self, told: Told, peer: PeerAddr, parts: &mut Parts) {
         name_peer(peer, parts);

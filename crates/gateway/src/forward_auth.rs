@@ -19,7 +19,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use carnet_listen::PeerAddr;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use self::verdict::Told;
 use crate::config::{Dialect, ForwardAuth};
@@ -51,7 +51,7 @@ async fn answer(State(desk): State<Desk>, request: Request) -> Response {
         Ok(dialect) => {
             let (parts, _) = request.into_parts();
             let response = match judged(&site, dialect, parts, &mut record).await {
-                Ok(told) => allow(&told),
+                Ok(told) => allow(dialect, &told),
                 Err(denied) => deny(dialect, denied),
             };
             let status = response.status();
@@ -102,7 +102,7 @@ fn endpoint(site: &Site, request: &Request) -> Result<Dialect, Refusal> {
 
 /// Every header that may say who asks is in the answer, empty when there is nothing to say: what is missing would be left as the client
 /// sent it.
-fn allow(told: &Told) -> Response {
+fn allow(dialect: Dialect, told: &Told) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -110,10 +110,17 @@ fn allow(told: &Told) -> Response {
         let value = value.clone().unwrap_or(HeaderValue::from_static(""));
         headers.insert(name.clone(), value);
     }
+    let foreign: Vec<&str> = told.foreign.iter().map(HeaderName::as_str).collect();
+    if dialect == Dialect::Envoy
+        && !foreign.is_empty()
+        && let Ok(value) = HeaderValue::try_from(foreign.join(","))
+    {
+        headers.insert(TO_REMOVE, value);
+    }
     response
 }
 
-/// nginx takes every answer that it does not know for a fault of ours, and does not redirect by itself.
+/// nginx takes every answer that it does not know for a fault of ours, does not redirect by itself, and knows one line of challenges alone.
 fn deny(dialect: Dialect, mut response: Response) -> Response {
     if dialect == Dialect::Nginx {
         let status = match response.status() {
@@ -121,13 +128,30 @@ fn deny(dialect: Dialect, mut response: Response) -> Response {
             StatusCode::BAD_REQUEST
             | StatusCode::NOT_FOUND
             | StatusCode::METHOD_NOT_ALLOWED
-            | StatusCode::TOO_MANY_REQUESTS => StatusCode::FORBIDDEN,
+            | StatusCode::MISDIRECTED_REQUEST
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::NOT_IMPLEMENTED => StatusCode::FORBIDDEN,
             other => other,
         };
         *response.status_mut() = status;
+        join_challenges(response.headers_mut());
     }
     response
 }
+
+/// RFC 9110 §11.6.1: challenges stand in one line as well as in several.
+fn join_challenges(headers: &mut HeaderMap) {
+    let lines = headers.get_all(header::WWW_AUTHENTICATE).iter();
+    let lines: Vec<&[u8]> = lines.map(HeaderValue::as_bytes).collect();
+    if lines.len() > 1
+        && let Ok(line) = HeaderValue::from_bytes(&lines.join(&b", "[..]))
+    {
+        headers.insert(header::WWW_AUTHENTICATE, line);
+    }
+}
+
+/// By which Envoy is told what to take out of a request before it goes on.
+const TO_REMOVE: HeaderName = HeaderName::from_static("x-envoy-auth-headers-to-remove");
 
 const UNKNOWN: Refusal = Refusal::new(
     StatusCode::NOT_FOUND,

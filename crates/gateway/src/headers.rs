@@ -100,13 +100,16 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             .any(|word| word.eq_ignore_ascii_case("trailers"))
     });
     strip(headers, |name| {
-        let misspelt = |folded: &str| FRAMING.contains(&folded);
-        HOP_BY_HOP.contains(&name.as_str())
-            || matches!(folded(name.as_str()), Cow::Owned(folded) if misspelt(&folded))
+        HOP_BY_HOP.contains(&name.as_str()) || seems_to_frame(name)
     });
     if trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
+}
+
+/// Whether a careless server could take this for a field that frames the message, which it is not: `Content_Length`.
+pub(crate) fn seems_to_frame(name: &HeaderName) -> bool {
+    matches!(folded(name.as_str()), Cow::Owned(folded) if FRAMING.contains(&folded.as_str()))
 }
 
 /// What of the trailers passes: enough for gRPC and for checksums, nothing that could pass for a header.

@@ -300,10 +300,7 @@ fn dress(
     (site, route, target): (&Site, &Route, &Target),
     asked: Option<&upgrade::Asked>,
 ) -> Result<(), Refusal> {
-    if let Some(mapped) = &route.session {
-        headers::keep_cookies(headers, &mapped.cookies);
-    }
-    headers::strip_cookies(headers, &site.own_cookies);
+    site.leave_cookies(route, headers);
     headers::join_lines(headers);
     let authority = HeaderValue::try_from(&*target.authority()).map_err(broken)?;
     headers.insert(header::HOST, authority);

@@ -172,7 +172,9 @@ impl Errand<'_> {
 
     async fn connect(&self) -> Result<Line, Failed> {
         let stream = self.dial().await?;
-        let (sender, connection) = http1::handshake(stream).await.map_err(|error| Failed::Broken {
+        let mut one = http1::Builder::new();
+        let shaken = one.max_buf_size(HEAD_BYTES).handshake(stream).await;
+        let (sender, connection) = shaken.map_err(|error| Failed::Broken {
             error: Box::new(error),
             unsent: true,
         })?;
@@ -208,6 +210,8 @@ impl fmt::Debug for Lines {
     }
 }
 
+/// As long the head of an answer may be, as that of a request. No more is read ahead either of what a client is slow to take.
+const HEAD_BYTES: usize = 64 * 1024;
 /// Services close connections on which nobody asks, Node and Apache after five seconds. We must be first: what was sent into a connection that is
 /// being closed may have been done, and is not sent again.
 pub(crate) const IDLE: Duration = Duration::from_secs(4);

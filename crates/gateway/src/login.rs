@@ -4,7 +4,6 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use carnet_guard::Refused;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use url::Url;
@@ -48,12 +47,11 @@ impl Login {
     /// A redirect, for a browser that opens a page and sent no credentials at all.
     pub(crate) fn redirect(
         &self,
-        denied: &Refused,
         (parts, target, https): (&Parts, &Target, Option<bool>),
     ) -> Option<Response> {
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
-        let missing = *denied == Refused::TokenMissing && !parts.headers.contains_key(header::AUTHORIZATION);
-        if !reads || !missing || !is_navigation(&parts.headers) {
+        let shown = parts.headers.contains_key(header::AUTHORIZATION);
+        if !reads || shown || !is_navigation(&parts.headers) {
             return None;
         }
         let path = target.path_and_query();

@@ -16,8 +16,8 @@ use carnet_client::exchange::{Exchange, Wanted};
 use carnet_client::revocations::Status;
 use carnet_guard::{Clock, Guard, Refused};
 use carnet_listen::value::Listed;
-use http::Method;
 use http::request::Parts;
+use http::{HeaderMap, Method};
 use tokio::task::JoinSet;
 
 use self::access::Access;
@@ -30,6 +30,7 @@ use crate::config::{AtExpiry, Config, Spoofed, Token};
 use crate::contents::Contents;
 use crate::cors::Cors;
 use crate::feeds::Feeds;
+use crate::headers;
 use crate::health;
 use crate::identity::ClaimHeader;
 use crate::limit::{Limit, Standing};
@@ -160,6 +161,14 @@ impl Site {
     /// One of the guards: every one has every issuer.
     pub(crate) fn guard(&self) -> Option<&Guard> {
         self.guards.values().next()
+    }
+
+    /// Leaves of what a client sends the cookies that the service of a route gets.
+    pub(crate) fn leave_cookies(&self, route: &Route, headers: &mut HeaderMap) {
+        if let Some(mapped) = &route.session {
+            headers::keep_cookies(headers, &mapped.cookies);
+        }
+        headers::strip_cookies(headers, &self.own_cookies);
     }
 
     /// The route of a request, and the service behind it, when there is one.

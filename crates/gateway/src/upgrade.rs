@@ -58,6 +58,45 @@ struct Tunnel;
 #[derive(Clone, Copy)]
 struct Joined;
 
+impl Sockets {
+    /// §10.2: pages of the host that is asked may open one, where that is known of the same scheme, and those that are listed.
+    fn demand(&self, headers: &HeaderMap, (target, https): (&Target, Option<bool>)) -> Result<(), Refusal> {
+        let authority = target.authority();
+        let is_own = |origin: &str| match origin.split_once("://") {
+            Some(("https", host)) => https != Some(false) && host == authority,
+            Some(("http", host)) => https != Some(true) && host == authority,
+            _ => false,
+        };
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let may = |origin: &str| is_own(origin) || self.origins.iter().any(|listed| listed == origin);
+        match origins.all(|origin| origin.to_str().is_ok_and(may)) {
+            true => Ok(()),
+            false => Err(ORIGIN),
+        }
+    }
+}
+
+/// Whether a request that a proxy describes begins a WebSocket. Some leave out what is for one connection alone, such as `Upgrade`; what else
+/// belongs to a handshake no script can write.
+///
+/// # Errors
+/// 403 for one that a page of another origin begins, 501 where the route lets none through.
+pub(crate) fn told(
+    headers: &HeaderMap,
+    sockets: Option<&Sockets>,
+    from: (&Target, Option<bool>),
+) -> Result<bool, Refusal> {
+    let named = headers.get(header::UPGRADE).map(HeaderValue::as_bytes);
+    let begins = named.is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"))
+        || headers.contains_key(header::SEC_WEBSOCKET_KEY)
+        || headers.contains_key(header::SEC_WEBSOCKET_VERSION);
+    match sockets {
+        _ if !begins => Ok(false),
+        None => Err(SOCKETLESS),
+        Some(sockets) => sockets.demand(headers, from).map(|()| true),
+    }
+}
+
 /// Takes an extended CONNECT for the GET that it is in HTTP/1.1 (RFC 8441 §5).
 ///
 /// # Errors
@@ -108,13 +147,8 @@ pub(crate) fn asked(
     if !version || !tunnel && (parts.method != Method::GET || !upgrades || !key) {
         return Err(HANDSHAKE);
     }
-    // §10.2: a browser always says whose page it is; its cookies come along whoever that is.
-    let scheme = if https { "https" } else { "http" };
-    let own = format!("{scheme}://{}", target.authority());
-    let mut origins = says(header::ORIGIN);
-    if !origins.all(|origin| origin == own || sockets.origins.iter().any(|listed| listed == origin)) {
-        return Err(ORIGIN);
-    }
+    // A browser always says whose page it is; its cookies come along whoever that is.
+    sockets.demand(&parts.headers, (target, Some(https)))?;
     let key = match parts.headers.get(header::SEC_WEBSOCKET_KEY) {
         Some(key) if !tunnel => key.clone(),
         _ => nonce()?,
@@ -260,6 +294,11 @@ const ORIGIN: Refusal = Refusal::new(
     StatusCode::FORBIDDEN,
     "origin_refused",
     "pages of this origin may not open a WebSocket here",
+);
+const SOCKETLESS: Refusal = Refusal::new(
+    StatusCode::NOT_IMPLEMENTED,
+    "protocol_unknown",
+    "the route lets no WebSockets through",
 );
 const UNSPOKEN: Refusal = Refusal::new(
     StatusCode::NOT_IMPLEMENTED,

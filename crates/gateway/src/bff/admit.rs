@@ -6,7 +6,7 @@ use http::request::Parts as Head;
 use http::{HeaderMap, HeaderValue, header};
 
 use super::app::Bff;
-use super::session::Session;
+use super::session::{NOBODY, Session};
 use super::{csrf, host};
 use crate::refusal::{Refusal, broken};
 
@@ -19,21 +19,32 @@ pub struct Mapped {
     pub events: bool,
 }
 
+/// What is known of a request beside its head.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'r> {
+    /// Whether it may begin a WebSocket.
+    pub socket: bool,
+    /// Whether people open windows at this route, and a page there loads what is beside it: neither sends a header of its own.
+    pub window: bool,
+    /// Host and port that the client has asked for.
+    pub authority: &'r str,
+}
+
 impl Bff {
-    /// The session behind the request, which may begin a WebSocket, and which then carries its access token and nothing else that could be taken for one.
+    /// The session behind the request, which then carries its access token and nothing else that could be taken for one.
     ///
     /// # Errors
     /// 421 when it is for another host, 403 when no page of the app has sent it, 401 when nobody is logged in, 503 when that cannot be said.
-    pub async fn admit(
-        &self,
-        head: &mut Head,
-        mapped: &Mapped,
-        (socket, authority): (bool, &str),
-    ) -> Result<Session, Refusal> {
+    pub async fn admit(&self, head: &mut Head, mapped: &Mapped, sent: Sent<'_>) -> Result<Session, Refusal> {
         let settings = &self.parts.settings;
-        host::demand(settings, authority)?;
-        if socket {
+        host::demand(settings, sent.authority)?;
+        if sent.socket {
             csrf::demand_socket(settings, &head.headers)?;
+        } else if sent.window && csrf::is_from_elsewhere(&head.method, &head.headers) {
+            // Its strict cookie stays behind on the way from another site, and counts as little from a neighbour.
+            return Err(NOBODY);
+        } else if sent.window && csrf::is_view(settings, &head.method, &head.headers) {
+            // The browser says that a person or a page of the app asks for what it can only read.
         } else if mapped.events && csrf::is_event_source(&head.method, &head.headers) {
             csrf::demand_page(settings, &head.headers)?;
         } else {

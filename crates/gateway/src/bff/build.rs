@@ -112,6 +112,10 @@ pub fn mapped(key: &str, route: &Route, config: &Config) -> Result<Option<Mapped
         (true, Some(_)) if route.public => {
             at("and `public` contradict each other", "take one of the two away")
         }
+        (true, Some(bff)) if bff.sealed && config.forward_auth.is_some() => at(
+            "cannot be where proxies ask: with bff.sealed each answer may bring the browser another cookie, and they pass none on",
+            "let the gateway keep the sessions: take `sealed` away",
+        ),
         (true, Some(_)) => Ok(Some(Mapped {
             cookies: route.pass_cookies.clone(),
             events: route.session_events,

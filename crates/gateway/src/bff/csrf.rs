@@ -53,6 +53,26 @@ pub(super) fn demand_page(settings: &Settings, headers: &HeaderMap) -> Result<()
     }
 }
 
+/// A window that a person opens at an address of the app, or what a page there loads to read it. The browser must say which.
+pub(super) fn is_view(settings: &Settings, method: &Method, headers: &HeaderMap) -> bool {
+    let by_hand = || is_opened(headers) && one(headers, "sec-fetch-site") == One::Is("none");
+    is_read(method) && (demand_page(settings, headers).is_ok() || by_hand())
+}
+
+/// A window that a page of another site, or of a neighbour, opens.
+pub(super) fn is_from_elsewhere(method: &Method, headers: &HeaderMap) -> bool {
+    is_read(method) && is_opened(headers) && is_sent_by_others(headers)
+}
+
+const fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn is_opened(headers: &HeaderMap) -> bool {
+    let says = |name: &str, value: &str| one(headers, name) == One::Is(value);
+    says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document")
+}
+
 /// A person opens an address in a window: no script, no frame, no picture.
 pub(super) fn demand_window(headers: &HeaderMap) -> Result<(), Refusal> {
     demand_click(headers)?;

@@ -37,10 +37,11 @@ use http::{HeaderValue, Method, StatusCode, header};
 use hyper::body::Body as _;
 use tracing::Instrument as _;
 
-pub use self::admit::Mapped;
+pub use self::admit::{Mapped, Sent};
 pub use self::app::Bff;
 use self::app::{Asked, UNKNOWN};
 pub use self::build::{mapped, socket_origins};
+pub(crate) use self::session::NOBODY;
 pub use self::session::Session;
 use crate::forwarded::Origin;
 use crate::refusal::{self, Refusal};

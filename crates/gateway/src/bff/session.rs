@@ -309,7 +309,7 @@ pub(super) const MINUTE_MS: i64 = 60_000;
 /// RFC 6749 §5.1 lets a server not say how long a token lives.
 const UNSAID_SECONDS: u64 = 300;
 
-pub(super) const NOBODY: Refusal = Refusal::new(
+pub(crate) const NOBODY: Refusal = Refusal::new(
     StatusCode::UNAUTHORIZED,
     "session_missing",
     "nobody is logged in here, or the session has ended",

@@ -24,6 +24,8 @@ pub(super) struct Asked {
     pub(super) target: Target,
     /// Whether its client spoke TLS, when the proxy says.
     pub(super) https: Option<bool>,
+    /// The proxy.
+    pub(super) peer: Option<PeerAddr>,
 }
 
 impl Asked {
@@ -32,6 +34,7 @@ impl Asked {
         if let Some(proxy) = proxy {
             name_peer(proxy, &mut self.parts);
         }
+        self.peer = proxy;
         self
     }
 }
@@ -102,7 +105,12 @@ pub(super) fn assemble(
     if !target.path.eq_ignore_ascii_case(parts.uri.path()) {
         return Err(SPELLING);
     }
-    Ok(Asked { parts, target, https })
+    Ok(Asked {
+        parts,
+        target,
+        https,
+        peer: None,
+    })
 }
 
 /// The one value of a header, which is gone then.

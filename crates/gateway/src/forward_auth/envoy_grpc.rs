@@ -34,8 +34,9 @@ pub(super) async fn answer(site: &Site, request: Request, record: &mut Record) -
     let mut removed: Vec<HeaderName> = Vec::new();
     let told = match question.asked() {
         Ok(asked) => {
-            removed.extend(verdict::unwelcome(site, &asked.parts.headers).cloned());
-            verdict::judge_rest(site, asked.from(peer), record).await
+            let asked = asked.from(peer);
+            removed.extend(verdict::unwelcome(site, &asked).cloned());
+            verdict::judge_rest(site, asked, record).await
         }
         Err(refusal) => Err(verdict::refused(refusal, record)),
     };
@@ -110,7 +111,7 @@ fn allowed(told: &Told, removed: &[HeaderName]) -> Vec<u8> {
             None => put(&mut ok, 5, name.as_str().as_bytes()),
         }
     }
-    for name in removed {
+    for name in removed.iter().chain(&told.foreign) {
         put(&mut ok, 5, name.as_str().as_bytes());
     }
     let mut response = Vec::new();

@@ -1,28 +1,33 @@
 //! Whether a request that a proxy describes may pass, and what its service is told.
 //!
-//! Spec: RFC 6750 §3 · RFC 9110 §10.1.2
+//! Spec: RFC 6750 §3 · RFC 9110 §10.1.2 · RFC 9440 §3 (certificates)
 
 use axum::response::{IntoResponse, Response};
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::described::Asked;
 use crate::assertion;
-use crate::caller::{self, CALLING_SERVICE};
+use crate::bff::Sent;
+use crate::caller::{self, Beside, CALLING_SERVICE};
 use crate::config::Spoofed;
+use crate::headers;
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::site::{Admitted, Site};
+use crate::upgrade;
 
 /// What a service is told.
 pub(super) struct Told {
     /// Every header that the gateway may say, and its value.
     pub(super) headers: Vec<(HeaderName, Option<HeaderValue>)>,
+    /// What only proxies may say of where a request came from, and this one has not: it takes them out, if it can be told to.
+    pub(super) foreign: Vec<HeaderName>,
 }
 
 /// Judges a request. A proxy cannot take out what it does not know: what some service could take for a header of the gateway's is refused.
 pub(super) async fn judge(site: &Site, asked: Asked, record: &mut Record) -> Result<Told, Response> {
-    if unwelcome(site, &asked.parts.headers).next().is_some() {
+    if unwelcome(site, &asked).next().is_some() {
         return Err(refused(SPOOFED, record));
     }
     judge_rest(site, asked, record).await
@@ -30,10 +35,12 @@ pub(super) async fn judge(site: &Site, asked: Asked, record: &mut Record) -> Res
 
 /// Judges a request whose proxy takes out what [`unwelcome`] finds.
 pub(super) async fn judge_rest(site: &Site, asked: Asked, record: &mut Record) -> Result<Told, Response> {
+    let foreign = foreign(site, &asked);
     let Asked {
         mut parts,
         target,
         https,
+        ..
     } = asked;
     record.target(&target);
     record.method(&parts.method);
@@ -48,14 +55,22 @@ pub(super) async fn judge_rest(site: &Site, asked: Asked, record: &mut Record) -
         return Err(refused(SPOOFED, record));
     }
     record.trace.name(&mut parts.headers);
-    let caller = match route.admit(&parts).await {
-        Ok(caller) => caller,
-        Err(denied) => {
-            record.refused(denied.code());
-            let login = route.login.as_ref();
-            return Err(login
-                .and_then(|login| login.redirect(&denied, (&parts, &target, https)))
-                .unwrap_or_else(|| route.refusal(&denied)));
+    let socket = upgrade::told(&parts.headers, route.sockets.as_ref(), (&target, https))
+        .map_err(|refusal| refused(refusal, record))?;
+    let sent = Sent {
+        socket,
+        window: route.login.is_some(),
+        authority: &target.authority(),
+    };
+    // Nothing of a session comes back by this way: what browsers carry themselves is not for routes that proxies ask about.
+    let admitted = caller::admit((site, route), (&mut parts, sent), &mut Beside::default()).await;
+    let caller = match admitted {
+        Ok((_, caller)) => caller,
+        Err(no) => {
+            let login = route.login.as_ref().filter(|_| no.is_nobody());
+            let redirect = login.and_then(|login| login.redirect((&parts, &target, https)));
+            let answer = no.answer(record);
+            return Err(redirect.unwrap_or(answer));
         }
     };
     record.caller(|| caller.named());
@@ -68,13 +83,15 @@ pub(super) async fn judge_rest(site: &Site, asked: Asked, record: &mut Record) -
     caller::tell(site, (route, upstream), &caller, &mut parts.headers)
         .await
         .map_err(|refusal| refused(refusal, record))?;
+    site.leave_cookies(route, &mut parts.headers);
+    headers::join_lines(&mut parts.headers);
     let headers = spoken(site)
         .map(|name| {
             let value = parts.headers.get(&name).cloned();
             (name, value)
         })
         .collect();
-    Ok(Told { headers })
+    Ok(Told { headers, foreign })
 }
 
 /// The answer that a refusal is, put on record.
@@ -89,26 +106,58 @@ fn spoken(site: &Site) -> impl Iterator<Item = HeaderName> {
     let identity = site.identity.iter().map(|header| header.name.clone());
     let services = site.config.services.is_some() || site.config.spiffe.is_some();
     let service = services.then_some(CALLING_SERVICE);
-    identity.chain(assertion).chain(service).chain([AUTHORIZATION])
+    identity
+        .chain(assertion)
+        .chain(service)
+        .chain([AUTHORIZATION, COOKIE])
 }
 
 /// Headers of a client that reach the service unless somebody takes them out, and that it may believe.
-pub(super) fn unwelcome<'h>(site: &'h Site, headers: &'h HeaderMap) -> impl Iterator<Item = &'h HeaderName> {
+pub(super) fn unwelcome<'h>(site: &'h Site, asked: &'h Asked) -> impl Iterator<Item = &'h HeaderName> {
     let spoken: Vec<HeaderName> = spoken(site).collect();
     let names = &site.names;
-    headers.keys().filter(move |name| {
+    let told = site.certificates.as_ref().zip(asked.peer);
+    let is_told = move |name| told.is_some_and(|(from, peer)| from.is_told_by(peer, name));
+    asked.parts.headers.keys().filter(move |name| {
         let plain = name
             .as_str()
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let claims =
             names.identity.takes(name) && !spoken.contains(name) && !BY_PROXIES.contains(&name.as_str());
-        claims || names.overriding.takes(name) || (!plain && names.others.takes(name))
+        let certificate = names.certificates.takes(name) && !is_told(name);
+        let others = names.overriding.takes(name) || (!plain && names.others.takes(name));
+        claims || certificate || others || headers::seems_to_frame(name)
     })
+}
+
+/// What is said of where a request came from, by headers that its proxy does not write itself.
+fn foreign(site: &Site, asked: &Asked) -> Vec<HeaderName> {
+    let trusted = asked
+        .peer
+        .is_some_and(|peer| site.trusted_proxies.iter().any(|listed| listed.includes(peer)));
+    let written = |name: &str| {
+        WRITTEN.contains(&name) || name.starts_with("x-envoy-") || (trusted && name == "x-forwarded-host")
+    };
+    let told = |name: &HeaderName| site.names.certificates.takes(name);
+    let names = asked.parts.headers.keys();
+    names
+        .filter(|name| site.names.others.takes(name) && !told(name) && !written(name.as_str()))
+        .cloned()
+        .collect()
 }
 
 /// What the ingress of Kubernetes adds when it asks: where to come back to, and nothing of who asks.
 const BY_PROXIES: [&str; 1] = ["x-auth-request-redirect"];
+
+/// What Envoy, which can be told what to take out, writes itself, beside what is its own by name.
+const WRITTEN: [&str; 5] = [
+    "traceparent",
+    "tracestate",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-request-id",
+];
 
 const SPOOFED: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,

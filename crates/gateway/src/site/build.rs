@@ -237,6 +237,13 @@ fn cors(key: &str, route: &config::Route) -> Result<Option<Cors>, ConfigError> {
     let Some(cors) = &route.cors else {
         return Ok(None);
     };
+    if route.upstream.is_none() {
+        return Err(ConfigError::at(
+            format!("{key}.cors"),
+            "is for routes with an upstream: behind a proxy that asks, the proxy answers other origins",
+            "take it away, and tell the proxy",
+        ));
+    }
     let methods = pattern(key, route)?.methods;
     let wrong = |(member, what): (&str, String)| {
         ConfigError::at(

@@ -19,6 +19,8 @@ pub struct Names {
     pub others: Reserved,
     /// Of these, what makes services see another path or method.
     pub overriding: Reserved,
+    /// And what says which certificate the client has shown.
+    pub certificates: Reserved,
 }
 
 impl Names {
@@ -44,6 +46,7 @@ impl Names {
             identity,
             others: Reserved::new(others).except(&excused),
             overriding: Reserved::new(believed::names(&[Says::What])).except(&excused),
+            certificates,
         })
     }
 }

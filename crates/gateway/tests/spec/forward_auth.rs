@@ -29,7 +29,7 @@ pub(crate) const SIDE: &str = r#"
 pub(crate) const DIALECTS: [&str; 5] = ["nginx", "haproxy", "caddy", "traefik", "envoy"];
 
 /// What a proxy asks about.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked<'a> {
     pub(crate) method: &'a str,
     pub(crate) host: &'a str,
@@ -323,6 +323,10 @@ async fn cve_2025_64484_what_a_proxy_cannot_take_out_is_refused() {
             "X-Script-Name",
             "Ssl_Client_Verify",
             "CF_Connecting_IP",
+            "Content_Length",
+            "Content_Type",
+            "Transfer_Encoding",
+            "Transfer.Encoding",
         ] {
             for path in ["/open", "/orders"] {
                 let headers = format!("{name}: admin\r\n{TOKEN}");

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::forward_auth::{Asked, DIALECTS, SIDE, TOKEN, ask, get, harness, raw};
+use crate::harness::{Harness, mirror};
 
 #[tokio::test]
 async fn no_tunnel_and_no_echo_is_opened_in_any_dialect() {
@@ -138,6 +139,42 @@ async fn a_method_in_another_case_has_no_rules_of_its_own_in_any_dialect() {
                 (expected, "method_invalid"),
                 "{dialect} {method}"
             );
+        }
+    }
+}
+
+#[tokio::test]
+async fn cve_2026_35051_who_says_which_certificate_a_client_has_shown_is_refused_unless_that_is_its_proxy() {
+    let told = "[tokens.client_certificates]\nheader = \"Client-Cert\"\nfrom = [\"127.0.0.1\"]\n";
+    let (strangers, known) = (
+        harness().await,
+        Harness::with(&format!("{told}{SIDE}"), mirror().await).await,
+    );
+    for dialect in DIALECTS {
+        for (name, passes) in [
+            ("Client-Cert", true),
+            ("Client_Cert", false),
+            ("Client-Cert-Chain", false),
+            ("X-Forwarded-Client-Cert", false),
+            ("X-Forwarded-Tls-Client-Cert", false),
+            ("SSL-Client-Verify", false),
+            ("X-SSL-Client-CN", false),
+            ("X-Client-DN", false),
+            ("X-ARR-ClientCert", false),
+            ("X-Amzn-Mtls-Clientcert", false),
+        ] {
+            for path in ["/open", "/orders"] {
+                let headers = format!("{name}: :AQID:\r\n{TOKEN}");
+                for (harness, passes) in [(&strangers, false), (&known, passes)] {
+                    let answer = ask(harness, dialect, get(path, &headers)).await;
+                    let expected = match (passes, dialect) {
+                        (true, _) => 200,
+                        (false, "nginx") => 403,
+                        (false, _) => 400,
+                    };
+                    assert_eq!(answer.status, expected, "{dialect} {name}: {answer:?}");
+                }
+            }
         }
     }
 }

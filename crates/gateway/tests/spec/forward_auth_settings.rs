@@ -1,7 +1,9 @@
 //! What `[forward_auth]` and its routes say: who may ask, where browsers are sent, what services get.
 
+use serde_json::json;
+
 use crate::forward_auth::{Asked, DIALECTS, SIDE, TOKEN, ask, described, get, harness, says};
-use crate::harness::{Harness, mirror};
+use crate::harness::{Answer, Harness, mirror};
 use crate::log;
 
 #[tokio::test]
@@ -152,6 +154,109 @@ async fn a_caller_is_counted_whoever_asks() {
     for (dialect, status) in [("nginx", 200), ("caddy", 200), ("caddy", 429), ("nginx", 403)] {
         let answer = ask(&harness, dialect, get("/pages", TOKEN)).await;
         assert_eq!(answer.status, status, "{dialect}");
+    }
+}
+
+#[tokio::test]
+async fn envoy_is_told_to_take_out_what_a_client_says_of_where_it_is() {
+    let headers = "X-Real-IP: 1\r\nCF-Connecting-IP: 1\r\nForwarded: for=1\r\nX-Forwarded-Prefix: /x\r\nX-Forwarded-Host: x\r\n\
+        X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\nX-Request-ID: 1\r\nX-Envoy-Internal: true\r\nCF-Ray: 1\r\n";
+    let harness = Harness::with(
+        &format!("[headers]\nallow = [\"CF-Ray\"]\n{SIDE}"),
+        mirror().await,
+    )
+    .await;
+    let answer = ask(&harness, "envoy", get("/open", headers)).await;
+    let line = |answer: &Answer| {
+        let mut lines = answer.head.lines();
+        let line = lines.find_map(|line| line.strip_prefix("x-envoy-auth-headers-to-remove: "));
+        let mut names: Vec<String> = line.unwrap_or_default().split(',').map(str::to_owned).collect();
+        names.sort();
+        names.join(" ")
+    };
+    let others = "cf-connecting-ip forwarded x-forwarded-prefix x-real-ip";
+    assert_eq!(line(&answer), others.replace("prefix", "host x-forwarded-prefix"));
+    let trusted =
+        format!("[listen]\ntrusted_proxies = [\"127.0.0.1\"]\n[headers]\nallow = [\"CF-Ray\"]\n{SIDE}");
+    let harness = Harness::with(&trusted, mirror().await).await;
+    assert_eq!(line(&ask(&harness, "envoy", get("/open", headers)).await), others);
+    assert_eq!(line(&ask(&harness, "envoy", get("/open", "")).await), "");
+    assert_eq!(line(&ask(&harness, "haproxy", get("/open", headers)).await), "");
+}
+
+#[tokio::test]
+async fn nginx_gets_every_challenge_in_one_line() {
+    let harness = harness().await;
+    let reader = harness.issuer.token(&json!({ "scope": "read:users" }));
+    let reader = format!("Authorization: Bearer {reader}\r\n");
+    for (headers, status, words) in [
+        ("", 401, ["bearer ", "dpop "]),
+        (reader.as_str(), 403, ["bearer ", "insufficient_scope"]),
+    ] {
+        let answer = ask(&harness, "nginx", get("/orders", headers)).await;
+        let lines = answer.head.lines();
+        let lines: Vec<&str> = lines
+            .filter(|line| line.starts_with("www-authenticate:"))
+            .collect();
+        assert_eq!((answer.status, lines.len()), (status, 1), "{answer:?}");
+        assert!(words.iter().all(|word| lines[0].contains(word)), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_is_for_routes_and_origins_that_are_named() {
+    let route = "[[routes]]\npath = \"/live\"\nwebsocket = true\nwebsocket_origins = [\"https://ok.test\"]\n";
+    let harness = Harness::with(&format!("{SIDE}{route}"), mirror().await).await;
+    for dialect in DIALECTS {
+        for begun in [
+            "Upgrade: WebSocket\r\n",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+            "Sec-WebSocket-Version: 13\r\n",
+        ] {
+            for (path, origin, status) in [
+                ("/live", "", 200),
+                ("/live", "Origin: https://ok.test\r\n", 200),
+                ("/live", "Origin: https://api.test\r\n", 200),
+                ("/live", "Origin: https://evil.test\r\n", 403),
+                ("/live", "Origin: null\r\n", 403),
+                ("/live", "Origin: https://api.test.evil.test\r\n", 403),
+                ("/orders", "", 501),
+                ("/open", "", 501),
+            ] {
+                let headers = format!("{begun}{origin}{TOKEN}");
+                let answer = ask(&harness, dialect, get(path, &headers)).await;
+                let expected = if (dialect, status) == ("nginx", 501) {
+                    403
+                } else {
+                    status
+                };
+                assert_eq!(answer.status, expected, "{dialect} {path} {headers}");
+            }
+        }
+        let plain = get(
+            "/live",
+            "Origin: https://evil.test\r\nAuthorization: Bearer {token}\r\n",
+        );
+        assert_eq!(ask(&harness, dialect, plain).await.status, 200, "{dialect}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_service_gets_of_the_cookies_is_said() {
+    let text = format!("[headers]\nown_cookies = [\"__Host-session\"]\n{SIDE}");
+    let harness = Harness::with(&text, mirror().await).await;
+    for dialect in DIALECTS {
+        for (sent, line) in [
+            (
+                "Cookie: a=1; __Host-session=x; b=2\r\nCookie: c=3\r\n",
+                "cookie: a=1; b=2; c=3",
+            ),
+            ("Cookie: __Host-session=x\r\n", "cookie:"),
+            ("", "cookie:"),
+        ] {
+            let answer = ask(&harness, dialect, get("/open", sent)).await;
+            assert!(says(&answer, line), "{dialect}: {answer:?}");
+        }
     }
 }
 

@@ -48,6 +48,18 @@ async fn tls_is_configured_whole_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn what_only_a_service_would_see_is_not_for_routes_of_proxies_alone() {
+    let cors = "cors = { origins = [\"https://app.test\"] }";
+    let side = |route: &str| {
+        format!(
+            "[forward_auth]\ndialects = [\"nginx\"]\n[[routes]]\npath = \"/x\"\npublic = true\n{route}\n{cors}"
+        )
+    };
+    assert_eq!(wrong(&side(""), "").await.as_deref(), Some("routes[0].cors"));
+    assert_eq!(wrong(&side("upstream = \"s\""), "").await, None);
+}
+
+#[tokio::test]
 async fn a_host_beside_another_authority_is_sent_to_nobody() {
     for (upstream, place) in [
         (

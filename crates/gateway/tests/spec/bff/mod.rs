@@ -7,6 +7,7 @@ mod back_channel;
 mod browser;
 mod changes;
 mod csrf;
+mod forward_auth;
 mod host;
 mod limits;
 mod login;
