@@ -1,7 +1,7 @@
 // What a proxy lets through when Carnet decides, for every proxy that docs/forward-auth.md configures.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { PROXIES, ask, hits, start, stop, stopCarnet, token } from './support.js';
+import { APP, PROXIES, ask, hits, session, start, stop, stopCarnet, token } from './support.js';
 
 const bearer = (claims) => `Authorization: Bearer ${token(claims)}`;
 const page = ['Accept: text/html,*/*;q=0.8', 'Sec-Fetch-Mode: navigate'];
@@ -31,9 +31,15 @@ const CASES = {
   'no token: 401 with a challenge': async (proxy) => {
     const answer = await ask(proxy, '/orders');
     refused(answer, [401]);
-    assert.match(answer.answered('WWW-Authenticate'), /^Bearer/);
+    const challenges = answer.answered('WWW-Authenticate');
+    assert.match(challenges, /^Bearer/);
+    for (const scheme of ['Bearer ', 'DPoP ']) assert.equal(challenges.split(scheme).length, 2, challenges);
   },
-  'a wrong scope: 403': async (proxy) => refused(await ask(proxy, '/orders', [bearer({ scope: 'read:users' })]), [403]),
+  'a wrong scope: 403 with a challenge': async (proxy) => {
+    const answer = await ask(proxy, '/orders', [bearer({ scope: 'read:users' })]);
+    refused(answer, [403]);
+    assert.match(answer.answered('WWW-Authenticate'), /error="insufficient_scope"/);
+  },
   'expired, of another issuer, for another API, damaged: 401': async (proxy) => {
     const past = Math.floor(Date.now() / 1000) - 60;
     for (const claims of [{ exp: past }, { iss: 'https://evil.test' }, { aud: 'https://other.test' }]) {
@@ -62,6 +68,75 @@ const CASES = {
       honest(await ask(proxy, '/orders', [bearer(), `${name}: admin`]), 'user_1', name);
       honest(await ask(proxy, '/open', [`${name}: admin`]), undefined, name);
     }
+  },
+  'nor what a client says of its certificate, or of the frame of the message': async (proxy) => {
+    for (const name of [
+      'Client-Cert', 'X-Forwarded-Client-Cert', 'X-Forwarded-Tls-Client-Cert', 'SSL-Client-Verify', 'SSL_Client_Verify', 'X-SSL-Client-CN', 'X-Client-DN', 'X-ARR-ClientCert',
+      'X-Amzn-Mtls-Clientcert', 'Content_Length', 'Transfer_Encoding', 'Content_Type', 'Content.Length',
+    ]) {
+      for (const target of ['/orders', '/open']) {
+        const answer = await ask(proxy, target, [bearer(), `${name}: forged`]);
+        assert.deepEqual(answer.told(name).filter((value) => value.includes('forged')), [], `${name} ${target}`);
+      }
+    }
+  },
+  'nor what it says of where it comes from': async (proxy) => {
+    for (const name of [
+      'Forwarded', 'Forwarded-For', 'X-Forwarded', 'X-Forwarded-For', 'X-Forwarded-Proto', 'X-Forwarded-Host', 'X-Forwarded-Port', 'X-Forwarded-Prefix', 'X-Forwarded-Scheme',
+      'X-Forwarded-SSL', 'X-Forwarded-Server', 'X-Real-IP', 'Client-IP', 'X-Client-IP', 'X-Cluster-Client-IP', 'True-Client-IP', 'X-Originating-IP', 'X-ProxyUser-IP',
+      'CF-Connecting-IP', 'CF-IPCountry', 'CF-Visitor', 'Fastly-Client-IP', 'CloudFront-Viewer-Address', 'X-Azure-ClientIP', 'X-Vercel-Forwarded-For', 'Fly-Client-IP',
+      'DO-Connecting-IP', 'Incap-Client-IP', 'Ali-CDN-Real-IP', 'CDN-Src-IP', 'Front-End-HTTPS', 'X-Scheme', 'X-URL-Scheme', 'X-Proto', 'X-Host', 'CF_Connecting_IP',
+    ]) {
+      for (const target of ['/orders', '/open']) {
+        const answer = await ask(proxy, target, [bearer(), `${name}: 192.0.2.66`, `${name}: forged`]);
+        const said = answer.told(name).filter((value) => /192\.0\.2\.66|forged/.test(value));
+        assert.deepEqual(said, [], `${name} ${target}`);
+      }
+    }
+    const plain = await ask(proxy, '/open');
+    assert.equal(plain.status, 200);
+    assert.deepEqual(plain.told('X-Forwarded-For'), ['127.0.0.1']);
+  },
+  'a service gets no cookie that is not its own': async (proxy) => {
+    const both = await ask(proxy, '/open', ['Cookie: own=secret; a=2']);
+    assert.deepEqual([both.status, both.told('Cookie')], [200, ['a=2']]);
+    const one = await ask(proxy, '/orders', [bearer(), 'Cookie: own=secret']);
+    assert.deepEqual([one.status, one.told('Cookie').filter(Boolean)], [200, []]);
+  },
+  'a WebSocket opens for pages that may, where a route lets it through': async (proxy) => {
+    const begun = ['Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==', 'Sec-WebSocket-Version: 13'];
+    for (const origin of ['https://evil.test', 'null']) {
+      refused(await ask(proxy, '/live', [...begun, 'Upgrade: websocket', `Origin: ${origin}`], { connection: 'close, upgrade' }), [403], origin);
+      refused(await ask(proxy, '/live', [...begun, `Origin: ${origin}`]), [403], origin);
+    }
+    refused(await ask(proxy, '/open', begun), [403, 501]);
+    assert.equal((await ask(proxy, '/live', [...begun, 'Origin: http://api.test'])).status, 200);
+    assert.equal((await ask(proxy, '/live', ['Origin: https://evil.test'])).status, 200, 'no handshake');
+  },
+  'a session opens windows and calls, and its cookie stays here': async (proxy) => {
+    const cookie = `Cookie: ${session(proxy)}; a=1`;
+    const site = (name, more = []) => [...page, 'Sec-Fetch-Dest: document', `Sec-Fetch-Site: ${name}`, ...more];
+    const script = ['X-CSRF: 1', 'Sec-Fetch-Site: same-origin', 'Sec-Fetch-Mode: cors'];
+    const at = (headers, more = {}) => ask(proxy, '/app/1', headers, { host: APP, ...more });
+    for (const headers of [site('same-origin', [cookie]), site('none', [cookie]), [...script, cookie]]) {
+      const answer = await at(headers);
+      assert.equal(answer.status, 200, `${headers}`);
+      honest(answer, 'user_1', 'session');
+      assert.match(answer.told('Authorization').join(), /^Bearer eyJ/);
+      assert.deepEqual(answer.told('Cookie').filter(Boolean), []);
+    }
+    for (const headers of [site('same-origin'), site('cross-site', [cookie]), site('same-site', [cookie])]) {
+      const answer = await at(headers);
+      refused(answer, [302]);
+      assert.match(answer.answered('Location'), /\/bff\/login\?returnUrl=%2Fapp%2F1$/);
+    }
+    refused(await at(['Sec-Fetch-Site: cross-site', 'Sec-Fetch-Mode: no-cors', cookie]), [403]);
+    refused(await at(site('same-origin', [cookie]), { method: 'POST', body: 'a=b' }), [403]);
+    refused(await at(script), [401]);
+    refused(await ask(proxy, '/app/1', [...script, cookie], { host: 'api.test' }), ANY);
+    const open = await ask(proxy, '/open', [cookie], { host: 'api.test' });
+    assert.deepEqual(open.told('Cookie'), ['a=1']);
+    if (proxy === 'nginx') assert.equal((await ask(proxy, '/bff/user', [...script, cookie], { host: APP })).status, 200);
   },
   'Connection takes nothing away that the service is told': async (proxy) => {
     for (const listed of ['close, X-User-ID', 'close, x-user-roles, Authorization']) {

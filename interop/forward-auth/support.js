@@ -12,7 +12,7 @@ export const PROXIES = ['nginx', 'nginx-unix', 'caddy', 'haproxy', 'envoy-http',
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'carnet-forward-auth-'));
 const page = fs.readFileSync(new URL('../../docs/forward-auth.md', import.meta.url), 'utf8');
 const running = [];
-const ports = { service: 0, carnet: 0 };
+const ports = { service: 0, carnet: 0, gateway: 0 };
 let keys;
 
 /** What the service got, the last request last. */
@@ -23,8 +23,16 @@ export async function start() {
   const jwk = { ...keys.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256', use: 'sig' };
   fs.writeFileSync(path.join(folder, 'jwks.json'), JSON.stringify({ keys: [jwk] }));
   ports.service = await serve();
+  ports.issuer = await issue(jwk);
   ports.carnet = await freePort();
-  for (const place of ['carnet', 'carnet-unix']) await startCarnet(place);
+  for (const [name, secret] of [['client.secret', 'the secret of the app'], ['bff.key', randomUUID() + randomUUID()]]) {
+    fs.writeFileSync(path.join(folder, name), secret, { mode: 0o600 });
+  }
+  for (const place of ['carnet-unix', 'carnet']) {
+    ports.gateway = await freePort();
+    await startCarnet(place);
+    await logIn(place);
+  }
   for (const name of PROXIES) {
     ports[name] = await freePort();
     await launch(name, ...COMMANDS[name](name), ports[name]);
@@ -51,10 +59,12 @@ export async function stopCarnet() {
 /** One at a port, and one at a socket. */
 async function startCarnet(name) {
   const socket = path.join(folder, 'forward-auth.socket');
+  const app = snippet('sessions.toml').replace('"https://auth.example.com"', `"http://127.0.0.1:${ports.issuer}"`).replace('bff.db', `${name}.db`);
   const settings = snippet('gateway.toml', ports.carnet)
     .replace('issuer = "https://auth.example.com"', '$&\njwks_file = "jwks.json"')
     .replace('dialects = ["nginx"]', 'dialects = ["nginx", "caddy", "haproxy", "envoy", "envoy-grpc"]')
-    .concat('[[routes]]\npath = "/"\nhosts = ["admin.test"]\n', '[listen]\naddress = "127.0.0.1:0"\n', '[log]\nlevel = "error"\n');
+    .concat('[[routes]]\npath = "/"\nhosts = ["admin.test"]\n', '[[routes]]\npath = "/live"\nwebsocket = true\npublic = true\n')
+    .concat('[headers]\nown_cookies = ["own"]\n', app, '[log]\nlevel = "error"\n');
   const atSocket = name === 'carnet-unix';
   const file = write(`${name}.toml`, atSocket ? settings.replace(`"127.0.0.1:${ports.carnet}"`, `"unix:${socket}"`) : settings);
   await launch(name, process.env.CARNET_BIN, ['gateway', '--config', file], atSocket ? socket : ports.carnet);
@@ -62,7 +72,7 @@ async function startCarnet(name) {
 
 // How each is started with its snippet. What is around the snippets keeps the tests in their folder.
 const COMMANDS = {
-  nginx: (name) => nginx(name, snippet('nginx.conf', ports.nginx)),
+  nginx: (name) => nginx(name, snippet('nginx.conf', ports.nginx).replace(/^}\n$/m, `${snippet('nginx-sessions.conf')}}\n`)),
   'nginx-unix': (name) => {
     const pass = snippet('nginx-unix.conf', 0).replace('/run/carnet', folder);
     const asks = /^ *proxy_pass .*\/forward-auth\/nginx;\n/m;
@@ -100,7 +110,7 @@ function envoy(name) {
 function snippet(name, port) {
   const found = page.match(new RegExp(`^\`\`\`\\S+ ${name.replaceAll('.', '\\.')}\n(.*?)^\`\`\`$`, 'ms'));
   if (!found) throw new Error(`docs/forward-auth.md has no ${name}`);
-  return found[1].replace(/\b8080\b/g, port).replace(/\b8082\b/g, ports.carnet).replace(/\b3000\b/g, ports.service);
+  return found[1].replace(/\b8080\b/g, port).replace(/\b8081\b/g, ports.gateway).replace(/\b8082\b/g, ports.carnet).replace(/\b3000\b/g, ports.service);
 }
 
 function write(name, text) {
@@ -150,15 +160,74 @@ async function serve() {
   return server.address().port;
 }
 
+/** Who logs people in, and says yes to everybody. */
+async function issue(jwk) {
+  let url;
+  const logins = new Map();
+  const server = http.createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    const asked = new URL(request.url, url);
+    const answer = (told) => response.setHeader('Content-Type', 'application/json').end(JSON.stringify(told));
+    if (asked.pathname.startsWith('/.well-known/')) {
+      return answer({
+        issuer: url, authorization_endpoint: `${url}/authorize`, token_endpoint: `${url}/token`, jwks_uri: `${url}/jwks`, userinfo_endpoint: `${url}/userinfo`,
+        response_types_supported: ['code'], subject_types_supported: ['public'], id_token_signing_alg_values_supported: ['ES256'],
+        scopes_supported: ['openid'], claims_supported: ['sub'], grant_types_supported: ['authorization_code'], code_challenge_methods_supported: ['S256'],
+        token_endpoint_auth_methods_supported: ['client_secret_basic'],
+      });
+    }
+    if (asked.pathname === '/jwks') return answer({ keys: [jwk] });
+    if (asked.pathname === '/authorize') {
+      const code = randomUUID();
+      logins.set(code, asked.searchParams.get('nonce'));
+      const back = new URL(asked.searchParams.get('redirect_uri'));
+      back.search = new URLSearchParams({ code, state: asked.searchParams.get('state'), iss: url });
+      return response.writeHead(302, { Location: back.href }).end();
+    }
+    if (asked.pathname !== '/token') return response.writeHead(404).end();
+    const nonce = logins.get(new URLSearchParams(body).get('code'));
+    const now = Math.floor(Date.now() / 1000);
+    const claims = { iss: url, aud: 'app', sub: 'user_1', sid: 'sid_1', nonce, iat: now, exp: now + 300 };
+    return answer({ access_token: token(), token_type: 'Bearer', expires_in: 600, id_token: signed({ alg: 'ES256', typ: 'JWT', kid: 'k1' }, claims) });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  server.unref();
+  url = `http://127.0.0.1:${server.address().port}`;
+  return server.address().port;
+}
+
+export const APP = 'app.example.com';
+const sessions = {};
+
+/** The cookie of somebody who is logged in at the Carnet that this proxy asks. */
+export const session = (proxy) => sessions[proxy === 'nginx-unix' ? 'carnet-unix' : 'carnet'];
+
+async function logIn(place) {
+  const window = ['Sec-Fetch-Mode: navigate', 'Sec-Fetch-Dest: document'];
+  const begun = await ask('gateway', '/bff/login?returnUrl=/app', [...window, 'Sec-Fetch-Site: none'], { host: APP });
+  const pair = (answer) => answer.answered('Set-Cookie').split(';')[0];
+  const back = new URL((await fetch(begun.answered('Location'), { redirect: 'manual' })).headers.get('Location'));
+  const ended = await ask('gateway', back.pathname + back.search, [...window, 'Sec-Fetch-Site: cross-site', `Cookie: ${pair(begun)}`], { host: APP });
+  const [cookie] = ended.answered('Set-Cookie').match(/__Host-Http-bff=[^;]+/) ?? [];
+  if (!cookie) throw new Error(`nobody is logged in: ${ended.status}`);
+  sessions[place] = cookie;
+}
+
 /** An access token of user_1, an editor who may read orders, with these claims as well. */
 export function token(claims = {}) {
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const now = Math.floor(Date.now() / 1000);
   const usual = {
     iss: 'https://auth.example.com', aud: 'https://api.example.com', sub: 'user_1', client_id: 'web', jti: randomUUID(),
     iat: now, exp: now + 600, scope: 'read:orders', roles: ['editor', 'reviewer'],
   };
-  const text = `${part({ alg: 'ES256', typ: 'at+jwt', kid: 'k1' })}.${part({ ...usual, ...claims })}`;
+  return signed({ alg: 'ES256', typ: 'at+jwt', kid: 'k1' }, { ...usual, ...claims });
+}
+
+function signed(head, claims) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const text = `${part(head)}.${part(claims)}`;
   return `${text}.${sign('sha256', Buffer.from(text), { key: keys.privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
 }
 

@@ -133,12 +133,7 @@ pub(super) fn unwelcome<'h>(site: &'h Site, asked: &'h Asked) -> impl Iterator<I
 
 /// What is said of where a request came from, by headers that its proxy does not write itself.
 fn foreign(site: &Site, asked: &Asked) -> Vec<HeaderName> {
-    let trusted = asked
-        .peer
-        .is_some_and(|peer| site.trusted_proxies.iter().any(|listed| listed.includes(peer)));
-    let written = |name: &str| {
-        WRITTEN.contains(&name) || name.starts_with("x-envoy-") || (trusted && name == "x-forwarded-host")
-    };
+    let written = |name: &str| WRITTEN.contains(&name) || name.starts_with("x-envoy-");
     let told = |name: &HeaderName| site.names.certificates.takes(name);
     let names = asked.parts.headers.keys();
     names
