@@ -8,6 +8,7 @@
 
 mod admin;
 pub mod assertion;
+mod back;
 pub mod balance;
 mod believed;
 pub mod bff;
@@ -53,24 +54,24 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
 use carnet_guard::Auth;
-use carnet_listen::{Answers, Endless, PeerAddr};
+use carnet_listen::{Answers, PeerAddr};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Body as _;
 use tokio::time::{Duration, Instant};
 
-use crate::balance::Load;
+use crate::back::{Stay, back};
 use crate::caller::{Beside, No};
 use crate::config::{AtExpiry, Spoofed};
 use crate::forwarded::Origin;
 use crate::metrics::Metrics;
-use crate::passing::{Passing, Patience, Streaming};
+use crate::passing::Streaming;
 use crate::record::Record;
 use crate::refusal::{Refusal, broken};
-use crate::site::{Admitted, Route, Site};
+use crate::site::{Route, Site};
 use crate::target::Target;
 use crate::upstream::Upstream;
-use crate::watch::{SessionEnd, Watch};
+use crate::watch::SessionEnd;
 
 /// A gateway that runs: the site of the moment. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -275,17 +276,6 @@ impl Forward<'_> {
     }
 }
 
-/// How long an answer may go on, and the server that it keeps busy.
-struct Stay {
-    load: Load,
-    until: Option<Instant>,
-    /// Comes with the end of the session.
-    over: Option<SessionEnd>,
-    idle: Duration,
-    /// Whose token opened it: when that is taken back it goes on no longer.
-    caller: Admitted,
-}
-
 /// Who is at the other end of the connection, and where the request comes from.
 fn origin_of(site: &Site, parts: &Parts, target: &Target) -> Result<(PeerAddr, Origin), Refusal> {
     let peer = parts.extensions.get::<PeerAddr>();
@@ -316,83 +306,10 @@ fn end_of(auth: &Auth, site: &Site) -> Option<Instant> {
     Instant::now().checked_add(left)
 }
 
-/// What of an answer goes back.
-fn back(
-    (site, route): (&Site, &Route),
-    mut response: http::Response<Incoming>,
-    asked: Option<upgrade::Asked>,
-    stay: Stay,
-) -> Result<Response, No> {
-    let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-    let granted = asked.as_ref().and_then(|asked| asked.granted(&response));
-    // RFC 9110 §9.3.6: where CONNECT was said, any success is a grant, of what was asked for or of something else.
-    let connects =
-        response.version() == Version::HTTP_2 || asked.as_ref().is_some_and(upgrade::Asked::is_extended);
-    let service = hyper::upgrade::on(&mut response);
-    let (mut parts, body) = response.into_parts();
-    headers::strip_hop_by_hop(&mut parts.headers);
-    site.names.identity.strip(&mut parts.headers);
-    headers::strip_set_cookies(&mut parts.headers, &site.own_cookies);
-    if route.session.is_some() {
-        // RFC 9111 §3.5 speaks of Authorization alone: no cache on the way knows that a cookie says whose answer it is.
-        let said = parts.headers.entry(header::CACHE_CONTROL);
-        said.or_insert(HeaderValue::from_static("no-store"));
-        parts
-            .headers
-            .append(header::VARY, HeaderValue::from_static("Cookie"));
-    }
-    parts.version = Version::HTTP_11;
-    parts.extensions.clear();
-    let Stay {
-        load,
-        until,
-        over,
-        idle,
-        caller,
-    } = stay;
-    match (asked, granted) {
-        (Some(client), Some(granted)) => {
-            let mut response = Response::from_parts(parts, Body::empty());
-            client.grant(granted, &mut response);
-            let watch = route.watch(&caller, over);
-            upgrade::join(client, service, upgrade::Ends { until, watch, idle }, load);
-            Ok(response)
-        }
-        // Nobody has asked for another protocol, or for this one.
-        _ if switches => Err(UNASKED.into()),
-        (Some(_), None) if connects && parts.status.is_success() => Err(UNASKED.into()),
-        _ => {
-            let events = headers::is_of(&parts.headers, b"text/event-stream");
-            let endless = events || headers::is_grpc(&parts.headers);
-            let patience = Patience {
-                idle,
-                until: until.filter(|_| endless),
-                abrupt: !events,
-            };
-            // A call of gRPC may well have an end, and its client waits for what only the service knows to say of it.
-            if events || headers::is_of(&parts.headers, b"multipart/x-mixed-replace") {
-                parts.extensions.insert(Endless);
-            }
-            // What has an end is sent to it, unless the session ends before.
-            let watch = match endless {
-                true => route.watch(&caller, over),
-                false => Watch::over(None, over),
-            };
-            let body = Body::new(Passing::new(body, load, patience, watch));
-            Ok(Response::from_parts(parts, body))
-        }
-    }
-}
-
 const SPOOFED: Refusal = Refusal::new(
     StatusCode::BAD_REQUEST,
     "identity_spoofed",
     "the request has a header that only the gateway may say",
-);
-const UNASKED: Refusal = Refusal::new(
-    StatusCode::BAD_GATEWAY,
-    "upstream_unreachable",
-    "the service behind the gateway changed the protocol unasked",
 );
 const NOWHERE: Refusal = Refusal::new(
     StatusCode::NOT_FOUND,

@@ -95,7 +95,7 @@ pub(crate) const GATEWAY: &[&[&str]] = &[
     &["assertion", "bff", "tokens"],
     &["site"],
     &["caller"],
-    &["forward_auth"],
+    &["back", "forward_auth"],
     &["lib"],
     &["admin", "reload"],
     &["serve"],
