@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::client::Client;
 use crate::clock::Clock;
-use crate::config::{self, Config, Ttl};
+use crate::config::{self, Config};
 use crate::directory::Directory;
 use crate::feed::Feed;
 use crate::keys::Keys;
@@ -142,8 +142,7 @@ impl App {
         let trusted_issuers = TrustedIssuer::all(&config).map_err(OpenError::Config)?;
         know_configured(&config, &directory, &store, clock.now()).await?;
         let keys = Keys::open(&config, &directory, &store, &master, clock.now()).await?;
-        let verifier = own_verifier(&config, &keys, directory.longest_access_ttl())
-            .map_err(|error| OpenError::Config(error.to_string()))?;
+        let verifier = own_verifier(&config, &keys).map_err(|error| OpenError::Config(error.to_string()))?;
         let verifier = CachedVerifier::new(verifier, REMEMBERED_TOKENS);
         let id_token_verifier =
             id_token_verifier(&config, &keys).map_err(|error| OpenError::Config(error.to_string()))?;
@@ -327,16 +326,13 @@ fn cores() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
-/// Tokens signed with our published keys, for any of our audiences.
-///
-/// Retired keys are remembered for as long as the longest token lives that we make now: here one that was made when tokens lived longer does
-/// not outlive them.
-fn own_verifier(config: &Config, keys: &Keys, oldest: Ttl) -> Result<Verifier, carnet_jose::Error> {
+/// Tokens signed with our published keys, for any of our audiences. One that was made when tokens lived longer is good until it expires or its key
+/// has left, as it is at the APIs, so that it can be taken back.
+fn own_verifier(config: &Config, keys: &Keys) -> Result<Verifier, carnet_jose::Error> {
     let mut builder = Verifier::builder(keys.source())
         .algorithms(&published_algorithms())
         .token_type(TokenType::AccessToken)
         .issuer(config.issuer.as_str())
-        .max_token_age(oldest.duration())
         .leeway(OWN_LEEWAY);
     for resource in config
         .resources

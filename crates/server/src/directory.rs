@@ -45,7 +45,7 @@ impl Directory {
         let resources = config
             .resources
             .iter()
-            .map(|resource| Resource::load(config, resource, longest_access_ttl));
+            .map(|resource| Resource::load(config, resource));
         Ok(Self {
             resources: resources.collect::<Result<_, _>>()?,
             configured,

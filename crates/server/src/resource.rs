@@ -6,7 +6,7 @@ use carnet_jose::{
     Algorithm, AnySigningKey, AnyVerifyingKey, Error, KeySet, Signer, TokenType, Verifier, primitive,
 };
 
-use crate::config::{self, Config, Ttl};
+use crate::config::{self, Config};
 use carnet_listen::secret_file;
 
 /// How far the clocks of our own nodes may be apart when we check our own tokens.
@@ -35,11 +35,11 @@ pub struct SharedSecret {
 }
 
 impl Resource {
-    /// Reads the secrets that the configuration names; `oldest` is how old a token may be.
-    pub(crate) fn load(config: &Config, resource: &config::Resource, oldest: Ttl) -> Result<Self, String> {
+    /// Reads the secrets that the configuration names.
+    pub(crate) fn load(config: &Config, resource: &config::Resource) -> Result<Self, String> {
         let shared = match &resource.secret_file {
             Some(file) => Some(
-                shared_secret(config, resource, &secret_file::read_or_say(file)?, oldest)
+                shared_secret(config, resource, &secret_file::read_or_say(file)?)
                     .map_err(|error| format!("{}: {error}", file.display()))?,
             ),
             None => None,
@@ -64,12 +64,7 @@ impl Resource {
 }
 
 /// No `kid`: a thumbprint of the secret would be something to guess against.
-fn shared_secret(
-    config: &Config,
-    resource: &config::Resource,
-    secret: &[u8],
-    oldest: Ttl,
-) -> Result<SharedSecret, Error> {
+fn shared_secret(config: &Config, resource: &config::Resource, secret: &[u8]) -> Result<SharedSecret, Error> {
     let key = AnySigningKey::from_secret(secret, resource.signing())?;
     let keys = KeySet::new(vec![(
         None,
@@ -80,7 +75,6 @@ fn shared_secret(
         .token_type(TokenType::AccessToken)
         .issuer(config.issuer.as_str())
         .audience(resource.audience.as_str())
-        .max_token_age(oldest.duration())
         .leeway(OWN_LEEWAY)
         .build()?;
     Ok(SharedSecret {

@@ -118,7 +118,7 @@ async fn judge(
 ) -> Result<Result<AccessTokenClaims, Rejected>, Failure> {
     let verified = match verified {
         Ok(verified) => verified,
-        Err(Error::Expired | Error::TokenTooOld) => return Ok(Err(Rejected::Expired)),
+        Err(Error::Expired) => return Ok(Err(Rejected::Expired)),
         Err(error) => {
             tracing::debug!(code = error.code(), "an access token was refused");
             return Ok(Err(Rejected::Invalid));
@@ -192,7 +192,7 @@ fn verify(app: &App, token: &str) -> Result<Known, Error> {
     for secret in shared {
         match secret.verifier.verify_owned::<AccessTokenClaims>(token, now) {
             Ok(verified) => return Ok(Arc::new(verified.into())),
-            Err(error @ (Error::Expired | Error::TokenTooOld)) => last = error,
+            Err(error @ Error::Expired) => last = error,
             Err(_) => {}
         }
     }

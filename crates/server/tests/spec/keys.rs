@@ -120,21 +120,6 @@ async fn jk_07_two_nodes_that_rotate_at_once_elect_one_key() {
 }
 
 #[tokio::test]
-async fn no_token_outlives_what_is_remembered_when_tokens_live_shorter_than_before() {
-    let server = Server::with("[tokens]\naccess_ttl = \"1h\"").await;
-    let long = server.log_in(ALICE, PASSWORD).await;
-    assert!(server.is_active(&long.access).await);
-    let shorter = server.restarted_with("[first_party]", "[first_party]").await;
-    assert!(shorter.is_active(&long.access).await);
-    shorter.wait(minutes(16)).await;
-    assert!(!shorter.is_active(&long.access).await);
-    let reply = shorter.get("/auth/me").bearer(&long.access).send().await;
-    assert_eq!(reply.code(), "token_expired");
-    let usual = shorter.log_in(ALICE, PASSWORD).await;
-    assert!(shorter.is_active(&usual.access).await);
-}
-
-#[tokio::test]
 async fn keys_of_an_algorithm_that_left_the_configuration_serve_their_time_and_go() {
     let server = Server::with("[keys]\nalgorithms = [\"ES256\", \"Ed25519\"]").await;
     assert_eq!(published(&server).await.len(), 2);

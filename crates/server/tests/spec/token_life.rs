@@ -7,6 +7,7 @@ use carnet_store::{Reason, Strength, TokenFacts};
 
 use crate::harness::{ALICE, PASSWORD, Server, claims, minutes};
 use crate::revocations::told;
+use crate::web;
 
 /// A server on which tokens live for so long.
 async fn living(life: &str) -> Server {
@@ -72,6 +73,24 @@ async fn a_token_stays_taken_back_until_it_expires_whatever_tokens_live_now() {
     ends(&short, &fresh).await;
     time_passes(&[&short], minutes(3)).await;
     assert!(!is_taken_back(&short, &fresh).await);
+}
+
+#[tokio::test]
+async fn a_token_of_a_longer_life_is_good_here_as_at_the_apis_until_its_client_gives_it_back() {
+    let server = living("1h").await;
+    let body = web::tokens(&server, "openid read:orders").await;
+    let token = body["access_token"].as_str().unwrap();
+    let short = beside(&server, "1m").await;
+    time_passes(&[&short], minutes(16)).await;
+    assert!(short.is_active(token).await);
+    let fields = [("token", token)];
+    let call = short.post("/oauth/revoke").basic("web", "web.secret");
+    assert_eq!(call.form(&fields).send().await.status, 200);
+    time_passes(&[&short], minutes(40)).await;
+    assert!(!short.is_active(token).await);
+    assert_eq!(told(&short, "").await.entries.len(), 1);
+    time_passes(&[&short], minutes(5)).await;
+    assert!(!short.is_active(token).await);
 }
 
 #[tokio::test]
