@@ -29,7 +29,7 @@ pub fn seconds_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
 
 fn whole(number: &Number) -> Option<u64> {
     if let Some(seconds) = number.as_u64() {
-        return Some(seconds);
+        return Some(seconds).filter(|seconds| *seconds < 1_000_000_000_000);
     }
     let seconds = number.as_f64().filter(|seconds| (0.0..1e12).contains(seconds))?;
     #[expect(
@@ -58,6 +58,7 @@ mod tests {
         let read = |text: &str| serde_json::from_str::<Times>(text).ok();
         let times = |exp, iat| Some(Times { exp, iat });
         assert_eq!(read(r#"{"exp":12}"#), times(12, None));
+        assert_eq!(read(r#"{"exp":1000000000000}"#), None);
         assert_eq!(read(r#"{"exp":12.999,"iat":3.5}"#), times(12, Some(3)));
         assert_eq!(read(r#"{"exp":1.8e9,"iat":null}"#), times(1_800_000_000, None));
         for no_time in ["-1", "-0.5", "1e13", "1e300", "\"12\"", "null", "true"] {

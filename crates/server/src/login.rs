@@ -148,7 +148,8 @@ async fn begin(
     Ok((begun, user.sub.clone()))
 }
 
-/// LO-04: whoever signs in as somebody else signs the one before out, of the clients as well.
+/// LO-04: whoever signs in as somebody else signs the one before out, of the clients as well: their tokens end, and those that can be told without
+/// a browser are told.
 fn replaced(app: &App, caller: &Caller, session: &BrowserSession) -> ReplacedSession {
     let audit = NewAudit {
         session: session.sid.clone(),

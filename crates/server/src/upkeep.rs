@@ -35,15 +35,16 @@ pub(crate) async fn sweep(app: App) {
     let mut clocks = Clocks::new(app.now(), Instant::now());
     loop {
         rounds.tick().await;
-        if let Err(error) = app.say_token_life().await {
-            tracing::warn!(%error, "how long tokens live could not be written down for other servers; tried again in a minute");
-        }
-        if !clocks.agree(app.now(), Instant::now()) {
-            continue;
-        }
+        let certain = clocks.agree(app.now(), Instant::now());
         // Told once for all that follows, and without anybody who asks at /health/ready.
         if let Err(error) = app.store.check().await {
             tracing::error!(%error, "the store does not read and write: nothing is swept; tried again in a minute");
+            continue;
+        }
+        if let Err(error) = app.say_token_life().await {
+            tracing::warn!(%error, "how long tokens live could not be written down for other servers; tried again in a minute");
+        }
+        if !certain {
             continue;
         }
         if let Err(error) = app.forget_unused_clients().await {

@@ -52,7 +52,7 @@ impl Store {
                 let before = known.values().map(|known| known.client.entry_ttl_ms);
                 let now = clients.iter().map(|client| client.entry_ttl_ms);
                 // In one order on every server: whoever takes the rows the other way round waits for the other.
-                let mut lives = [before.max(), now.max()];
+                let mut lives = [before.max(), now.max(), Some(cut.entry_ttl_ms)];
                 lives.sort_unstable();
                 for life in lives.into_iter().flatten() {
                     token_life::say(tx, life, cut.at).await?;

@@ -1,7 +1,7 @@
 //! Why the store could not do what it was asked.
 
 /// A failure of the store. The texts are for the operator's log; none of them quotes a secret.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The write queue is full. Nothing was done; the same call may succeed later.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::config::{Engine, StoreConfig};
 use crate::database::{Database, Lane, Statement, params};
 use crate::error::StoreError;
+use crate::id;
 use crate::migration::{self, MigrationReport};
 
 /// What we remember. Cheap to clone; all clones share one database.
@@ -53,25 +54,29 @@ impl Store {
         report
     }
 
-    /// Whether the store reads and writes: a read, and a row that is written and taken out again. An empty transaction would succeed on a
-    /// full disk. Whoever asks more than once a second has the answer of the last write that was good.
+    /// Whether the store reads and writes: a read, and a row that is written and taken out again; an empty transaction would tell less.
+    /// Whoever asks more than once a second has the answer of the last write.
     pub async fn check(&self) -> Result<(), StoreError> {
         self.database.is_in_place()?;
         self.database.read(&CHECK, params![]).await?;
         // Those who ask at once wait for one.
         let mut checked = self.database.checked.lock().await;
-        if checked.is_some_and(|at| at.elapsed() < CHECKED_EVERY) {
-            return Ok(());
+        if let Some((at, outcome)) = &*checked
+            && at.elapsed() < CHECKED_EVERY
+        {
+            return outcome.clone();
         }
-        *checked = None;
-        self.database
+        // Another name each time: no server waits for the row of another.
+        let name = format!("store.check {}", id::random_name()?);
+        let outcome = self
+            .database
             .write(Lane::Alone, "store.check", async move |tx| {
-                tx.execute(&PUT, params![PROBE]).await?;
-                tx.execute(&TAKE, params![PROBE]).await.map(drop)
+                tx.execute(&PUT, params![&name]).await?;
+                tx.execute(&TAKE, params![&name]).await.map(drop)
             })
-            .await?;
-        *checked = Some(Instant::now());
-        Ok(())
+            .await;
+        *checked = Some((Instant::now(), outcome.clone()));
+        outcome
     }
 
     /// Finish what is queued and close. Other clones answer [`StoreError::Unavailable`] from then on.
@@ -81,9 +86,6 @@ impl Store {
 }
 
 const CHECKED_EVERY: Duration = Duration::from_secs(1);
-
-/// No attempt is counted under this name: those have digests.
-const PROBE: &str = "store.check";
 
 static CHECK: Statement = Statement::new("store.check", "SELECT version FROM settings");
 

@@ -34,8 +34,8 @@ pub(crate) struct Database {
     engine: Opened,
     /// Moves after each COMMIT of ours that had news.
     news: watch::Sender<()>,
-    /// When a check has last written.
-    pub(crate) checked: tokio::sync::Mutex<Option<Instant>>,
+    /// When a check has last written, and what came of it.
+    pub(crate) checked: tokio::sync::Mutex<Option<(Instant, Result<(), StoreError>)>>,
 }
 
 enum Opened {
