@@ -128,7 +128,17 @@ impl Reload {
             );
         }
         let site = Site::build(&config, self.clock.clone(), Some(&before)).await?;
-        for issuer in site.waiting_for() {
+        let (waiting, waited) = (site.waiting_for(), before.waiting_for());
+        let was_known = |name: &&String| before.config.issuers.iter().any(|issuer| issuer.issuer == **name);
+        if waiting.difference(&waited).any(|name| was_known(&name)) {
+            // As below: those who are answered now would hear 503.
+            return Err(ConfigError::at(
+                "issuers",
+                "the keys of an issuer cannot be fetched under what is new of it",
+                "see that it answers, and that jwks_url is right; then send SIGHUP or save the file again",
+            ));
+        }
+        for issuer in waiting {
             tracing::warn!(
                 issuer,
                 "the keys of an issuer are not there: its tokens are answered 503 until they come"

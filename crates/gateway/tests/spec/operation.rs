@@ -224,6 +224,10 @@ async fn an_issuer_that_is_down_is_known_by_the_keys_that_it_had_when_another_on
         tokio::task::yield_now().await;
     }
     let more = "[[issuers]]\nissuer = \"https://other.test\"\njwks_file = \"jwks.json\"\n[headers]";
+    // What is new of this one would need its keys anew: those who have its tokens are not to suffer for that.
+    let other = format!("{url}\nalgorithms = [\"ES256\", \"RS256\"]");
+    operated.write(&fetching.replace(&url, &other));
+    assert!(!operated.reload.read().await);
     operated.write(&fetching.replace("[headers]", more));
     assert!(operated.reload.read().await);
     let token = operated.issuer.token(&json!({}));
