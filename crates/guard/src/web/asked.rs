@@ -2,6 +2,8 @@
 //!
 //! Spec: OpenID Connect Core §3.1.2.1 (max_age, acr_values) · RFC 9470 §4
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::challenge::StepUp;
@@ -44,7 +46,9 @@ impl Asked {
     /// Whether a login that has just ended was asked for all of this: another one would end in the same way.
     pub(super) fn was_for(&self, wanted: &StepUp, now: u64) -> bool {
         let fresh = |most| self.max_age.is_some_and(|asked| asked <= most);
-        let as_strong = wanted.acr_values.is_empty() || self.acr_values == wanted.acr_values.join(" ");
+        let asked: BTreeSet<_> = self.acr_values.split_whitespace().collect();
+        let acr_values: BTreeSet<_> = wanted.acr_values.iter().map(String::as_str).collect();
+        let as_strong = acr_values.is_empty() || asked == acr_values;
         let lately = wanted.max_age.unwrap_or_default().max(LEAST_SECONDS);
         wanted.max_age.is_none_or(fresh) && as_strong && now.saturating_sub(self.at) <= lately
     }

@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::app::Web;
 use super::login::{self, Begun};
-use super::logout::give_back;
+use super::logout::{self, give_back};
 use super::page::{self, Answer, go_on, see_other, unavailable};
 use super::session::Session;
 use crate::auth::Auth;
@@ -76,12 +76,14 @@ async fn logged_in(web: &Web, begun: &Begun, query: &str) -> Result<Session, Unf
     };
     let auth = web.caller(&tokens.access_token).await;
     let auth = auth.map_err(|refused| unusable(refused.code()))?;
-    if web.parts.settings.scope.split(' ').any(|word| word == "openid") {
+    let openid = web.parts.settings.scope.split(' ').any(|word| word == "openid");
+    if openid {
         check_id_token(web, begun, (&tokens, &auth))
             .await
             .map_err(unusable)?;
     }
-    let mut session = Session::begin(&tokens, &auth).ok_or(Unfinished::Unusable)?;
+    let mut session =
+        Session::begin(&tokens, &auth, openid.then(|| begun.nonce.clone())).ok_or(Unfinished::Unusable)?;
     session.asked = begun.asked.clone().map(|asked| asked.ended(web.now()));
     Ok(session)
 }
@@ -126,11 +128,21 @@ fn welcome(web: &Web, (session, begun): (&Session, &Begun), headers: &HeaderMap)
         give_back(web, session);
         return sorry(web, Unfinished::Unusable);
     }
-    // CK-02: what the browser had before is of no more use to anybody.
-    if let Some(old) = Session::read(web, headers) {
-        give_back(web, &old);
-    }
+    end_before(web, begun, headers);
     response
+}
+
+/// CK-02: what the browser had before is of no more use to anybody.
+fn end_before(web: &Web, begun: &Begun, headers: &HeaderMap) {
+    let sent = Session::read(web, headers);
+    // Its tokens may be newer than those of when the login began.
+    if let Some(old) = &sent {
+        give_back(web, old);
+    }
+    let sent = sent.map(|old| old.id);
+    if let Some(old) = begun.before.as_ref().filter(|old| sent.as_ref() != Some(&old.id)) {
+        logout::end(web, &old.id, old.token.clone());
+    }
 }
 
 fn sorry(web: &Web, unfinished: Unfinished) -> Response {

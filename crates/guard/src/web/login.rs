@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::app::Web;
 use super::asked::Asked;
 use super::page::{Answer, refused, see_other, unavailable};
+use super::session::Session;
 
 /// A login under way, in a cookie of this browser alone.
 #[derive(Serialize, Deserialize)]
@@ -29,6 +30,25 @@ pub(super) struct Begun {
     /// What it is to be beyond a login.
     #[serde(default)]
     pub(super) asked: Option<Asked>,
+    /// The session that this browser has had until now, which ends when the next one begins: the answer comes by a way on which its strict cookies stay
+    /// behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) before: Option<Before>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Before {
+    pub(super) id: String,
+    /// Its refresh token, where there is room for it.
+    pub(super) token: Option<String>,
+}
+
+impl Before {
+    fn of(session: Session) -> Self {
+        let token = session.refresh.filter(|token| token.len() < LONGEST_TOKEN);
+        let id = session.id;
+        Self { id, token }
+    }
 }
 
 pub(super) async fn begin(State(web): State<Web>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
@@ -70,6 +90,7 @@ pub(super) async fn begin(State(web): State<Web>, headers: HeaderMap, RawQuery(q
         at: web.now(),
         silent: wishes.contains(&("prompt", "none")),
         asked: Asked::by(&wishes, web.now()),
+        before: Session::read(&web, &headers).map(Before::of),
     };
     leave(&web, &headers, (&begun.url, &kept)).unwrap_or_else(|| down(&"its cookie cannot be made"))
 }
@@ -123,3 +144,5 @@ fn abandoned(web: &Web, headers: &HeaderMap) -> Vec<String> {
 
 const PURPOSE: &str = "login";
 const LIFE_SECONDS: u64 = 600;
+/// It must fit into the cookie of a login.
+const LONGEST_TOKEN: usize = 1024;

@@ -34,12 +34,16 @@ pub(super) async fn log_out(State(web): State<Web>, request: Request<Body>) -> R
 }
 
 /// Ends the session here, and gives the refresh token back with what it has led to (RFC 7009 §2.1), or the access token where there is no other.
-/// Requests that still have its cookies are refused at once.
 pub(super) fn give_back(web: &Web, session: &Session) -> Option<tokio::task::JoinHandle<()>> {
-    web.parts.ended.insert(&session.id, web.now());
     let access = session.access.as_ref().map(|access| &access.token);
-    let token = session.refresh.as_ref().or(access)?.clone();
-    let web = web.clone();
+    let token = session.refresh.as_ref().or(access);
+    end(web, &session.id, token.cloned())
+}
+
+/// Ends the session of this name here, and gives this token of it back. Requests that still have its cookies are refused at once.
+pub(super) fn end(web: &Web, id: &str, token: Option<String>) -> Option<tokio::task::JoinHandle<()>> {
+    web.parts.ended.insert(id, web.now());
+    let (token, web) = (token?, web.clone());
     Some(tokio::spawn(async move {
         let (renewals, mut newest) = (&web.parts.renewals, token);
         // Another request may have gone on from there, or be about to.

@@ -45,6 +45,7 @@ mod session;
 mod settings;
 mod source;
 mod step_up;
+mod whose;
 
 pub use app::Web;
 pub use builder::WebApp;

@@ -1,10 +1,12 @@
 //! The caller of a request, with an access token that still lives: the one of the cookie, or the next.
 //!
-//! Spec: RFC 6749 §1.5, §6 · RFC 9700 §4.14.2
+//! Spec: RFC 6749 §1.5, §6 · RFC 9700 §4.14.2 · OpenID Connect Core §12.2
 
 use carnet_client::error::ClientError;
+use carnet_oauth::token_response::TokenResponse;
 
 use super::app::Web;
+use super::logout::give_back;
 use super::session::Session;
 use crate::auth::Auth;
 use crate::challenge::Refused;
@@ -64,12 +66,10 @@ async fn renewed(web: &Web, session: &Session) -> Result<(Auth, Box<Session>), T
     let refresh = session.refresh.as_deref().ok_or(Trouble::Over)?;
     let tokens = web.parts.renewals.renew(refresh).await;
     let tokens = tokens.map_err(|error| trouble(&error))?;
-    match web.caller(&tokens.access_token).await {
-        Ok(auth) => {
-            let next = session.renewed(&tokens, &auth);
-            Ok((auth, Box::new(next)))
-        }
-        Err(refused) => {
+    match step(web, &session, &tokens).await {
+        Step::Good(auth, next) => Ok((auth, next)),
+        Step::Foreign => Err(Trouble::Over),
+        Step::Unaccepted(refused) => {
             let code = refused.code();
             tracing::error!(
                 code,
@@ -78,6 +78,48 @@ async fn renewed(web: &Web, session: &Session) -> Result<(Auth, Box<Session>), T
             Err(Trouble::NoAnswer)
         }
     }
+}
+
+/// What tokens are for a session whose refresh token has led to them.
+enum Step {
+    /// The same login goes on with them.
+    Good(Auth, Box<Session>),
+    /// The access token is not accepted.
+    Unaccepted(Refused),
+    /// They are another login's. They were given back, and the session has ended.
+    Foreign,
+}
+
+async fn step(web: &Web, session: &Session, tokens: &TokenResponse) -> Step {
+    let id_token = match &session.whose {
+        Some(whose) => whose.id_token(web, tokens).await,
+        None => Ok(tokens.id_token.clone()),
+    };
+    let id_token = match id_token {
+        Ok(id_token) => id_token,
+        Err(why) => return foreign(web, session, why),
+    };
+    let auth = match web.caller(&tokens.access_token).await {
+        Ok(auth) => auth,
+        Err(refused) => return Step::Unaccepted(refused),
+    };
+    if let Some(Err(why)) = session.whose.as_ref().map(|whose| whose.check(&auth)) {
+        return foreign(web, session, why);
+    }
+    let next = session.renewed(tokens, &auth, id_token);
+    Step::Good(auth, Box::new(next))
+}
+
+fn foreign(web: &Web, session: &Session, why: &str) -> Step {
+    tracing::error!(
+        why,
+        "a refresh was answered with the tokens of another login: the session ends"
+    );
+    // Of several requests that find it out, one gives them back.
+    if !web.parts.ended.has(&session.id) {
+        give_back(web, session);
+    }
+    Step::Foreign
 }
 
 /// RFC 6749 §5.2: `invalid_grant` is a word on the token. Whatever else goes wrong says nothing about it, and logs nobody out.
@@ -128,13 +170,11 @@ pub(super) async fn newest(web: &Web, session: Box<Session>) -> Newest {
             Some(Err(ClientError::Refused(code, _))) if code == "invalid_grant" => return Newest::Spent,
             Some(Err(_)) | None => break,
         };
-        match web.caller(&tokens.access_token).await {
-            Ok(auth) => {
-                *session = session.renewed(&tokens, &auth);
-                seen = Some(auth);
-            }
+        match step(web, &session, &tokens).await {
+            Step::Good(auth, next) => (session, seen) = (next, Some(auth)),
+            Step::Foreign => return Newest::Spent,
             // An answer of a moment ago, whose token was short-lived: what comes after it leads on.
-            Err(_) => session.refresh = tokens.refresh_token.clone().or(session.refresh.take()),
+            Step::Unaccepted(_) => session.refresh = tokens.refresh_token.clone().or(session.refresh.take()),
         }
         if tokens.refresh_token.is_none() {
             break;

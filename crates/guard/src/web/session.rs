@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::app::Web;
 use super::asked::Asked;
+use super::whose::Whose;
 use crate::auth::Auth;
 
 /// What the cookies of one browser say.
@@ -22,6 +23,8 @@ pub(super) struct Session {
     id_token: Option<String>,
     /// What its login was asked to be.
     pub(super) asked: Option<Asked>,
+    /// `None` of a session from before there was such a thing.
+    pub(super) whose: Option<Whose>,
 }
 
 #[derive(Clone)]
@@ -47,6 +50,8 @@ struct RefreshCookie {
     id_token: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     asked: Option<Asked>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    whose: Option<Whose>,
 }
 
 /// A cookie would be larger than browsers keep, or there is no randomness.
@@ -55,13 +60,14 @@ pub(super) struct Unkeepable;
 
 impl Session {
     /// A new one, with a name that nobody had before (CK-02).
-    pub(super) fn begin(tokens: &TokenResponse, auth: &Auth) -> Option<Self> {
+    pub(super) fn begin(tokens: &TokenResponse, auth: &Auth, nonce: Option<String>) -> Option<Self> {
         Some(Self {
             id: random()?,
             access: Some(Access::of(tokens, auth)),
             refresh: tokens.refresh_token.clone(),
             id_token: tokens.id_token.clone(),
             asked: None,
+            whose: Some(Whose::at_login(auth, nonce)),
         })
     }
 
@@ -90,17 +96,19 @@ impl Session {
             refresh: refresh.token,
             id_token: refresh.id_token,
             asked: refresh.asked,
+            whose: refresh.whose,
         })
     }
 
-    /// The same login, with the tokens that its refresh token has led to.
-    pub(super) fn renewed(&self, tokens: &TokenResponse, auth: &Auth) -> Self {
+    /// The same login, with the tokens that its refresh token has led to, and with the ID token among them that is to be kept.
+    pub(super) fn renewed(&self, tokens: &TokenResponse, auth: &Auth, id_token: Option<String>) -> Self {
         Self {
             id: self.id.clone(),
             access: Some(Access::of(tokens, auth)),
             refresh: tokens.refresh_token.clone().or_else(|| self.refresh.clone()),
-            id_token: tokens.id_token.clone().or_else(|| self.id_token.clone()),
+            id_token: id_token.or_else(|| self.id_token.clone()),
             asked: self.asked.clone(),
+            whose: self.whose.clone(),
         }
     }
 
@@ -134,6 +142,7 @@ impl Session {
             token: self.refresh.clone(),
             id_token: self.id_token.clone(),
             asked: self.asked.clone(),
+            whose: self.whose.clone(),
         };
         let life = web.parts.settings.keep_for;
         let refresh = line(web, REFRESH, (&cookie, life)).or_else(|_| {

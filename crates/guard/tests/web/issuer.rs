@@ -59,7 +59,9 @@ pub(crate) struct Inside {
     pub(crate) id_padding: AtomicUsize,
     pub(crate) nonce: Mutex<Option<String>>,
     /// What its access tokens say of the last login.
-    login: Mutex<Value>,
+    pub(crate) login: Mutex<Value>,
+    /// What the ID tokens of refreshes say beyond the usual; without it there are none.
+    pub(crate) id_again: Mutex<Option<Value>>,
     /// Does not know `acr_values`, and says nothing of when somebody logged in.
     pub(crate) dull: AtomicBool,
     /// What its feed says to whoever asks.
@@ -88,6 +90,7 @@ impl Issuer {
             id_padding: AtomicUsize::default(),
             nonce: Mutex::default(),
             login: Mutex::new(json!({})),
+            id_again: Mutex::default(),
             dull: AtomicBool::default(),
             feed: Mutex::default(),
             refreshed: AtomicUsize::default(),
@@ -162,10 +165,20 @@ impl Issuer {
         let mut tokens = json!({ "access_token": self.sign(TokenType::AccessToken, &access), "token_type": "Bearer", "expires_in": LIFE, "refresh_token": format!("rt.{}", self.inside.family.lock().unwrap().0) });
         if let Some(nonce) = nonce {
             let padding = "x".repeat(self.inside.id_padding.load(Ordering::SeqCst));
-            let id = json!({ "iss": self.url, "aud": "notes", "sub": "alice", "iat": now, "exp": now + 300, "nonce": nonce, "padding": padding });
-            tokens["id_token"] = self.sign(TokenType::IdToken, &id).into();
+            tokens["id_token"] = self
+                .id_token(&json!({ "nonce": nonce, "padding": padding }))
+                .into();
         }
         tokens
+    }
+
+    fn id_token(&self, more: &Value) -> String {
+        let now = self.clock.since_epoch().as_secs();
+        let mut claims =
+            json!({ "iss": self.url, "aud": "notes", "sub": "alice", "iat": now, "exp": now + 300 });
+        let all = claims.as_object_mut().unwrap();
+        all.extend(more.as_object().unwrap().clone());
+        self.sign(TokenType::IdToken, &claims)
     }
 
     fn is_down(&self) -> bool {
@@ -238,7 +251,11 @@ async fn token(
             }
         }
     }
-    Json(issuer.tokens(None)).into_response()
+    let mut tokens = issuer.tokens(None);
+    if let Some(more) = &*issuer.inside.id_again.lock().unwrap() {
+        tokens["id_token"] = issuer.id_token(more).into();
+    }
+    Json(tokens).into_response()
 }
 
 async fn feed(State(issuer): State<Issuer>) -> Response {

@@ -152,6 +152,38 @@ async fn ck_02_a_login_makes_a_new_session_and_gives_the_old_one_back() {
 }
 
 #[tokio::test]
+async fn ck_02_the_old_session_ends_also_when_its_strict_cookies_stay_behind_on_the_way_from_the_issuer() {
+    let app = App::start().await;
+    let mut browser = Browser::default();
+    browser.log_in(&app).await;
+    let old = browser.clone();
+    let begun = browser.open(&app, "/auth/login").await;
+    let back = app.issuer.allow(begun.location());
+    // Nothing has ended before the login is good.
+    assert_eq!(old.clone().open(&app, "/notes").await.status, StatusCode::OK);
+    let callback = format!("/auth/callback?{back}");
+    let from_issuer = [
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "navigate"),
+        ("accept", "text/html"),
+    ];
+    browser
+        .cookies
+        .retain(|name, _| ![ACCESS, REFRESH].contains(&name.as_str()));
+    let ended = browser
+        .send(&app, (Method::GET, &callback), &from_issuer, "")
+        .await;
+    assert_eq!(ended.status, StatusCode::OK, "{}", ended.body);
+    assert_eq!(browser.open(&app, "/notes").await.status, StatusCode::OK);
+    let answer = old.clone().open(&app, "/notes").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "its cookies");
+    while app.issuer.inside.revoked.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*app.issuer.inside.revoked.lock().unwrap(), ["rt.0"]);
+}
+
+#[tokio::test]
 async fn a_cookie_that_somebody_made_up_or_changed_is_nobody() {
     let app = App::start().await;
     let mut browser = Browser::default();

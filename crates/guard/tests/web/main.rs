@@ -8,5 +8,6 @@ mod issuer;
 mod login;
 mod logout;
 mod renewal;
+mod same_login;
 mod sockets;
 mod step_up;

@@ -100,6 +100,25 @@ async fn a_new_login_that_does_not_do_either_leads_to_a_page_and_not_round_in_ci
 }
 
 #[tokio::test]
+async fn a_login_was_asked_for_the_same_in_whatever_order_it_names_the_ways() {
+    let issuer = Issuer::start().await;
+    issuer.inside.dull.store(true, Ordering::SeqCst);
+    let app = App::of(&issuer, |web| web).await;
+    let mut browser = logged_in(&app).await;
+    for (acr_values, status) in [
+        ("phr+mfa", StatusCode::FORBIDDEN),
+        ("mfa+phr+mfa", StatusCode::FORBIDDEN),
+        ("phr", StatusCode::SEE_OTHER),
+        ("mfa+phr+pwd", StatusCode::SEE_OTHER),
+    ] {
+        let login = format!("/auth/login?return_to=/strong&max_age=300&acr_values={acr_values}");
+        assert_eq!(browser.log_in_at(&app, &login).await, "/strong");
+        let answer = browser.open(&app, "/strong").await;
+        assert_eq!(answer.status, status, "{acr_values}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_scope_is_a_page_for_people_and_what_it_was_for_scripts() {
     let app = App::start().await;
     let mut browser = logged_in(&app).await;
