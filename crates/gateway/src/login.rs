@@ -44,14 +44,13 @@ impl Login {
         })
     }
 
-    /// A redirect, for a browser that opens a page and sent no credentials at all.
+    /// A redirect, for a browser that opens a page. Whoever sent credentials is not asked for others.
     pub(crate) fn redirect(
         &self,
         (parts, target, https): (&Parts, &Target, Option<bool>),
     ) -> Option<Response> {
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
-        let shown = parts.headers.contains_key(header::AUTHORIZATION);
-        if !reads || shown || !is_navigation(&parts.headers) {
+        if !reads || !is_navigation(&parts.headers) {
             return None;
         }
         let path = target.path_and_query();

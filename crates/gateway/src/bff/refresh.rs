@@ -12,7 +12,6 @@ use carnet_client::flight::Flight;
 use carnet_oauth::token_response::TokenResponse;
 use http::{HeaderValue, StatusCode, header};
 use tokio::time::{Instant, sleep, timeout};
-use zeroize::Zeroizing;
 
 use super::app::{Bff, UNAVAILABLE, no_store};
 use super::flights::Outcome;
@@ -205,8 +204,8 @@ async fn take(bff: &Bff, session: &Session, tokens: TokenResponse) -> Result<Out
                 why,
                 "a refresh was answered with the tokens of another login: the session ends"
             );
-            let came = tokens.refresh_token.map(Zeroizing::new);
-            if let Some(token) = came.or_else(|| session.content.refresh_token.clone()) {
+            // Its own, and with it what the issuer has made of it. What came may be what somebody else's session lives on.
+            if let Some(token) = session.content.refresh_token.clone() {
                 bff.parts.tasks.spawn(logout::give_back(bff.clone(), token));
             }
             end(bff, session).await

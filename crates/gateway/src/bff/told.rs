@@ -48,6 +48,8 @@ pub(super) async fn again(
 /// The user as they are now. What is said of the login itself, once, goes on.
 fn told_again(claims: IdTokenClaims, before: &Map<String, Value>) -> Map<String, Value> {
     let mut told = told(claims);
+    // By no other name does the issuer end this session.
+    told.remove("sid");
     for of_the_login in ["acr", "amr", "sid"] {
         if let (false, Some(value)) = (told.contains_key(of_the_login), before.get(of_the_login)) {
             told.insert(of_the_login.to_owned(), value.clone());

@@ -72,7 +72,12 @@ pub(super) fn read(dialect: Dialect, mut parts: Parts) -> Result<Asked, Refusal>
             };
             let path = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
             let path = path.strip_prefix(ENVOY_WITHOUT_SLASH).ok_or(UNCLEAR)?;
-            assemble(parts.method.as_str(), (None, &host, path), parts.headers)
+            // It writes this itself, and sends it unless it is told to leave it out.
+            let told = parts.headers.contains_key(FORWARDED_PROTO);
+            let scheme = told.then(|| take(&mut parts.headers, FORWARDED_PROTO));
+            let scheme = scheme.transpose()?;
+            let url = (scheme.as_deref(), host.as_str(), path);
+            assemble(parts.method.as_str(), url, parts.headers)
         }
     }
 }

@@ -62,12 +62,14 @@ pub(super) async fn judge_rest(site: &Site, asked: Asked, record: &mut Record) -
         window: route.login.is_some(),
         authority: &target.authority(),
     };
+    // A session shows a token as well, which its browser knows nothing of.
+    let shown = parts.headers.contains_key(AUTHORIZATION);
     // Nothing of a session comes back by this way: what browsers carry themselves is not for routes that proxies ask about.
     let admitted = caller::admit((site, route), (&mut parts, sent), &mut Beside::default()).await;
     let caller = match admitted {
         Ok((_, caller)) => caller,
         Err(no) => {
-            let login = route.login.as_ref().filter(|_| no.is_nobody());
+            let login = route.login.as_ref().filter(|_| no.is_nobody() && !shown);
             let redirect = login.and_then(|login| login.redirect((&parts, &target, https)));
             let answer = no.answer(record);
             return Err(redirect.unwrap_or(answer));
@@ -86,10 +88,7 @@ pub(super) async fn judge_rest(site: &Site, asked: Asked, record: &mut Record) -
     site.leave_cookies(route, &mut parts.headers);
     headers::join_lines(&mut parts.headers);
     let headers = spoken(site)
-        .map(|name| {
-            let value = parts.headers.get(&name).cloned();
-            (name, value)
-        })
+        .map(|name| (name.clone(), parts.headers.get(&name).cloned()))
         .collect();
     Ok(Told { headers, foreign })
 }

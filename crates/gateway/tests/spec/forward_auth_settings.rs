@@ -240,6 +240,27 @@ async fn a_websocket_is_for_routes_and_origins_that_are_named() {
 }
 
 #[tokio::test]
+async fn envoy_says_by_which_scheme_a_page_of_the_same_host_may_open_a_websocket() {
+    let route = "[[routes]]\npath = \"/live\"\nwebsocket = true\n";
+    let harness = Harness::with(&format!("{SIDE}{route}"), mirror().await).await;
+    let (http, https) = ("X-Forwarded-Proto: http\r\n", "X-Forwarded-Proto: https\r\n");
+    let both = format!("{http}{https}");
+    for (said, scheme, status) in [
+        (https, "https", 200),
+        (https, "http", 403),
+        (http, "http", 200),
+        (http, "https", 403),
+        ("", "http", 200),
+        (both.as_str(), "http", 400),
+        ("X-Forwarded-Proto: ftp\r\n", "http", 400),
+    ] {
+        let headers = format!("Upgrade: websocket\r\nOrigin: {scheme}://api.test\r\n{said}{TOKEN}");
+        let answer = ask(&harness, "envoy", get("/live", &headers)).await;
+        assert_eq!(answer.status, status, "{said} {scheme}: {answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_service_gets_of_the_cookies_is_said() {
     let text = format!("[headers]\nown_cookies = [\"__Host-session\"]\n{SIDE}");
     let harness = Harness::with(&text, mirror().await).await;

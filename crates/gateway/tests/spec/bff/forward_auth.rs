@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::browser::{Browser, SCRIPT, WINDOW};
 use super::world::{World, refused};
 use crate::forward_auth::{Asked, DIALECTS, described, says};
-use crate::harness::{Answer, Running, mirror, talk};
+use crate::harness::{Answer, Running, mirror, soon, talk};
 
 const SIDE: &str = r#"
     [[routes]]
@@ -24,7 +26,11 @@ const SIDE: &str = r#"
 
 /// The world, and where proxies ask in it.
 async fn asked_world() -> (World, Running) {
-    let world = World::with(mirror().await, |text| format!("{text}{SIDE}")).await;
+    asked_with(|text| text).await
+}
+
+async fn asked_with(change: impl FnOnce(String) -> String) -> (World, Running) {
+    let world = World::with(mirror().await, |text| change(format!("{text}{SIDE}"))).await;
     let (gateway, _, _) = world.changing(|text| text).await;
     let side = Running::start(gateway.forward_auth()).await;
     (world, side)
@@ -153,6 +159,48 @@ async fn a_window_opens_with_its_session_and_goes_to_the_login_without_one() {
         let answer = ask(side.address, dialect, (&nobody, get("/pages/1", SCRIPT))).await;
         assert_eq!((answer.status, answer.code().as_str()), (401, "session_missing"));
     }
+}
+
+#[tokio::test]
+async fn a_window_goes_to_the_login_when_the_issuer_has_taken_its_session_back() {
+    let feed = "revocations = { client_id = \"gateway\", client_secret_file = \"client.secret\" }";
+    let followed = |text: String| text.replace("    [bff]", &format!("    {feed}\n    [bff]"));
+    let (world, side) = asked_with(followed).await;
+    let user = world.user().await;
+    // A token that has only just come is not asked for again.
+    world.clock.wait(Duration::from_secs(20));
+    world.issuer.takes_back(&json!(null));
+    let window = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nSec-Fetch-Site: none\r\n";
+    // As long as it is answered like this.
+    let after = async |status: u16| {
+        let mut answer = ask(side.address, "caddy", (&user, get("/pages/1", window))).await;
+        soon(async {
+            while answer.status == status {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                answer = ask(side.address, "caddy", (&user, get("/pages/1", window))).await;
+            }
+        })
+        .await;
+        answer
+    };
+    assert_eq!(after(503).await.status, 200);
+    world
+        .issuer
+        .manner(|how| how.trouble = Some((400, "invalid_grant")));
+    let (jti, exp) = (world.issuer.first_token(), world.issuer.now() + 900);
+    world
+        .issuer
+        .takes_back(&json!({ "kind": "jti", "value": jti, "exp": exp }));
+    let answer = after(200).await;
+    assert_eq!((answer.status, world.issuer.refreshes()), (302, 1), "{answer:?}");
+    let login = "location: /bff/login?returnurl=%2fpages%2f1";
+    assert!(says(&answer, login), "{answer:?}");
+    let shown = format!("{window}Authorization: Bearer x\r\n");
+    let answer = ask(side.address, "caddy", (&user, get("/pages/1", &shown))).await;
+    assert_eq!(
+        answer.status, 401,
+        "whoever shows something is no person without a token"
+    );
 }
 
 #[tokio::test]

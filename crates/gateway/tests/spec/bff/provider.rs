@@ -75,6 +75,8 @@ pub(super) struct Manner {
     pub(super) code_trouble: Option<(u16, &'static str)>,
     /// Refreshes are answered with an ID token in which this is another than at the login; `null` takes a claim away.
     pub(super) retold: Option<Value>,
+    /// What becomes of such an ID token on its way.
+    pub(super) spoils: fn(String) -> String,
     /// What its metadata does not name.
     pub(super) lacks: &'static [&'static str],
 }
@@ -127,6 +129,7 @@ impl Issuer {
                 par_refuses: None,
                 code_trouble: None,
                 retold: None,
+                spoils: |token| token,
                 lacks: &[],
             }),
         });
@@ -305,9 +308,9 @@ impl Issuer {
             "access_token": self.access.sign(&claims).unwrap(), "token_type": "Bearer", "expires_in": 600,
             "refresh_token": refresh_token,
         });
-        let more = match nonce {
-            Some(_) => Some(json!({})),
-            None => manner.retold,
+        let (more, spoils): (_, fn(String) -> String) = match nonce {
+            Some(_) => (Some(json!({})), |token| token),
+            None => (manner.retold, manner.spoils),
         };
         if let Some(more) = more {
             let mut claims = json!({
@@ -318,7 +321,7 @@ impl Issuer {
                 claims["nonce"] = json!(manner.nonce.unwrap_or(nonce));
             }
             change(&mut claims, &more);
-            tokens["id_token"] = json!(self.id.sign(&claims).unwrap());
+            tokens["id_token"] = json!(spoils(self.id.sign(&claims).unwrap()));
         }
         tokens
     }
