@@ -7,17 +7,11 @@ use super::fault::{Fault, fault};
 use super::settings::Config;
 
 /// What is wrong with the name of a client that is to be. One that has it already keeps it.
-pub fn new_id_fault(config: &Config, id: &str, key: &dyn Fn(&str) -> String) -> Option<Fault> {
+pub fn new_id_fault(id: &str, key: &dyn Fn(&str) -> String) -> Option<Fault> {
     let bends_a_path = |byte: u8| matches!(byte, b'/' | b'\\' | b'?' | b'#' | b'%');
     if id == "." || id == ".." || id.bytes().any(bends_a_path) {
         let what = "would mean something else in a URL";
         return Some(fault(&key("id"), what, "choose another, without / \\ ? # and %"));
-    }
-    let mut apis = config.resources.iter();
-    // Both prove themselves by name and secret, and are counted and logged by name.
-    if apis.any(|resource| resource.introspection_id.as_deref() == Some(id)) {
-        let what = "is the introspection_id of a [[resources]] table";
-        return Some(fault(&key("id"), what, "choose another"));
     }
     None
 }
@@ -26,7 +20,7 @@ pub fn new_id_fault(config: &Config, id: &str, key: &dyn Fn(&str) -> String) -> 
 pub(super) fn check_new_ids(config: &Config) -> Result<(), Fault> {
     let mut faults = config.clients.iter().enumerate().filter_map(|(i, client)| {
         let key = |name: &str| format!("clients.{i}.{name}");
-        new_id_fault(config, &client.id, &key)
+        new_id_fault(&client.id, &key)
     });
     faults.next().map_or(Ok(()), Err)
 }

@@ -87,7 +87,7 @@ impl Checked<'_> {
     fn client(&mut self, client: &Placed<ClientEntry>) {
         let (id, key) = (&client.registered.id, |name: &str| name.to_owned());
         let is_known = self.registry.clients.iter().any(|row| row.client_id == *id);
-        let named = rules::new_client_id(self.config, id, &key).filter(|_| !is_known);
+        let named = rules::new_client_id(id, &key).filter(|_| !is_known);
         let mut flaws = rules::client(self.config, &client.registered, &key);
         if !client.unread.is_empty() {
             // What hangs on a value that nobody could read is looked at when it can be.

@@ -83,12 +83,8 @@ pub(crate) fn client(
 }
 
 /// What is wrong with the name of a client that is not registered yet.
-pub(crate) fn new_client_id(
-    config: &Config,
-    id: &str,
-    key: &dyn Fn(&str) -> String,
-) -> Option<(String, Failure)> {
-    let fault = config::new_id_fault(config, id, key)?;
+pub(crate) fn new_client_id(id: &str, key: &dyn Fn(&str) -> String) -> Option<(String, Failure)> {
+    let fault = config::new_id_fault(id, key)?;
     let failure = Failure::usage("client_invalid", format!("{}: {}", fault.key, fault.what))
         .because("the names of clients stand in addresses and logs")
         .todo(fault.todo);

@@ -108,19 +108,12 @@ fn the_keys_of_a_client_have_one_place() {
 }
 
 #[test]
-fn no_client_is_given_a_name_that_bends_a_path_or_is_an_apis() {
-    let client = |id: &str| {
-        let api = "introspection_id = \"orders-api\"\nintrospection_secret_file = \"a.secret\"\n";
-        format!("{api}[[clients]]\nid = '{id}'\n")
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let secret = "0123456789abcdef0123456789abcdef";
-    carnet_listen::secret_file::create(&folder.path().join("a.secret"), secret.as_bytes()).unwrap();
+fn no_client_is_given_a_name_that_bends_a_path() {
     let read = |id: &str| {
-        let text = format!("{}\n{}", with(""), client(id));
-        parse(&text, &folder.path().join("carnet.toml"), &[])
+        let text = format!("{}\n[[clients]]\nid = '{id}'\n", with(""));
+        parse(&text, Path::new("carnet.toml"), &[])
     };
-    for id in ["..", ".", "a/b", "a\\b", "a?b", "a#b", "a%2fb", "orders-api"] {
+    for id in ["..", ".", "a/b", "a\\b", "a?b", "a#b", "a%2fb"] {
         let error = read(id).unwrap_err();
         assert!(error.what.starts_with("clients.0.id: "), "{id}: {error}");
     }
