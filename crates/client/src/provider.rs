@@ -1,9 +1,11 @@
 //! An authorization server as one client knows it: found when it is first needed, and looked at again once an hour.
 //!
-//! Spec: RFC 8414 §3
+//! Spec: RFC 8414 §3 · OpenID Connect RP-Initiated Logout §2.1
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use url::Url;
 
 use crate::clock::Clock;
 use crate::credentials::Credentials;
@@ -66,6 +68,24 @@ impl Provider {
             self.known.lock().unwrap_or_else(PoisonError::into_inner).client = Some((now, client.clone()));
         }
         looked.or_else(|error| known.ok_or(error))
+    }
+
+    /// Where the issuer ends a login itself, for this client (OpenID Connect RP-Initiated Logout §2.1); `None`, and a line in the log, when it has no such
+    /// address or does not answer.
+    pub async fn end_session(&self) -> Option<Url> {
+        let found = self.end_session_url().await;
+        let told =
+            |why: &String| tracing::warn!(%why, "a logout does not reach the issuer: its own login goes on");
+        found.inspect_err(told).ok()
+    }
+
+    async fn end_session_url(&self) -> Result<Url, String> {
+        let client = self.client().await.map_err(|error| error.to_string())?;
+        let endpoint = client.metadata().end_session_endpoint();
+        let endpoint = endpoint.ok_or("its metadata names no end_session_endpoint")?;
+        let mut url = Url::parse(endpoint).map_err(|_| "its end_session_endpoint is no URL")?;
+        url.query_pairs_mut().append_pair("client_id", client.id());
+        Ok(url)
     }
 
     /// What is known and fresh.

@@ -165,23 +165,11 @@ async fn leave(bff: &Bff, leaving: Leaving) -> Response {
 }
 
 async fn end_session(bff: &Bff, leaving: &Leaving) -> Option<String> {
-    let goes_on =
-        |why: &str| tracing::warn!(why, "a logout does not reach the issuer: its own login goes on");
-    let client = bff.parts.provider.client().await;
-    let client = client.map_err(|error| goes_on(&error.to_string())).ok()?;
-    let Some(endpoint) = client.metadata().end_session_endpoint() else {
-        goes_on("its metadata names no end_session_endpoint");
-        return None;
-    };
-    let url = url::Url::parse(endpoint);
-    let mut url = url
-        .map_err(|_| goes_on("its end_session_endpoint is no URL"))
-        .ok()?;
+    let mut url = bff.parts.provider.end_session().await?;
     let state = bff.parts.keys.seal(BACK, &leaving.return_to)?;
     {
         let mut query = url.query_pairs_mut();
         query
-            .append_pair("client_id", client.id())
             .append_pair("post_logout_redirect_uri", &bff.url("logout/callback"))
             .append_pair("state", &state);
         if let Some(id_token) = &leaving.id_token {

@@ -67,25 +67,12 @@ pub(super) fn end(web: &Web, id: &str, token: Option<String>) -> Option<tokio::t
 
 /// Where the issuer ends the login itself; `None` when it has no such address, or does not answer.
 async fn end_session(web: &Web, session: &Session) -> Option<String> {
-    let goes_on =
-        |why: &str| tracing::warn!(why, "a logout does not reach the issuer: its own login goes on");
-    let client = web.parts.provider.client().await;
-    let client = client.map_err(|error| goes_on(&error.to_string())).ok()?;
-    let Some(endpoint) = client.metadata().end_session_endpoint() else {
-        goes_on("its metadata names no end_session_endpoint");
-        return None;
-    };
-    let url = url::Url::parse(endpoint);
-    let mut url = url
-        .map_err(|_| goes_on("its end_session_endpoint is no URL"))
-        .ok()?;
+    let mut url = web.parts.provider.end_session().await?;
     let settings = &web.parts.settings;
     let back = format!("{}{}", settings.origin, settings.after_logout);
     {
         let mut query = url.query_pairs_mut();
-        query
-            .append_pair("client_id", client.id())
-            .append_pair("post_logout_redirect_uri", &back);
+        query.append_pair("post_logout_redirect_uri", &back);
         if let Some(id_token) = session.id_token() {
             query.append_pair("id_token_hint", id_token);
         }
