@@ -207,6 +207,12 @@ impl RedisSessions {
         self.ask(&eval, Again::Yes).await
     }
 
+    pub(crate) async fn has_come(&self, key: &str) -> Result<bool, StoreError> {
+        let mut exists = cmd("EXISTS");
+        exists.arg(self.once(key));
+        self.ask(&exists, Again::Yes).await
+    }
+
     pub(crate) async fn forget_first(&self, key: &str) -> Result<(), StoreError> {
         let mut del = cmd("DEL");
         del.arg(self.once(key));

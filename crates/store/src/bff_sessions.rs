@@ -130,14 +130,18 @@ impl BffSessions {
     pub async fn is_first(&self, key: &str, (now, window_ms): (i64, i64)) -> Result<bool, StoreError> {
         match self {
             Self::Database(store) => {
-                let once = ThrottleRule {
-                    key: key.to_owned(),
-                    limit: 1,
-                    window_ms,
-                };
-                Ok(store.count_attempt(&[once], now).await?.is_none())
+                let counted = store.count_attempt(&[once(key, window_ms)], now).await?;
+                Ok(counted.is_none())
             }
             Self::Redis(redis) => redis.is_first(key, window_ms).await,
+        }
+    }
+
+    /// Whether somebody has come with it; nobody comes by asking.
+    pub async fn has_come(&self, key: &str, (now, window_ms): (i64, i64)) -> Result<bool, StoreError> {
+        match self {
+            Self::Database(store) => store.is_full(&once(key, window_ms), now).await,
+            Self::Redis(redis) => redis.has_come(key).await,
         }
     }
 
@@ -155,5 +159,13 @@ impl BffSessions {
             Self::Database(store) => Ok(store.sweep(now, batch).await?.is_full(batch)),
             Self::Redis(_) => Ok(false),
         }
+    }
+}
+
+fn once(key: &str, window_ms: i64) -> ThrottleRule {
+    ThrottleRule {
+        key: key.to_owned(),
+        limit: 1,
+        window_ms,
     }
 }

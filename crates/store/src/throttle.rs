@@ -41,6 +41,13 @@ impl Store {
         })
     }
 
+    /// Whether an attempt on this key would be refused now. Nothing is counted.
+    pub async fn is_full(&self, rule: &ThrottleRule, now: i64) -> Result<bool, StoreError> {
+        let row = self.database.read_one(&LOOK, params![&rule.key]).await?;
+        let wait = row.map(|row| wait_of(&mut row.fields(), rule, now));
+        Ok(wait.transpose()?.flatten().is_some())
+    }
+
     /// Give an attempt back that turned out to be good: one less on each key. It is never too late for that: whoever waits
     /// for the answer may wait long.
     pub async fn refund_attempt(&self, keys: &[String]) -> Result<(), StoreError> {
@@ -119,6 +126,11 @@ fn sorted(keys: &[String]) -> Vec<String> {
     keys
 }
 
+static LOOK: Statement = Statement::new(
+    "throttle.look",
+    "SELECT attempts, window_ends_at FROM throttles WHERE key = $1",
+);
+
 static LOCK: Statement = Statement::new(
     "throttle.lock",
     "UPDATE throttles SET attempts = attempts WHERE key = $1 RETURNING attempts, window_ends_at",
@@ -144,4 +156,4 @@ static CLEAR: Statement = Statement::new("throttle.clear", "DELETE FROM throttle
 const OUTRUN: &str = "throttle_outrun";
 const RACES: usize = 8;
 
-pub(crate) static STATEMENTS: [&Statement; 4] = [&LOCK, &COUNT, &REFUND, &CLEAR];
+pub(crate) static STATEMENTS: [&Statement; 5] = [&LOOK, &LOCK, &COUNT, &REFUND, &CLEAR];

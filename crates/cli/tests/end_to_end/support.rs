@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::{Value, json};
 
@@ -172,13 +173,20 @@ pub(crate) fn first_line(child: &mut Child) -> String {
     line
 }
 
+/// Below those that the system gives to whoever connects, and given once: nobody takes it before its server is started, or between two starts.
 pub(crate) fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = std::process::id() as u16 % PORTS;
+    for _ in 0..PORTS {
+        let port = 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free");
 }
+
+const PORTS: u16 = 20_000;
 
 pub(crate) fn write_secret(file: &Path, secret: &str) {
     use std::os::unix::fs::OpenOptionsExt as _;

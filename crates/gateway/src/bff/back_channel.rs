@@ -36,26 +36,27 @@ pub(super) async fn end(bff: &Bff, asked: &Asked, body: Body) -> Result<Response
     Ok(StatusCode::OK.into_response())
 }
 
+/// It has come when it is done: one that met a store that does not answer may be said again, and what it ends twice was ended.
 async fn ended(bff: Bff, claims: Map<String, Value>) -> Result<(), Refusal> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let jti = text("jti").unwrap_or_default();
-    let (client_id, store) = (&bff.parts.settings.client_id, &bff.parts.store);
-    if !bff.is_first("jti", jti).await? {
-        tracing::warn!(why = "replayed", "a logout token was refused");
-        return Err(INVALID);
+    if bff.has_come("jti", jti).await? {
+        return Err(replayed());
     }
+    let (client_id, store) = (&bff.parts.settings.client_id, &bff.parts.store);
     let ended = store.end_said(client_id, (text("sub"), text("sid"))).await;
-    let ended = match ended {
-        Ok(ended) => ended,
-        Err(error) => {
-            // The issuer may say it again.
-            bff.give_up("jti", jti).await;
-            return Err(no_store(&error));
-        }
-    };
+    let ended = ended.map_err(|error| no_store(&error))?;
     bff.parts.streams.look();
     tracing::info!(ended, "the issuer has ended sessions");
-    Ok(())
+    match bff.is_first("jti", jti).await? {
+        true => Ok(()),
+        false => Err(replayed()),
+    }
+}
+
+fn replayed() -> Refusal {
+    tracing::warn!(why = "replayed", "a logout token was refused");
+    INVALID
 }
 
 /// §2.5: a form with the token; nothing else of it counts.

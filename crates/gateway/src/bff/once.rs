@@ -22,6 +22,13 @@ impl Bff {
         first.map_err(|error| no_store(&error))
     }
 
+    /// Whether somebody has; whoever asks does not come by it.
+    pub(super) async fn has_come(&self, kind: &str, id: &str) -> Result<bool, Refusal> {
+        let times = (self.now_ms(), REMEMBERED_MS);
+        let come = self.parts.store.has_come(&key(kind, id), times).await;
+        come.map_err(|error| no_store(&error))
+    }
+
     /// Whether a minute has passed since the last time.
     fn is_time_to_forget(&self, now: i64) -> bool {
         let swept = &self.parts.swept;

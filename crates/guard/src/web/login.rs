@@ -7,13 +7,14 @@ use axum::response::Response;
 use carnet_client::authorize::{self, Authorization};
 use carnet_client::cookie::{self, SameSite};
 use carnet_client::return_to;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::app::Web;
 use super::asked::Asked;
-use super::page::{Answer, refused, see_other, unavailable};
+use super::page::{Answer, go_on, refused, see_other, unavailable};
 use super::session::Session;
+use super::source;
 
 /// A login under way, in a cookie of this browser alone.
 #[derive(Serialize, Deserialize)]
@@ -62,6 +63,11 @@ pub(super) async fn begin(State(web): State<Web>, headers: HeaderMap, RawQuery(q
         let answer = (Answer::to(&headers), StatusCode::BAD_REQUEST);
         return refused("login_request_invalid", answer, TEXT);
     };
+    let before = Session::read(&web, &headers).map(Before::of);
+    let seen = before.is_some() || query.iter().any(|(name, _)| name == HERE);
+    if !seen && source::is_link_from_outside(&Method::GET, &headers) {
+        return go_on(&from_here(&query));
+    }
     let return_to = query.iter().find(|(name, _)| name == "return_to");
     let return_to = return_to.map_or("", |(_, path)| path);
     let down = |why: &dyn std::fmt::Display| {
@@ -90,9 +96,15 @@ pub(super) async fn begin(State(web): State<Web>, headers: HeaderMap, RawQuery(q
         at: web.now(),
         silent: wishes.contains(&("prompt", "none")),
         asked: Asked::by(&wishes, web.now()),
-        before: Session::read(&web, &headers).map(Before::of),
+        before,
     };
     leave(&web, &headers, (&begun.url, &kept)).unwrap_or_else(|| down(&"its cookie cannot be made"))
+}
+
+/// The same address, opened by a page of ours: then the strict cookies come along, and the session that was there is known.
+fn from_here(query: &[(String, String)]) -> String {
+    let mut same = url::form_urlencoded::Serializer::for_suffix(String::from("?"), 1);
+    same.extend_pairs(query).append_pair(HERE, "1").finish()
 }
 
 /// To the issuer, with the cookie that its answer must fit.
@@ -142,6 +154,7 @@ fn abandoned(web: &Web, headers: &HeaderMap) -> Vec<String> {
     all.into_iter().take(keep).collect()
 }
 
+const HERE: &str = "here";
 const PURPOSE: &str = "login";
 const LIFE_SECONDS: u64 = 600;
 /// It must fit into the cookie of a login.

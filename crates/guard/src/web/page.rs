@@ -78,7 +78,7 @@ pub(super) fn go_on(to: &str) -> Response {
     html(
         StatusCode::OK,
         &head,
-        &format!("<h1>Logged in</h1><p><a href=\"{to}\">Continue</a></p>"),
+        &format!("<h1>One moment</h1><p><a href=\"{to}\">Continue</a></p>"),
     )
 }
 

@@ -152,6 +152,39 @@ async fn ck_02_a_login_makes_a_new_session_and_gives_the_old_one_back() {
 }
 
 #[tokio::test]
+async fn ck_02_a_login_that_another_site_begins_ends_the_session_that_its_link_does_not_show() {
+    let app = App::start().await;
+    let mut browser = Browser::default();
+    browser.log_in(&app).await;
+    let old = browser.clone();
+    let from_outside = [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")];
+    let begun = Browser::default()
+        .send(
+            &app,
+            (Method::GET, "/auth/login?return_to=/notes"),
+            &from_outside,
+            "",
+        )
+        .await;
+    assert_eq!((begun.status, begun.set_cookies().len()), (StatusCode::OK, 0));
+    assert!(
+        begun.body.contains("0;url=?return_to=%2Fnotes&amp;here=1"),
+        "{}",
+        begun.body
+    );
+    let to = browser
+        .log_in_at(&app, "/auth/login?return_to=%2Fnotes&here=1")
+        .await;
+    assert_eq!(to, "/notes");
+    let answer = old.clone().open(&app, "/notes").await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "its cookies");
+    // Where there was none, the page is not shown again and again.
+    let login = (Method::GET, "/auth/login?here=1");
+    let begun = Browser::default().send(&app, login, &from_outside, "").await;
+    assert_eq!(begun.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
 async fn ck_02_the_old_session_ends_also_when_its_strict_cookies_stay_behind_on_the_way_from_the_issuer() {
     let app = App::start().await;
     let mut browser = Browser::default();

@@ -255,7 +255,9 @@ async fn two_replicas_share_one_lease(f: &impl Kept) {
 async fn what_comes_first_comes_once(f: &impl Kept) {
     let (one, other) = (f.sessions(), f.another().await);
     let times = (NOW, 60_000);
+    assert!(!other.has_come("a", times).await.unwrap());
     assert!(one.is_first("a", times).await.unwrap());
+    assert!(other.has_come("a", times).await.unwrap());
     assert!(!other.is_first("a", times).await.unwrap());
     assert!(other.is_first("b", times).await.unwrap());
     other.forget_first("a").await.unwrap();

@@ -130,13 +130,33 @@ async fn a_logout_that_a_redis_has_noted_and_not_confirmed_is_no_second_one() {
     assert_eq!(tell(&mut world.browser(), "x").await.status, 400);
     let token = world.issuer.logout_token(&json!({}));
     let (mut issuer, shown) = (world.browser(), token.clone());
-    wire.hold_at("bff jti");
+    wire.hold_at("'NX'");
     let call = tokio::spawn(async move { tell(&mut issuer, &shown).await });
     wire.until_asked().await;
     wire.sever();
     assert_eq!(call.await.unwrap().status, 200);
     assert_eq!(user.call("GET", "/api").await.status, 401);
     assert_eq!(tell(&mut world.browser(), &token).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_logout_that_met_a_redis_that_went_away_may_be_said_again() {
+    let (world, wire) = World::over_redis().await;
+    for words in ["bff jti", "SMEMBERS"] {
+        let mut user = world.user().await;
+        assert_eq!(tell(&mut world.browser(), "x").await.status, 400);
+        let token = world.issuer.logout_token(&json!({}));
+        let (mut issuer, shown) = (world.browser(), token.clone());
+        wire.hold_at(words);
+        let call = tokio::spawn(async move { tell(&mut issuer, &shown).await });
+        wire.until_asked().await;
+        wire.cut();
+        assert_eq!(call.await.unwrap().status, 503, "{words}");
+        wire.open();
+        let again = soon(tell(&mut world.browser(), &token)).await;
+        assert_eq!(again.status, 200, "{words}");
+        assert_eq!(user.call("GET", "/api").await.status, 401, "{words}");
+    }
 }
 
 /// Whoever asks waits for what the store says to these words, and hangs up: the gateway has found out when it has answered another request.
