@@ -9,8 +9,9 @@ use http::{HeaderValue, Response};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use crate::cables::{Cables, Place};
 use crate::config::Balance;
-use crate::lines::{Line, Lines};
+use crate::lines::{Connector, Errand, Line, Lines};
 use crate::trunks::{Trunk, Trunks};
 
 /// One server of a service, and how it does.
@@ -21,6 +22,8 @@ pub struct Server {
     pub(crate) host: HeaderValue,
     /// Connections to it, where it speaks HTTP/1.1.
     pub(crate) lines: Lines,
+    /// And where it speaks HTTP/2.
+    pub(crate) cables: Cables,
     /// How connections for WebSockets come about, where it speaks HTTP/2.
     pub(crate) trunks: Trunks,
     /// Requests without an end so far.
@@ -75,6 +78,8 @@ pub(crate) type Answered = (Response<Incoming>, Option<Kept>);
 pub(crate) enum Kept {
     /// A connection, for as long as the answer lasts.
     Line(Line),
+    /// A place on one, given back by being dropped.
+    Place { _place: Place },
     /// One of its own, for as long as the WebSocket lasts.
     Trunk {
         /// Given back by being dropped.
@@ -89,6 +94,7 @@ impl Server {
             authority,
             host,
             lines: Lines::default(),
+            cables: Cables::default(),
             trunks: Trunks::default(),
             open: AtomicUsize::new(0),
             failures: AtomicUsize::new(0),
@@ -96,6 +102,16 @@ impl Server {
             healthy: AtomicBool::new(true),
             ejections: AtomicU64::new(0),
             illnesses: AtomicU64::new(0),
+        }
+    }
+
+    /// Something for it.
+    pub(crate) fn errand<'a>(&'a self, connector: &'a Connector, patience: Duration) -> Errand<'a> {
+        Errand {
+            connector,
+            scheme: &self.scheme,
+            authority: &self.authority,
+            patience,
         }
     }
 

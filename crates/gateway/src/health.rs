@@ -40,6 +40,7 @@ pub(crate) async fn sweep(upstream: Arc<Upstream>) {
         tick.tick().await;
         for server in upstream.servers() {
             server.lines.sweep();
+            server.cables.sweep();
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) enum Failed {
         /// Whether the server got nothing of the request.
         unsent: bool,
     },
+    /// The server did not look at the request.
+    Refused(Box<dyn Error + Send + Sync>),
     /// It is overdue.
     Late,
     /// The server takes no WebSockets.
@@ -211,7 +213,7 @@ impl fmt::Debug for Lines {
 }
 
 /// As long the head of an answer may be, as that of a request. No more is read ahead either of what a client is slow to take.
-const HEAD_BYTES: usize = 64 * 1024;
+pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 /// Services close connections on which nobody asks, Node and Apache after five seconds. We must be first: what was sent into a connection that is
 /// being closed may have been done, and is not sent again.
 pub(crate) const IDLE: Duration = Duration::from_secs(4);

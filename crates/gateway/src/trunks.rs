@@ -3,27 +3,23 @@
 //! They are not shared: hyper keeps a stream of which the server takes nothing open for as long as its connection, and a client could leave one such
 //! stream after the other behind.
 //!
-//! Spec: RFC 8441 §3 (the setting), §4 (extended CONNECT) · RFC 9113 §3.4 (preface), §6.5.2 (settings)
+//! Spec: RFC 8441 §3 (the setting), §4 (extended CONNECT)
 
 use std::error::Error;
 use std::fmt;
-use std::future::poll_fn;
-use std::io;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
-use hyper_util::rt::TokioTimer;
+use hyper::rt::Executor;
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::lines::{Errand, Failed, Stream};
+use crate::negotiated::{Negotiated, Tasks, Windows};
 
 /// What is known of the WebSockets of a server.
 #[derive(Debug, Default)]
@@ -61,30 +57,19 @@ impl Trunks {
 impl Trunk {
     /// §3: nobody may be asked before the settings are here.
     async fn negotiate(stream: Stream) -> Result<Option<Self>, Box<dyn Error + Send + Sync>> {
-        let tasks = Tasks::default();
-        let (sender, mut connection) = http2::Builder::new(tasks.clone())
-            .timer(TokioTimer::new())
-            .initial_max_send_streams(0)
-            .initial_stream_window_size(STREAM_BYTES)
-            .max_send_buf_size(STREAM_BYTES as usize)
-            .keep_alive_interval(PING_EVERY)
-            .keep_alive_timeout(PING_ANSWER)
-            .handshake(stream)
-            .await?;
-        // None was allowed before they came.
-        while connection.current_max_send_streams() == 0 {
-            tokio::select! {
-                ended = &mut connection => {
-                    ended?;
-                    return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-                }
-                () = tasks.polled.notified() => {}
-            }
-        }
+        let windows = Windows {
+            stream: STREAM_BYTES,
+            connection: STREAM_BYTES,
+        };
+        let Negotiated {
+            sender,
+            connection,
+            tasks,
+        } = Negotiated::open(stream, windows).await?;
         if !connection.is_extended_connect_protocol_enabled() {
             return Ok(None);
         }
-        hyper::rt::Executor::execute(&tasks, async move {
+        Executor::execute(&tasks, async move {
             // What goes wrong on it, the request on it is told.
             let _ = connection.await;
         });
@@ -110,38 +95,9 @@ impl Drop for Trunk {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 sleep(GOODBYE).await;
-                tasks.running().drain(..).for_each(|task| task.abort());
+                tasks.abort();
             });
         }
-    }
-}
-
-/// What serves a connection. Tells whenever something may have happened on it: hyper says what the settings are, but not when they come.
-#[derive(Clone, Default)]
-struct Tasks {
-    polled: Arc<Notify>,
-    running: Arc<Mutex<Vec<AbortHandle>>>,
-}
-
-impl Tasks {
-    fn running(&self) -> MutexGuard<'_, Vec<AbortHandle>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
-    fn execute(&self, future: F) {
-        let polled = Arc::clone(&self.polled);
-        let task = tokio::spawn(async move {
-            let mut future = pin!(future);
-            poll_fn(|cx| {
-                let outcome = future.as_mut().poll(cx);
-                polled.notify_one();
-                outcome
-            })
-            .await;
-        });
-        self.running().push(task.abort_handle());
     }
 }
 
@@ -153,9 +109,6 @@ impl fmt::Debug for Trunk {
 
 /// What a client does not take waits here.
 const STREAM_BYTES: u32 = 64 * 1024;
-/// A server that is gone is noticed although nobody says anything.
-const PING_EVERY: Duration = Duration::from_secs(30);
-const PING_ANSWER: Duration = Duration::from_secs(10);
 /// How long a server that takes no WebSockets is not asked again.
 const BELIEVED: Duration = Duration::from_secs(60);
 /// How long the end of a WebSocket may take.

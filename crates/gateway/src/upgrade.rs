@@ -13,11 +13,12 @@ use axum::body::Body;
 use carnet_jose::{base64url, primitive};
 use carnet_listen::{Closing, Hold};
 use http::request::Parts;
-use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 
+use crate::lines::Errand;
+use crate::negotiated;
 use crate::refusal::{Refusal, broken};
 use crate::target::Target;
 
@@ -219,18 +220,13 @@ pub(crate) fn is_handshake<B>(request: &Request<B>) -> bool {
 }
 
 /// A handshake as an extended CONNECT (RFC 8441 §5): its URI has scheme and server, its Host says who is asked.
-pub(crate) fn fold<B>(request: &Request<B>) -> Option<Request<Body>> {
-    let mut uri = request.uri().clone().into_parts();
-    if let Some(host) = request.headers().get(header::HOST) {
-        uri.authority = Some(Authority::try_from(host.as_bytes()).ok()?);
-    }
+pub(crate) fn fold<B>(request: &Request<B>, errand: &Errand<'_>) -> Option<Request<Body>> {
     let mut folded = Request::new(Body::empty());
     *folded.method_mut() = Method::CONNECT;
     *folded.version_mut() = Version::HTTP_2;
-    *folded.uri_mut() = Uri::from_parts(uri).ok()?;
     *folded.headers_mut() = request.headers().clone();
+    *folded.uri_mut() = negotiated::target(errand, request.uri(), folded.headers_mut())?;
     for name in [
-        header::HOST,
         header::CONNECTION,
         header::UPGRADE,
         header::SEC_WEBSOCKET_KEY,

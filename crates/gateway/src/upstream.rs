@@ -20,13 +20,11 @@ use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
 use hyper::body::{Body as _, Incoming};
 use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, ResolveServerName};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, ResponseFuture};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::balance::{Answered, Kept, Load, News, Pool, Server};
 use crate::config::{self, Protocol};
-use crate::lines::{Connector, Errand, Failed, IDLE};
+use crate::lines::{Connector, Errand, Failed};
 use crate::metrics::ServerReport;
 use crate::passing::{Failure, Lent};
 use crate::refusal::Refusal;
@@ -61,7 +59,7 @@ enum Way {
     /// HTTP/1.1, on connections of which each has one request at a time.
     Lines(Connector),
     /// HTTP/2; WebSockets by themselves, as they go on when others are long done.
-    Shared(Box<(Client<Connector, Body>, Sockets)>),
+    Shared(Box<Sockets>),
 }
 
 impl Upstream {
@@ -76,15 +74,7 @@ impl Upstream {
                     http2: connector(&["h2"])?,
                     http1: connector(&["http/1.1"])?,
                 };
-                let client = Client::builder(TokioExecutor::new())
-                    .timer(TokioTimer::new())
-                    .pool_timer(TokioTimer::new())
-                    .http2_keep_alive_interval(PING_EVERY)
-                    .http2_keep_alive_timeout(PING_ANSWER)
-                    .pool_idle_timeout(IDLE)
-                    .http2_only(true)
-                    .build(sockets.http2.clone());
-                Way::Shared(Box::new((client, sockets)))
+                Way::Shared(Box::new(sockets))
             }
         };
         let servers: Result<Vec<_>, _> = config.urls.iter().map(|url| server(url)).collect();
@@ -133,7 +123,7 @@ impl Upstream {
             let last = failed.len() >= self.retries || self.pool.servers().len() <= failed.len() + 1;
             let sent = if last { head.take() } else { head.clone() };
             let mut attempt = Request::from_parts(sent.ok_or(UNREACHABLE)?, body.again());
-            self.address(&mut attempt, load.server())?;
+            self.address(&mut attempt, load.server());
             let (refusal, unsent) = match self.attempt(&mut Some(attempt), load.server(), &body).await {
                 Ok((response, kept)) => {
                     let well = !matches!(response.status().as_u16(), 502..=504);
@@ -161,13 +151,7 @@ impl Upstream {
         server: &Server,
         body: &Lent,
     ) -> Result<Answered, (Refusal, bool)> {
-        // A body that is still on its way gives the service time.
-        let more = |since| {
-            body.progress()
-                .map(|(moved, _)| moved)
-                .filter(|moved| *moved > since)
-        };
-        let sent = self.send(request, server, more).await;
+        let sent = self.send(request, server, body).await;
         // Whatever came of it, the server is not to blame for it.
         match body.failure().filter(|_| sent.is_err()) {
             Some(Failure::Broken) => return Err((BROKEN_BODY, false)),
@@ -182,6 +166,7 @@ impl Upstream {
                 clear.then_some((response, kept)).ok_or((UNCLEAR, false))
             }
             Err(Failed::Broken { error, unsent }) => Err((judge(&*error, server), unsent)),
+            Err(Failed::Refused(error)) => Err((judge(&*error, server), true)),
             Err(Failed::Socketless) => Err((SOCKETLESS, false)),
             Err(Failed::Late) => match body.is_awaited() {
                 true => Err((BODY_SLOW, false)),
@@ -194,57 +179,32 @@ impl Upstream {
         &self,
         request: &mut Option<Request<Body>>,
         server: &Server,
-        more: impl Fn(Instant) -> Option<Instant>,
+        body: &Lent,
     ) -> Result<Answered, Failed> {
+        // A body that is still on its way gives the service time.
+        let more = |since| {
+            body.progress()
+                .map(|(moved, _)| moved)
+                .filter(|moved| *moved > since)
+        };
         match &self.way {
             Way::Lines(connector) => {
-                let errand = Errand {
-                    connector,
-                    scheme: &server.scheme,
-                    authority: &server.authority,
-                    patience: self.answer_timeout,
-                };
+                let errand = server.errand(connector, self.answer_timeout);
                 let (response, line) = server.lines.send(&errand, request, more).await?;
                 Ok((response, Some(Kept::Line(line))))
             }
-            Way::Shared(shared) if request.as_ref().is_some_and(upgrade::is_handshake) => {
-                Box::pin(shared.1.ask(server, request, self.answer_timeout)).await
+            Way::Shared(sockets) if request.as_ref().is_some_and(upgrade::is_handshake) => {
+                Box::pin(sockets.ask(server, request, self.answer_timeout)).await
             }
-            Way::Shared(shared) => {
-                let asked = shared.0.request(request.take().unwrap_or_default());
-                Box::pin(self.wait(asked, more)).await
-            }
-        }
-    }
-
-    async fn wait(
-        &self,
-        mut asked: ResponseFuture,
-        more: impl Fn(Instant) -> Option<Instant>,
-    ) -> Result<Answered, Failed> {
-        let mut since = Instant::now();
-        loop {
-            match timeout_at(since + self.answer_timeout, &mut asked).await {
-                Ok(Ok(response)) => return Ok((response, None)),
-                Ok(Err(error)) => {
-                    return Err(Failed::Broken {
-                        unsent: error.is_connect(),
-                        error: Box::new(error),
-                    });
-                }
-                Err(_) => since = more(since).ok_or(Failed::Late)?,
+            Way::Shared(sockets) => {
+                let errand = server.errand(&sockets.http2, self.answer_timeout);
+                let (head, _) = request.take().unwrap_or_default().into_parts();
+                Box::pin(share((server, &errand), &head, body, more)).await
             }
         }
     }
 
-    fn address(&self, request: &mut Request<Body>, server: &Server) -> Result<(), Refusal> {
-        // On a connection of its own the target is a path (RFC 9112 §3.2.1).
-        if matches!(self.way, Way::Shared(_)) {
-            let mut uri = std::mem::take(request.uri_mut()).into_parts();
-            uri.scheme = Some(server.scheme.clone());
-            uri.authority = Some(server.authority.clone());
-            *request.uri_mut() = Uri::from_parts(uri).map_err(|_| UNREACHABLE)?;
-        }
+    fn address(&self, request: &mut Request<Body>, server: &Server) {
         *request.version_mut() = Version::HTTP_11;
         // hyper would send a GET whose length is unknown without its body.
         if matches!(self.way, Way::Lines(_)) && request.body().size_hint().exact().is_none() {
@@ -254,7 +214,6 @@ impl Upstream {
         if !self.preserve_host {
             request.headers_mut().insert(header::HOST, server.host.clone());
         }
-        Ok(())
     }
 
     /// The certificate that it shows, to be kept fresh.
@@ -298,12 +257,30 @@ impl Upstream {
     pub(crate) async fn probe(&self, server: &Server, path: &Uri) -> bool {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = path.clone();
-        if self.address(&mut request, server).is_err() {
-            return false;
-        }
+        self.address(&mut request, server);
         request.headers_mut().insert(header::HOST, server.host.clone());
-        let answer = self.send(&mut Some(request), server, |_| None).await;
+        let answer = self
+            .send(&mut Some(request), server, &Lent::new(Body::empty()))
+            .await;
         matches!(answer, Ok((response, _)) if response.status().is_success())
+    }
+}
+
+/// Sends it over HTTP/2, once more where the server did not look at it: one that is about to close its connection says what it still does.
+async fn share(
+    (server, errand): (&Server, &Errand<'_>),
+    head: &Parts,
+    body: &Lent,
+    more: impl Fn(Instant) -> Option<Instant>,
+) -> Result<Answered, Failed> {
+    let mut tries = 0;
+    loop {
+        let request = Request::from_parts(head.clone(), body.again());
+        match server.cables.send(errand, request, &more).await {
+            Ok((response, _place)) => return Ok((response, Some(Kept::Place { _place }))),
+            Err(Failed::Refused(_)) if tries < MOST_REFUSALS && body.is_whole() => tries += 1,
+            Err(failed) => return Err(failed),
+        }
     }
 }
 
@@ -345,9 +322,7 @@ fn judge(error: &(dyn std::error::Error + 'static), server: &Server) -> Refusal 
     UNREACHABLE
 }
 
-/// A connection of HTTP/2 with requests on it is asked whether it lives, and is given up when it does not say so: the next request gets another one.
-const PING_EVERY: Duration = Duration::from_secs(10);
-const PING_ANSWER: Duration = Duration::from_secs(5);
+const MOST_REFUSALS: usize = 2;
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_AGAIN: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_TRIES: u32 = 4;

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::tls;
 use crate::balance::{Answered, Kept, Server};
-use crate::lines::{Connector, Errand, Failed};
+use crate::lines::{Connector, Failed};
 use crate::refusal::Refusal;
 use crate::upgrade;
 
@@ -47,8 +47,10 @@ impl Sockets {
         request: &mut Option<Request<Body>>,
         patience: Duration,
     ) -> Result<Option<Answered>, Failed> {
-        let errand = errand(&self.http2, server, patience);
-        let folded = request.as_ref().and_then(upgrade::fold);
+        let errand = server.errand(&self.http2, patience);
+        let folded = request
+            .as_ref()
+            .and_then(|request| upgrade::fold(request, &errand));
         let Some(trunk) = server.trunks.open(&errand).await? else {
             return Ok(None);
         };
@@ -62,13 +64,7 @@ impl Sockets {
         request: &mut Option<Request<Body>>,
         patience: Duration,
     ) -> Result<Answered, Failed> {
-        if let Some(request) = request
-            && let Some(path) = request.uri().path_and_query().cloned()
-        {
-            // On a connection of its own the target is a path (RFC 9112 §3.2.1).
-            *request.uri_mut() = path.into();
-        }
-        let errand = errand(&self.http1, server, patience);
+        let errand = server.errand(&self.http1, patience);
         match server.lines.send(&errand, request, |_| None).await {
             Ok((response, line)) => Ok((response, Some(Kept::Line(line)))),
             Err(Failed::Broken { error, .. }) if tls::whole(&*error).contains(NO_COMMON_PROTOCOL) => {
@@ -76,15 +72,6 @@ impl Sockets {
             }
             Err(failed) => Err(failed),
         }
-    }
-}
-
-fn errand<'a>(connector: &'a Connector, server: &'a Server, patience: Duration) -> Errand<'a> {
-    Errand {
-        connector,
-        scheme: &server.scheme,
-        authority: &server.authority,
-        patience,
     }
 }
 

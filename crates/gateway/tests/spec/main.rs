@@ -14,6 +14,7 @@ mod behind;
 mod believed;
 mod bff;
 mod broken_bodies;
+mod cables;
 mod caller;
 mod calling;
 mod certificates;

@@ -1,0 +1,196 @@
+//! Services over HTTP/2: many requests on a connection, and none that waits for what another's client does not take.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::{Request, Response, StatusCode};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::harness::{Harness, mirror, talk};
+
+/// A service that speaks HTTP/2 and nothing else, and does what the path says.
+#[derive(Clone)]
+struct Service {
+    /// How many streams it takes on a connection.
+    streams: u32,
+    connections: Arc<AtomicUsize>,
+    /// Of `/endless`.
+    sent: Arc<AtomicUsize>,
+    refused: Arc<AtomicUsize>,
+    seen: Arc<Mutex<Vec<Request<()>>>>,
+}
+
+impl Service {
+    fn new(streams: u32) -> Self {
+        Self {
+            streams,
+            connections: Arc::default(),
+            sent: Arc::default(),
+            refused: Arc::default(),
+            seen: Arc::default(),
+        }
+    }
+
+    async fn behind_gateway(&self) -> Harness {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let service = self.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(service.clone().attend(stream));
+            }
+        });
+        let text = format!(
+            "[[upstreams]]\nname = \"h2\"\nurls = [\"http://{address}\"]\nprotocol = \"http2\"\nanswer_timeout = \"10s\"\n\
+             [[routes]]\npath = \"/\"\nupstream = \"h2\"\npublic = true\n"
+        );
+        Harness::with(&text, mirror().await).await
+    }
+
+    async fn attend(self, stream: TcpStream) {
+        self.connections.fetch_add(1, Ordering::SeqCst);
+        let mut http = h2::server::Builder::new();
+        http.max_concurrent_streams(self.streams);
+        let mut connection = http.handshake::<_, Bytes>(stream).await.unwrap();
+        while let Some(Ok((request, respond))) = connection.accept().await {
+            tokio::spawn(self.clone().answer(request, respond));
+        }
+    }
+
+    async fn answer(self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>) {
+        let (head, mut body) = request.into_parts();
+        let path = head.uri.path().to_owned();
+        self.seen.lock().unwrap().push(Request::from_parts(head, ()));
+        let mut response = Response::new(());
+        match path.as_str() {
+            "/endless" => self.flood(respond.send_response(response, false).unwrap()).await,
+            "/silent" => {
+                let _open = respond.send_response(response, false).unwrap();
+                std::future::pending::<()>().await;
+            }
+            "/refused" if self.refused.fetch_add(1, Ordering::SeqCst) == 0 => {
+                respond.send_reset(Reason::REFUSED_STREAM);
+            }
+            path => {
+                for field in 0..if path == "/long" { 200 } else { 0 } {
+                    let name: http::HeaderName = format!("x-{field}").parse().unwrap();
+                    let value = "v".repeat(200).parse().unwrap();
+                    response.headers_mut().insert(name, value);
+                }
+                let mut body_bytes = Vec::new();
+                while let Some(Ok(data)) = body.data().await {
+                    body_bytes.extend_from_slice(&data);
+                }
+                let told = format!("ok {}", body_bytes.len());
+                let length = told.len().to_string().parse().unwrap();
+                response.headers_mut().insert("content-length", length);
+                let mut stream = respond.send_response(response, false).unwrap();
+                let _ = stream.send_data(told.into(), true);
+            }
+        }
+    }
+
+    async fn flood(self, mut stream: SendStream<Bytes>) {
+        loop {
+            stream.reserve_capacity(16 * 1024);
+            let Some(Ok(room)) = std::future::poll_fn(|cx| stream.poll_capacity(cx)).await else {
+                return;
+            };
+            if stream.send_data(vec![b'x'; room].into(), false).is_err() {
+                return;
+            }
+            self.sent.fetch_add(room, Ordering::SeqCst);
+        }
+    }
+
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+}
+
+/// Asks and reads nothing.
+async fn stalled(harness: &Harness, path: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(harness.gateway.address).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: api.test\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_read_nothing_hold_up_nobody_else() {
+    let service = Service::new(200);
+    let harness = service.behind_gateway().await;
+    let mut clients = Vec::new();
+    for _ in 0..6 {
+        clients.push(stalled(&harness, "/endless").await);
+    }
+    // Until nothing more goes to any of them, and then for a while.
+    let mut calm = 0;
+    while calm < 20 {
+        let before = service.sent.load(Ordering::SeqCst);
+        let answer = harness.get("/small", "").await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "ok 0"));
+        let still = before > 0 && service.sent.load(Ordering::SeqCst) == before;
+        calm = if still { calm + 1 } else { 0 };
+    }
+    assert_eq!(service.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_service_that_takes_few_requests_at_once_gets_one_more_connection() {
+    let service = Service::new(2);
+    let harness = service.behind_gateway().await;
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        clients.push(stalled(&harness, "/silent").await);
+    }
+    let answer = harness.get("/small", "").await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "ok 0"));
+    assert!(
+        (3..=4).contains(&service.connections()),
+        "{}",
+        service.connections()
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_the_service_did_not_look_at_is_sent_once_more_whatever_its_method() {
+    let service = Service::new(200);
+    let harness = service.behind_gateway().await;
+    let answer = harness
+        .talk("POST /refused HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(service.seen.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn whom_a_request_is_for_is_said_once() {
+    let service = Service::new(200);
+    let harness = service.behind_gateway().await;
+    let body =
+        "POST /small?a=b HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc";
+    assert!(talk(harness.gateway.address, body).await.ends_with("ok 3"));
+    let seen = service.seen.lock().unwrap().pop().unwrap();
+    assert!(!seen.headers().contains_key("host"), "{seen:?}");
+    assert_eq!(seen.uri().scheme_str(), Some("http"));
+    assert!(
+        seen.uri().authority().unwrap().as_str().starts_with("127.0.0.1:"),
+        "{seen:?}"
+    );
+    assert_eq!(seen.uri().path_and_query().unwrap(), "/small?a=b");
+}
+
+#[tokio::test]
+async fn the_head_of_an_answer_may_be_as_long_as_over_http_1() {
+    let harness = Service::new(200).behind_gateway().await;
+    let answer = harness.get("/long", "").await;
+    assert_eq!(answer.status, StatusCode::OK.as_u16());
+    assert!(answer.head.len() > 40_000, "{}", answer.head.len());
+}
