@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::{fmt, io, iter};
 
@@ -18,13 +18,20 @@ use crate::balance::Load;
 use crate::headers::allowed_trailers;
 use crate::watch::Watch;
 
-/// The body of a request, lent to an attempt to send it. As long as nobody has read of it, it can be lent again.
+/// The body of a request, lent to an attempt to send it. As long as nobody has read more of it than is remembered, it can be lent again.
 #[derive(Clone)]
-pub(crate) struct Lent(Option<Arc<Mutex<Slot>>>);
+pub(crate) struct Lent {
+    slot: Option<Arc<Mutex<Slot>>>,
+    /// How much of what is remembered this attempt has had.
+    had: usize,
+}
 
 struct Slot {
     body: Body,
+    /// What was read so far; `None` when that is too much, or not wanted.
+    memory: Option<Vec<Bytes>>,
     touched: bool,
+    read: bool,
     ended: bool,
     moved: Instant,
     failure: Option<Failure>,
@@ -40,21 +47,27 @@ pub(crate) enum Failure {
 }
 
 impl Lent {
-    pub(crate) fn new(body: Body) -> Self {
+    /// `memory`: whether it may have to be sent again after some of it was.
+    pub(crate) fn new(body: Body, memory: bool) -> Self {
         let ended = body.is_end_stream();
         let slot = || Slot {
             body,
+            memory: memory.then(Vec::new),
             touched: false,
+            read: false,
             ended: false,
             moved: Instant::now(),
             failure: None,
         };
-        Self((!ended).then(|| Arc::new(Mutex::new(slot()))))
+        Self {
+            slot: (!ended).then(|| Arc::new(Mutex::new(slot()))),
+            had: 0,
+        }
     }
 
     /// As the body of an attempt.
     pub(crate) fn again(&self) -> Body {
-        match &self.0 {
+        match &self.slot {
             Some(_) => Body::new(self.clone()),
             None => Body::empty(),
         }
@@ -62,15 +75,13 @@ impl Lent {
 
     /// Whether another attempt would send the same.
     pub(crate) fn is_whole(&self) -> bool {
-        let whole = |slot: &mut Slot| {
-            !slot.touched || slot.body.is_end_stream() && slot.body.size_hint().exact() == Some(0)
-        };
-        self.with(whole).unwrap_or(true)
+        self.with(|slot| !slot.read || slot.memory.is_some())
+            .unwrap_or(true)
     }
 
     /// Whether there is nothing in it.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_none()
+        self.slot.is_none()
     }
 
     /// When it last moved, and whether all of it was sent; `None` where there is nothing in it.
@@ -94,8 +105,43 @@ impl Lent {
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> Option<T> {
-        let slot = self.0.as_ref()?;
+        let slot = self.slot.as_ref()?;
         Some(look(&mut slot.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+impl Slot {
+    /// The next of it, after as much of what is remembered as is said.
+    fn next(&mut self, had: usize, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Some(data) = self.remembered().get(had) {
+            return Poll::Ready(Some(Ok(Frame::data(data.clone()))));
+        }
+        self.touched = true;
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        self.moved = Instant::now();
+        self.ended = frame.is_none() || self.body.is_end_stream();
+        match &frame {
+            Some(Ok(frame)) => self.remember(frame.data_ref()),
+            Some(Err(error)) => self.failure = Some(Failure::of(error)),
+            None => {}
+        }
+        Poll::Ready(frame.map(|frame| frame.map(honest)))
+    }
+
+    fn remember(&mut self, data: Option<&Bytes>) {
+        self.read = true;
+        let so_far: usize = self.remembered().iter().map(Bytes::len).sum();
+        match data.filter(|data| so_far + data.len() <= REMEMBERED) {
+            Some(data) => self
+                .memory
+                .iter_mut()
+                .for_each(|memory| memory.push(data.clone())),
+            None => self.memory = None,
+        }
+    }
+
+    fn remembered(&self) -> &[Bytes] {
+        self.memory.as_deref().unwrap_or_default()
     }
 }
 
@@ -104,31 +150,33 @@ impl hyper::body::Body for Lent {
     type Error = axum::Error;
 
     fn poll_frame(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let read = |slot: &mut Slot| {
-            slot.touched = true;
-            let frame = Pin::new(&mut slot.body).poll_frame(cx);
-            if let Poll::Ready(frame) = &frame {
-                slot.moved = Instant::now();
-                slot.ended = frame.is_none() || slot.body.is_end_stream();
-                if let Some(Err(error)) = frame {
-                    slot.failure = Some(Failure::of(error));
-                }
-            }
-            frame.map(|frame| frame.map(|frame| frame.map(honest)))
-        };
-        self.with(read).unwrap_or(Poll::Ready(None))
+        let had = self.had;
+        let next = self.with(|slot| slot.next(had, cx)).unwrap_or(Poll::Ready(None));
+        self.had += usize::from(next.is_ready());
+        next
     }
 
     fn is_end_stream(&self) -> bool {
-        self.with(|slot| slot.body.is_end_stream()).unwrap_or(true)
+        self.with(|slot| slot.remembered().len() <= self.had && slot.body.is_end_stream())
+            .unwrap_or(true)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.with(|slot| slot.body.size_hint())
-            .unwrap_or_else(|| SizeHint::with_exact(0))
+        let left = |slot: &mut Slot| {
+            let again = slot.remembered().iter().skip(self.had);
+            let again: u64 = again.map(|data| data.len() as u64).sum();
+            let rest = slot.body.size_hint();
+            let mut left = SizeHint::new();
+            left.set_lower(again + rest.lower());
+            if let Some(upper) = rest.upper() {
+                left.set_upper(again + upper);
+            }
+            left
+        };
+        self.with(left).unwrap_or_else(|| SizeHint::with_exact(0))
     }
 }
 
@@ -307,3 +355,5 @@ fn honest(frame: Frame<Bytes>) -> Frame<Bytes> {
         Err(frame) => frame,
     }
 }
+
+const REMEMBERED: usize = 64 * 1024;

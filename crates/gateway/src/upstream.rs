@@ -105,7 +105,9 @@ impl Upstream {
     /// client's body was broken, 401 when the caller may send no more of it.
     pub async fn ask(&self, request: Request<Body>) -> Result<(Response<Incoming>, Load), Refusal> {
         let (head, body) = request.into_parts();
-        self.ask_servers(&mut Some(head), Lent::new(body)).await
+        let refusable = matches!(self.way, Way::Shared(_));
+        self.ask_servers(&mut Some(head), Lent::new(body, refusable))
+            .await
     }
 
     /// What a future is given by value it keeps for as long as it lives, and is copied with it: here only what must be.
@@ -260,7 +262,7 @@ impl Upstream {
         self.address(&mut request, server);
         request.headers_mut().insert(header::HOST, server.host.clone());
         let answer = self
-            .send(&mut Some(request), server, &Lent::new(Body::empty()))
+            .send(&mut Some(request), server, &Lent::new(Body::empty(), false))
             .await;
         matches!(answer, Ok((response, _)) if response.status().is_success())
     }
@@ -322,7 +324,7 @@ fn judge(error: &(dyn std::error::Error + 'static), server: &Server) -> Refusal 
     UNREACHABLE
 }
 
-const MOST_REFUSALS: usize = 2;
+const MOST_REFUSALS: usize = 4;
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_AGAIN: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_TRIES: u32 = 4;

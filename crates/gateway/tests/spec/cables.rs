@@ -73,6 +73,8 @@ impl Service {
                 std::future::pending::<()>().await;
             }
             "/refused" if self.refused.fetch_add(1, Ordering::SeqCst) == 0 => {
+                // Some of the body was sent by then.
+                let _ = body.data().await;
                 respond.send_reset(Reason::REFUSED_STREAM);
             }
             path => {
@@ -164,9 +166,12 @@ async fn a_request_that_the_service_did_not_look_at_is_sent_once_more_whatever_i
     let service = Service::new(200);
     let harness = service.behind_gateway().await;
     let answer = harness
-        .talk("POST /refused HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        .talk("POST /refused HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc")
         .await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok 3"),
+        "{answer}"
+    );
     assert_eq!(service.seen.lock().unwrap().len(), 2);
 }
 
