@@ -112,6 +112,27 @@ const CASES = {
     refused(await ask(proxy, '/open', begun), [403, 501]);
     assert.equal((await ask(proxy, '/live', [...begun, 'Origin: http://api.test'])).status, 200);
     assert.equal((await ask(proxy, '/live', ['Origin: https://evil.test'])).status, 200, 'no handshake');
+    const joined = await ask(proxy, '/live', [...begun, 'Upgrade: WebSocket', 'Origin: http://api.test'], { connection: 'upgrade' });
+    assert.deepEqual([joined.status, joined.told('Upgrade').map((name) => name.toLowerCase())], [101, ['websocket']]);
+    refused(await ask(proxy, '/open', [...begun, 'Upgrade: websocket', 'Origin: http://api.test'], { connection: 'close, upgrade' }), [403, 501]);
+  },
+  'and no other protocol, wherever it is asked for': async (proxy) => {
+    const offered = [
+      ['Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA'], ['Upgrade: h2c'], ['Upgrade: H2C'], ['Upgrade: foo'], ['Upgrade: TLS/1.0'], ['Upgrade: h2c, websocket'], ['Upgrade: websocket, h2c'],
+      ['Upgrade: websocket', 'Upgrade: h2c'], ['Upgrade: h2c', 'Upgrade: websocket'], ['Upgrade: websocket/13'], ['HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA'],
+    ];
+    for (const headers of offered) {
+      for (const target of ['/open', '/live']) {
+        for (const connection of ['close, Upgrade, HTTP2-Settings', 'close, upgrade']) {
+          const answer = await ask(proxy, target, headers, { connection });
+          // Of two, some proxies know the first alone, and it alone reaches the service.
+          const first = target === '/live' && headers.length === 2 && headers[0] === 'Upgrade: websocket';
+          assert.ok([200, ...ANY, 501].includes(answer.status) || (first && answer.status === 101), `${answer.status} ${headers} ${target}`);
+          const told = answer.told('Upgrade').filter((name) => !first || name !== 'websocket');
+          assert.deepEqual([told, answer.told('HTTP2-Settings')], [[], []], `${headers} ${target}`);
+        }
+      }
+    }
   },
   'a session opens windows and calls, and its cookie stays here': async (proxy) => {
     const cookie = `Cookie: ${session(proxy)}; a=1`;

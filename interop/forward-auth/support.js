@@ -154,6 +154,12 @@ async function serve() {
     hits.push({ method: request.method, url: request.url, headers: request.rawHeaders, body });
     response.end('served');
   });
+  // It takes up whatever is asked for, and then more could come.
+  server.on('upgrade', (request, socket) => {
+    hits.push({ method: request.method, url: request.url, headers: request.rawHeaders, body: '' });
+    socket.on('error', () => {});
+    socket.end(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${request.headers.upgrade}\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n`);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   server.unref();

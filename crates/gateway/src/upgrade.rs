@@ -81,14 +81,23 @@ impl Sockets {
 /// belongs to a handshake no script can write.
 ///
 /// # Errors
-/// 403 for one that a page of another origin begins, 501 where the route lets none through.
+/// 403 for one that a page of another origin begins, 501 where the route lets none through, 400 for another protocol: nobody would be asked
+/// about what follows on a connection that switches to it.
 pub(crate) fn told(
     headers: &HeaderMap,
     sockets: Option<&Sockets>,
     from: (&Target, Option<bool>),
 ) -> Result<bool, Refusal> {
-    let named = headers.get(header::UPGRADE).map(HeaderValue::as_bytes);
-    let begins = named.is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"))
+    let mut named = headers.get_all(header::UPGRADE).iter();
+    let websocket = match (named.next(), named.next()) {
+        (None, _) => false,
+        (Some(name), None) if name.as_bytes().eq_ignore_ascii_case(b"websocket") => true,
+        _ => return Err(OTHER),
+    };
+    if headers.contains_key(HTTP2_SETTINGS) {
+        return Err(OTHER);
+    }
+    let begins = websocket
         || headers.contains_key(header::SEC_WEBSOCKET_KEY)
         || headers.contains_key(header::SEC_WEBSOCKET_VERSION);
     match sockets {
@@ -279,6 +288,9 @@ fn base64(bytes: &[u8]) -> String {
     format!("{text:=<width$}", width = text.len().next_multiple_of(4))
 }
 
+/// RFC 7540 §3.2.1: stands beside `Upgrade: h2c`.
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 const HANDSHAKE: Refusal = Refusal::new(
@@ -290,6 +302,11 @@ const ORIGIN: Refusal = Refusal::new(
     StatusCode::FORBIDDEN,
     "origin_refused",
     "pages of this origin may not open a WebSocket here",
+);
+const OTHER: Refusal = Refusal::new(
+    StatusCode::BAD_REQUEST,
+    "upgrade_refused",
+    "the request asks for another protocol than WebSocket, and the proxy might pass that on",
 );
 const SOCKETLESS: Refusal = Refusal::new(
     StatusCode::NOT_IMPLEMENTED,

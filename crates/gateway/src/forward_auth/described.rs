@@ -3,7 +3,7 @@
 //! Spec: RFC 3986 §3 · RFC 9110 §7.1, §9.1
 
 use carnet_listen::PeerAddr;
-use http::header::HOST;
+use http::header::{HOST, UPGRADE};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
@@ -48,6 +48,10 @@ pub(super) fn read(dialect: Dialect, mut parts: Parts) -> Result<Asked, Refusal>
             let url = take(headers, ORIGINAL_URL)?;
             let (scheme, rest) = url.split_once("://").ok_or(UNCLEAR)?;
             let (host, path) = rest.split_at(rest.find('/').ok_or(UNCLEAR)?);
+            // It sends no header whose value is empty.
+            if headers.contains_key(ORIGINAL_UPGRADE) {
+                upgrade(headers)?;
+            }
             assemble(&method, (Some(scheme), host, path), parts.headers)
         }
         // It passes on what a client calls its host, whatever that is: what would be a path in a URL is no host here.
@@ -56,6 +60,7 @@ pub(super) fn read(dialect: Dialect, mut parts: Parts) -> Result<Asked, Refusal>
             let scheme = take(headers, ORIGINAL_SCHEME)?;
             let host = take(headers, ORIGINAL_HOST)?;
             let path = take(headers, ORIGINAL_PATH)?;
+            upgrade(headers)?;
             assemble(&method, (Some(&scheme), &host, &path), parts.headers)
         }
         Dialect::Caddy | Dialect::Traefik => {
@@ -118,6 +123,16 @@ pub(super) fn assemble(
     })
 }
 
+/// Puts the client's `Upgrade` back, which a proxy that asks by a request of its own says under another name; empty where there was none.
+fn upgrade(headers: &mut HeaderMap) -> Result<(), Refusal> {
+    let said = take(headers, ORIGINAL_UPGRADE)?;
+    headers.remove(UPGRADE);
+    if !said.is_empty() {
+        headers.insert(UPGRADE, HeaderValue::try_from(said).map_err(|_| UNCLEAR)?);
+    }
+    Ok(())
+}
+
 /// The one value of a header, which is gone then.
 fn take(headers: &mut HeaderMap, name: HeaderName) -> Result<String, Refusal> {
     let mut values = headers.get_all(&name).iter();
@@ -136,6 +151,7 @@ const ORIGINAL_URL: HeaderName = HeaderName::from_static("x-original-url");
 const ORIGINAL_SCHEME: HeaderName = HeaderName::from_static("x-original-scheme");
 const ORIGINAL_HOST: HeaderName = HeaderName::from_static("x-original-host");
 const ORIGINAL_PATH: HeaderName = HeaderName::from_static("x-original-path");
+const ORIGINAL_UPGRADE: HeaderName = HeaderName::from_static("x-original-upgrade");
 const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

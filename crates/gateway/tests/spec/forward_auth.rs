@@ -46,16 +46,31 @@ pub(crate) const fn get<'a>(path: &'a str, headers: &'a str) -> Asked<'a> {
     }
 }
 
+/// The values of a client's `Upgrade`, which nginx and HAProxy say under another name.
+fn upgrades(headers: &str) -> impl Iterator<Item = &str> {
+    headers.lines().filter_map(|line| line.strip_prefix("Upgrade: "))
+}
+
 /// The headers by which a proxy describes a request.
 pub(crate) fn described(dialect: &str, asked: Asked<'_>) -> String {
     let Asked {
-        method, host, path, ..
+        method,
+        host,
+        path,
+        headers,
     } = asked;
+    let said = |value| format!("X-Original-Upgrade: {value}\r\n");
+    let upgrade: String = upgrades(headers).map(said).collect();
     match dialect {
-        "nginx" => format!("X-Original-Method: {method}\r\nX-Original-URL: https://{host}{path}\r\n"),
-        "haproxy" => format!(
-            "X-Original-Method: {method}\r\nX-Original-Scheme: https\r\nX-Original-Host: {host}\r\nX-Original-Path: {path}\r\n"
-        ),
+        "nginx" => {
+            format!("X-Original-Method: {method}\r\nX-Original-URL: https://{host}{path}\r\n{upgrade}")
+        }
+        "haproxy" => {
+            let upgrade = if upgrade.is_empty() { said("") } else { upgrade };
+            format!(
+                "X-Original-Method: {method}\r\nX-Original-Scheme: https\r\nX-Original-Host: {host}\r\nX-Original-Path: {path}\r\n{upgrade}"
+            )
+        }
         _ => format!(
             "X-Forwarded-Method: {method}\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: {host}\r\nX-Forwarded-Uri: {path}\r\n\
              X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Port: 443\r\n"
@@ -73,12 +88,15 @@ pub(crate) async fn ask(harness: &Harness, dialect: &str, asked: Asked<'_>) -> A
         );
         return raw(harness, &head).await;
     }
-    endpoint(
-        harness,
-        dialect,
-        &format!("{}{headers}", described(dialect, asked)),
-    )
-    .await
+    let sent: String = match dialect {
+        "nginx" | "haproxy" => headers
+            .split_inclusive("\r\n")
+            .filter(|line| !line.starts_with("Upgrade: "))
+            .collect(),
+        _ => headers.to_owned(),
+    };
+    let described = described(dialect, asked);
+    endpoint(harness, dialect, &format!("{described}{sent}")).await
 }
 
 /// An endpoint, asked with these headers.
@@ -186,8 +204,8 @@ async fn cve_2021_32637_a_description_that_is_missing_twice_or_malformed_opens_n
     for dialect in ["nginx", "haproxy", "caddy", "traefik"] {
         let whole = described(dialect, get("/open", ""));
         assert_eq!(endpoint(&harness, dialect, &whole).await.status, 200);
-        let needed =
-            |line: &&str| !line.starts_with("X-Forwarded-For") && !line.starts_with("X-Forwarded-Port");
+        let spare = ["X-Forwarded-For", "X-Forwarded-Port", "X-Original-Upgrade"];
+        let needed = |line: &&str| !spare.iter().any(|name| line.starts_with(name));
         let lines: Vec<&str> = whole.split_inclusive("\r\n").collect();
         for (at, line) in lines.iter().enumerate().filter(|(_, line)| needed(line)) {
             let without: String = lines

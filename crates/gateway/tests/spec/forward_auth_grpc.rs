@@ -144,6 +144,19 @@ async fn a_token_opens_and_envoy_is_told_what_to_put_and_what_to_take_out() {
 }
 
 #[tokio::test]
+async fn no_other_protocol_is_let_through() {
+    let harness = Harness::with(SIDE, mirror().await).await;
+    for header in [
+        ("upgrade", "h2c"),
+        ("upgrade", "foo"),
+        ("http2-settings", "AAMAAABk"),
+    ] {
+        let answer = ask(&harness, "/open", &[header]).await;
+        assert!(answer.contains("upgrade_refused"), "{header:?}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_has_status_challenge_and_body() {
     let harness = Harness::with(SIDE, mirror().await).await;
     let two = format!("Bearer {0},Bearer {0}", harness.issuer.token(&json!({})));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::forward_auth::{Asked, DIALECTS, SIDE, TOKEN, ask, get, harness, raw};
+use crate::forward_auth::{Asked, DIALECTS, SIDE, TOKEN, ask, endpoint, get, harness, raw};
 use crate::harness::{Harness, mirror};
 
 #[tokio::test]
@@ -39,6 +39,51 @@ async fn no_tunnel_and_no_echo_is_opened_in_any_dialect() {
     ] {
         assert!(raw(&harness, head).await.status >= 400, "{head}");
     }
+}
+
+#[tokio::test]
+async fn no_other_protocol_is_let_through_in_any_dialect() {
+    let route = "[[routes]]\npath = \"/live\"\nwebsocket = true\npublic = true\n";
+    let harness = Harness::with(&format!("{SIDE}{route}"), mirror().await).await;
+    for dialect in DIALECTS {
+        for headers in [
+            "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
+            "Upgrade: h2c\r\n",
+            "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n",
+            "Upgrade: foo\r\n",
+            "Upgrade: TLS/1.0\r\n",
+            "Upgrade: h2c, websocket\r\n",
+            "Upgrade: websocket, h2c\r\n",
+            "Upgrade: websocket/13\r\n",
+            "Upgrade: h2c\r\nSec-WebSocket-Version: 13\r\n",
+        ] {
+            for path in ["/open", "/live"] {
+                let answer = ask(&harness, dialect, get(path, headers)).await;
+                let expected = if dialect == "nginx" { 403 } else { 400 };
+                assert_eq!(
+                    (answer.status, answer.code().as_str()),
+                    (expected, "upgrade_refused"),
+                    "{dialect} {path} {headers}"
+                );
+            }
+        }
+        for headers in [
+            "Upgrade: websocket\r\nUpgrade: h2c\r\n",
+            "Upgrade: h2c\r\nUpgrade: websocket\r\n",
+        ] {
+            let status = ask(&harness, dialect, get("/live", headers)).await.status;
+            assert!([400, 403].contains(&status), "{dialect} {headers}: {status}");
+        }
+        let websocket = get("/live", "Upgrade: websocket\r\n");
+        assert_eq!(ask(&harness, dialect, websocket).await.status, 200, "{dialect}");
+    }
+    // Lua that does not say is Lua that would let it pass.
+    let silent = "X-Original-Method: GET\r\nX-Original-Scheme: https\r\nX-Original-Host: api.test\r\nX-Original-Path: /open\r\n";
+    let answer = endpoint(&harness, "haproxy", silent).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (400, "forward_auth_unclear")
+    );
 }
 
 #[tokio::test]
