@@ -65,12 +65,10 @@ fn named(text: &str) -> Vec<String> {
     for maker in MAKERS {
         for (at, _) in shipped.match_indices(maker) {
             let arguments = shipped[at + maker.len()..].trim_start();
-            // The status may stand before the code.
-            let arguments = match arguments.starts_with("StatusCode::") {
-                true => arguments
-                    .split_once(',')
-                    .map_or("", |(_, rest)| rest.trim_start()),
-                false => arguments,
+            // A status may stand before the code, under whatever name.
+            let arguments = match arguments.split_once(',') {
+                Some((status, rest)) if is_path(status) => rest.trim_start(),
+                _ => arguments,
             };
             let code = arguments
                 .strip_prefix('"')
@@ -79,6 +77,11 @@ fn named(text: &str) -> Vec<String> {
         }
     }
     codes
+}
+
+fn is_path(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_:".contains(&byte))
 }
 
 fn is_code(text: &str) -> bool {
@@ -94,11 +97,13 @@ fn codes_are_found_behind_what_makes_them() {
         Refusal::new(StatusCode::BAD_REQUEST, "a_code", REASON);
         Failure::usage(
             "another_code", "text");
+        Refusal::new(
+            UNSUPPORTED, "yet_another", "text");
         refused("no code", "x");
         Finding::note("word", PLACE, "text");
         #[cfg(test)]
         Failure::usage("only_a_test", "x");"#;
-    assert_eq!(named(text), ["another_code", "a_code", "word"]);
+    assert_eq!(named(text), ["another_code", "a_code", "yet_another", "word"]);
 }
 
 #[test]

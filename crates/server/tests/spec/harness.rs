@@ -17,6 +17,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::codes::assert_explained;
 use crate::engine::fresh_store;
 
 pub(crate) const API: &str = "https://api.example.com";
@@ -287,6 +288,7 @@ impl Call<'_> {
 
     pub(crate) async fn send(self) -> Reply {
         let response = self.server.router.clone().oneshot(self.request).await.unwrap();
+        assert_explained(&response);
         let (parts, body) = response.into_parts();
         Reply {
             status: parts.status,
@@ -335,15 +337,8 @@ impl Reply {
 
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         let line = self.cookie_line(name)?;
-        Some(
-            line.split_once('=')
-                .unwrap()
-                .1
-                .split(';')
-                .next()
-                .unwrap()
-                .to_owned(),
-        )
+        let (_, value) = line.split_once('=').unwrap();
+        Some(value.split(';').next().unwrap().to_owned())
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {

@@ -17,6 +17,7 @@ mod client_credentials;
 mod client_keys;
 mod client_settings;
 mod code_flow;
+mod codes;
 mod connections;
 mod cookies;
 mod device;
