@@ -106,6 +106,12 @@ impl Attempt {
         Self::up_to(app, ["authorization", &throttle_unit(address), ""], limit)
     }
 
+    /// Somebody who is signed in asks for a code that a page has to go before: the same row.
+    pub(crate) fn authorization_by(app: &App, sub: &str) -> Result<Self, Failure> {
+        let limit = app.config.authorization.requests_per_address;
+        Self::up_to(app, ["authorization by", sub, ""], limit)
+    }
+
     /// Somebody who proves nothing but a key of his own is refused: his proof is kept as well.
     pub(crate) fn refused_proof(app: &App, address: IpAddr) -> Result<Self, Failure> {
         let limit = app.config.authorization.requests_per_address;

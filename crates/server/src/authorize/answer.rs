@@ -69,11 +69,11 @@ pub(super) async fn proceed(
     let kept = match kept {
         Some(kept) => kept,
         None => {
-            if session.is_none() {
-                Attempt::authorization(app, visit.caller.address)?
-                    .count(app)
-                    .await?;
-            }
+            let attempt = match session {
+                Some(session) => Attempt::authorization_by(app, &session.user.sub)?,
+                None => Attempt::authorization(app, visit.caller.address)?,
+            };
+            attempt.count(app).await?;
             let interaction = Interaction::of(parameters.into_request(), about(request));
             interaction.keep(app, Some(browser)).await?
         }

@@ -284,3 +284,26 @@ async fn dv_09_strangers_fill_the_store_only_so_fast() {
     let again = Browser::of(&server).get(&web_url("openid", &[])).await;
     assert_eq!(again.status, StatusCode::SEE_OTHER);
 }
+
+#[tokio::test]
+async fn dv_09_an_account_fills_the_store_only_so_fast() {
+    let server = Server::with("[authorization]\nrequests_per_address = 3").await;
+    let known = Browser::of(&server);
+    known.code(&web_url("openid", &[])).await;
+    let asks = web_url("openid", &[("prompt", "consent")]);
+    for _ in 0..3 {
+        assert_eq!(known.get(&asks).await.status, StatusCode::SEE_OTHER);
+    }
+    let stopped = known.get(&asks).await;
+    assert_eq!(stopped.status, StatusCode::TOO_MANY_REQUESTS, "{stopped:?}");
+    // Another browser of the same account as well; what needs no page is not counted.
+    let other = Browser::of(&server);
+    other.code(&web_url("openid", &[])).await;
+    assert_eq!(other.get(&asks).await.status, StatusCode::TOO_MANY_REQUESTS);
+    for _ in 0..5 {
+        let silent = known.get(&web_url("openid", &[("prompt", "none")])).await;
+        assert!(answer(&silent).contains_key("code"), "{silent:?}");
+    }
+    server.wait(minutes(15)).await;
+    assert_eq!(known.get(&asks).await.status, StatusCode::SEE_OTHER);
+}
