@@ -16,19 +16,17 @@ use crate::audit::Caller;
 use crate::config::Ttl;
 use crate::http::failure::Failure;
 use crate::http::form::Form;
-use crate::http::origin::{Origins, require_same_site};
 use crate::http::page::{page, see_other};
-use crate::http::visitor::{Filled, Visitor};
+use crate::http::visitor::{Filled, Visitor, not_by_head, require_page_of_ours};
 use crate::interaction::{Asking, Door, with};
 
 const PATH: &str = "/consent";
 
 /// The routes.
 pub(crate) fn routes(app: &App) -> Router<App> {
-    let ours = Origins::new(app.config.issuer.origin(), []);
     Router::new()
-        .route(PATH, get(show).post(submit))
-        .route_layer(from_fn_with_state(ours, require_same_site))
+        .route(PATH, not_by_head(get(show).post(submit), "GET, POST"))
+        .route_layer(from_fn_with_state(app.clone(), require_page_of_ours))
 }
 
 async fn show(visitor: Visitor) -> Response {

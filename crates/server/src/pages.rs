@@ -52,6 +52,13 @@ pub const LANGUAGES: [Language; 2] = [
     },
 ];
 
+impl Default for Language {
+    fn default() -> Self {
+        let [first, ..] = LANGUAGES;
+        first
+    }
+}
+
 const FILES: &[(&str, &str)] = &[
     (
         "account_apps.html",

@@ -17,15 +17,15 @@ use super::sessions::name_of;
 use crate::app::App;
 use crate::http::failure::Failure;
 use crate::http::page::see_other;
-use crate::http::visitor::{Filled, Visitor};
+use crate::http::visitor::{Filled, Visitor, not_by_head};
 
 const PATH: &str = "/account/apps";
 const WITHDRAW_PATH: &str = "/account/apps/withdraw";
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route(PATH, get(show))
-        .route(WITHDRAW_PATH, get(ask).post(withdraw))
+        .route(PATH, not_by_head(get(show), "GET"))
+        .route(WITHDRAW_PATH, not_by_head(get(ask).post(withdraw), "GET, POST"))
 }
 
 /// What an app may do, and where it does so now.

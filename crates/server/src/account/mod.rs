@@ -14,14 +14,13 @@ use axum::response::Redirect;
 use axum::routing::get;
 
 use crate::app::App;
-use crate::http::origin::{Origins, require_same_site};
+use crate::http::visitor::require_page_of_ours;
 
 /// The routes. What changes anything has a page of its own, which says what it will come to.
 pub(crate) fn routes(app: &App) -> Router<App> {
-    let ours = Origins::new(app.config.issuer.origin(), []);
     Router::new()
         .route("/account", get(async || Redirect::to(sessions::PATH)))
         .merge(sessions::routes())
         .merge(apps::routes())
-        .route_layer(from_fn_with_state(ours, require_same_site))
+        .route_layer(from_fn_with_state(app.clone(), require_page_of_ours))
 }

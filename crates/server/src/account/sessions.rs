@@ -15,7 +15,7 @@ use crate::browser::sign_out;
 use crate::http::failure::Failure;
 use crate::http::form::Form;
 use crate::http::page::see_other;
-use crate::http::visitor::{Filled, Visitor};
+use crate::http::visitor::{Filled, Visitor, not_by_head};
 
 pub(super) const PATH: &str = "/account/sessions";
 const END_PATH: &str = "/account/sessions/end";
@@ -23,9 +23,12 @@ const OTHERS_PATH: &str = "/account/sessions/end-others";
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
-        .route(PATH, get(show))
-        .route(END_PATH, get(ask_one).post(end_one))
-        .route(OTHERS_PATH, get(ask_others).post(end_others))
+        .route(PATH, not_by_head(get(show), "GET"))
+        .route(END_PATH, not_by_head(get(ask_one).post(end_one), "GET, POST"))
+        .route(
+            OTHERS_PATH,
+            not_by_head(get(ask_others).post(end_others), "GET, POST"),
+        )
 }
 
 async fn show(visitor: Visitor) -> Response {

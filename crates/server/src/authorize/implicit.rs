@@ -11,7 +11,7 @@ use url::Url;
 use super::parameters::Parameters;
 use crate::app::App;
 use crate::http::failure::Failure;
-use crate::http::page::{View, language, page};
+use crate::http::page::{View, page};
 use crate::http::visitor::Visitor;
 
 const PATH: &str = "/oauth/implicit";
@@ -39,7 +39,8 @@ async fn show(visitor: Visitor) -> Response {
 
 fn guide(visitor: &Visitor) -> Result<Response, Failure> {
     let query = visitor.raw_query().as_bytes();
-    let parameters = Parameters::parse(query).unwrap_or_else(|| Parameters::of(Vec::new(), None));
+    let parameters = Parameters::parse(query).unwrap_or_else(|_| Parameters::of(Vec::new(), None));
+    let parameters = parameters.in_language_of(visitor, None);
     let redirect_uri = parameters
         .get("redirect_uri")
         .filter(|uri| Url::parse(uri).is_ok());
@@ -54,6 +55,6 @@ fn guide(visitor: &Visitor) -> Result<Response, Failure> {
         "client": null,
         "language_links": [],
     });
-    let view = View::in_language(language(None, &visitor.headers));
+    let view = View::in_language(parameters.language);
     page(&visitor.app, "implicit.html", &view, &content)
 }

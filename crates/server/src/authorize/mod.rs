@@ -13,19 +13,18 @@ mod return_address;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use axum::routing::get;
 use carnet_oauth::metadata::Metadata;
 use carnet_oauth::pkce::S256;
-use http::{StatusCode, header};
 
 use crate::app::App;
 use crate::browser::Browser;
-use crate::http::failure::{Failure, Refusal};
+use crate::http::failure::Failure;
 use crate::http::form::FormBytes;
 use crate::http::page::see_other;
-use crate::http::visitor::Visitor;
-use crate::interaction::{Door, Interaction, Kept};
+use crate::http::visitor::{Visitor, not_by_head};
+use crate::interaction::{Door, Interaction, Kept, RESUME_PATH};
 use crate::pages::LANGUAGES;
 use crate::throttle::Attempt;
 use answer::{Visit, about, object, proceed};
@@ -38,7 +37,8 @@ const PATH: &str = "/oauth/authorize";
 /// The routes.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route(PATH, get(by_link).post(by_form).head(not_by_head))
+        .route(PATH, not_by_head(get(by_link).post(by_form), "GET, POST"))
+        .route(RESUME_PATH, not_by_head(get(by_page), "GET"))
         .merge(implicit::routes())
         .merge(par::routes())
 }
@@ -54,28 +54,43 @@ pub(crate) fn advertise(app: &App, metadata: &mut Metadata) {
     metadata.ui_locales_supported = LANGUAGES.map(|language| language.tag.to_owned()).to_vec();
 }
 
-/// RFC 9110 §9.2.1: HEAD would spend what GET is answered with.
-async fn not_by_head() -> Response {
-    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, POST")]).into_response()
-}
-
 async fn by_link(visitor: Visitor) -> Response {
-    visitor.told(authorize(&visitor).await)
+    visitor.told(begin(&visitor).await)
 }
 
-async fn authorize(visitor: &Visitor) -> Result<Response, Failure> {
-    let (app, headers) = (&visitor.app, &visitor.headers);
-    let query = visitor.raw_query().as_bytes();
-    let parameters = Parameters::parse(query).ok_or_else(too_long)?;
-    let browser = Browser::read(app, headers).await?;
-    let kept = match parameters.get("interaction") {
-        Some(id) => Some(Kept::find(app, &browser, (Some(id), Some(Door::Authorize))).await?),
-        None => None,
-    };
-    let parameters = match &kept {
-        Some(kept) => kept.interaction.request.clone().into(),
-        None => par::follow(app, parameters).await?,
-    };
+async fn begin(visitor: &Visitor) -> Result<Response, Failure> {
+    let parameters = asked(visitor, visitor.raw_query().as_bytes()).await?;
+    let browser = Browser::read(&visitor.app, &visitor.headers).await?;
+    authorize(visitor, &browser, (parameters, None)).await
+}
+
+async fn by_page(visitor: Visitor) -> Response {
+    visitor.told(resume(&visitor).await)
+}
+
+/// A page of ours has led back.
+async fn resume(visitor: &Visitor) -> Result<Response, Failure> {
+    let (app, query) = (&visitor.app, visitor.query()?);
+    let browser = Browser::read(app, &visitor.headers).await?;
+    let name = query.optional("interaction");
+    let kept = Kept::find(app, &browser, (name, Some(Door::Authorize))).await?;
+    let parameters = Parameters::from(kept.interaction.request.clone());
+    let parameters = parameters.in_language_of(visitor, kept.interaction.language.as_deref());
+    authorize(visitor, &browser, (parameters, Some(kept))).await
+}
+
+/// What somebody's address or form asks for, or what it refers to.
+async fn asked(visitor: &Visitor, text: &[u8]) -> Result<Parameters, Failure> {
+    let parameters = par::follow(&visitor.app, Parameters::parse(text)?).await?;
+    Ok(parameters.in_language_of(visitor, None))
+}
+
+async fn authorize(
+    visitor: &Visitor,
+    browser: &Browser,
+    (parameters, kept): (Parameters, Option<Kept>),
+) -> Result<Response, Failure> {
+    let app = &visitor.app;
     let request = match AuthorizationRequest::read(app, &parameters).await {
         Ok(request) => request,
         Err(objection) => return object(app, &parameters, objection),
@@ -83,7 +98,7 @@ async fn authorize(visitor: &Visitor) -> Result<Response, Failure> {
     let visit = Visit {
         app,
         caller: &visitor.caller,
-        browser: &browser,
+        browser,
         request: &request,
         at: app.now(),
     };
@@ -101,8 +116,7 @@ async fn by_form(visitor: Visitor, request: Request) -> Response {
 async fn keep(visitor: &Visitor, request: Request) -> Result<Response, Failure> {
     let app = &visitor.app;
     let FormBytes(body) = FormBytes::read(request).await?;
-    let parameters = Parameters::parse(&body).ok_or_else(too_long)?;
-    let parameters = par::follow(app, parameters).await?;
+    let parameters = asked(visitor, &body).await?;
     let request = match AuthorizationRequest::read(app, &parameters).await {
         Ok(request) => request,
         Err(objection) => return object(app, &parameters, objection),
@@ -113,9 +127,4 @@ async fn keep(visitor: &Visitor, request: Request) -> Result<Response, Failure> 
     let interaction = Interaction::of(parameters.into_request(), about(&request));
     let kept = interaction.keep(app, None).await?;
     see_other(&kept.resume())
-}
-
-fn too_long() -> Refusal {
-    const REASON: &str = "an authorization request has 8 KiB at most";
-    Refusal::new(StatusCode::URI_TOO_LONG, "invalid_request", REASON)
 }

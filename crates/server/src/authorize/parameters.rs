@@ -2,50 +2,69 @@
 //!
 //! Spec: RFC 6749 §3.1
 
+use http::StatusCode;
+
+use crate::http::failure::Refusal;
+use crate::http::form::pairs;
+use crate::http::page::language;
+use crate::http::visitor::Visitor;
 use crate::interaction::Request;
+use crate::pages::Language;
 
 /// In the order in which they came; those without a value count as left out.
-pub(super) struct Parameters(Request);
+pub(super) struct Parameters {
+    request: Request,
+    /// In which its pages are, those of its answer too.
+    pub(super) language: Language,
+}
 
 /// More is no request of an app; it is kept while somebody logs in.
 pub(super) const MAX_BYTES: usize = 8 * 1024;
 
 impl Parameters {
-    /// Reads a query or a form that a browser brought; `None` when it is too long.
-    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+    /// Reads a query or a form that a browser brought.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, Refusal> {
         if text.len() > MAX_BYTES {
-            return None;
+            const REASON: &str = "an authorization request has 8 KiB at most";
+            return Err(Refusal::new(StatusCode::URI_TOO_LONG, "invalid_request", REASON));
         }
-        let pairs = url::form_urlencoded::parse(text).into_owned().collect();
-        Some(Self::of(pairs, None))
+        Ok(Self::of(pairs(text)?.into_owned().collect(), None))
     }
 
     /// What was kept, or pushed under this name.
     pub(super) fn of(mut pairs: Vec<(String, String)>, pushed: Option<String>) -> Self {
         pairs.retain(|(_, value)| !value.is_empty());
-        Self(Request {
+        Request {
             parameters: pairs,
             pushed,
-        })
+        }
+        .into()
+    }
+
+    /// With the language that somebody has chosen on the way, or that the client asks for, or else the browser.
+    pub(super) fn in_language_of(mut self, visitor: &Visitor, chosen: Option<&str>) -> Self {
+        self.language = language(chosen.or_else(|| self.get("ui_locales")), &visitor.headers);
+        visitor.speak(self.language);
+        self
     }
 
     pub(super) fn into_request(self) -> Request {
-        self.0
+        self.request
     }
 
     /// The name under which the client has pushed them; none when a browser brought them.
     pub(super) fn pushed(&self) -> Option<&str> {
-        self.0.pushed.as_deref()
+        self.request.pushed.as_deref()
     }
 
     /// The parameter's first value.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.parameter(name)
+        self.request.parameter(name)
     }
 
     /// The parameter's value, unless it stands twice.
     pub(super) fn once(&self, name: &str) -> Result<Option<&str>, ()> {
-        let mut values = self.0.parameters.iter().filter(|(key, _)| key == name);
+        let mut values = self.request.parameters.iter().filter(|(key, _)| key == name);
         let first = values.next().map(|(_, value)| value.as_str());
         if values.next().is_some() {
             Err(())
@@ -56,7 +75,11 @@ impl Parameters {
 
     /// The one resource that is named, however often; an error for several (RFC 8707 §2).
     pub(super) fn resource(&self) -> Result<Option<&str>, ()> {
-        let named = self.0.parameters.iter().filter(|(key, _)| key == "resource");
+        let named = self
+            .request
+            .parameters
+            .iter()
+            .filter(|(key, _)| key == "resource");
         let mut values = named.map(|(_, value)| value.as_str());
         let first = values.next();
         match values.all(|value| Some(value) == first) {
@@ -67,7 +90,7 @@ impl Parameters {
 
     /// Whether any parameter stands twice (§3.1); `resource` may (RFC 8707 §2).
     pub(super) fn repeats_any(&self) -> bool {
-        let names = self.0.parameters.iter().map(|(name, _)| name);
+        let names = self.request.parameters.iter().map(|(name, _)| name);
         let names = names.filter(|name| *name != "resource");
         let mut seen = std::collections::HashSet::new();
         !names.into_iter().all(|name| seen.insert(name))
@@ -76,6 +99,7 @@ impl Parameters {
 
 impl From<Request> for Parameters {
     fn from(request: Request) -> Self {
-        Self(request)
+        let language = Language::default();
+        Self { request, language }
     }
 }

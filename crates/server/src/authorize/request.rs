@@ -65,7 +65,9 @@ impl AuthorizationRequest {
         let client = client(app, parameters).await?;
         // AZ-01: of two addresses, neither.
         let asked = parameters.once("redirect_uri").map_err(|()| repeated_address())?;
-        let to = ReturnAddress::of(app, &client, asked)?.with_state(parameters.once("state").unwrap_or(None));
+        let to = ReturnAddress::of(app, &client, asked)?
+            .with_state(parameters.once("state").unwrap_or(None))
+            .in_language(parameters.language);
         let refuse = |code, reason| Objection::ToClient(Box::new(to.clone()), code, reason);
         if parameters.repeats_any() {
             return Err(refuse(ErrorCode::InvalidRequest, "a parameter is repeated"));

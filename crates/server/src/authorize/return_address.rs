@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::client::Client;
 use crate::http::failure::{Failure, Refusal};
 use crate::http::page::{View, page, see_other};
-use crate::pages::{LANGUAGES, Language};
+use crate::pages::Language;
 
 /// How an answer travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub(super) struct ReturnAddress {
     pub(super) is_unverified: bool,
     mode: ResponseMode,
     state: Option<String>,
+    /// In which a form on the way is, for whoever has no script.
+    language: Language,
     issuer: String,
 }
 
@@ -68,6 +70,7 @@ impl ReturnAddress {
             is_unverified: client.is_unverified(),
             mode: ResponseMode::Query,
             state: None,
+            language: Language::default(),
             issuer: app.config.issuer.as_str().to_owned(),
         })
     }
@@ -77,6 +80,10 @@ impl ReturnAddress {
             state: state.map(str::to_owned),
             ..self
         }
+    }
+
+    pub(super) fn in_language(self, language: Language) -> Self {
+        Self { language, ..self }
     }
 
     pub(super) fn by(self, mode: ResponseMode) -> Self {
@@ -118,13 +125,12 @@ impl ReturnAddress {
             .iter()
             .map(|(name, value)| json!({ "name": name, "value": value }))
             .collect();
-        let [language, ..]: [Language; 2] = LANGUAGES;
         let source = self.source();
         let hash = BASE64.encode(&primitive::sha256(SUBMIT.as_bytes()));
         let view = View {
             sends_to: Some(&source),
             script_hash: Some(format!("'sha256-{hash}'")),
-            ..View::in_language(language)
+            ..View::in_language(self.language)
         };
         let content = json!({ "action": self.text, "fields": fields, "script": SUBMIT });
         page(app, "form_post.html", &view, &content)

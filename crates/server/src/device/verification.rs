@@ -17,9 +17,8 @@ use crate::browser::Browser;
 use crate::config::Ttl;
 use crate::http::failure::{Failure, Refusal};
 use crate::http::form::Form;
-use crate::http::origin::{Origins, require_same_site};
 use crate::http::page::{View, language, page, see_other, take_over};
-use crate::http::visitor::{Filled, Visitor};
+use crate::http::visitor::{Filled, Visitor, not_by_head, require_page_of_ours};
 use crate::interaction::{About, Asking, Door, Interaction, Request, with};
 use crate::pages::{LANGUAGES, Language};
 use crate::throttle::Attempt;
@@ -33,11 +32,10 @@ const SUBJECT: &str = "device";
 const CODE: &str = "user_code";
 
 pub(super) fn routes(app: &App) -> Router<App> {
-    let ours = Origins::new(app.config.issuer.origin(), []);
     Router::new()
-        .route(PATH, get(show).post(submit))
+        .route(PATH, not_by_head(get(show).post(submit), "GET, POST"))
         .route(DECIDE_PATH, post(decide))
-        .route_layer(from_fn_with_state(ours, require_same_site))
+        .route_layer(from_fn_with_state(app.clone(), require_page_of_ours))
 }
 
 async fn show(visitor: Visitor) -> Response {

@@ -8,7 +8,7 @@ use carnet_oauth::error_code::ErrorCode;
 use http::HeaderMap;
 use http::request::Parts;
 
-use super::failure::{Because as _, Failure};
+use super::failure::{Because as _, Failure, Refusal};
 use super::json::{read_body, require_media_type};
 
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
@@ -26,6 +26,14 @@ const SECRETS: [&str; 7] = [
     "token",
 ];
 
+/// Names and values as they came. What is not UTF-8 would come back as something else (appendix B).
+pub fn pairs(text: &[u8]) -> Result<url::form_urlencoded::Parse<'_>, Refusal> {
+    match percent_encoding::percent_decode(text).decode_utf8() {
+        Ok(_) => Ok(url::form_urlencoded::parse(text)),
+        Err(_) => Err(ErrorCode::InvalidRequest.because("a parameter is not UTF-8")),
+    }
+}
+
 /// The parameters of a form.
 #[derive(Debug, Default)]
 pub struct Form(Vec<(String, String)>);
@@ -34,7 +42,7 @@ impl Form {
     /// Reads a form, or a query as one: no parameter twice but `resource` (RFC 8707 §2), a hundred at most.
     pub fn parse(text: &[u8]) -> Result<Self, Failure> {
         let mut parameters: Vec<(String, String)> = Vec::new();
-        for (name, value) in url::form_urlencoded::parse(text) {
+        for (name, value) in pairs(text)? {
             if name != RESOURCE && parameters.iter().any(|(known, _)| *known == name) {
                 return Err(ErrorCode::InvalidRequest
                     .because("a parameter is repeated")

@@ -1,6 +1,6 @@
 //! What a caller takes, and what it has already.
 //!
-//! Spec: RFC 9110 §8.3.1, §12.4.2, §12.5.1 (Accept), §13.1.2 (If-None-Match)
+//! Spec: RFC 9110 §8.3.1, §12.4.2, §12.5.1 (Accept), §12.5.4 (Accept-Language), §13.1.2 (If-None-Match)
 
 use http::{HeaderMap, HeaderName, header};
 
@@ -11,14 +11,33 @@ pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
         let named = parts
             .next()
             .is_some_and(|name| name.eq_ignore_ascii_case(media_type));
-        let refused = parts.any(|part| {
-            let weight = part
-                .split_once('=')
-                .filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
-            weight.is_some_and(|(_, value)| value.trim().parse() == Ok(0.0_f32))
-        });
-        named && !refused
+        named && weight(parts) > 0.0
     })
+}
+
+/// What a list names, the dearest first. What has a weight of 0 is left out.
+pub(crate) fn by_weight(headers: &HeaderMap, name: HeaderName) -> Vec<&str> {
+    let weighed = members(headers, name).map(|member| {
+        let mut parts = member.split(';').map(str::trim);
+        let named = parts.next().unwrap_or_default();
+        (weight(parts), named)
+    });
+    let mut wanted: Vec<_> = weighed.filter(|(weight, _)| *weight > 0.0).collect();
+    wanted.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    wanted.into_iter().map(|(_, named)| named).collect()
+}
+
+/// §12.4.2: 1 when none is named; what is none wants nothing.
+fn weight<'a>(mut parts: impl Iterator<Item = &'a str>) -> f32 {
+    let value = parts.find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
+    });
+    let weight = value.map_or(Ok(1.0), str::parse);
+    weight
+        .ok()
+        .filter(|weight| (0.0..=1.0).contains(weight))
+        .unwrap_or(0.0)
 }
 
 /// Whether the caller has what this tag names.
@@ -62,6 +81,21 @@ mod tests {
         ] {
             let headers = with(header::ACCEPT, lines);
             assert_eq!(accepts(&headers, "text/event-stream"), taken, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_dearer_comes_first_and_what_is_refused_does_not_come() {
+        for (lines, wanted) in [
+            (&["de, en"][..], &["de", "en"][..]),
+            (&["de;q=0.1, en;q=0.9"], &["en", "de"]),
+            (&["de;q=0, en"], &["en"]),
+            (&["fr;q=0.5", "en;Q=0.4, de"], &["de", "fr", "en"]),
+            (&["de;q=x, en;q=2, fr;q=NaN, *;q=0.001"], &["*"]),
+            (&[], &[]),
+        ] {
+            let headers = with(header::ACCEPT_LANGUAGE, lines);
+            assert_eq!(by_weight(&headers, header::ACCEPT_LANGUAGE), wanted, "{lines:?}");
         }
     }
 

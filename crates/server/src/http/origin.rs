@@ -33,7 +33,7 @@ impl Origins {
 
     /// As [`require_same_site`], for a request that has come through: not everything that is posted there needs to be ours.
     pub fn require(&self, headers: &http::HeaderMap) -> Result<(), Refusal> {
-        const REASON: &str = "this origin is not listed for the login API";
+        const REASON: &str = "a page of another site has sent this, and its origin is not listed";
         match is_ours(self, headers) {
             true => Ok(()),
             false => Err(Refusal::new(StatusCode::FORBIDDEN, "cross_site_request", REASON)),

@@ -1,6 +1,6 @@
 //! Pages for people: a template as an answer, and a refusal as a page.
 //!
-//! Spec: CSP 3 §6.1 · RFC 9700 §4.16 (framing) · RFC 4647 (languages)
+//! Spec: CSP 3 §6.1 · RFC 9700 §4.16 (framing) · RFC 4647, RFC 9110 §12.5.4 (languages)
 
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::failure::{Failure, Noted};
+use super::negotiation::by_weight;
 use crate::app::App;
-use crate::pages::{LANGUAGES, Language, language_of};
+use crate::pages::{Language, language_of};
 
 /// How a page is shown.
 pub struct View<'a> {
@@ -38,17 +39,8 @@ impl View<'_> {
 /// The language that a browser asks for; `first` goes before.
 pub fn language(first: Option<&str>, headers: &HeaderMap) -> Language {
     let first = first.and_then(|tags| language_of(tags.split(' ')));
-    let accepted = headers
-        .get(header::ACCEPT_LANGUAGE)
-        .and_then(|value| value.to_str().ok());
-    let accepted = || {
-        let tags = accepted?
-            .split(',')
-            .map(|tag| tag.split(';').next().unwrap_or_default().trim());
-        language_of(tags)
-    };
-    let [default, ..] = LANGUAGES;
-    first.or_else(accepted).unwrap_or(default)
+    let accepted = || language_of(by_weight(headers, header::ACCEPT_LANGUAGE));
+    first.or_else(accepted).unwrap_or_default()
 }
 
 /// A page.
@@ -136,7 +128,7 @@ fn title_of(code: &str, status: StatusCode) -> &'static str {
         "unknown_client" => "client",
         "redirect_uri_mismatch" => "redirect",
         "interaction_expired" | "invalid_request_uri" => "expired",
-        "foreign_form" | "foreign_browser" => "session",
+        "foreign_form" | "foreign_browser" | "cross_site_request" => "session",
         "too_many_attempts" => "too_many",
         "not_found" => "not_found",
         _ if status.as_u16() >= 500 => "unavailable",

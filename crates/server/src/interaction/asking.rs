@@ -36,15 +36,17 @@ impl Asking {
             kept.interaction.language = chosen;
             kept.save(app).await?;
         }
+        let chosen = kept.interaction.language.as_deref();
+        let wanted = chosen.or_else(|| kept.parameter("ui_locales"));
+        let language = language(wanted, headers);
+        visitor.speak(language);
         let client = match kept.interaction.door {
             // Our own pages ask: they are no client's.
             Door::Account => app.directory.first_party(),
             Door::Authorize | Door::Device => app.client(&kept.interaction.about.client_id).await?,
         };
-        let chosen = kept.interaction.language.as_deref();
-        let wanted = chosen.or_else(|| kept.parameter("ui_locales"));
         Ok(Self {
-            language: language(wanted, headers),
+            language,
             client: client.ok_or_else(unknown_client)?,
             browser,
             kept,

@@ -16,6 +16,9 @@ use crate::token::code::random_secret;
 /// How long somebody may take to log in and to decide.
 pub(crate) const LIFE: Ttl = Ttl::minutes(60);
 
+/// Where an authorization request goes on.
+pub(crate) const RESUME_PATH: &str = "/oauth/authorize/resume";
+
 /// What has been asked for, and what has come of it so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Interaction {
@@ -189,7 +192,8 @@ impl Kept {
     /// Where the browser goes on.
     pub(crate) fn resume(&self) -> String {
         let path = match self.interaction.door {
-            Door::Authorize => "/oauth/authorize",
+            // Not where apps send people: a parameter of theirs may have any name.
+            Door::Authorize => RESUME_PATH,
             Door::Device => "/device",
             Door::Account => match self.parameter("path") {
                 Some("/account/apps") => "/account/apps",

@@ -6,4 +6,4 @@ mod asking;
 mod kept;
 
 pub(crate) use asking::{Asking, unknown_client, with};
-pub(crate) use kept::{About, Door, Interaction, Kept, LIFE, Request};
+pub(crate) use kept::{About, Door, Interaction, Kept, LIFE, RESUME_PATH, Request};

@@ -25,7 +25,7 @@ use crate::http::failure::Failure;
 use crate::http::form::Form;
 use crate::http::origin::Origins;
 use crate::http::page::{View, language, page, see_other};
-use crate::http::visitor::{Filled, Visitor};
+use crate::http::visitor::{Filled, Visitor, not_by_head};
 use crate::throttle::Attempt;
 use crate::token::code::random_secret;
 
@@ -37,7 +37,7 @@ const SUBJECT: &str = "logout";
 
 /// The routes. What another site posts is only asked about; what decides has a token of ours in it.
 pub(crate) fn routes() -> Router<App> {
-    Router::new().route(PATH, get(show).post(submit))
+    Router::new().route(PATH, not_by_head(get(show).post(submit), "GET, POST"))
 }
 
 /// What discovery says of it.

@@ -112,6 +112,7 @@ async fn ru_08_without_a_client_or_an_address_the_person_is_told() {
     )
     .await;
     assert_error_page(&server, "/oauth/authorize?interaction=unknown").await;
+    assert_error_page(&server, "/oauth/authorize/resume?interaction=unknown").await;
 }
 
 #[tokio::test]
@@ -227,6 +228,50 @@ async fn az_10_state_comes_back_byte_for_byte_and_splits_no_header() {
         assert_eq!(answer(&reply)["state"], state);
         assert!(reply.cookie_line("x").is_none());
     }
+}
+
+#[tokio::test]
+async fn az_10_what_is_not_utf_8_is_refused_and_comes_back_as_nothing_else() {
+    let server = Server::start().await;
+    let url = web_url("openid", &[]);
+    for broken in ["state=%ff", "state=a%C3", "state=%C3&x=%A4", "state=%ED%A0%80"] {
+        let url = url.replace("state=s-1", broken);
+        assert_error_page(&server, &url).await;
+        let (_, query) = url.split_once('?').unwrap();
+        for path in ["/oauth/authorize", "/oauth/par", "/oauth/token", "/oauth/revoke"] {
+            let form = server.post(path).basic("web", "web.secret");
+            let reply = form
+                .raw("application/x-www-form-urlencoded", query.to_owned())
+                .send()
+                .await;
+            assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{path} {broken}");
+            assert!(
+                reply.text().contains("a parameter is not UTF-8"),
+                "{path}: {reply:?}"
+            );
+        }
+    }
+    assert_error_page(&server, &url.replace("nonce=n-1", "nonce=%ff%fe")).await;
+    // The character that stands for what cannot be read is one like any other.
+    let whole = url.replace("state=s-1", "state=%EF%BF%BD") + "&prompt=none";
+    let reply = Browser::of(&server).get(&whole).await;
+    assert_eq!(answer(&reply)["state"], "\u{fffd}");
+}
+
+#[tokio::test]
+async fn a_parameter_of_a_client_may_be_called_as_one_of_ours() {
+    let server = Server::start().await;
+    let more = [
+        ("interaction", "x"),
+        ("prompt", "none"),
+        ("lang", "de"),
+        ("request", ""),
+    ];
+    let url = web_url("openid", &more);
+    assert_eq!(error_of(&server, &url).await, "login_required");
+    let browser = Browser::of(&server);
+    browser.code(&web_url("openid", &[("interaction", "x")])).await;
+    assert!(answer(&browser.get(&url).await).contains_key("code"));
 }
 
 #[tokio::test]

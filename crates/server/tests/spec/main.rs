@@ -36,6 +36,7 @@ mod introspection;
 mod introspection_signed;
 mod jwt_bearer;
 mod keys;
+mod languages;
 mod listener;
 mod login;
 mod logout;

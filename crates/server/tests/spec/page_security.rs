@@ -1,9 +1,10 @@
 //! Spec tests of what protects the pages: cookies, forms, frames (RFC 9700 §4.7, §4.16; security.md CK, CN).
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use crate::browser::{Browser, answer, form_of, web_url};
 use crate::harness::{ALICE, PASSWORD, Server};
+use crate::web::{exchange, text};
 
 #[tokio::test]
 async fn ck_01_ck_02_the_session_cookie_is_new_at_login_and_out_of_reach() {
@@ -85,6 +86,8 @@ async fn ck_04_ck_05_forms_of_others_log_nobody_in_and_decide_nothing() {
             .header("sec-fetch-site", "cross-site");
         let reply = victim.send(call).await;
         assert_eq!(reply.status, StatusCode::FORBIDDEN);
+        // It was a browser that went there, and somebody reads what it is told.
+        assert!(reply.text().contains("id=\"oidc-error\""), "{reply:?}");
     }
     let consent = victim.log_in(&own).await;
     let (action, fields) = form_of(&consent);
@@ -162,4 +165,40 @@ async fn what_is_wrong_with_an_address_or_a_form_is_said_on_a_page() {
     let reply = browser.send(json).await;
     assert_eq!(reply.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert!(reply.text().contains("id=\"oidc-error\""));
+}
+
+#[tokio::test]
+async fn head_ends_nothing_and_no_page_says_that_it_would() {
+    let server = Server::start().await;
+    let browser = Browser::of(&server);
+    let code = browser.code(&web_url("openid", &[])).await;
+    let tokens = exchange(&server, &code).send().await.json();
+    let hint = text(&tokens, "id_token");
+    let logout = format!("/logout?id_token_hint={hint}&client_id=web");
+    let head = browser.send(server.call(Method::HEAD, &logout)).await;
+    assert_eq!(head.status, StatusCode::METHOD_NOT_ALLOWED, "{head:?}");
+    assert!(browser.cookie("__Host-session").is_some());
+    let silent = browser.get(&web_url("openid", &[("prompt", "none")])).await;
+    assert!(
+        answer(&silent).contains_key("code"),
+        "still signed in: {silent:?}"
+    );
+    for (path, allowed) in [
+        ("/oauth/authorize", "GET, POST"),
+        ("/oauth/authorize/resume", "GET"),
+        ("/login", "GET, POST"),
+        ("/login/choose", "GET, POST"),
+        ("/consent", "GET, POST"),
+        ("/logout", "GET, POST"),
+        ("/device", "GET, POST"),
+        ("/account/sessions", "GET"),
+        ("/account/sessions/end", "GET, POST"),
+        ("/account/apps", "GET"),
+    ] {
+        for method in [Method::HEAD, Method::PUT, Method::OPTIONS] {
+            let reply = server.call(method.clone(), path).send().await;
+            assert_eq!(reply.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+            assert_eq!(reply.header("allow"), allowed, "{method} {path}");
+        }
+    }
 }
