@@ -36,7 +36,8 @@ async fn show(visitor: Visitor) -> Response {
 async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
     let app = &visitor.app;
     let asking = Asking::of(visitor, &visitor.query()?, Some(Door::Authorize)).await?;
-    let Some(session) = &asking.browser.session else {
+    let session = asking.browser.session.as_ref();
+    let Some(session) = session.filter(|_| !asking.is_outdated()) else {
         return see_other(&asking.kept.resume());
     };
     let about = &asking.kept.interaction.about;
@@ -105,8 +106,9 @@ async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
 async fn decide(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Response, Failure> {
     let (form, app, caller) = (form?, &visitor.app, &visitor.caller);
     let mut asking = Asking::answered(visitor, &form, Some(Door::Authorize)).await?;
-    let Some(session) = asking.shown_account(&form) else {
-        // Signed out meanwhile, or somebody else is signed in: who would it be that allows?
+    let shown = asking.shown_account(&form);
+    let Some(session) = shown.filter(|_| !asking.is_outdated()) else {
+        // Signed out meanwhile, or somebody else is signed in: who would it be that allows? Or the client is another: what would be allowed?
         return see_other(&asking.kept.resume());
     };
     let allows = form.optional("decision") == Some("allow");

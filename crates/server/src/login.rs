@@ -39,6 +39,9 @@ pub(crate) fn routes(app: &App) -> Router<App> {
 async fn show(visitor: Visitor) -> Response {
     let page = async {
         let asking = Asking::of(&visitor, &visitor.query()?, None).await?;
+        if asking.is_outdated() {
+            return see_other(&asking.kept.resume());
+        }
         login_page(&visitor.app, &asking, (None, asking.kept.parameter("login_hint")))
     };
     visitor.told(page.await)
@@ -198,7 +201,8 @@ async fn show_account(visitor: Visitor) -> Response {
 
 async fn account_page(visitor: &Visitor) -> Result<Response, Failure> {
     let asking = Asking::of(visitor, &visitor.query()?, Some(Door::Authorize)).await?;
-    let Some(session) = &asking.browser.session else {
+    let session = asking.browser.session.as_ref();
+    let Some(session) = session.filter(|_| !asking.is_outdated()) else {
         return see_other(&asking.kept.resume());
     };
     let user = &session.user;

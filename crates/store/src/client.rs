@@ -298,7 +298,8 @@ static LOCK_STATE: Statement = Statement::new(
 
 static SET_STATE: Statement = Statement::new(
     "client.set_state",
-    "UPDATE clients SET state = $2, updated_at = $3 WHERE client_id = $1 AND state <> 'deleted' RETURNING id",
+    "UPDATE clients SET state = $2, updated_at = CASE WHEN updated_at >= $3 THEN updated_at + 1 ELSE $3 END
+     WHERE client_id = $1 AND state <> 'deleted' RETURNING id",
 );
 
 static LIST: Statement = Statement::new(

@@ -237,9 +237,10 @@ static LOOK: Statement = Statement::new(
      FROM clients WHERE client_id = $1 AND state = 'active' AND registered_with IS NOT NULL",
 );
 
+/// Each change has a time of its own: what was begun before it is told from what was begun after.
 static CHANGE: Statement = Statement::new(
     "client_registration.change",
-    "UPDATE clients SET settings = $3, metadata = $4, updated_at = $5
+    "UPDATE clients SET settings = $3, metadata = $4, updated_at = CASE WHEN updated_at >= $5 THEN updated_at + 1 ELSE $5 END
      WHERE client_id = $1 AND registration_digest = $2 AND state = 'active' RETURNING id",
 );
 

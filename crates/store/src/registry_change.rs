@@ -297,7 +297,8 @@ const CHANGED: StoreError = StoreError::Conflict("registry_changed");
 
 static SET_SETTINGS: Statement = Statement::new(
     "registry_change.set_settings",
-    "UPDATE clients SET settings = $2, updated_at = $3 WHERE client_id = $1 AND state <> 'deleted'",
+    "UPDATE clients SET settings = $2, updated_at = CASE WHEN updated_at >= $3 THEN updated_at + 1 ELSE $3 END
+     WHERE client_id = $1 AND state <> 'deleted'",
 );
 
 static FIND_CLIENT: Statement = Statement::new(

@@ -45,6 +45,10 @@ pub(super) async fn proceed(
         request,
         ..
     } = visit;
+    let kept = match kept {
+        Some(kept) => Some(kept.renewed(app, browser, about(request)).await?),
+        None => None,
+    };
     let fresh = Interaction::default();
     let interaction = kept.as_ref().map_or(&fresh, |kept| &kept.interaction);
     if interaction.refused {
@@ -85,8 +89,10 @@ pub(super) async fn proceed(
 pub(super) fn about(request: &AuthorizationRequest) -> About {
     About {
         client_id: request.client.id.clone(),
+        client_changed_at: request.client.changed_at,
         extent: request.extent.clone(),
         audience: request.audience.clone(),
+        goes_to: Some(request.to.text.clone()),
         sends_to: request.to.source(),
         may_remember: request.client.consent == Consent::Remembered && !is_unproven(request),
     }

@@ -134,6 +134,7 @@ async fn look_up(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respo
     }
     let about = About {
         client_id: request.client_id.clone(),
+        client_changed_at: request.client_changed_at,
         extent: Extent {
             scope: request.scope.clone(),
             ..Extent::default()
@@ -191,7 +192,7 @@ async fn pending(app: &App, asking: &Asking) -> Result<(String, Asked), Failure>
     let code = asking.kept.parameter(CODE).ok_or_else(gone)?;
     let asked = DeviceRequest::find(app, code).await?;
     let asked = asked.filter(|Asked { request, .. }| {
-        let shown = request.client_id == asking.client.id;
+        let shown = request.client_id == asking.client.id && !asking.is_outdated();
         shown && request.lives(app) && request.decision.is_none()
     });
     Ok((code.to_owned(), asked.ok_or_else(gone)?))

@@ -73,6 +73,11 @@ impl Asking {
         (form.optional("account") == Some(&session.user.sub)).then_some(session)
     }
 
+    /// The client has changed since its request was looked at: a page would show half of each. Where it came in, it is looked at again.
+    pub(crate) fn is_outdated(&self) -> bool {
+        self.client.changed_at != self.kept.interaction.about.client_changed_at
+    }
+
     /// What a yes in this session is about.
     pub(crate) fn grant_key<'a>(&'a self, session: &BrowserSession) -> GrantKey<'a> {
         GrantKey {
@@ -132,11 +137,7 @@ impl Asking {
 
     /// The host that the answer goes to, or the scheme of an app; a device gets its answer itself.
     fn goes_to(&self) -> Option<String> {
-        if self.kept.interaction.door != Door::Authorize {
-            return None;
-        }
-        let named = self.kept.parameter("redirect_uri");
-        let address = named.or_else(|| self.client.redirect_uris.first().map(String::as_str))?;
+        let address = self.kept.interaction.about.goes_to.as_deref()?;
         host_of(address).or_else(|| Some(Url::parse(address).ok()?.scheme().to_owned()))
     }
 }

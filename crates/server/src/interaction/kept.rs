@@ -66,15 +66,21 @@ pub(crate) enum Door {
     Account,
 }
 
-/// What a request is about, as it was checked.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// What a request is about, as it was checked. What is shown of it is what is allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct About {
     /// Who asks.
     pub(crate) client_id: String,
+    /// When that client had last changed by then: its name and its links are read where they are shown.
+    #[serde(default)]
+    pub(crate) client_changed_at: i64,
     /// For what.
     pub(crate) extent: Extent,
     /// At which resource.
     pub(crate) audience: String,
+    /// The address that the answer goes to, as it was compared with what is registered; none when it goes to nobody by the browser.
+    #[serde(default)]
+    pub(crate) goes_to: Option<String>,
     /// Where the browser is sent afterwards, as a policy names it; empty when it stays here.
     pub(crate) sends_to: String,
     /// Whether what is allowed may be remembered.
@@ -160,6 +166,21 @@ impl Kept {
                 Ok(kept)
             }
         }
+    }
+
+    /// The same, about what the request means by now. What was said to something else does not count, and no page that shows that leads on.
+    pub(crate) async fn renewed(self, app: &App, browser: &Browser, about: About) -> Result<Self, Failure> {
+        if self.interaction.about == about {
+            return Ok(self);
+        }
+        self.finish(app).await?;
+        let anew = Interaction {
+            about,
+            allowed: None,
+            refused: false,
+            ..self.interaction
+        };
+        anew.keep(app, Some(browser)).await
     }
 
     /// Notes what has come of it.

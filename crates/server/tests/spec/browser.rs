@@ -53,6 +53,14 @@ impl<'a> Browser<'a> {
         }
     }
 
+    /// The same browser, with its cookies, at another server.
+    pub(crate) fn at<'b>(&self, server: &'b Server) -> Browser<'b> {
+        Browser {
+            server,
+            jar: self.jar.clone(),
+        }
+    }
+
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
         self.jar.borrow().get(name).cloned()
     }

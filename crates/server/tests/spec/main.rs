@@ -19,6 +19,7 @@ mod client_settings;
 mod code_flow;
 mod codes;
 mod connections;
+mod consent;
 mod cookies;
 mod device;
 mod device_attacks;

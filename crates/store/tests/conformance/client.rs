@@ -1,7 +1,10 @@
 //! Registered clients, and what users let them do.
 
 use carnet_oauth::extent::Extent;
-use carnet_store::{AuditAction, ClientState, Cut, GrantKey, NewAudit, Reason, StoreError, TokenFacts};
+use carnet_store::{
+    AuditAction, ClientChange, ClientState, Cut, GrantKey, NewAudit, NewRegistration, Reason,
+    RegistrationChange, RegistryChange, RegistryStep, StoreError, TokenFacts,
+};
 
 use crate::support::engine::{Fixture, on_every_engine};
 use crate::support::sample::{DAY, NOW, cut, login, new_login, user};
@@ -12,6 +15,7 @@ on_every_engine!(
     ca_09_however_often_a_secret_is_rotated_two_count,
     a_disabled_client_loses_tokens_and_families_at_once,
     a_grant_is_remembered_and_grows,
+    each_change_of_a_client_has_a_time_of_its_own,
 );
 
 fn audit() -> NewAudit {
@@ -180,5 +184,64 @@ async fn a_grant_is_remembered_and_grows(f: &Fixture) {
             None,
             "{client} {audience}"
         );
+    }
+}
+
+async fn each_change_of_a_client_has_a_time_of_its_own(f: &Fixture) {
+    let store = &f.store;
+    let new = NewRegistration {
+        client_id: "own-time".to_owned(),
+        settings: "{}".to_owned(),
+        metadata: "{}".to_owned(),
+        secret: None,
+        registration_digest: [2; 32],
+        initial_digest: None,
+    };
+    store.register_client(&new, 1_000, (NOW, &audit())).await.unwrap();
+    let changed_at = async || {
+        let rows = store.clients().await.unwrap();
+        let row = rows.into_iter().find(|row| row.client_id == "own-time");
+        row.unwrap().updated_at
+    };
+    let mut before = changed_at().await;
+    // The clock stands still, or goes back.
+    for now in [NOW, NOW, NOW - DAY] {
+        let change = RegistrationChange {
+            client_id: "own-time".to_owned(),
+            registration_digest: [2; 32],
+            settings: "{}".to_owned(),
+            metadata: "{}".to_owned(),
+            secret: None,
+            shown: None,
+        };
+        store
+            .change_client_registration(&change, (now, &audit()))
+            .await
+            .unwrap();
+        let after = changed_at().await;
+        assert!(after > before, "a client changes itself");
+        before = after;
+        let cut = cut(now, Reason::Revoked);
+        for state in [ClientState::Disabled, ClientState::Active] {
+            store.set_client_state("own-time", state, &cut).await.unwrap();
+            let after = changed_at().await;
+            assert!(after > before, "the operator says whether it may");
+            before = after;
+        }
+        let steps = vec![RegistryStep::ChangeClient(ClientChange {
+            client_id: "own-time".to_owned(),
+            settings: Some("{}".to_owned()),
+            ..Default::default()
+        })];
+        let apply = RegistryChange {
+            epoch: store.settings_epoch().await.unwrap(),
+            cut,
+            administrators: "admin".to_owned(),
+            steps,
+        };
+        store.change_registry(&apply).await.unwrap();
+        let after = changed_at().await;
+        assert!(after > before, "the operator changes it");
+        before = after;
     }
 }
