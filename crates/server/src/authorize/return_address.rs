@@ -13,7 +13,7 @@ use url::Url;
 use crate::app::App;
 use crate::client::Client;
 use crate::http::failure::{Failure, Refusal};
-use crate::http::page::{View, page, see_other};
+use crate::http::page::{View, page, see_other, source_of};
 use crate::pages::Language;
 
 /// How an answer travels.
@@ -90,13 +90,9 @@ impl ReturnAddress {
         Self { mode, ..self }
     }
 
-    /// Where forms on the way may lead, as a policy names it: by scheme alone. Browsers hold every redirect that follows a form to it, those
-    /// of the app too, and it cannot name an IPv6 address (CSP 3 §2.3.1).
+    /// Where forms on the way may lead.
     pub(super) fn source(&self) -> String {
-        match self.uri.scheme() {
-            "https" => "https:".to_owned(),
-            scheme => format!("https: {scheme}:"),
-        }
+        source_of(&self.uri)
     }
 
     /// The answer: `state` and `iss` go with it, always (RFC 9207 §2).

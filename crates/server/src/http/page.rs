@@ -6,6 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::json;
+use url::Url;
 
 use super::failure::{Failure, Noted};
 use super::negotiation::by_weight;
@@ -16,7 +17,7 @@ use crate::pages::{Language, language_of};
 pub struct View<'a> {
     /// In which language.
     pub language: Language,
-    /// Where else a form may lead: the origin to which the browser is sent afterwards. Browsers hold redirects to it as well.
+    /// Where else a form may lead, as [`source_of`] the address to which the browser is sent afterwards.
     pub sends_to: Option<&'a str>,
     /// Origins of clients whose pages are loaded in frames, unseen.
     pub frames: Vec<String>,
@@ -33,6 +34,15 @@ impl View<'_> {
             frames: Vec::new(),
             script_hash: None,
         }
+    }
+}
+
+/// Where a form may lead when the browser is sent to this address in the end, as a policy names it: by scheme alone. Browsers hold every
+/// redirect that follows a form to it, those of the app too, and it cannot name an IPv6 address (CSP 3 §2.3.1).
+pub fn source_of(uri: &Url) -> String {
+    match uri.scheme() {
+        "https" => "https:".to_owned(),
+        scheme => format!("https: {scheme}:"),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::client::Client;
 use crate::http::failure::Failure;
 use crate::http::form::Form;
 use crate::http::origin::Origins;
-use crate::http::page::{View, language, page, see_other};
+use crate::http::page::{View, language, page, see_other, source_of};
 use crate::http::visitor::{Filled, Visitor, not_by_head};
 use crate::throttle::Attempt;
 use crate::token::code::random_secret;
@@ -260,9 +260,8 @@ fn confirmation(
     });
     let mut view = View::in_language(language(request.ui_locales.as_deref(), &visitor.headers));
     // CN-05: browsers hold the redirect that follows a form to its policy as well.
-    let origin = back.and_then(|uri| url::Url::parse(uri).ok());
-    let origin = origin.map(|uri| uri.origin().ascii_serialization());
-    view.sends_to = origin.as_deref();
+    let source = back.and_then(|uri| Some(source_of(&url::Url::parse(uri).ok()?)));
+    view.sends_to = source.as_deref();
     view.frames = origins(frames);
     let mut response = page(app, "logout.html", &view, &content)?;
     browser.remember(app, &mut response)?;

@@ -321,3 +321,40 @@ async fn lo_02_a_hint_of_another_login_of_the_same_user_asks_before_it_ends_this
     assert_eq!(left.header("location"), "https://web.example.com/bye", "{left:?}");
     assert!(!server.is_active(text(&new, "access_token")).await);
 }
+
+#[tokio::test]
+async fn cn_05_a_logout_that_is_confirmed_leads_to_whatever_address_an_app_has() {
+    let uris = [
+        ("https://web.example.com/bye", "form-action 'self' https:;"),
+        (
+            "com.example.app:/bye",
+            "form-action 'self' https: com.example.app:;",
+        ),
+        ("http://[::1]:17190/bye", "form-action 'self' https: http:;"),
+        ("http://127.0.0.1:17190/bye", "form-action 'self' https: http:;"),
+    ];
+    let all = uris.map(|(uri, _)| uri);
+    let server = Server::replacing(&[(
+        "post_logout_redirect_uris = [\"https://web.example.com/bye\"]",
+        &format!("post_logout_redirect_uris = {all:?}"),
+    )])
+    .await;
+    let other = Browser::of(&server);
+    let hint = take(&server, &other, "openid").await;
+    let hint = text(&hint, "id_token");
+    for (uri, policy) in uris {
+        // A hint of another login of hers: she is asked.
+        let browser = Browser::of(&server);
+        take(&server, &browser, "openid").await;
+        let asked = browser
+            .get(&format!(
+                "/logout?id_token_hint={hint}&post_logout_redirect_uri={uri}"
+            ))
+            .await;
+        assert!(asked.text().contains("id=\"logout-confirm\""), "{asked:?}");
+        let said = asked.header("content-security-policy");
+        assert!(said.contains(policy), "{uri}: {said}");
+        let out = browser.submit(&asked, &[("decision", "logout")]).await;
+        assert_eq!(out.header("location"), uri, "{out:?}");
+    }
+}
