@@ -30,6 +30,7 @@ pub mod log;
 mod login;
 pub mod logout;
 pub mod master_key;
+mod migration;
 pub mod open_error;
 pub mod outbound;
 pub mod pages;

@@ -37,7 +37,7 @@ pub(crate) const SERVER: &[&[&str]] = &[
     &["audit"],
     &["http"],
     &["sender"],
-    &["throttle", "token", "wanted"],
+    &["migration", "throttle", "token", "wanted"],
     &["client_auth"],
     &["browser", "credentials"],
     &["interaction"],

@@ -187,7 +187,7 @@ async fn finish(
         Err((code, reason)) if request.to.is_unverified && !somebody_acted => {
             Err(code.because(reason).into())
         }
-        Err((code, reason)) => refuse(app, &request.to, code, reason),
+        Err(why) => refuse(app, &request.to, why, None),
     }
 }
 
@@ -215,29 +215,26 @@ fn code(visit: &Visit<'_>, session: &BrowserSession) -> AuthorizationCode {
 pub(super) fn object(app: &App, parameters: &Parameters, objection: Objection) -> Result<Response, Failure> {
     match objection {
         Objection::ToPerson(failure) => Err(failure),
-        // D17, RFC 9700 §4.11.2: nobody has done anything here, and who knows where that address leads?
-        Objection::ToClient(to, code, reason) if to.is_unverified => Err(code.because(reason).into()),
-        Objection::ToClient(to, ErrorCode::UnsupportedResponseType, reason) => {
-            tracing::info!(
-                code = "unsupported_response_type",
-                reason,
-                "an authorization request was refused"
-            );
-            let help = implicit::address(app, parameters);
-            to.answer(
-                app,
-                &[
-                    ("error", ErrorCode::UnsupportedResponseType.name()),
-                    ("error_description", reason),
-                    ("error_uri", &help),
-                ],
-            )
+        Objection::ToClient(to, code, reason) => {
+            let help = implicit::help(app, parameters, (&to, code));
+            match to.is_unverified {
+                // D17, RFC 9700 §4.11.2: nobody has done anything here, and who knows where that address leads?
+                true => Err(code.because(reason).help(help).into()),
+                false => refuse(app, &to, (code, reason), help),
+            }
         }
-        Objection::ToClient(to, code, reason) => refuse(app, &to, code, reason),
     }
 }
 
-fn refuse(app: &App, to: &ReturnAddress, code: ErrorCode, reason: &'static str) -> Result<Response, Failure> {
+fn refuse(
+    app: &App,
+    to: &ReturnAddress,
+    (code, reason): (ErrorCode, &'static str),
+    help: Option<String>,
+) -> Result<Response, Failure> {
     tracing::info!(code = code.name(), reason, "an authorization request was refused");
-    to.answer(app, &[("error", code.name()), ("error_description", reason)])
+    let help = help.as_deref().map(|help| ("error_uri", help));
+    let told = [("error", code.name()), ("error_description", reason)];
+    let told: Vec<_> = told.into_iter().chain(help).collect();
+    to.answer(app, &told)
 }

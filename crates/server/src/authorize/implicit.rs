@@ -1,36 +1,41 @@
-//! The page that shows how to move from the implicit flow, with the client's own values filled in.
+//! The page that shows how to move from the implicit flow, or from the password grant, with the client's own values filled in.
 //!
-//! Spec: RFC 9700 §2.1.2 · OAuth 2.1 §10.1
+//! Spec: RFC 9700 §2.1.2, §2.4 · OAuth 2.1 §10.1
 
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
+use carnet_oauth::error_code::ErrorCode;
 use serde_json::json;
 use url::Url;
 
 use super::parameters::Parameters;
+use super::return_address::ReturnAddress;
 use crate::app::App;
 use crate::http::failure::Failure;
 use crate::http::page::{View, page};
 use crate::http::visitor::Visitor;
-
-const PATH: &str = "/oauth/implicit";
-/// What the page fills in. None of it is a secret, and none is believed.
-const FILLED_IN: [&str; 4] = ["client_id", "redirect_uri", "scope", "response_type"];
+use crate::migration::{Before, PASSWORD, PATH};
 
 pub(super) fn routes() -> Router<App> {
     Router::new().route(PATH, get(show))
 }
 
-/// Where the page is, for this request.
-pub(super) fn address(app: &App, parameters: &Parameters) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    for name in FILLED_IN {
-        if let Some(value) = parameters.get(name) {
-            query.append_pair(name, value);
-        }
-    }
-    app.config.issuer.join(&format!("{PATH}?{}", query.finish()))
+/// Where whoever wants tokens at the front door is shown how to move on.
+pub(super) fn help(
+    app: &App,
+    parameters: &Parameters,
+    (to, code): (&ReturnAddress, ErrorCode),
+) -> Option<String> {
+    let before = Before {
+        client_id: parameters.get("client_id")?,
+        redirect_uri: Some(&to.text),
+        // What was pushed was not to be seen in an address.
+        scope: parameters.get("scope").filter(|_| parameters.pushed().is_none()),
+        response_type: parameters.get("response_type"),
+        grant_type: None,
+    };
+    (code == ErrorCode::UnsupportedResponseType).then(|| before.guide(app))
 }
 
 async fn show(visitor: Visitor) -> Response {
@@ -50,6 +55,7 @@ fn guide(visitor: &Visitor) -> Result<Response, Failure> {
         "redirect_uri": redirect_uri,
         "scope": parameters.get("scope"),
         "response_type": parameters.get("response_type"),
+        "is_password": parameters.get("grant_type") == Some(PASSWORD),
         "authorization_endpoint": issuer.join("/oauth/authorize"),
         "token_endpoint": issuer.join("/oauth/token"),
         "client": null,

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::implicit;
 use super::parameters::{MAX_BYTES, Parameters};
 use super::request::{AuthorizationRequest, Objection};
 use crate::app::App;
@@ -87,7 +88,7 @@ async fn push(
     let parameters = Parameters::of(pairs, Some(name.clone()));
     AuthorizationRequest::read(&app, &parameters)
         .await
-        .map_err(to_client)?;
+        .map_err(|objection| to_client(&app, &parameters, objection))?;
     let until = app.now().saturating_add(LIFE.millis());
     let pushed = Pushed {
         parameters: parameters.into_request().parameters,
@@ -132,9 +133,12 @@ fn bound(mut pairs: Vec<(String, String)>, jkt: Option<&str>) -> Result<Vec<(Str
 }
 
 /// §2.3: there is nobody here but the client, so it is told whatever is wrong.
-fn to_client(objection: Objection) -> Failure {
+fn to_client(app: &App, parameters: &Parameters, objection: Objection) -> Failure {
     match objection {
-        Objection::ToClient(_, code, reason) => code.because(reason).into(),
+        Objection::ToClient(to, code, reason) => {
+            let help = implicit::help(app, parameters, (&to, code));
+            code.because(reason).help(help).into()
+        }
         Objection::ToPerson(Failure::Refused(refusal)) if refusal.code() == "redirect_uri_mismatch" => {
             invalid(refusal.reason())
         }

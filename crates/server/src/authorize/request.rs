@@ -72,14 +72,15 @@ impl AuthorizationRequest {
         if parameters.repeats_any() {
             return Err(refuse(ErrorCode::InvalidRequest, "a parameter is repeated"));
         }
-        let mode = response_mode(parameters).ok_or_else(|| {
-            refuse(
-                ErrorCode::InvalidRequest,
-                "response_mode is none that is offered: query, form_post",
-            )
-        })?;
-        let to = to.clone().by(mode);
+        let mode = response_mode(parameters);
+        let to = to.clone().by(mode.unwrap_or(ResponseMode::Query));
         let refuse = |(code, reason)| Objection::ToClient(Box::new(to.clone()), code, reason);
+        // First of all: whoever moves away from the implicit flow is told so, and not what else would be wrong.
+        check_response_type(parameters).map_err(refuse)?;
+        if mode.is_none() {
+            const REASON: &str = "response_mode is none that is offered: query, form_post";
+            return Err(refuse((ErrorCode::InvalidRequest, REASON)));
+        }
         check_way(app, &client, parameters).map_err(refuse)?;
         check_kind(&client, parameters).map_err(refuse)?;
         let challenge = challenge(&client, parameters).map_err(refuse)?;
@@ -143,19 +144,20 @@ fn check_way(app: &App, client: &Client, parameters: &Parameters) -> Result<(), 
     Ok(())
 }
 
+fn check_response_type(parameters: &Parameters) -> Result<(), Refuse> {
+    match parameters.get("response_type") {
+        Some("code") => Ok(()),
+        None => Err((ErrorCode::InvalidRequest, "response_type is missing")),
+        // AZ-03: the implicit and the hybrid flow are not there.
+        Some(_) => Err((
+            ErrorCode::UnsupportedResponseType,
+            "the one response_type is code",
+        )),
+    }
+}
+
 /// What kind of request it is, and whether the client may make one.
 fn check_kind(client: &Client, parameters: &Parameters) -> Result<(), Refuse> {
-    match parameters.get("response_type") {
-        Some("code") => {}
-        None => return Err((ErrorCode::InvalidRequest, "response_type is missing")),
-        // AZ-03: the implicit and the hybrid flow are not there.
-        Some(_) => {
-            return Err((
-                ErrorCode::UnsupportedResponseType,
-                "the one response_type is code",
-            ));
-        }
-    }
     for (name, code) in [
         ("request", ErrorCode::RequestNotSupported),
         ("request_uri", ErrorCode::RequestUriNotSupported),

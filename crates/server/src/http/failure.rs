@@ -28,6 +28,8 @@ pub struct Refusal {
     /// OAuth endpoints answer in the form of RFC 6749 §5.2, the JSON API with a problem.
     oauth: bool,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// A page of ours that says how to ask instead.
+    help: Option<String>,
 }
 
 /// Kept beside a refusing response so that the access log names the reason.
@@ -48,7 +50,13 @@ impl Refusal {
             reason,
             oauth: false,
             headers: Vec::new(),
+            help: None,
         }
+    }
+
+    /// Names a page of ours that says how to ask instead (RFC 6749 §5.2, `error_uri`).
+    pub fn help(self, uri: Option<String>) -> Self {
+        Self { help: uri, ..self }
     }
 
     /// Adds a header to the answer.
@@ -130,6 +138,14 @@ impl From<StoreError> for Failure {
 }
 
 impl Failure {
+    /// A page of ours that says how to ask instead.
+    pub(crate) fn help(&self) -> Option<&str> {
+        match self {
+            Self::Refused(refusal) => refusal.help.as_deref(),
+            Self::Broken(_) => None,
+        }
+    }
+
     /// Something of ours went wrong.
     pub fn broken(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Broken(error.into())
@@ -176,7 +192,10 @@ impl IntoResponse for Failure {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (media_type, body) = if self.oauth {
-            let body = serde_json::json!({ "error": self.code, "error_description": self.reason });
+            let mut body = serde_json::json!({ "error": self.code, "error_description": self.reason });
+            if let (Some(body), Some(uri)) = (body.as_object_mut(), self.help) {
+                body.insert("error_uri".to_owned(), uri.into());
+            }
             ("application/json", body.to_string())
         } else {
             let words = self.status.canonical_reason().unwrap_or("Refused");

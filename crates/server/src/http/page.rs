@@ -95,6 +95,7 @@ pub fn see_other(uri: &str) -> Result<Response, Failure> {
 
 /// A refusal as a page. `request_id` lets the operator find it in the log.
 pub fn refused(app: &App, language: Language, request_id: &str, failure: Failure) -> Response {
+    let help = failure.help().map(str::to_owned);
     let refusal = failure.into_response();
     let status = refusal.status();
     let noted = refusal.extensions().get::<Noted>().cloned();
@@ -108,6 +109,7 @@ pub fn refused(app: &App, language: Language, request_id: &str, failure: Failure
         "title_key": title_of(code, status),
         "code": code,
         "reason": reason,
+        "help": help,
         "request_id": request_id,
         "client": null,
         "language_links": [],

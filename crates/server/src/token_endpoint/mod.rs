@@ -24,11 +24,12 @@ use http::header;
 
 use crate::app::App;
 use crate::audit::Caller;
-use crate::client::TOKEN_PATH;
+use crate::client::{Client, TOKEN_PATH};
 use crate::client_auth::{self, authenticate_client};
-use crate::http::failure::{Because as _, Failure};
+use crate::http::failure::{Because as _, Failure, Refusal};
 use crate::http::form::Posted;
 use crate::http::origin::open_cors;
+use crate::migration::{Before, PASSWORD};
 use crate::sender::{self, Place};
 use crate::throttle::Attempt;
 use request::TokenRequest;
@@ -56,8 +57,8 @@ async fn token(State(app): State<App>, caller: Caller, posted: Posted) -> Result
         true => Box::pin(jwt_bearer::client(&app, &caller, &form)).await?,
         false => authenticate_client(&app, &caller, &headers, &form).await?,
     };
-    let grant_type = GrantType::named(form.required("grant_type")?)
-        .ok_or_else(|| ErrorCode::UnsupportedGrantType.because("the server does not know this grant_type"))?;
+    let asked = form.required("grant_type")?;
+    let grant_type = GrantType::named(asked).ok_or_else(|| unknown(&app, &client, asked))?;
     if !client.may(grant_type) {
         const REASON: &str = "the client is not registered for this grant_type";
         return Err(ErrorCode::UnauthorizedClient.because(REASON).into());
@@ -94,6 +95,21 @@ async fn token(State(app): State<App>, caller: Caller, posted: Posted) -> Result
         sender::give(&app, Place::TokenEndpoint, &mut response)?;
     }
     Ok(response)
+}
+
+/// RFC 9700 §2.4: whoever still asks with a user's password is shown how to move on.
+fn unknown(app: &App, client: &Client, grant_type: &str) -> Refusal {
+    let refusal = ErrorCode::UnsupportedGrantType.because("the server does not know this grant_type");
+    let before = Before {
+        client_id: &client.id,
+        redirect_uri: match client.redirect_uris.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        },
+        grant_type: Some(PASSWORD),
+        ..Before::default()
+    };
+    refusal.help((grant_type == PASSWORD).then(|| before.guide(app)))
 }
 
 /// Whether the client does what it is told to: it asks again later (RFC 8628 §3.5), or what is wrong is ours.

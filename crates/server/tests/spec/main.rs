@@ -42,6 +42,7 @@ mod listener;
 mod login;
 mod logout;
 mod me;
+mod migration;
 mod page_security;
 mod pages;
 mod par;
