@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::audit::Caller;
+use crate::client::Client;
 use crate::config::Ttl;
 use crate::http::failure::Failure;
 use crate::http::form::Form;
@@ -55,7 +56,9 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
     let claims: Vec<_> = claims
         .map(|name| json!({ "name": name, "is_new": lacks(&|granted| granted.has_claim(name)) }))
         .collect();
-    let (duration_key, duration_value) = duration(&asking);
+    let (lasts, idle) = duration(&asking.client);
+    let (duration_key, duration_value) = in_words(lasts);
+    let (idle_key, idle_value) = idle.map(in_words).unzip();
     let own = json!({
         "user": { "email": session.user.email, "sub": session.user.sub },
         "scopes": scopes,
@@ -63,6 +66,8 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
         "audience": [about.audience],
         "duration_key": duration_key,
         "duration_value": duration_value,
+        "idle_key": idle_key,
+        "idle_value": idle_value,
         "may_remember": about.may_remember,
         "remember": about.may_remember,
     });
@@ -70,15 +75,13 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
     page(app, "consent.html", &asking.view(), &content)
 }
 
-/// For how long the client can act: as long as its tokens may be renewed, or as long as one lives.
-fn duration(asking: &Asking) -> (&'static str, u64) {
-    let scope = &asking.kept.interaction.about.extent.scope;
-    let lasts = match asking.client.may(GrantType::RefreshToken) {
-        true if scope.contains("offline_access") => asking.client.refresh_absolute,
-        true => asking.client.refresh_idle,
-        false => asking.client.access_ttl,
-    };
-    in_words(lasts)
+/// For how long the client can act: as long as its tokens may be renewed, or as long as one lives. And how long a rest ends it before.
+fn duration(client: &Client) -> (Ttl, Option<Ttl>) {
+    let (idle, absolute) = (client.refresh_idle, client.refresh_absolute);
+    match client.may(GrantType::RefreshToken) {
+        true => (absolute, Some(idle).filter(|idle| *idle < absolute)),
+        false => (client.access_ttl, None),
+    }
 }
 
 fn in_words(lasts: Ttl) -> (&'static str, u64) {

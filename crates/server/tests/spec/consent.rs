@@ -6,7 +6,7 @@ use carnet_store::{ClientChange, Reason, RegistryChange, RegistryStep};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, answer, authorize_url};
+use crate::browser::{Browser, answer, authorize_url, web_url};
 use crate::device;
 use crate::harness::{Reply, Server};
 use crate::registration::{CALLBACK, OPEN, REGISTER, app_with, registered};
@@ -178,4 +178,44 @@ async fn cn_02_a_device_of_a_client_that_has_changed_asks_for_another_code() {
     applied(&server, "late", "openid").await;
     let told = decide(&browser, &page, "allow").await;
     assert_eq!(told.status, StatusCode::BAD_REQUEST, "{told:?}");
+}
+
+#[tokio::test]
+async fn the_page_says_how_long_and_what_ends_it_before() {
+    let tokens = "[tokens]\nrefresh_idle = \"7d\"\nrefresh_absolute = \"30d\"";
+    let server = Server::with(tokens).await;
+    for (scope, locale, said) in [
+        (
+            "openid",
+            "en",
+            "Up to 30 days; it ends sooner when it is not used for 7 days.",
+        ),
+        (
+            "openid offline_access",
+            "en",
+            "Up to 30 days; it ends sooner when it is not used for 7 days.",
+        ),
+        (
+            "openid",
+            "de",
+            "Bis zu 30 Tage; es endet früher, wenn es 7 Tage lang nicht benutzt wird.",
+        ),
+    ] {
+        let browser = Browser::of(&server);
+        let page = browser.follow(&web_url(scope, &[("ui_locales", locale)])).await;
+        let page = browser.log_in(&page).await.text();
+        assert!(page.contains(&format!("<dd>{said}</dd>")), "{page}");
+    }
+    // Nothing rests there for longer than it lives.
+    let server = server
+        .another(&[(
+            "[first_party]",
+            "[tokens]\nrefresh_idle = \"1h\"\nrefresh_absolute = \"1h\"\n[first_party]",
+        )])
+        .await;
+    let browser = Browser::of(&server);
+    let page = browser
+        .log_in(&browser.follow(&web_url("openid", &[])).await)
+        .await;
+    assert!(page.text().contains("<dd>1 hour</dd>"), "{page:?}");
 }
