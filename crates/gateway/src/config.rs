@@ -11,6 +11,7 @@ mod traffic;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use carnet_listen::tls_pair::TlsFiles;
 use carnet_listen::value::{Address, Listed, Ttl};
 use serde::Deserialize;
 
@@ -90,6 +91,14 @@ pub struct Listen {
     pub max_head_bytes: usize,
     /// How long open requests may take to finish at shutdown.
     pub shutdown_grace: Ttl,
+}
+
+impl Listen {
+    /// The certificate and its key, where TLS is spoken.
+    pub fn tls(&self) -> Option<TlsFiles> {
+        let files = self.tls_certificate_file.clone().zip(self.tls_key_file.clone());
+        files.map(|(certificate, key)| TlsFiles { certificate, key })
+    }
 }
 
 impl Default for Listen {

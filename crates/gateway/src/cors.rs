@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 use crate::config;
+use crate::origins;
 use crate::refusal::Refusal;
 
 /// What a route says of other origins.
@@ -27,11 +28,21 @@ impl Cors {
     /// Or which member is wrong, and why.
     pub(crate) fn new(config: &config::Cors, methods: &[Method]) -> Result<Self, (&'static str, String)> {
         let any = config.origins.iter().any(|origin| origin == "*");
+        if config.origins.is_empty() {
+            return Err(("origins", "is empty: no page could ask".to_owned()));
+        }
         if any && (config.credentials || config.origins.len() > 1) {
             return Err((
                 "origins",
                 "\"*\" goes with no other origin and not with credentials".to_owned(),
             ));
+        }
+        if let Some(none) = config
+            .origins
+            .iter()
+            .find(|text| text.as_str() != "*" && !origins::is_one(text))
+        {
+            return Err(("origins", origins::wrong(none)));
         }
         let value = |member: &'static str| {
             move |text: &String| {
@@ -41,7 +52,9 @@ impl Cors {
         let origins: Result<Vec<_>, _> = config.origins.iter().map(value("origins")).collect();
         let name = |text: &String| {
             HeaderName::from_bytes(text.as_bytes())
-                .map_err(|_| ("headers", format!("{text:?} is no header name")))
+                .ok()
+                .filter(|name| name != "*")
+                .ok_or_else(|| ("headers", format!("{text:?} is no header name")))
         };
         let headers: Result<Vec<_>, _> = config.headers.iter().map(name).collect();
         let methods: Vec<&str> = match methods {

@@ -32,6 +32,7 @@ mod login;
 mod method;
 pub mod metrics;
 mod negotiated;
+mod origins;
 mod passing;
 mod record;
 pub mod refusal;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use carnet_listen::value::Ttl;
+
 use crate::config::{self, Config};
 
 /// Reads the file; relative paths in it are taken from its folder.
@@ -100,6 +102,22 @@ pub struct ConfigError {
     pub what: String,
     /// What to write instead.
     pub todo: String,
+}
+
+/// Takes no time that is none: nothing happens in it.
+///
+/// # Errors
+/// Names the key.
+pub(crate) fn some_time(key: &str, time: Ttl) -> Result<(), ConfigError> {
+    match time.duration().is_zero() {
+        true => Err(no_time(key)),
+        false => Ok(()),
+    }
+}
+
+/// What is wrong with a time that is none.
+pub(crate) fn no_time(key: &str) -> ConfigError {
+    ConfigError::at(key, "is no time at all", "write one such as \"10s\"")
 }
 
 impl ConfigError {

@@ -11,6 +11,11 @@ pub(crate) fn is_none(method: &Method) -> bool {
     KNOWN.iter().any(|known| is_misspelt(method, known))
 }
 
+/// CONNECT forwards no path, and TRACE sends back what it is shown (§9.3.6, §9.3.8).
+pub(crate) fn is_never_passed(method: &Method) -> bool {
+    matches!(*method, Method::CONNECT | Method::TRACE)
+}
+
 /// Whether it is this one but for its case: a rule for the one must not be passed by the other.
 pub(crate) fn is_misspelt(method: &Method, known: &Method) -> bool {
     method != known && method.as_str().eq_ignore_ascii_case(known.as_str())

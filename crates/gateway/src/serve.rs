@@ -4,7 +4,6 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
-use carnet_listen::tls_pair::TlsFiles;
 use carnet_listen::value::Address;
 use carnet_listen::{ListenConfig, Listener};
 use tokio::sync::oneshot;
@@ -130,13 +129,9 @@ fn side_config(listen: &Listen, settings: &ForwardAuth) -> ListenConfig {
 }
 
 fn listen_config(listen: &Listen) -> ListenConfig {
-    let tls = listen
-        .tls_certificate_file
-        .clone()
-        .zip(listen.tls_key_file.clone());
     ListenConfig {
         address: listen.address.clone(),
-        tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
+        tls: listen.tls(),
         client_certificates: listen.client_certificates,
         trusted_proxies: listen.trusted_proxies.clone(),
         max_connections: listen.max_connections,

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode, Uri, Version, header};
+use http::{HeaderValue, StatusCode, Uri, Version, header};
 
 use crate::method;
 use crate::refusal::{METHOD, Refusal};
@@ -33,7 +33,7 @@ impl Target {
     /// 405 for CONNECT, which forwards no path, and for TRACE, which sends back what it is shown (RFC 9110 §9.3.6, §9.3.8).
     pub fn read(parts: &Parts) -> Result<Self, Refusal> {
         let (host, port) = authority(parts)?;
-        if matches!(parts.method, Method::CONNECT | Method::TRACE) {
+        if method::is_never_passed(&parts.method) {
             return Err(METHOD.with(header::ALLOW, HeaderValue::from_static(METHODS)));
         }
         if method::is_none(&parts.method) {

@@ -42,6 +42,16 @@ pub(crate) async fn guards(
     clock: &Arc<dyn Clock>,
     (feeds, before): (&Feeds, Option<Before<'_>>),
 ) -> Result<HashMap<String, Guard>, ConfigError> {
+    if let Some(folder) = config
+        .tokens
+        .key_folder
+        .as_ref()
+        .filter(|folder| !folder.is_dir())
+    {
+        let what = format!("{} is no folder: no keys could be kept", folder.display());
+        let todo = "make it, for the gateway's user alone: whoever may write there can forge tokens";
+        return Err(ConfigError::at("tokens.key_folder", what, todo));
+    }
     let protected = config.routes.iter().filter(|route| !route.public);
     let audiences: BTreeSet<&String> = protected
         .filter_map(|route| route.audience.as_ref().or(config.tokens.audience.as_ref()))

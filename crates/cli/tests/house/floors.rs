@@ -76,7 +76,7 @@ pub(crate) const GATEWAY: &[&[&str]] = &[
     &[
         "headers", "hops", "identity", "lines", "route", "series", "target", "watch",
     ],
-    &["config", "trace", "trunks"],
+    &["config", "origins", "trace", "trunks"],
     &[
         "balance",
         "certificates",

@@ -30,7 +30,7 @@ use super::watched::Watched;
 use crate::config::bff::{self as config, Anonymous};
 use crate::config::{Config, Listen, Route};
 use crate::limit::Limit;
-use crate::load::ConfigError;
+use crate::load::{ConfigError, some_time};
 use crate::target;
 
 impl Bff {
@@ -137,6 +137,8 @@ pub fn socket_origins(route: &Route, config: &Config) -> Vec<String> {
 
 fn settings(config: &config::Bff, listen: &Listen) -> Result<Settings, ConfigError> {
     let (origin, secure) = origin(config, listen)?;
+    some_time("bff.idle", config.idle)?;
+    some_time("bff.absolute", config.absolute)?;
     let (host, port) = host_of(&origin)?;
     let path = config.path.trim_end_matches('/');
     let is_path = |path: &str| target::path(path).is_ok_and(|read| read == path) && path.len() > 1;

@@ -24,11 +24,12 @@ use crate::feeds::Feeds;
 use crate::limit::Limit;
 use crate::load::ConfigError;
 use crate::login::Login;
+use crate::origins;
 use crate::route::Table;
 use crate::series::Series;
 use crate::tokens::{self, metadata::Published};
 use crate::upgrade::Sockets;
-use crate::upstream::Upstream;
+use crate::upstream::{Unmade, Upstream};
 
 impl Site {
     /// Checks everything and makes it ready: reads files, begins to fetch keys.
@@ -41,7 +42,7 @@ impl Site {
         clock: Arc<dyn Clock>,
         before: Option<&Self>,
     ) -> Result<Self, ConfigError> {
-        let https = checked(config)?;
+        let https = checked(config, before)?;
         // Until a restart the listeners are what they are, and so is what requests are judged by.
         let running = before.map(|before| (before.https, before.config.listen.clone()));
         let (https, listen) = running.unwrap_or_else(|| (https, config.listen.clone()));
@@ -102,12 +103,13 @@ impl Site {
 }
 
 /// What no part of it says alone. Whether clients are to speak TLS.
-fn checked(config: &Config) -> Result<bool, ConfigError> {
+fn checked(config: &Config, before: Option<&Site>) -> Result<bool, ConfigError> {
     let todo = "write \"info\", or \"info,carnet_gateway=debug\"";
     let wrong = |what| ConfigError::at("log.level", what, todo);
     carnet_listen::log_filter(&config.log.level).map_err(wrong)?;
+    doors::wide(config)?;
     doors::apart(config)?;
-    doors::https(config)
+    doors::https(config, before.map(|before| &before.config.listen))
 }
 
 type Named<'c> = HashMap<&'c str, usize>;
@@ -160,8 +162,8 @@ fn upstreams<'c>(
             upstreams.push(Arc::clone(same));
             continue;
         }
-        let made = Upstream::new(upstream, clock).map_err(|unmade| unmade.at(at));
-        upstreams.push(Arc::new(made?));
+        let made = Unmade::find(upstream).and_then(|()| Upstream::new(upstream, clock));
+        upstreams.push(Arc::new(made.map_err(|unmade| unmade.at(at))?));
     }
     Ok((upstreams, names))
 }
@@ -184,9 +186,7 @@ fn routes(
             token: route.token,
             session: bff::mapped(&key, route, config)?,
             exchange: wanted(&key, route, config)?,
-            sockets: route.websocket.then(|| Sockets {
-                origins: bff::socket_origins(route, config),
-            }),
+            sockets: sockets(&key, route, config)?,
             cors: cors(&key, route)?,
             limit: limit(&key, route)?,
             name: Series::of(&route.path),
@@ -233,6 +233,20 @@ fn login(key: &str, route: &config::Route, config: &Config) -> Result<Option<Log
     Ok(Some(login))
 }
 
+fn sockets(key: &str, route: &config::Route, config: &Config) -> Result<Option<Sockets>, ConfigError> {
+    if let Some(none) = route.websocket_origins.iter().find(|text| !origins::is_one(text)) {
+        return Err(ConfigError::at(
+            format!("{key}.websocket_origins"),
+            origins::wrong(none),
+            origins::TODO,
+        ));
+    }
+    let sockets = || Sockets {
+        origins: bff::socket_origins(route, config),
+    };
+    Ok(route.websocket.then(sockets))
+}
+
 fn cors(key: &str, route: &config::Route) -> Result<Option<Cors>, ConfigError> {
     let Some(cors) = &route.cors else {
         return Ok(None);
@@ -246,11 +260,11 @@ fn cors(key: &str, route: &config::Route) -> Result<Option<Cors>, ConfigError> {
     }
     let methods = pattern(key, route)?.methods;
     let wrong = |(member, what): (&str, String)| {
-        ConfigError::at(
-            format!("{key}.cors.{member}"),
-            what,
-            "write origins as in \"https://app.example.com\"",
-        )
+        let todo = match member {
+            "origins" => origins::TODO,
+            _ => "write names of headers, as in \"X-Total\"",
+        };
+        ConfigError::at(format!("{key}.cors.{member}"), what, todo)
     };
     Cors::new(cors, &methods).map(Some).map_err(wrong)
 }
@@ -290,8 +304,7 @@ fn access(
             )),
         };
     }
-    let audience = route.audience.as_ref().or(config.tokens.audience.as_ref());
-    let guard = audience
+    let guard = audience(key, route, config)?
         .and_then(|audience| guards.get(audience))
         .ok_or_else(|| {
             ConfigError::at(
@@ -322,6 +335,23 @@ fn access(
             names: route.callers.clone(),
             users: or_users.then_some(rule),
         }),
+    }
+}
+
+/// For whom the tokens of a route must be meant.
+fn audience<'c>(
+    key: &str,
+    route: &'c config::Route,
+    config: &'c Config,
+) -> Result<Option<&'c String>, ConfigError> {
+    let (place, said) = match &route.audience {
+        Some(said) => (format!("{key}.audience"), Some(said)),
+        None => ("tokens.audience".to_owned(), config.tokens.audience.as_ref()),
+    };
+    let todo = "write what `aud` of the tokens names, such as \"https://api.example.com\"";
+    match said.is_some_and(String::is_empty) {
+        true => Err(ConfigError::at(place, "is empty: no token is for nobody", todo)),
+        false => Ok(said),
     }
 }
 

@@ -2,20 +2,30 @@
 //!
 //! Spec: RFC 8446 (TLS 1.3)
 
+use std::ops::RangeInclusive;
+
+use carnet_listen::tls_pair::{Pair, TlsFiles};
 use carnet_listen::value::Address;
 
-use crate::config::Config;
+use crate::config::{Config, Listen};
 use crate::load::ConfigError;
 
-/// Whether clients are to speak TLS.
+/// Whether clients are to speak TLS. `running` is what listens already: it looks after its own files, of which one may be about to change.
 ///
 /// # Errors
-/// TLS that is asked for, and would silently not be spoken.
-pub(super) fn https(config: &Config) -> Result<bool, ConfigError> {
+/// TLS that is asked for, and would silently not be spoken, or not at all.
+pub(super) fn https(config: &Config, running: Option<&Listen>) -> Result<bool, ConfigError> {
     let listen = &config.listen;
-    let https = match (&listen.tls_certificate_file, &listen.tls_key_file) {
-        (Some(_), Some(_)) => true,
-        (None, None) => false,
+    let files = listen.tls();
+    if let Some(files) = files
+        .as_ref()
+        .filter(|files| running.and_then(Listen::tls).as_ref() != Some(files))
+    {
+        shown(files)?;
+    }
+    let https = files.is_some();
+    match (&listen.tls_certificate_file, &listen.tls_key_file) {
+        (Some(_), Some(_)) | (None, None) => {}
         (Some(_), None) => return Err(alone("tls_certificate_file", "tls_key_file")),
         (None, Some(_)) => return Err(alone("tls_key_file", "tls_certificate_file")),
     };
@@ -34,6 +44,61 @@ pub(super) fn https(config: &Config) -> Result<bool, ConfigError> {
         ));
     }
     Ok(https)
+}
+
+fn shown(files: &TlsFiles) -> Result<(), ConfigError> {
+    let pair = Pair::read(files).and_then(|pair| pair.server_config(files));
+    let todo = "name a certificate with its chain and its key, both in PEM, the key for its owner alone";
+    pair.map(drop)
+        .map_err(|error| ConfigError::at("listen", error, todo))
+}
+
+/// Numbers with which nobody could come in.
+///
+/// # Errors
+/// Names the first.
+pub(super) fn wide(config: &Config) -> Result<(), ConfigError> {
+    let listen = &config.listen;
+    for (key, size) in [
+        ("listen.max_connections", listen.max_connections),
+        (
+            "listen.max_connections_per_address",
+            listen.max_connections_per_address,
+        ),
+    ] {
+        if size == 0 {
+            return Err(ConfigError::at(
+                key,
+                "is 0: nobody could connect",
+                "write 1 or more",
+            ));
+        }
+    }
+    if !HEAD_BYTES.contains(&listen.max_head_bytes) {
+        let (least, most) = HEAD_BYTES.into_inner();
+        let what = format!("{} is not between {least} and {most}", listen.max_head_bytes);
+        return Err(ConfigError::at("listen.max_head_bytes", what, "write 65536"));
+    }
+    let Some(side) = &config.forward_auth else {
+        return Ok(());
+    };
+    for (key, is_empty, todo) in [
+        (
+            "forward_auth.dialects",
+            side.dialects.is_empty(),
+            "name the proxies that ask, such as \"nginx\"",
+        ),
+        (
+            "forward_auth.peers",
+            side.peers.is_empty(),
+            "name the networks from which they ask, or take it away",
+        ),
+    ] {
+        if is_empty {
+            return Err(ConfigError::at(key, "is empty: nobody could ask", todo));
+        }
+    }
+    Ok(())
 }
 
 /// No two listeners want the same place: only one of them could have it.
@@ -83,3 +148,6 @@ fn alone(there: &str, missing: &str) -> ConfigError {
         "write both, or neither",
     )
 }
+
+/// hyper reads into no less. Every connection may fill as much, and services take far shorter ones.
+const HEAD_BYTES: RangeInclusive<usize> = 8 * 1024..=1024 * 1024;

@@ -29,6 +29,17 @@ impl Names {
     /// # Errors
     /// Names what cannot be let pass.
     pub(crate) fn new(config: &config::Headers, spoken: &[ClaimHeader]) -> Result<Self, ConfigError> {
+        for (at, pattern) in config.reserved.iter().enumerate() {
+            reservable(at, pattern)?;
+        }
+        for (at, name) in config.own_cookies.iter().enumerate() {
+            if !is_token(name.strip_suffix('*').unwrap_or(name)) && name != "*" {
+                let key = format!("headers.own_cookies[{at}]");
+                let what = format!("{name:?} is the name of no cookie");
+                let todo = "write the name alone, or its beginning and a star: \"__Host-sid\"";
+                return Err(ConfigError::at(key, what, todo));
+            }
+        }
         let spoken = spoken.iter().map(|header| header.name.as_str());
         let reserved = config.reserved.iter().map(String::as_str);
         let identity = Reserved::new(believed::names(&[Says::Who]).chain(reserved).chain(spoken));
@@ -80,42 +91,124 @@ fn excused(
     Ok(name)
 }
 
-pub(super) fn identity(config: &[config::Identity]) -> Result<Vec<ClaimHeader>, ConfigError> {
-    let header = |(at, identity): (usize, &config::Identity)| {
-        let key = |member: &str| format!("identity[{at}].{member}");
-        let todo = "write a header name that is for this alone, such as \"X-User-ID\"";
-        let name = HeaderName::from_bytes(identity.name.as_bytes())
-            .map_err(|error| ConfigError::at(key("name"), error, todo))?;
-        // A name with other characters is one that servers fold into this one.
-        let plain = name
-            .as_str()
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if !plain || STANDARD.contains(&name.as_str()) {
-            let what = format!("{:?} cannot say who asks", identity.name);
-            return Err(ConfigError::at(key("name"), what, todo));
-        }
-        let default = identity.default.as_deref().map(HeaderValue::from_str).transpose();
-        Ok(ClaimHeader {
-            name,
-            claim: identity.claim.clone(),
-            join: identity.join.clone(),
-            default: default
-                .map_err(|error| ConfigError::at(key("default"), error, "write visible ASCII"))?,
-            encode: identity.encode,
-        })
+/// What is taken out of every request before anything of it is read.
+fn reservable(at: usize, pattern: &str) -> Result<(), ConfigError> {
+    let wrong = |what: String| {
+        let todo = "write a name, or its beginning and a star: \"X-Tenant-*\"";
+        Err(ConfigError::at(format!("headers.reserved[{at}]"), what, todo))
     };
-    config.iter().enumerate().map(header).collect()
+    let name = pattern.strip_suffix('*').unwrap_or(pattern);
+    if !is_token(name) {
+        return wrong(format!(
+            "{pattern:?} is no name of a header, nor the beginning of one"
+        ));
+    }
+    let covers = Reserved::new([pattern]);
+    match NEEDED.iter().find(|needed| covers.covers(needed)) {
+        Some(needed) => wrong(format!("{pattern:?} would take {needed} out of every request")),
+        None => Ok(()),
+    }
 }
 
-/// Headers that mean something else already.
-const STANDARD: [&str; 8] = [
-    "authorization",
-    "connection",
-    "content-length",
-    "content-type",
-    "cookie",
-    "host",
-    "te",
-    "transfer-encoding",
+/// RFC 9110 §5.6.2, without the star that stands for more.
+fn is_token(text: &str) -> bool {
+    HeaderName::from_bytes(text.as_bytes()).is_ok() && !text.contains('*')
+}
+
+pub(super) fn identity(config: &[config::Identity]) -> Result<Vec<ClaimHeader>, ConfigError> {
+    let mut headers: Vec<ClaimHeader> = Vec::new();
+    for (at, identity) in config.iter().enumerate() {
+        let header = claim_header(at, identity)?;
+        if headers.iter().any(|other| other.name == header.name) {
+            return Err(ConfigError::at(
+                format!("identity[{at}].name"),
+                format!(
+                    "{:?} stands twice, and the last would be all that is said",
+                    identity.name
+                ),
+                "give each claim a header of its own",
+            ));
+        }
+        headers.push(header);
+    }
+    Ok(headers)
+}
+
+fn claim_header(at: usize, identity: &config::Identity) -> Result<ClaimHeader, ConfigError> {
+    let key = |member: &str| format!("identity[{at}].{member}");
+    let todo = "write a header name that is for this alone, such as \"X-User-ID\"";
+    let name = HeaderName::from_bytes(identity.name.as_bytes())
+        .map_err(|error| ConfigError::at(key("name"), error, todo))?;
+    // A name with other characters is one that servers fold into this one.
+    let plain = name
+        .as_str()
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let taken = Reserved::new(TAKEN.into_iter().chain(WRITTEN));
+    if !plain || taken.covers(name.as_str()) {
+        let what = format!("{:?} cannot say who asks", identity.name);
+        return Err(ConfigError::at(key("name"), what, todo));
+    }
+    if identity.claim.is_empty() {
+        let todo = "write the name of a claim, such as \"sub\"";
+        return Err(ConfigError::at(key("claim"), "is empty", todo));
+    }
+    // Of two elements with nothing between them services would read one.
+    if identity.join.is_empty() || !is_visible(&identity.join) {
+        let what = format!("{:?} joins nothing in a header", identity.join);
+        return Err(ConfigError::at(
+            key("join"),
+            what,
+            "write visible ASCII, such as \",\"",
+        ));
+    }
+    let default = identity.default.as_deref();
+    let default = default.map(|text| {
+        HeaderValue::from_str(text)
+            .ok()
+            .filter(|_| is_visible(text))
+            .ok_or(text)
+    });
+    let default = default.transpose().map_err(|text| {
+        let what = format!("{text:?} does not fit into a header");
+        ConfigError::at(key("default"), what, "write visible ASCII")
+    })?;
+    Ok(ClaimHeader {
+        name,
+        claim: identity.claim.clone(),
+        join: identity.join.clone(),
+        default,
+        encode: identity.encode,
+    })
+}
+
+fn is_visible(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+}
+
+/// Without which no request can be judged or passed on.
+const NEEDED: [&str; 10] = [
+    "Authorization",
+    "Content-Length",
+    "Content-Type",
+    "Cookie",
+    "DPoP",
+    "Host",
+    "Origin",
+    "Sec-WebSocket-Key",
+    "Sec-WebSocket-Protocol",
+    "Sec-WebSocket-Version",
+];
+
+/// Headers that mean something else already, in a request or, where a proxy asks, in an answer; and two that the gateway says itself.
+#[rustfmt::skip]
+const TAKEN: [&str; 51] = [
+    "Accept", "Accept-*", "Access-Control-*", "Authorization", "Cache-Control", "Connection", "Content-*", "Cookie", "Date", "DPoP",
+    "Expect", "Host", "If-*", "Keep-Alive", "Location", "Max-Forwards", "Origin", "Pragma", "Proxy-Authenticate", "Proxy-Authorization",
+    "Proxy-Connection", "Range", "RateLimit*", "Referer", "Retry-After", "Sec-*", "Set-Cookie", "TE", "Trailer", "Transfer-Encoding",
+    "Upgrade", "User-Agent", "Vary", "Via", "WWW-Authenticate",
+    "X-Forwarded-By", "X-Forwarded-Client-Cert", "X-Forwarded-Method", "X-Forwarded-Path", "X-Forwarded-Port", "X-Forwarded-Prefix",
+    "X-Forwarded-Protocol", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-SSL", "X-Forwarded-TLS-*", "X-Forwarded-URI",
+    "X-HTTP-*", "X-Original-URL",
+    "X-Calling-Service", "X-Identity-Assertion",
 ];

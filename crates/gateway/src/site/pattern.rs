@@ -28,8 +28,9 @@ pub(super) fn pattern(key: &str, route: &config::Route) -> Result<Pattern, Confi
         .iter()
         .map(|method| {
             let known = Method::from_bytes(method.as_bytes()).ok();
-            known.filter(|method| !method::is_none(method)).ok_or_else(|| {
-                let what = format!("{method:?} is no method");
+            let passes = |method: &Method| !method::is_none(method) && !method::is_never_passed(method);
+            known.filter(passes).ok_or_else(|| {
+                let what = format!("{method:?} is no method, or one that nothing lets pass");
                 ConfigError::at(format!("{key}.methods"), what, "write them as in \"GET\"")
             })
         })

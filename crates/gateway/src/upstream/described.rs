@@ -3,24 +3,53 @@
 //! Spec: RFC 3986 §3.2 (authority)
 
 use carnet_client::error::ClientError;
-use http::uri::Scheme;
+use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Uri};
 
 use crate::balance::Server;
-use crate::load::ConfigError;
+use crate::config;
+use crate::load::{ConfigError, no_time};
+use crate::target;
 
 /// What of its description makes no service.
 #[derive(Debug)]
 pub enum Unmade {
     /// One of `urls` is not scheme, host and port alone.
     Url(String),
+    /// One of them says who we are.
+    Account,
     /// `health_path` is no path.
     HealthPath(String),
+    /// A time that is none.
+    Time(&'static str),
     /// A certificate or a key.
     Connection(ClientError),
 }
 
 impl Unmade {
+    /// Finds what would never do, whatever the service is.
+    pub(crate) fn find(config: &config::Upstream) -> Result<(), Self> {
+        // First: whatever else is wrong is told with the URL.
+        if config.urls.iter().any(|url| url.contains('@')) {
+            return Err(Self::Account);
+        }
+        for (member, time) in [
+            ("health_interval", config.health_interval),
+            ("idle_timeout", config.idle_timeout),
+            ("connect_timeout", config.connect_timeout),
+            ("answer_timeout", config.answer_timeout),
+        ] {
+            if time.duration().is_zero() {
+                return Err(Self::Time(member));
+            }
+        }
+        // The target of the request is this, as it stands.
+        match &config.health_path {
+            Some(path) if !path.starts_with('/') => Err(Self::HealthPath(path.clone())),
+            _ => Ok(()),
+        }
+    }
+
     /// As said of this one of `[[upstreams]]`.
     pub(crate) fn at(self, at: usize) -> ConfigError {
         let key = |member: &str| format!("upstreams[{at}].{member}");
@@ -30,6 +59,12 @@ impl Unmade {
                 format_args!("{url:?} is no server: scheme, host and port, and no path"),
                 "write as in \"http://10.0.0.7:8080\"; paths belong to [[routes]]",
             ),
+            Self::Account => ConfigError::at(
+                key("urls"),
+                "has a name or a password in front of a host: no service would hear of either",
+                "write scheme, host and port alone, as in \"http://10.0.0.7:8080\"",
+            ),
+            Self::Time(member) => no_time(&key(member)),
             Self::HealthPath(path) => ConfigError::at(
                 key("health_path"),
                 format_args!("{path:?} is no path"),
@@ -55,7 +90,10 @@ pub(super) fn server(url: &str) -> Result<Server, Unmade> {
     let uri: Uri = url.parse().map_err(|_| refuse())?;
     let parts = uri.into_parts();
     let bare = parts.path_and_query.is_none_or(|path| path == "/");
-    match (parts.scheme, parts.authority) {
+    // A port that is none would be taken for the usual one.
+    let names_one =
+        |authority: &Authority| target::host(authority.as_str()).is_ok_and(|(_, port)| port != Some(0));
+    match (parts.scheme, parts.authority.filter(names_one)) {
         (Some(scheme), Some(authority)) if bare && (scheme == Scheme::HTTP || scheme == Scheme::HTTPS) => {
             let host = HeaderValue::from_str(authority.as_str()).map_err(|_| refuse())?;
             Ok(Server::new(scheme, authority, host))

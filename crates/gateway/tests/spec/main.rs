@@ -34,6 +34,7 @@ mod log;
 mod metadata;
 mod operation;
 mod read_again;
+mod refused_numbers;
 mod refused_settings;
 mod revocations;
 mod revoked_streams;

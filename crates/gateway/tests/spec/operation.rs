@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use crate::harness::{Answer, Harness, ISSUER, Issuer, NOW, Running, USUAL, at, mirror, talk};
+use crate::refused_settings::Shown;
 
 /// A gateway whose configuration can be written anew.
 struct Operated {
@@ -147,8 +148,10 @@ async fn a_file_that_is_being_written_is_not_read() {
 async fn a_reload_takes_nothing_of_what_the_listener_needs_a_restart_for() {
     let operated = Operated::start().await;
     let request = "GET /free HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.1\r\nConnection: close\r\n\r\n";
-    let listen = "[listen]\ntrusted_proxies = [\"127.0.0.1\"]\ntls_certificate_file = \"a.pem\"\ntls_key_file = \"a.key\"\n";
-    let changed = text(&operated.service, "/free").replace("[listen]\n", listen);
+    let shown = Shown::new();
+    let (certificate, key) = (shown.named("certificate", "a.pem"), shown.named("key", "a.key"));
+    let listen = format!("[listen]\ntrusted_proxies = [\"127.0.0.1\"]\n{certificate}\n{key}\n");
+    let changed = text(&operated.service, "/free").replace("[listen]\n", &listen);
     // However often it is read: what is compared with is what listens.
     for _ in 0..2 {
         operated.write(&changed);
@@ -159,6 +162,8 @@ async fn a_reload_takes_nothing_of_what_the_listener_needs_a_restart_for() {
     }
     // What could not be taken at a restart either is refused now.
     operated.write(&changed.replace("tls_key_file", "#"));
+    assert!(!operated.reload.read().await);
+    operated.write(&changed.replace("a.key", "b.key"));
     assert!(!operated.reload.read().await);
 }
 

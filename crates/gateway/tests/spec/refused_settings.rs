@@ -5,22 +5,55 @@ use std::sync::Arc;
 use carnet_gateway::load;
 use carnet_gateway::site::Site;
 use carnet_guard::testing::TestClock;
+use carnet_listen::secret_file;
+use rcgen::{CertificateParams, KeyPair};
+use tempfile::TempDir;
 
 use crate::harness::NOW;
 
 /// The key that is wrong with these lines in the file, if one is; the last are about a service.
-async fn wrong(text: &str, upstream: &str) -> Option<String> {
+pub(crate) async fn wrong(text: &str, upstream: &str) -> Option<String> {
     let text = format!(
         "{text}\n[[upstreams]]\n{upstream}\nname = \"s\"\nurls = [\"http://127.0.0.1:9\"]\n[[routes]]\npath = \"/\"\npublic = true\nupstream = \"s\"\n"
     );
-    let config = load::parse(&text, "gateway.toml".as_ref()).unwrap();
+    place(&text).await
+}
+
+/// The key that is wrong with a file, if one is.
+pub(crate) async fn place(text: &str) -> Option<String> {
+    let config = load::parse(text, "gateway.toml".as_ref()).unwrap();
     let site = Site::build(&config, Arc::new(TestClock::at(NOW)), None).await;
     site.err().map(|error| error.place)
 }
 
+/// A folder with a certificate and its key, the key of another, and a text.
+pub(crate) struct Shown(TempDir);
+
+impl Shown {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let certificate = certificate.self_signed(&key).unwrap();
+        std::fs::write(folder.path().join("a.pem"), certificate.pem()).unwrap();
+        std::fs::write(folder.path().join("text"), "{}").unwrap();
+        for (name, key) in [("a.key", key), ("b.key", other)] {
+            let file = folder.path().join(name);
+            assert!(secret_file::create(&file, key.serialize_pem().as_bytes()).unwrap());
+        }
+        Self(folder)
+    }
+
+    /// A line that names one of them as `tls_certificate_file` or `tls_key_file`.
+    pub(crate) fn named(&self, what: &str, file: &str) -> String {
+        format!("tls_{what}_file = {:?}", self.0.path().join(file))
+    }
+}
+
 #[tokio::test]
 async fn tls_is_configured_whole_or_not_at_all() {
-    let (certificate, key) = ("tls_certificate_file = \"a.pem\"", "tls_key_file = \"a.key\"");
+    let shown = Shown::new();
+    let (certificate, key) = (shown.named("certificate", "a.pem"), shown.named("key", "a.key"));
     let side = |tls: bool| format!("[forward_auth]\ndialects = [\"nginx\"]\ntls = {tls}");
     for (text, place) in [
         (
@@ -41,6 +74,23 @@ async fn tls_is_configured_whole_or_not_at_all() {
         (side(false), None),
         (format!("[listen]\n{certificate}\n{key}\n{}", side(true)), None),
         (format!("[listen]\n{certificate}\n{key}"), None),
+        // What no listener could show.
+        (
+            format!("[listen]\n{certificate}\n{}", shown.named("key", "b.key")),
+            Some("listen"),
+        ),
+        (
+            format!("[listen]\n{certificate}\n{}", shown.named("key", "nope")),
+            Some("listen"),
+        ),
+        (
+            format!("[listen]\n{}\n{key}", shown.named("certificate", "text")),
+            Some("listen"),
+        ),
+        (
+            format!("[listen]\n{}\n{key}", shown.named("certificate", "nope")),
+            Some("listen"),
+        ),
         (String::new(), None),
     ] {
         assert_eq!(wrong(&text, "").await.as_deref(), place, "{text}");
@@ -119,9 +169,7 @@ async fn wrong_issuer(issuer: &str) -> Option<String> {
         "[tokens]\naudience = \"https://api.test\"\n[[issuers]]\n{issuer}\n[[upstreams]]\nname = \"s\"\nurls = [\"http://127.0.0.1:9\"]\n\
          [[routes]]\npath = \"/\"\nupstream = \"s\"\n"
     );
-    let config = load::parse(&text, "gateway.toml".as_ref()).unwrap();
-    let site = Site::build(&config, Arc::new(TestClock::at(NOW)), None).await;
-    site.err().map(|error| error.place)
+    place(&text).await
 }
 
 #[tokio::test]
@@ -156,12 +204,28 @@ async fn an_issuer_that_nobody_could_ever_ask_is_refused_and_one_that_is_down_is
 }
 
 #[tokio::test]
+async fn a_server_is_told_no_password_and_neither_is_the_log() {
+    let text = "[[upstreams]]\nname = \"s\"\nserver_name = \"s.test\"\nurls = [\"http://user:s3cret@10.0.0.7\"]\n[[routes]]\npath = \"/\"\npublic = true\nupstream = \"s\"\n";
+    let config = load::parse(text, "gateway.toml".as_ref()).unwrap();
+    let site = Site::build(&config, Arc::new(TestClock::at(NOW)), None).await;
+    let error = site.err().unwrap();
+    assert_eq!(error.place, "upstreams[0].urls");
+    assert!(!error.to_string().contains("s3cret"), "{error}");
+}
+
+#[tokio::test]
 async fn what_is_no_server_is_told_what_a_server_is() {
     for url in [
         "10.0.0.1:80",
         "http://10.0.0.1:80/base",
         "ftp://10.0.0.1",
         "http://10.0.0.1:80?x",
+        // The gateway would ask another port, or nobody.
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:0",
+        "http://127.0.0.1:",
+        "http://:80",
+        "http://*",
     ] {
         let text = format!(
             "[[upstreams]]\nname = \"s\"\nurls = [{url:?}]\n[[routes]]\npath = \"/\"\npublic = true\nupstream = \"s\"\n"

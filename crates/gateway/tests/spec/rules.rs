@@ -116,6 +116,23 @@ async fn a_rule_that_cannot_be_kept_is_no_configuration() {
         ("public = true\nmax_auth_age = \"1m\"", "routes[0].public"),
         ("public = true\ncallers = [\"a\"]", "routes[0].public"),
         ("public = true\nmethods = [\"get\"]", "routes[0].methods"),
+        ("methods = [\"CONNECT\"]", "routes[0].methods"),
+        ("methods = [\"GET\", \"TRACE\"]", "routes[0].methods"),
+        ("require = [\"scope:a b\"]", "routes[0].require"),
+        ("require_any = [\"scope:a\\\"b\"]", "routes[0].require_any"),
+        ("acr = [\"a\", \"\"]", "routes[0].acr"),
+        ("acr = [\"a b\"]", "routes[0].acr"),
+        ("max_auth_age = \"0s\"", "routes[0].max_auth_age"),
+        ("max_auth_age = \"999ms\"", "routes[0].max_auth_age"),
+        ("audience = \"\"", "routes[0].audience"),
+        (
+            "require_claims = [{ claim = \"\", eq = 1 }]",
+            "routes[0].require_claims[0]",
+        ),
+        (
+            "require_claims = [{ claim = [\"a\", \"\"], eq = 1 }]",
+            "routes[0].require_claims[0]",
+        ),
         ("callers = [\"a\"]", "routes[0].callers"),
         ("or_users = true", "routes[0].or_users"),
     ] {
@@ -133,6 +150,7 @@ async fn a_rule_that_cannot_be_kept_is_no_configuration() {
 #[derive(Clone, Default)]
 pub(crate) struct Introspected {
     pub(crate) revoked: Arc<AtomicBool>,
+    pub(crate) promoted: Arc<AtomicBool>,
     down: Arc<AtomicBool>,
     asked: Arc<AtomicUsize>,
 }
@@ -151,9 +169,13 @@ async fn introspect(
     if !known || server.revoked.load(Ordering::SeqCst) {
         return (StatusCode::OK, Json(json!({ "active": false })));
     }
+    let role = match server.promoted.load(Ordering::SeqCst) {
+        true => "admin",
+        false => "editor",
+    };
     let claims = json!({
         "active": true, "iss": "https://opaque.test", "aud": AUDIENCE, "sub": "user_2", "client_id": "web", "exp": NOW + 60,
-        "scope": "read:orders", "roles": ["editor"],
+        "scope": "read:orders", "roles": [role],
     });
     let signed = json!({ "active": true, "exp": NOW + 60 });
     let opaque = form["token"] == "ref_good";
@@ -307,5 +329,6 @@ async fn keys_on_the_disk_are_enough_for_a_start_while_the_issuer_is_down() {
     }
     assert!(build().await.is_ready());
     std::fs::remove_dir_all(folder.path().join("keys")).unwrap();
+    std::fs::create_dir(folder.path().join("keys")).unwrap();
     assert!(!build().await.is_ready());
 }

@@ -201,6 +201,8 @@ async fn a_configuration_that_would_not_be_safe_is_refused() {
             "after_logout = \"//evil.test\"\nclient_id",
             "bff.after_logout",
         ),
+        ("client_id", "idle = \"0s\"\nclient_id", "bff.idle"),
+        ("client_id", "absolute = \"0s\"\nclient_id", "bff.absolute"),
         ("/quiet\"\n", "/quiet\"\n    public = true\n", "routes[2].session"),
     ] {
         assert_eq!(refused(|text| text.replacen(from, to, 1)).await, place, "{to}");
