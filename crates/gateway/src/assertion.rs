@@ -34,7 +34,7 @@ pub struct Assertions {
     service_signer: Signer,
     jwks: String,
     clock: Arc<dyn Clock>,
-    /// By the SHA-256 of token and audience.
+    /// By the SHA-256 of token, audience, and what is said: of one token its issuer may say another thing each time it is asked.
     signed: Cache<[u8; 32], (HeaderValue, u64)>,
 }
 
@@ -83,9 +83,8 @@ impl Assertions {
         token: &HeaderValue,
         audience: &str,
     ) -> Result<HeaderValue, Refusal> {
-        self.remembered((token, audience), auth.expires(), |times| {
-            self.signer.sign(&self.claims(auth, audience, times))
-        })
+        let about = (self.about(auth), auth.expires());
+        self.remembered(&self.signer, (token, audience), about)
     }
 
     /// The assertion about a service that calls in its own name, for one other. Where it calls for a user, it has a token about that user, and the
@@ -96,37 +95,41 @@ impl Assertions {
         token: &HeaderValue,
         audience: &str,
     ) -> Result<HeaderValue, Refusal> {
-        self.remembered((token, audience), service.expires(), |times| {
-            let mut claims = Map::new();
-            claims.insert("sub".to_owned(), service.id().into());
-            claims.insert("client_id".to_owned(), service.name().into());
-            claims.extend(self.own(audience, times));
-            self.service_signer.sign(&claims)
-        })
+        let mut about = Map::new();
+        about.insert("sub".to_owned(), service.id().into());
+        about.insert("client_id".to_owned(), service.name().into());
+        self.remembered(
+            &self.service_signer,
+            (token, audience),
+            (about, service.expires()),
+        )
     }
 
     fn remembered(
         &self,
+        signer: &Signer,
         (token, audience): (&HeaderValue, &str),
-        expires: Option<u64>,
-        sign: impl FnOnce((u64, u64)) -> Result<String, carnet_jose::Error>,
+        (mut claims, expires): (Map<String, Value>, Option<u64>),
     ) -> Result<HeaderValue, Refusal> {
         let now = self.clock.since_epoch().as_secs();
-        let key = primitive::sha256(&[token.as_bytes(), b"\0", audience.as_bytes()].concat());
+        let said = serde_json::to_vec(&(&claims, expires)).map_err(broken)?;
+        let key = primitive::sha256(&[token.as_bytes(), b"\0", audience.as_bytes(), b"\0", &said].concat());
         if let Some((value, until)) = self.signed.get(&key)
             && now < until
         {
             return Ok(value);
         }
         let expires = expires.unwrap_or(u64::MAX).min(now + self.lifetime);
-        let mut value = HeaderValue::try_from(sign((now, expires)).map_err(broken)?).map_err(broken)?;
+        claims.extend(self.own(audience, (now, expires)));
+        let mut value = HeaderValue::try_from(signer.sign(&claims).map_err(broken)?).map_err(broken)?;
         value.set_sensitive(true);
         let until = now + expires.saturating_sub(now) / 2;
         self.signed.insert(key, (value.clone(), until));
         Ok(value)
     }
 
-    fn claims(&self, auth: &Auth, audience: &str, times: (u64, u64)) -> Map<String, Value> {
+    /// What services may know of a user.
+    fn about(&self, auth: &Auth) -> Map<String, Value> {
         let mut claims = Map::new();
         for name in &self.passed_on {
             if let Some(value) = auth.claim(name) {
@@ -138,7 +141,6 @@ impl Assertions {
             let subject = identity_assertion::subject(auth.iss(), auth.sub());
             claims.insert("sub_id".to_owned(), subject);
         }
-        claims.extend(self.own(audience, times));
         claims
     }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::{Form, Json, Router};
-use carnet_jose::{Algorithm, KeySet, TokenType, Verifier};
+use carnet_jose::{Algorithm, KeySet, TokenType, Verifier, base64url};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
 use crate::harness::{Harness, ISSUER, NOW, Running, mirror};
+use crate::rules::introspecting;
 
 const ASSERTED: &str = r#"
     [assertion]
@@ -87,6 +88,32 @@ async fn a_service_checks_who_asks_without_believing_the_network() {
         .await
         .seen();
     assert_eq!(seen.header("X-Identity-Assertion"), None);
+}
+
+#[tokio::test]
+async fn of_a_token_of_which_its_issuer_says_another_thing_the_assertion_says_what_the_headers_say() {
+    let (harness, server, _running) = introspecting(ASSERTED).await;
+    let mut signed = Vec::new();
+    for (promoted, role) in [
+        (false, "editor"),
+        (false, "editor"),
+        (true, "admin"),
+        (false, "editor"),
+    ] {
+        server.promoted.store(promoted, Ordering::SeqCst);
+        let seen = harness
+            .get("/orders", "Authorization: Bearer ref_good\r\n")
+            .await
+            .seen();
+        assert_eq!(seen.header("X-User-Roles").as_deref(), Some(role));
+        let assertion = seen.header("X-Identity-Assertion").unwrap();
+        let claims = base64url::decode(assertion.split('.').nth(1).unwrap()).unwrap();
+        let claims: Value = serde_json::from_slice(&claims).unwrap();
+        assert_eq!(claims["roles"], json!([role]));
+        signed.push(assertion);
+    }
+    // Who says the same is not signed for again.
+    assert!(signed[0] == signed[1] && signed[0] == signed[3]);
 }
 
 #[tokio::test]
