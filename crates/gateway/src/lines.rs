@@ -212,7 +212,8 @@ impl fmt::Debug for Lines {
     }
 }
 
-/// As long the head of an answer may be, as that of a request. No more is read ahead either of what a client is slow to take.
+/// When so much of an answer is there and its head has no end yet, it gets none. hyper asks before it reads more, and reads up to as much again: a head
+/// of twice this length may pass, and a longer one never does. No more is read ahead either of what a client is slow to take.
 pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 /// Services close connections on which nobody asks, Node and Apache after five seconds. We must be first: what was sent into a connection that is
 /// being closed may have been done, and is not sent again.

@@ -98,3 +98,16 @@ async fn no_more_of_an_answer_is_read_ahead_than_twice_its_longest_head() {
         assert_eq!(harness.get("/", "").await.status, status, "{bytes}");
     }
 }
+
+#[tokio::test]
+async fn lines_of_an_answer_may_end_in_line_feeds_alone_and_the_client_gets_them_as_they_should_be() {
+    let answer = b"HTTP/1.1 200 OK\nContent-Length: 5\nX-A: b\n\nhello";
+    let (harness, _connections, _ends) = service(1, answer).await;
+    let answer = harness
+        .talk("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        .await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert_eq!(body, "hello");
+    assert!(head.contains("x-a: b\r\n"), "{head}");
+    assert!(!head.replace("\r\n", "").contains('\n'), "{head:?}");
+}
