@@ -138,6 +138,11 @@ impl RemoteKeys {
         self.keys().is_ok()
     }
 
+    /// Whether the issuer did not give them when it was asked last: then a key that is not among them may be one of its own all the same.
+    pub fn are_withheld(&self) -> bool {
+        self.attempts.made().failed
+    }
+
     /// Called before a token is checked. Fetches when there are no keys; starts a fetch in the background when they are nearly too old.
     pub async fn prepare(self: &Arc<Self>) {
         let now = self.clock.since_epoch();

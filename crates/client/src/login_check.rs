@@ -125,6 +125,12 @@ impl LoginCheck {
         verified.map(|verified| verified.claims)
     }
 
+    /// Whether a token could be checked now: who asks before a code is spent does not lose it for want of keys.
+    pub async fn is_ready(&self) -> bool {
+        self.keys.prepare().await;
+        self.keys.is_loaded()
+    }
+
     /// The keys of the issuer, for its other tokens to this client.
     pub fn keys(&self) -> Arc<RemoteKeys> {
         self.keys.clone()

@@ -20,8 +20,8 @@ pub fn local<'w>(wanted: &'w str, origin: &str) -> &'w str {
     }
 }
 
-/// It travels in a cookie.
-const MOST_BYTES: usize = 1024;
+/// As long it may be: it travels in a cookie.
+pub const MOST_BYTES: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -160,6 +160,12 @@ pub(super) fn no_store(error: &StoreError) -> Refusal {
     UNAVAILABLE.with(header::RETRY_AFTER, HeaderValue::from_static("5"))
 }
 
+/// 503: what the issuer has signed cannot be checked without its keys.
+pub(super) fn no_keys() -> Refusal {
+    tracing::warn!("the keys of the issuer cannot be had");
+    UNAVAILABLE.with(header::RETRY_AFTER, HeaderValue::from_static("5"))
+}
+
 pub(super) const UNAVAILABLE: Refusal = Refusal::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "temporarily_unavailable",

@@ -11,23 +11,33 @@ use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Map, Value};
 use tokio::time::{Duration, timeout};
 
-use super::app::{Asked, Bff, demand_kept, no_store};
+use super::app::{Asked, Bff, demand_kept, no_keys, no_store};
 use crate::refusal::{Refusal, broken};
+
+/// Why a logout token ends nothing.
+enum Unheard {
+    /// It is none that is valid here, for this reason.
+    Invalid(&'static str),
+    /// Whether it is one cannot be said without the keys of the issuer: it may come again.
+    Keyless,
+}
 
 pub(super) async fn end(bff: &Bff, asked: &Asked, body: Body) -> Result<Response, Refusal> {
     demand_kept(bff)?;
     let token = token_of(&asked.head, body).await;
     let claims = match &token {
         Some(token) => verified(bff, token).await,
-        None => Err("there is none"),
+        None => Err(Unheard::Invalid("there is none")),
     };
     let claims = match claims {
         Ok(claims) => claims,
-        Err(why) => {
+        Err(unheard) => {
             // Only now: an issuer that ends many sessions at once is heard.
             bff.count(asked.client)?;
-            tracing::warn!(why, "a logout token was refused");
-            return Err(INVALID);
+            return Err(match unheard {
+                Unheard::Invalid(why) => refused(why),
+                Unheard::Keyless => no_keys(),
+            });
         }
     };
     // An issuer that does not wait for it would not be heard a second time.
@@ -41,7 +51,7 @@ async fn ended(bff: Bff, claims: Map<String, Value>) -> Result<(), Refusal> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let jti = text("jti").unwrap_or_default();
     if bff.has_come("jti", jti).await? {
-        return Err(replayed());
+        return Err(refused("replayed"));
     }
     let (client_id, store) = (&bff.parts.settings.client_id, &bff.parts.store);
     let ended = store.end_said(client_id, (text("sub"), text("sid"))).await;
@@ -50,12 +60,12 @@ async fn ended(bff: Bff, claims: Map<String, Value>) -> Result<(), Refusal> {
     tracing::info!(ended, "the issuer has ended sessions");
     match bff.is_first("jti", jti).await? {
         true => Ok(()),
-        false => Err(replayed()),
+        false => Err(refused("replayed")),
     }
 }
 
-fn replayed() -> Refusal {
-    tracing::warn!(why = "replayed", "a logout token was refused");
+fn refused(why: &'static str) -> Refusal {
+    tracing::warn!(why, "a logout token was refused");
     INVALID
 }
 
@@ -75,7 +85,7 @@ async fn token_of(head: &Head, body: Body) -> Option<String> {
 }
 
 /// §2.6. The type, the issuer, the audience and the times are the verifier's.
-async fn verified(bff: &Bff, token: &str) -> Result<Map<String, Value>, &'static str> {
+async fn verified(bff: &Bff, token: &str) -> Result<Map<String, Value>, Unheard> {
     let keys = bff.parts.login.keys();
     keys.prepare().await;
     let verify = || {
@@ -90,7 +100,18 @@ async fn verified(bff: &Bff, token: &str) -> Result<Map<String, Value>, &'static
         }
         verified => verified,
     };
-    let claims = verified.map_err(|error| error.code())?.claims;
+    let claims = match verified {
+        Ok(verified) => verified.claims,
+        Err(Error::KeysUnavailable) => return Err(Unheard::Keyless),
+        Err(Error::UnknownKeyId) if keys.are_withheld() => return Err(Unheard::Keyless),
+        Err(error) => return Err(Unheard::Invalid(error.code())),
+    };
+    said(&claims).map_err(Unheard::Invalid)?;
+    Ok(claims)
+}
+
+/// §2.4: what a logout token says.
+fn said(claims: &Map<String, Value>) -> Result<(), &'static str> {
     let event = claims.get("events").and_then(|events| events.get(EVENT));
     if !event.is_some_and(Value::is_object) {
         return Err("the event is another");
@@ -107,7 +128,11 @@ async fn verified(bff: &Bff, token: &str) -> Result<Map<String, Value>, &'static
     if !named("sub") && !named("sid") {
         return Err("it names neither user nor session");
     }
-    Ok(claims)
+    // Without a name it could come again and again.
+    if !named("jti") {
+        return Err("it has no jti");
+    }
+    Ok(())
 }
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";

@@ -315,7 +315,7 @@ fn logout_tokens(
 
 const SHORTEST_KEY: usize = 32;
 /// A token endpoint that is slow is waited for: its answer may be the only one.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 const LOGOUT_TOKEN_AGE: Duration = Duration::from_secs(120);
 /// What pages of other sites may send without being asked (WHATWG Fetch), and what says something else.
 const SAFELISTED: [&str; 8] = [

@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
-use super::app::{Asked, Bff};
+use super::app::{self, Asked, Bff};
 use super::login::{self, Begun, Place};
 use super::page::{self, Page};
 use super::session::{Content, Secret, Session, unsealed};
@@ -44,8 +44,8 @@ struct Done {
     digest: [u8; 32],
     lines: Vec<HeaderValue>,
     skew: u64,
-    /// The session that ended with it, when no request had ever come with it.
-    unheard: Option<[u8; 32]>,
+    /// The sessions that ended with it, and with which no request had ever come.
+    unheard: Vec<[u8; 32]>,
 }
 
 /// What has become of a login, and how it is told in a window.
@@ -107,7 +107,7 @@ async fn first(
     let mut response = match ended {
         Ok(done) => {
             let mut response = page::go_on(&bff, &head.headers, &begun.return_to);
-            let noted = loop_breaker::note(&bff, &head.headers, (&done.digest, done.skew), done.unheard);
+            let noted = loop_breaker::note(&bff, &head.headers, (&done.digest, done.skew), &done.unheard);
             let lines = done.lines.into_iter().chain(noted);
             let lines = lines.map(|line| (header::SET_COOKIE, line));
             response.headers_mut().extend(lines);
@@ -178,6 +178,10 @@ async fn redeemed(bff: &Bff, begun: &Begun, head: &Head) -> Result<Done, Unfinis
     let query = head.uri.query().unwrap_or_default();
     let code = authorization.code(query).ok_or(Unfinished::Foreign)?;
     let code = code.map_err(|error| unfinished(&error))?;
+    // A code is spent by the first attempt, and without keys nothing that comes for it could be believed.
+    if !bff.parts.login.is_ready().await {
+        return Err(Unfinished::Down(app::no_keys()));
+    }
     let tokens = client
         .redeem(&code, &bff.url(begun.place.callback()), &begun.verifier)
         .await;
@@ -232,10 +236,10 @@ async fn kept(
 }
 
 /// One browser has one session: what it had before ends, and its tokens are given back.
-async fn end_before(bff: &Bff, begun: &Begun, (headers, new): (&HeaderMap, &Secret)) -> Option<[u8; 32]> {
+async fn end_before(bff: &Bff, begun: &Begun, (headers, new): (&HeaderMap, &Secret)) -> Vec<[u8; 32]> {
     let sent = bff.session_before(headers).await.ok().flatten();
     let sent = sent.map(|session| session.secret.value);
-    let mut unheard = None;
+    let mut unheard = Vec::new();
     for value in begun.before.iter().chain(&sent) {
         let old = Secret::of(value);
         if old.digest == new.digest {
@@ -251,13 +255,36 @@ async fn end_before(bff: &Bff, begun: &Begun, (headers, new): (&HeaderMap, &Secr
             continue;
         };
         if !session.row.used {
-            unheard = Some(session.secret.digest);
+            unheard.push(session.secret.digest);
         }
         if logout::close(bff, &session).await.is_err() {
-            tracing::error!("the session that a browser had before its new login has not ended");
+            not_ended();
+        }
+    }
+    for digest in loop_breaker::lately(bff, headers) {
+        if digest != new.digest && end_beside(bff, &digest).await {
+            unheard.push(digest);
         }
     }
     unheard
+}
+
+/// A session that began while this login was under way, in another tab. Its tokens are sealed under a cookie that is not here: they rest until they end.
+/// Says whether no request had ever come with it.
+async fn end_beside(bff: &Bff, digest: &[u8; 32]) -> bool {
+    let (store, times) = (&bff.parts.store, (bff.now_ms(), bff.parts.settings.idle_ms));
+    let Ok(Some(row)) = store.find(digest, times).await else {
+        return false;
+    };
+    match store.end(digest).await {
+        Ok(_) => bff.parts.streams.look(),
+        Err(_) => not_ended(),
+    }
+    !row.used
+}
+
+fn not_ended() {
+    tracing::error!("the session that a browser had before its new login has not ended");
 }
 
 fn unfinished(error: &ClientError) -> Unfinished {

@@ -213,10 +213,14 @@ pub(super) fn local(wanted: &str, origin: &str) -> Result<String, Refusal> {
     let (path, rest) = wanted.split_at(end);
     let path = target::path(path).map_err(|_| RETURN_URL)?;
     let whole = format!("{path}{rest}");
-    // What is behind the path stays as it is, and is visible ASCII.
-    match return_to::local(&whole, origin) {
-        found if found == whole => Ok(whole),
-        _ => Err(RETURN_URL),
+    // What is behind the path stays as it is, and is visible ASCII. What cannot be gone back to with it is gone back to without.
+    let mut ways = [whole.as_str(), &path].into_iter();
+    if let Some(way) = ways.find(|way| return_to::local(way, origin) == *way) {
+        return Ok(way.to_owned());
+    }
+    match path.len() > return_to::MOST_BYTES {
+        true => Ok("/".to_owned()),
+        false => Err(RETURN_URL),
     }
 }
 

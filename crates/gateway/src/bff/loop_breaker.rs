@@ -30,18 +30,23 @@ struct Login {
     unheard: bool,
 }
 
-/// `Set-Cookie` that remembers a login with this session, and that nobody had ever come with the one that it has ended.
+impl Login {
+    fn session(&self) -> Option<[u8; 32]> {
+        base64url::decode(&self.digest).ok()?.try_into().ok()
+    }
+}
+
+/// `Set-Cookie` that remembers a login with this session, and that nobody had ever come with those that it has ended.
 pub(super) fn note(
     bff: &Bff,
     headers: &HeaderMap,
     (digest, skew): (&[u8; 32], u64),
-    unheard: Option<[u8; 32]>,
+    unheard: &[[u8; 32]],
 ) -> Option<HeaderValue> {
     let mut marker = read(bff, headers);
     let at = bff.now();
-    let unheard = unheard.map(|digest| base64url::encode(&digest));
     for login in &mut marker.logins {
-        login.unheard |= unheard.as_ref() == Some(&login.digest);
+        login.unheard |= login.session().is_some_and(|digest| unheard.contains(&digest));
     }
     let digest = base64url::encode(digest);
     marker.logins.push(Login {
@@ -57,15 +62,23 @@ pub(super) fn note(
     cookie::set(
         bff.parts.settings.secure,
         (&name, &sealed),
-        WINDOW_SECONDS,
+        REMEMBERED_SECONDS,
         SameSite::Lax,
     )
+}
+
+/// The sessions that this browser was given of late. Unlike their strict cookie this comes along to the end of a login, and nobody else could have sealed it.
+pub(super) fn lately(bff: &Bff, headers: &HeaderMap) -> Vec<[u8; 32]> {
+    let logins = read(bff, headers).logins;
+    logins.iter().filter_map(Login::session).collect()
 }
 
 /// A page instead of the next login, when the last ones led nowhere. `lives`: a session has come with this very request.
 pub(super) async fn stop(bff: &Bff, asked: &Asked, lives: bool) -> Result<Option<Response>, Refusal> {
     let headers = &asked.head.headers;
-    let marker = read(bff, headers);
+    let mut marker = read(bff, headers);
+    let window = bff.now().saturating_sub(WINDOW_SECONDS);
+    marker.logins.retain(|login| login.at > window);
     if marker.logins.len() < MOST {
         return Ok(None);
     }
@@ -97,8 +110,7 @@ async fn is_unheard_of(bff: &Bff, login: &Login) -> Result<bool, Refusal> {
     if login.unheard {
         return Ok(true);
     }
-    let digest = base64url::decode(&login.digest).ok();
-    let Some(digest) = digest.and_then(|bytes| bytes.try_into().ok()) else {
+    let Some(digest) = login.session() else {
         return Ok(false);
     };
     let times = (bff.now_ms(), bff.parts.settings.idle_ms);
@@ -113,7 +125,7 @@ fn read(bff: &Bff, headers: &HeaderMap) -> Marker {
     let mut found = cookie::values(headers, &name);
     let marker = found.find_map(|value| bff.parts.keys.open::<Marker>(PURPOSE, value));
     let mut marker = marker.unwrap_or_default();
-    let recent = |login: &Login| (login.at..login.at + WINDOW_SECONDS).contains(&bff.now());
+    let recent = |login: &Login| (login.at..login.at + REMEMBERED_SECONDS).contains(&bff.now());
     marker.logins.retain(recent);
     marker
 }
@@ -153,3 +165,5 @@ const WHAT: &str = "loop";
 const PURPOSE: &str = "bff loop";
 const MOST: usize = 3;
 const WINDOW_SECONDS: u64 = 60;
+/// As long as a login may take that was under way meanwhile.
+const REMEMBERED_SECONDS: u64 = 600;

@@ -16,6 +16,7 @@ use super::logout::{self, give_back};
 use super::page::{self, Answer, go_on, see_other, unavailable};
 use super::session::Session;
 use crate::auth::Auth;
+use crate::challenge::Refused;
 
 /// Why a login does not come to its end.
 enum Unfinished {
@@ -34,17 +35,21 @@ pub(super) async fn end(State(web): State<Web>, headers: HeaderMap, RawQuery(que
     let state = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "state");
     let state = state.map(|(_, value)| value.into_owned()).unwrap_or_default();
     let begun = login::find(&web, &headers, &state);
+    let mut may_come_again = false;
     let mut response = match &begun {
         Some(begun) => match logged_in(&web, begun, &query).await {
             Ok(session) => welcome(&web, (&session, begun), &headers),
             // Nobody was to see anything, whatever the issuer says.
             Err(Unfinished::Refused(_)) if begun.silent => go_on(&begun.return_to),
-            Err(unfinished) => sorry(&web, unfinished),
+            Err(unfinished) => {
+                may_come_again = matches!(unfinished, Unfinished::Down);
+                sorry(&web, unfinished)
+            }
         },
         None => sorry(&web, Unfinished::Foreign),
     };
     // A code is tried once, and so is what belongs to it.
-    if begun.is_some() {
+    if begun.is_some() && !may_come_again {
         let spent = cookie::set(
             web.parts.settings.secure,
             (&login::name_of(&web, &state), ""),
@@ -68,6 +73,12 @@ async fn logged_in(web: &Web, begun: &Begun, query: &str) -> Result<Session, Unf
     let authorization = Authorization::resume(&client, (&begun.state, &begun.nonce, &begun.verifier));
     let code = authorization.code(query).ok_or(Unfinished::Foreign)?;
     let code = code.map_err(|error| unfinished(&error))?;
+    let openid = web.parts.settings.scope.split(' ').any(|word| word == "openid");
+    // A code is spent by the first attempt, and without keys nothing that comes for it could be believed.
+    if openid && !web.parts.login.is_ready().await {
+        tracing::warn!("a login could not be finished: the keys of the issuer cannot be had");
+        return Err(Unfinished::Down);
+    }
     let tokens = client.redeem(&code, &web.redirect_uri(), &begun.verifier).await;
     let tokens = tokens.map_err(|error| unfinished(&error))?;
     let unusable = |why: &str| {
@@ -75,8 +86,10 @@ async fn logged_in(web: &Web, begun: &Begun, query: &str) -> Result<Session, Unf
         Unfinished::Unusable
     };
     let auth = web.caller(&tokens.access_token).await;
-    let auth = auth.map_err(|refused| unusable(refused.code()))?;
-    let openid = web.parts.settings.scope.split(' ').any(|word| word == "openid");
+    let auth = auth.map_err(|refused| match refused {
+        Refused::Unavailable => Unfinished::Down,
+        refused => unusable(refused.code()),
+    })?;
     if openid {
         check_id_token(web, begun, (&tokens, &auth))
             .await

@@ -50,6 +50,8 @@ pub(crate) struct Inside {
     /// The generation of the one family, and whether that token was shown.
     family: Mutex<(u64, bool)>,
     pub(crate) down: AtomicBool,
+    /// Nobody gets its keys.
+    pub(crate) keyless: AtomicBool,
     pub(crate) ended: AtomicBool,
     /// Makes tokens for another API.
     pub(crate) strange: AtomicBool,
@@ -84,6 +86,7 @@ impl Issuer {
             codes: Mutex::default(),
             family: Mutex::default(),
             down: AtomicBool::default(),
+            keyless: AtomicBool::default(),
             ended: AtomicBool::default(),
             strange: AtomicBool::default(),
             padding: AtomicUsize::default(),
@@ -108,7 +111,13 @@ impl Issuer {
             .route("/.well-known/oauth-authorization-server", get(metadata))
             .route(
                 "/jwks",
-                get(async |State(issuer): State<Self>| issuer.inside.jwks.clone()),
+                get(async |State(issuer): State<Self>| {
+                    let keyless = issuer.inside.keyless.load(Ordering::SeqCst);
+                    let keys = issuer.inside.jwks.clone();
+                    (!keyless)
+                        .then_some(keys)
+                        .ok_or(StatusCode::INTERNAL_SERVER_ERROR)
+                }),
             )
             .route("/token", post(token))
             .route("/revoke", post(revoke))

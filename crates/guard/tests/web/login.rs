@@ -342,3 +342,20 @@ async fn a_link_from_outside_asks_for_a_click_when_strict_and_is_followed_when_l
         "private, no-store"
     );
 }
+
+#[tokio::test]
+async fn without_the_keys_of_the_issuer_no_code_is_spent() {
+    let app = App::start().await;
+    app.issuer.inside.keyless.store(true, Ordering::SeqCst);
+    let mut browser = Browser::default();
+    let begun = browser.open(&app, "/auth/login").await;
+    let back = app.issuer.allow(begun.location());
+    let back = format!("/auth/callback?{back}");
+    let told = browser.open(&app, &back).await;
+    assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE);
+    app.issuer.inside.keyless.store(false, Ordering::SeqCst);
+    app.issuer.clock.wait(60);
+    // The same address, once more.
+    assert_eq!(browser.open(&app, &back).await.status, StatusCode::OK);
+    assert!(browser.open(&app, "/notes").await.body.starts_with("alice "));
+}

@@ -58,6 +58,7 @@ async fn lo_05_a_logout_token_that_is_none_ends_nothing() {
         json!({ "events": { "http://schemas.openid.net/event/backchannel-logout": 1 } }),
         json!({ "sub": null, "sid": null }),
         json!({ "jti": null }),
+        json!({ "jti": "" }),
         json!({ "iat": null }),
         json!({ "iat": now - 200 }),
         json!({ "exp": now - 200, "iat": now - 300 }),

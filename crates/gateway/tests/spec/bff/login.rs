@@ -218,3 +218,22 @@ fn the_configuration_of_the_docs_is_one() {
     let example = include_str!("../../../../../examples/spa/gateway.toml");
     carnet_gateway::load::parse(example, std::path::Path::new("gateway.toml")).unwrap();
 }
+
+#[tokio::test]
+async fn an_address_that_is_too_long_or_has_odd_words_is_gone_back_to_without_them() {
+    let world = World::new().await;
+    let long = "a".repeat(1024);
+    for (wanted, path) in [
+        (format!("/notes%3Fq={long}"), "/notes"),
+        ("/notes%3Fq=a%5Cb".to_owned(), "/notes"),
+        ("/notes%3Fq=%C3%BC".to_owned(), "/notes"),
+        (format!("/{long}%3Fq=a"), "/"),
+        ("/notes%3Fq=a".to_owned(), "/notes?q=a"),
+    ] {
+        let mut browser = world.browser();
+        let begun = browser.open(&format!("/bff/login?returnUrl={wanted}")).await;
+        assert_eq!(begun.status, 303, "{wanted}: {begun:?}");
+        let back = world.issuer.log_in(&begun.one("location"));
+        assert_eq!(browser.open(&back).await.one("refresh"), format!("0;url={path}"));
+    }
+}

@@ -77,6 +77,8 @@ pub(super) struct Manner {
     pub(super) retold: Option<Value>,
     /// What becomes of such an ID token on its way.
     pub(super) spoils: fn(String) -> String,
+    /// Nobody gets its keys.
+    pub(super) keyless: bool,
     /// What its metadata does not name.
     pub(super) lacks: &'static [&'static str],
 }
@@ -130,6 +132,7 @@ impl Issuer {
                 code_trouble: None,
                 retold: None,
                 spoils: |token| token,
+                keyless: false,
                 lacks: &[],
             }),
         });

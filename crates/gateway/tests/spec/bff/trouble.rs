@@ -259,3 +259,32 @@ async fn a_login_that_cannot_be_used_gives_its_tokens_back() {
     assert_eq!(world.browser().log_in(&world.issuer).await.status, 502);
     world.until_revoked("rt-secret-2").await;
 }
+
+#[tokio::test]
+async fn without_the_keys_of_the_issuer_no_code_is_spent_and_a_logout_may_be_said_again() {
+    let world = World::new().await;
+    world.issuer.manner(|how| how.keyless = true);
+    let mut browser = world.browser();
+    let begun = browser.open("/bff/login?returnUrl=/notes").await;
+    let back = world.issuer.log_in(&begun.one("location"));
+    let logout = world.issuer.logout_token(&json!({}));
+    for told in [
+        browser.open(&back).await,
+        tell(&mut world.browser(), &logout).await,
+    ] {
+        let refusal = (503, "temporarily_unavailable".to_owned());
+        assert_eq!(
+            (told.refusal(), told.one("retry-after").as_str()),
+            (refusal, "5"),
+            "{told:?}"
+        );
+    }
+    assert_eq!(world.issuer.redeemed(), 0);
+    world.issuer.manner(|how| how.keyless = false);
+    world.clock.wait(MINUTE);
+    // The same address, once more.
+    assert_eq!(browser.open(&back).await.one("refresh"), "0;url=/notes");
+    assert_eq!(browser.call("GET", "/api").await.status, 200);
+    assert_eq!(tell(&mut world.browser(), &logout).await.status, 200);
+    assert_eq!(browser.call("GET", "/api").await.status, 401);
+}

@@ -24,6 +24,7 @@ pub(super) async fn answer(State(issuer): State<Arc<Issuer>>, request: Request) 
     };
     let (status, told) = match parts.uri.path() {
         "/.well-known/oauth-authorization-server" => (StatusCode::OK, issuer.metadata()),
+        "/jwks" if issuer.manner.lock().unwrap().keyless => (StatusCode::INTERNAL_SERVER_ERROR, json!({})),
         "/jwks" => (StatusCode::OK, issuer.jwks.clone()),
         "/revocations" => {
             proven();
