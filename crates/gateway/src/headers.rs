@@ -122,14 +122,25 @@ pub fn allowed_trailers(mut trailers: HeaderMap) -> HeaderMap {
 
 /// Leaves of the cookies that a client sends those of these names.
 pub fn keep_cookies(headers: &mut HeaderMap, names: &[String]) {
-    filter_cookies(headers, |pair| is_cookie_of(pair, names));
+    filter_cookies(headers, |pair| if is_cookie_of(pair, names) { pair } else { b"" });
 }
 
 /// Takes cookies of these names out of what a client sends. A star ends the beginning of a name.
 pub fn strip_cookies(headers: &mut HeaderMap, names: &[String]) {
     if !names.is_empty() {
-        filter_cookies(headers, |pair| !is_cookie_of(pair, names));
+        filter_cookies(headers, |pair| before_cookie_of(pair, names));
     }
+}
+
+/// What stands before a cookie of these names. Envoy joins lines of cookies by commas, and then one more may stand in what seems to be a value; what follows
+/// it up to the next semicolon goes as well.
+fn before_cookie_of<'p>(pair: &'p [u8], names: &[String]) -> &'p [u8] {
+    if is_cookie_of(pair, names) {
+        return b"";
+    }
+    let mut commas = (0..pair.len()).filter(|at| pair[*at] == b',');
+    let cut = commas.find(|at| is_cookie_of(&pair[at + 1..], names));
+    cut.map_or(pair, |at| &pair[..at])
 }
 
 /// Says in one line what HTTP/2 lets a client say in several, and HTTP/1.1 in one alone: cookies, and a length where each line says the same.
@@ -137,14 +148,15 @@ pub fn join_lines(headers: &mut HeaderMap) {
     let is_split = |name| headers.get_all(name).iter().nth(1).is_some();
     let (cookies, lengths) = (is_split(header::COOKIE), is_split(header::CONTENT_LENGTH));
     if cookies {
-        filter_cookies(headers, |_| true);
+        filter_cookies(headers, |pair| pair);
     }
     if lengths && let Some(length) = headers.get(header::CONTENT_LENGTH).cloned() {
         headers.insert(header::CONTENT_LENGTH, length);
     }
 }
 
-fn filter_cookies(headers: &mut HeaderMap, keeps: impl Fn(&[u8]) -> bool) {
+/// Leaves of each cookie what `keeps` does.
+fn filter_cookies(headers: &mut HeaderMap, keeps: impl Fn(&[u8]) -> &[u8]) {
     if !headers.contains_key(header::COOKIE) {
         return;
     }
@@ -153,8 +165,8 @@ fn filter_cookies(headers: &mut HeaderMap, keeps: impl Fn(&[u8]) -> bool) {
         let pairs = value.as_bytes().split(|byte| *byte == b';');
         kept.extend(
             pairs
-                .map(<[u8]>::trim_ascii)
-                .filter(|pair| !pair.is_empty() && keeps(pair))
+                .map(|pair| keeps(pair.trim_ascii()).trim_ascii())
+                .filter(|pair| !pair.is_empty())
                 .map(<[u8]>::to_vec),
         );
     }
@@ -368,6 +380,13 @@ mod tests {
         ]);
         strip_cookies(&mut sent, &own);
         assert_eq!(sent, headers(&[("cookie", "a=1; b=2")]));
+        // As Envoy joins lines.
+        let mut sent = headers(&[(
+            "cookie",
+            "a=1,__Host-sid=secret; b=2, __Host-sid =x,c=3; d=4,5; __Host-sid,e=5",
+        )]);
+        strip_cookies(&mut sent, &own);
+        assert_eq!(sent, headers(&[("cookie", "a=1; b=2; d=4,5; __Host-sid,e=5")]));
         let mut answered = headers(&[
             ("set-cookie", "__Host-sid=x; Path=/"),
             ("set-cookie", "a=1"),
