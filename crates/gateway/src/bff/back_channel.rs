@@ -51,7 +51,7 @@ async fn ended(bff: Bff, claims: Map<String, Value>) -> Result<(), Refusal> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     let jti = text("jti").unwrap_or_default();
     if bff.has_come("jti", jti).await? {
-        return Err(refused("replayed"));
+        return Err(refused("it has come before"));
     }
     let (client_id, store) = (&bff.parts.settings.client_id, &bff.parts.store);
     let ended = store.end_said(client_id, (text("sub"), text("sid"))).await;
@@ -60,7 +60,7 @@ async fn ended(bff: Bff, claims: Map<String, Value>) -> Result<(), Refusal> {
     tracing::info!(ended, "the issuer has ended sessions");
     match bff.is_first("jti", jti).await? {
         true => Ok(()),
-        false => Err(refused("replayed")),
+        false => Err(refused("it has come before")),
     }
 }
 
