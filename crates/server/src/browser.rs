@@ -22,6 +22,9 @@ pub(crate) struct Browser {
     is_new: bool,
     /// Who is signed in.
     pub(crate) session: Option<BrowserSession>,
+    /// Who was: that login has rested or lived too long, and what clients began in it may go on. It counts as nobody's but ends with the
+    /// next login or logout here.
+    lapsed: Option<BrowserSession>,
 }
 
 impl Browser {
@@ -41,14 +44,28 @@ impl Browser {
         let now = app.now();
         let tokens = &app.config.tokens;
         // As long as a login lives elsewhere: so long unused, so long at all.
-        let session = session.filter(|session| {
+        let lives = |session: &BrowserSession| {
             now < session.last_seen_at.saturating_add(tokens.refresh_idle.millis())
                 && now
                     < session
                         .created_at
                         .saturating_add(tokens.refresh_absolute.millis())
-        });
-        Ok(Self { id, is_new, session })
+        };
+        let (session, lapsed) = match session {
+            Some(session) if lives(&session) => (Some(session), None),
+            lapsed => (None, lapsed),
+        };
+        Ok(Self {
+            id,
+            is_new,
+            session,
+            lapsed,
+        })
+    }
+
+    /// The login that another one here replaces, or a logout ends: the one that lives, or the one that has lapsed.
+    pub(crate) fn last_session(&self) -> Option<&BrowserSession> {
+        self.session.as_ref().or(self.lapsed.as_ref())
     }
 
     /// What stands for the browser in the store: no leak of it names a cookie.

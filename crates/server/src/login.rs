@@ -104,7 +104,7 @@ async fn log_in(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
         device: cookie::read(&visitor.headers, credentials::device_cookie(app))?,
     };
     let begun = match credentials::check(app, caller, &typed).await {
-        Ok(known) => begin(app, caller, &known, asking.browser.session.as_ref()).await,
+        Ok(known) => begin(app, caller, &known, asking.browser.last_session()).await,
         Err(failure) => Err(failure),
     };
     let (sid, sub) = match begun {

@@ -63,6 +63,61 @@ pub struct BrowserSession {
     pub last_seen_at: i64,
 }
 
+/// A browser session that has not ended, locked.
+pub(crate) struct Live {
+    pub(crate) id: Id,
+    pub(crate) sid: String,
+    pub(crate) created_at: i64,
+    /// The day after which it is forgotten.
+    pub(crate) sweep_day: i64,
+}
+
+/// The login in a browser that a client's session stands on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrowserLogin {
+    /// The `sid` of the browser's session.
+    pub sid: String,
+    /// When the user proved who they are.
+    pub auth_time: i64,
+    /// When the user let the client: what was withdrawn since lets nothing begin.
+    pub allowed_at: i64,
+    /// How long the browser's session may live.
+    pub absolute_ms: i64,
+    /// What the end of the browser's session is to the client's.
+    pub tie: Tie,
+}
+
+/// What the end of a browser's session is to a client's session that began in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tie {
+    /// It ends as well.
+    EndsWithIt,
+    /// It goes on, and the client is told (`offline_access`).
+    HearsOfIt,
+    /// It is nothing to it: the client runs elsewhere, on a device of its own.
+    Apart,
+}
+
+/// Where in a browser a client's session stands.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Place {
+    pub(crate) began_in: Option<Id>,
+    pub(crate) parent: Option<Id>,
+    /// The day after which nobody has to be told any more.
+    pub(crate) kept_until_day: i64,
+}
+
+impl Place {
+    pub(crate) fn of(tie: Tie, session: &Live) -> Self {
+        let began_in = (tie != Tie::Apart).then_some(session.id);
+        Self {
+            began_in,
+            parent: began_in.filter(|_| tie == Tie::EndsWithIt),
+            kept_until_day: began_in.map_or(0, |_| session.sweep_day),
+        }
+    }
+}
+
 impl Store {
     /// Begin a browser session; its `sid`. `None`: the user is not active any more, or has another password than the one that was
     /// checked.
@@ -82,7 +137,7 @@ impl Store {
                 tx.execute(&INSERT, row).await?;
                 throttle::clear(tx, &new.throttle_keys_to_clear).await?;
                 if let Some(old) = &new.replaces {
-                    replace(tx, old, (id, new.user), now).await?;
+                    replace(tx, old, (id, new.user), (now, sweep_day)).await?;
                 }
                 let audit = NewAudit {
                     session: sid.clone(),
@@ -126,14 +181,15 @@ async fn replace(
     tx: Tx<'_>,
     old: &ReplacedSession,
     (id, user): (Id, Id),
-    now: i64,
+    (now, sweep_day): (i64, i64),
 ) -> Result<(), StoreError> {
     if old.user == user {
         tx.execute(&ADOPT, params![id, &old.sid, user]).await?;
         tx.execute(&ADOPT_GUESTS, params![id, &old.sid, user]).await?;
+        tx.execute(&KEEP_GUESTS, params![id, sweep_day]).await?;
         tx.execute(&REPLACE, params![&old.sid, now, id, user]).await?;
-    } else if let Some(live) = lock_last(tx, old.user, &old.sid).await? {
-        session::end_one(tx, live, old.strength, &old.cut).await?;
+    } else if let Some(live) = lock_live(tx, old.user, &old.sid).await? {
+        session::end_one(tx, (live.id, live.sid), old.strength, &old.cut).await?;
         audit::append(tx, &old.cut.audit, old.cut.at).await?;
     }
     Ok(())
@@ -159,15 +215,17 @@ pub(crate) async fn lock_user(
 
 /// Lock a browser session of this user that has not ended, or the one that a new login of theirs in that browser has put in its place: what was
 /// allowed a moment before begins all the same.
-pub(crate) async fn lock_live(tx: Tx<'_>, user: Id, sid: &str) -> Result<Option<Id>, StoreError> {
-    Ok(lock_last(tx, user, sid).await?.map(|(session, _)| session))
-}
-
-async fn lock_last(tx: Tx<'_>, user: Id, sid: &str) -> Result<Option<(Id, String)>, StoreError> {
+pub(crate) async fn lock_live(tx: Tx<'_>, user: Id, sid: &str) -> Result<Option<Live>, StoreError> {
     let mut sid = sid.to_owned();
     loop {
         if let Some(row) = tx.optional(&LOCK_LIVE, params![user, &sid]).await? {
-            return Ok(Some((row.fields().take()?, sid)));
+            let mut row = row.fields();
+            return Ok(Some(Live {
+                id: row.take()?,
+                sid,
+                created_at: row.take()?,
+                sweep_day: row.take()?,
+            }));
         }
         // Each is younger than the one before.
         let Some(row) = tx.optional(&SUCCESSOR, params![user, &sid]).await? else {
@@ -184,7 +242,8 @@ static LOCK_ACTIVE_USER: Statement = Statement::new(
 
 static LOCK_LIVE: Statement = Statement::new(
     "browser.lock_live",
-    "UPDATE sessions SET last_seen_at = last_seen_at WHERE user_id = $1 AND sid = $2 AND ended_at IS NULL RETURNING id",
+    "UPDATE sessions SET last_seen_at = last_seen_at WHERE user_id = $1 AND sid = $2 AND ended_at IS NULL
+     RETURNING id, created_at, sweep_day",
 );
 
 /// The client of a browser session is nobody.
@@ -205,6 +264,13 @@ static ADOPT: Statement = Statement::new(
 static ADOPT_GUESTS: Statement = Statement::new(
     "browser.adopt_guests",
     "UPDATE sessions SET began_in = $1 WHERE began_in = (SELECT id FROM sessions WHERE sid = $2 AND user_id = $3 AND client_id = '')",
+);
+
+/// What a client is told by stays as long as there can be something to tell. A session stays with its families.
+static KEEP_GUESTS: Statement = Statement::new(
+    "browser.keep_guests",
+    "UPDATE families SET sweep_day = $2
+     WHERE sweep_day < $2 AND session_id IN (SELECT s.id FROM sessions s WHERE s.began_in = $1)",
 );
 
 static REPLACE: Statement = Statement::new(
@@ -233,12 +299,13 @@ static TOUCH: Statement = Statement::new(
     "UPDATE sessions SET last_seen_at = $2 WHERE sid = $1 AND last_seen_at < $2",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 9] = [
+pub(crate) static STATEMENTS: [&Statement; 10] = [
     &LOCK_ACTIVE_USER,
     &LOCK_LIVE,
     &INSERT,
     &ADOPT,
     &ADOPT_GUESTS,
+    &KEEP_GUESTS,
     &REPLACE,
     &SUCCESSOR,
     &BY_SID,

@@ -5,7 +5,7 @@
 use carnet_oauth::revocation::RevocationKind;
 
 use crate::audit::{self, NewAudit};
-use crate::browser;
+use crate::browser::{self, BrowserLogin, Place, Tie};
 use crate::client;
 use crate::cut::{Cut, Reason};
 use crate::database::{Fields, Lane, Statement, Tx, params};
@@ -99,28 +99,12 @@ pub struct NewLogin {
     pub audit: NewAudit,
 }
 
-/// The login in a browser that a client's session stands on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BrowserLogin {
-    /// The `sid` of the browser's session.
-    pub sid: String,
-    /// When the user proved who they are.
-    pub auth_time: i64,
-    /// When the user let the client: what was withdrawn since lets nothing begin.
-    pub allowed_at: i64,
-    /// What the end of the browser's session is to the client's.
-    pub tie: Tie,
-}
-
-/// What the end of a browser's session is to a client's session that began in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tie {
-    /// It ends as well.
-    EndsWithIt,
-    /// It goes on, and the client is told (`offline_access`).
-    HearsOfIt,
-    /// It is nothing to it: the client runs elsewhere, on a device of its own.
-    Apart,
+impl Family {
+    /// It lives no longer than this.
+    fn end_by(&mut self, end: i64) {
+        self.absolute_expires_at = self.absolute_expires_at.min(end);
+        self.idle_expires_at = self.idle_expires_at.min(end);
+    }
 }
 
 impl Store {
@@ -257,7 +241,7 @@ async fn begin(
         return Ok(None);
     };
     family.sub = sub;
-    let (mut began_in, mut parent) = (None, None);
+    let mut place = Place::default();
     if let Some(browser) = &login.browser {
         let Some(session) = browser::lock_live(tx, login.user, &browser.sid).await? else {
             return Ok(None);
@@ -265,11 +249,13 @@ async fn begin(
         if withdrawal::is_withdrawn(tx, login.user, &login.client_id, browser.allowed_at).await? {
             return Ok(None);
         }
-        (began_in, parent) = match browser.tie {
-            Tie::EndsWithIt => (Some(session), Some(session)),
-            Tie::HearsOfIt => (Some(session), None),
-            Tie::Apart => (None, None),
-        };
+        if browser.tie == Tie::EndsWithIt {
+            family.end_by(session.created_at.saturating_add(browser.absolute_ms));
+        }
+        if family.absolute_expires_at <= now {
+            return Ok(None);
+        }
+        place = Place::of(browser.tie, &session);
     }
     if !client::lock_active(tx, &login.client_id).await? {
         return Ok(None);
@@ -279,7 +265,7 @@ async fn begin(
     {
         return Ok(None);
     }
-    insert(tx, login, &family, (began_in, parent, now)).await?;
+    insert(tx, login, &family, place).await?;
     throttle::clear(tx, &login.throttle_keys_to_clear).await?;
     let audit = NewAudit {
         session: family.sid.clone(),
@@ -289,14 +275,14 @@ async fn begin(
     Ok(Some(family))
 }
 
-async fn insert(
-    tx: Tx<'_>,
-    login: &NewLogin,
-    family: &Family,
-    (began_in, parent, now): (Option<Id>, Option<Id>, i64),
-) -> Result<(), StoreError> {
+async fn insert(tx: Tx<'_>, login: &NewLogin, family: &Family, place: Place) -> Result<(), StoreError> {
+    let now = family.issued_at;
     let auth_time = login.browser.as_ref().map_or(now, |browser| browser.auth_time);
-    let sweep_day = family.absolute_expires_at.div_euclid(DAY_MS);
+    // The client is told when the browser's session ends, however long its own tokens live.
+    let sweep_day = family
+        .absolute_expires_at
+        .div_euclid(DAY_MS)
+        .max(place.kept_until_day);
     let session = params![
         family.session,
         &family.sid,
@@ -307,8 +293,8 @@ async fn insert(
         &login.user_agent,
         auth_time,
         sweep_day,
-        parent,
-        began_in
+        place.parent,
+        place.began_in
     ];
     tx.execute(&INSERT_SESSION, session).await?;
     let row = params![

@@ -280,12 +280,13 @@ async fn take_back(tx: Tx<'_>, sessions: Vec<Ending>, cut: &Cut) -> Result<bool,
 }
 
 /// End the session unless one of its families still lives. The client hears of it when it was not the client that ended it.
+///
+/// A client that gives its refresh token back may have a session of its own all the same: of one that began in a browser, it is
+/// told when that browser's session ends, as it would be had the token expired.
 pub(crate) async fn end_without_families(tx: Tx<'_>, session: Id, cut: &Cut) -> Result<(), StoreError> {
-    let ended = tx
-        .execute(&END_WITHOUT_FAMILIES, params![session, cut.at])
-        .await?
-        == 1;
-    if ended && cut.reason == Reason::Reuse {
+    let stolen = cut.reason == Reason::Reuse;
+    let row = params![session, cut.at, stolen];
+    if tx.execute(&END_WITHOUT_FAMILIES, row).await? == 1 && stolen {
         logout_notice::note(tx, session, cut.at).await?;
     }
     Ok(())
@@ -364,8 +365,10 @@ static END: Statement = Statement::new(
 
 static END_WITHOUT_FAMILIES: Statement = Statement::new(
     "session.end_without_families",
-    "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND client_id <> '' AND ended_at IS NULL AND NOT EXISTS
-       (SELECT f.id FROM families f WHERE f.session_id = sessions.id AND f.revoked_at IS NULL)",
+    "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND client_id <> '' AND ended_at IS NULL
+       AND NOT EXISTS (SELECT f.id FROM families f WHERE f.session_id = sessions.id AND f.revoked_at IS NULL)
+       AND (CAST($3 AS BOOLEAN)
+         OR NOT EXISTS (SELECT b.id FROM sessions b WHERE b.id = sessions.began_in AND b.ended_at IS NULL))",
 );
 
 static REVOKE_FAMILIES: Statement = Statement::new(

@@ -7,7 +7,9 @@ use carnet_server::clock::{Clock as _, SystemClock};
 use carnet_server::config::{self, Config};
 use carnet_server::email::Email;
 use carnet_server::master_key::MasterKeys;
-use carnet_store::{AuditAction, Cut, Ended, NewAudit, ON_ITS_WAY_MS, Reason, Store, Strength, User};
+use carnet_store::{
+    AuditAction, Cut, Ended, LiveSession, NewAudit, ON_ITS_WAY_MS, Reason, Store, Strength, User,
+};
 
 use carnet_jose::{base64url, primitive};
 use zeroize::Zeroizing;
@@ -112,6 +114,13 @@ impl Operator {
     }
 
     /// Ends every session of a user, with all of their tokens; says so.
+    pub(crate) async fn live_sessions_of(&self, user: &User) -> Result<Vec<LiveSession>, Failure> {
+        let tokens = &self.config.tokens;
+        let life = (tokens.refresh_idle.millis(), tokens.refresh_absolute.millis());
+        let live = self.store.live_sessions_of(user.id, self.now, life).await;
+        live.map_err(broken)
+    }
+
     pub(crate) async fn end_sessions_of(&self, user: &User, out: &Output) -> Result<(), Failure> {
         let cut = self.cut(Reason::Revoked, AuditAction::Revoke, &user.sub);
         let ended = self.store.revoke_user((user.id, &user.sub), &cut).await;

@@ -3,7 +3,7 @@
 use carnet_store::LiveSession;
 use clap::Subcommand;
 
-use super::operator::{ConfigFile, Operator, broken, list as listing, when};
+use super::operator::{ConfigFile, Operator, list as listing, when};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -56,10 +56,7 @@ pub(crate) async fn run(command: SessionCommand, out: &Output) -> Result<(), Fai
 
 async fn list(operator: &Operator, name: &str, out: &Output) -> Result<(), Failure> {
     let user = operator.user(name).await?;
-    let tokens = &operator.config.tokens;
-    let life = (tokens.refresh_idle.millis(), tokens.refresh_absolute.millis());
-    let live = operator.store.live_sessions_of(user.id, operator.now, life).await;
-    let live = live.map_err(broken)?;
+    let live = operator.live_sessions_of(&user).await?;
     let json = live.iter().map(describe).collect();
     let row = |session: &LiveSession| {
         vec![

@@ -3,7 +3,7 @@
 mod delete;
 mod password;
 
-use carnet_store::{AuditAction, NewPassword, NewUser, Reason, User, UserState};
+use carnet_store::{AuditAction, LiveSession, NewPassword, NewUser, Reason, User, UserState};
 use clap::Subcommand;
 
 use password::{PasswordSource, password_hash};
@@ -192,11 +192,7 @@ async fn list(operator: &Operator, (limit, after): (i64, Option<&str>), out: &Ou
 async fn show(operator: &Operator, name: &str, out: &Output) -> Result<(), Failure> {
     let user = operator.user(name).await?;
     let roles = operator.store.roles_of(user.id).await.map_err(broken)?;
-    let sessions = operator.store.sessions_of(user.id).await.map_err(broken)?;
-    let live: Vec<_> = sessions
-        .iter()
-        .filter(|session| session.ended_at.is_none())
-        .collect();
+    let live = operator.live_sessions_of(&user).await?;
     let mut json = describe(&user);
     json["roles"] = roles.clone().into();
     json["sessions"] = live
@@ -216,7 +212,7 @@ async fn show(operator: &Operator, name: &str, out: &Output) -> Result<(), Failu
         fact("Roles", spoken(&roles)),
         fact("Added", when(user.created_at, operator.now)),
     ]);
-    let row = |session: &&carnet_store::Session| {
+    let row = |session: &LiveSession| {
         let (began, seen) = (
             when(session.created_at, operator.now),
             when(session.last_seen_at, operator.now),

@@ -166,7 +166,7 @@ async fn begin(visitor: &Visitor, request: &LogoutRequest) -> Result<Response, F
     let hint = request.hint(app);
     let client = request.client(app, hint.as_ref()).await?;
     let is_known = client.as_ref().is_some_and(|client| !client.is_unverified());
-    let session = browser.session.as_ref();
+    let session = browser.last_session();
     // §2: what the client itself began ends at its word; of another user's it knows nothing.
     let word = hint.as_ref().filter(|_| is_known);
     let word = word.filter(|hint| session.is_none_or(|session| session.user.sub == hint.sub));
@@ -185,12 +185,12 @@ async fn begin(visitor: &Visitor, request: &LogoutRequest) -> Result<Response, F
         None => Vec::new(),
     };
     // Nobody is signed in here any more.
-    let Some(session) = session.filter(|_| !is_this_login) else {
+    if session.is_none() || is_this_login {
         return done(visitor, request, Outcome::Left(frames)).await;
-    };
+    }
     let back = request.back(client.as_deref());
     let back = back.filter(|_| is_known && hint.is_some());
-    confirmation(visitor, request, (&browser, session), (back.as_deref(), frames))
+    confirmation(visitor, request, &browser, (back.as_deref(), frames))
 }
 
 async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
@@ -209,7 +209,7 @@ async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
     browser.require_form_token(app, SUBJECT, Some(token))?;
     let leaves = form.optional("decision") == Some("logout");
     let outcome = match leaves {
-        true => Outcome::Left(leave(visitor, &request, browser.session.as_ref()).await?),
+        true => Outcome::Left(leave(visitor, &request, browser.last_session()).await?),
         false => Outcome::Stayed,
     };
     done(visitor, &request, outcome).await
@@ -241,7 +241,7 @@ async fn leave(
 fn confirmation(
     visitor: &Visitor,
     request: &LogoutRequest,
-    (browser, session): (&Browser, &BrowserSession),
+    browser: &Browser,
     (back, frames): (Option<&str>, Vec<Frame>),
 ) -> Result<Response, Failure> {
     let app = &visitor.app;
@@ -254,7 +254,8 @@ fn confirmation(
         "csrf": browser.form_token(app, SUBJECT)?,
         "fields": fields,
         "frames": frames,
-        "user": { "email": session.user.email },
+        // Of a login that has lapsed nobody is told whose it was.
+        "user": browser.session.as_ref().map(|session| json!({ "email": session.user.email })),
         "client": null,
         "language_links": [],
     });

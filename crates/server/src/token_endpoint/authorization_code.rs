@@ -27,6 +27,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
             sid: code.browser_sid.clone(),
             auth_time: code.auth_time,
             allowed_at: code.allowed_at,
+            absolute_ms: request.app.config.tokens.refresh_absolute.millis(),
             tie: match code.scope.contains("offline_access") {
                 true => Tie::HearsOfIt,
                 false => Tie::EndsWithIt,

@@ -38,6 +38,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
             sid: browser_sid.clone(),
             auth_time: *auth_time,
             allowed_at: *allowed_at,
+            absolute_ms: app.config.tokens.refresh_absolute.millis(),
             // The device is another one than the browser: it stays when the browser is signed out.
             tie: Tie::Apart,
         },

@@ -8,10 +8,10 @@ use crate::browser::{Browser, answer, form_of, web_url};
 use crate::harness::{ALICE, Server, claims};
 use crate::web::{assert_refused, exchange, refresh, text};
 
-const BYE: &str = "post_logout_redirect_uri=https://web.example.com/bye";
+pub(crate) const BYE: &str = "post_logout_redirect_uri=https://web.example.com/bye";
 
 /// The tokens of a login in this browser.
-async fn take(server: &Server, browser: &Browser<'_>, scope: &str) -> Value {
+pub(crate) async fn take(server: &Server, browser: &Browser<'_>, scope: &str) -> Value {
     let code = browser.code(&web_url(scope, &[])).await;
     exchange(server, &code).send().await.json()
 }
@@ -192,7 +192,7 @@ async fn an_id_token_that_was_posted_stands_in_no_url_and_counts_when_the_browse
     assert!(browser.cookie("__Host-session").is_none());
 }
 
-const BOB: [(&str, &str); 3] = [
+pub(crate) const BOB: [(&str, &str); 3] = [
     ("username", "bob@example.com"),
     ("password", "another long passphrase"),
     ("decision", "login"),

@@ -38,6 +38,7 @@ mod introspection_signed;
 mod jwt_bearer;
 mod keys;
 mod languages;
+mod lapsed;
 mod listener;
 mod login;
 mod logout;

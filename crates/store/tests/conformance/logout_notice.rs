@@ -3,12 +3,12 @@
 use carnet_oauth::extent::Extent;
 use carnet_store::{
     AuditAction, BrowserLogin, Family, GrantKey, LogoutNotice, NewAudit, NewBrowserSession, NewLogin, Reason,
-    Strength, Tie, User,
+    ReplacedSession, Strength, Tie, User,
 };
 use futures_util::future::join_all;
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{ABSOLUTE, IDLE, NOW, cut, new_login, user};
+use crate::support::sample::{ABSOLUTE, DAY, IDLE, NOW, cut, new_login, user};
 
 on_every_engine!(
     the_end_of_a_browser_session_concerns_every_client_that_began_in_it,
@@ -18,22 +18,33 @@ on_every_engine!(
     ending_the_others_leaves_what_began_in_the_kept_browser,
     cn_06_what_is_withdrawn_takes_sessions_and_codes_along,
     what_has_expired_is_no_live_session,
+    a_client_is_told_when_the_browser_is_signed_out_even_if_its_tokens_ended_long_ago,
+    a_client_that_gave_its_token_back_is_told_when_the_browser_is_signed_out,
 );
 
 const LEASE: i64 = 30_000;
 
 async fn signed_in(f: &Fixture, user: &User) -> String {
+    signed_in_at(f, user, (NOW, None)).await
+}
+
+async fn signed_in_at(f: &Fixture, user: &User, (at, before): (i64, Option<&str>)) -> String {
     let new = NewBrowserSession {
         user: user.id,
         password_changed_at: None,
         address: "192.0.2.7".to_owned(),
         user_agent: "a browser".to_owned(),
-        replaces: None,
+        replaces: before.map(|sid| ReplacedSession {
+            sid: sid.to_owned(),
+            user: user.id,
+            strength: Strength::DenyList,
+            cut: cut(at, Reason::Logout),
+        }),
         absolute_ms: ABSOLUTE,
         throttle_keys_to_clear: Vec::new(),
         audit: NewAudit::success(user.sub.clone(), AuditAction::Login, user.sub.clone()),
     };
-    f.store.begin_browser_session(&new, NOW).await.unwrap().unwrap()
+    f.store.begin_browser_session(&new, at).await.unwrap().unwrap()
 }
 
 async fn begin(f: &Fixture, user: &User, client: &str, (sid, ends_with_it): (&str, bool)) -> Option<Family> {
@@ -43,6 +54,7 @@ async fn begin(f: &Fixture, user: &User, client: &str, (sid, ends_with_it): (&st
             sid: sid.to_owned(),
             auth_time: NOW,
             allowed_at: NOW,
+            absolute_ms: ABSOLUTE,
             tie: match ends_with_it {
                 true => Tie::EndsWithIt,
                 false => Tie::HearsOfIt,
@@ -221,6 +233,7 @@ async fn cn_06_what_is_withdrawn_takes_sessions_and_codes_along(f: &Fixture) {
             sid: sid.clone(),
             auth_time: NOW,
             allowed_at,
+            absolute_ms: ABSOLUTE,
             tie: Tie::EndsWithIt,
         }),
         ..new_login(&alice)
@@ -243,4 +256,66 @@ async fn what_has_expired_is_no_live_session(f: &Fixture) {
     f.store.touch_browser_session(&sid, NOW + IDLE - 1).await.unwrap();
     assert_eq!(live(NOW + IDLE).await, 1, "the family has rested too long");
     assert_eq!(live(NOW + ABSOLUTE).await, 0);
+}
+
+async fn a_client_is_told_when_the_browser_is_signed_out_even_if_its_tokens_ended_long_ago(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let first = signed_in(f, &alice).await;
+    let mut sids = Vec::new();
+    for tie in [Tie::EndsWithIt, Tie::HearsOfIt, Tie::Apart] {
+        let login = NewLogin {
+            browser: Some(BrowserLogin {
+                sid: first.clone(),
+                auth_time: NOW,
+                allowed_at: NOW,
+                absolute_ms: ABSOLUTE,
+                tie,
+            }),
+            absolute_ms: DAY,
+            ..new_login(&alice)
+        };
+        let begun = f.store.begin_session(&login, NOW).await.unwrap().unwrap();
+        sids.push(begun.sid);
+    }
+    let sweep = async |now| f.store.sweep(now, 100).await.unwrap().sessions;
+    assert_eq!(
+        sweep(NOW + 20 * DAY).await,
+        1,
+        "of what stands apart nobody is told"
+    );
+    // Another login there: what hangs together lives as long as that one may.
+    let second = signed_in_at(f, &alice, (NOW + 20 * DAY, Some(&first))).await;
+    assert_eq!(sweep(NOW + 40 * DAY).await, 1, "the first login in the browser");
+    let concerned = f.store.clients_concerned(&second, 9).await.unwrap();
+    assert_eq!(concerned.len(), 2, "in frames");
+    end(f, &second).await;
+    let told: Vec<_> = claim(f, NOW + 1).await.into_iter().map(|n| n.sid).collect();
+    assert!(
+        told.len() == 2 && told.iter().all(|sid| sids[..2].contains(sid)),
+        "{told:?}"
+    );
+    assert_eq!(sweep(NOW + 53 * DAY).await, 3, "nothing stays for ever");
+}
+
+async fn a_client_that_gave_its_token_back_is_told_when_the_browser_is_signed_out(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let sid = signed_in(f, &alice).await;
+    let stolen = begin(f, &alice, "spa", (&sid, true)).await.unwrap();
+    let given_back = begin(f, &alice, "web", (&sid, true)).await.unwrap();
+    for (family, reason) in [(&stolen, Reason::Reuse), (&given_back, Reason::Revoked)] {
+        let cut = cut(NOW + 1, reason);
+        assert!(f.store.revoke_family(&family.fam, &cut).await.unwrap());
+    }
+    let told = claim(f, NOW + 1).await.remove(0);
+    assert_eq!(told.sid, stolen.sid, "it cannot know");
+    f.store.drop_logout_notices(&[told.sid]).await.unwrap();
+    let live = f
+        .store
+        .live_sessions_of(alice.id, NOW + 1, (IDLE, ABSOLUTE))
+        .await
+        .unwrap();
+    assert_eq!(live.len(), 1, "the browser's: nothing can be done in the other");
+    end(f, &sid).await;
+    let told: Vec<_> = claim(f, NOW + 1).await.into_iter().map(|n| n.sid).collect();
+    assert_eq!(told, [given_back.sid], "once, and nobody who knows");
 }

@@ -1,0 +1,97 @@
+//! Spec tests of a login in a browser that has rested or lived too long, and of what clients began in it.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::Value;
+
+use crate::browser::{Browser, answer, web_url};
+use crate::end_session::{BOB, BYE, take};
+use crate::harness::{ALICE, Server, minutes};
+use crate::web::{assert_refused, refresh, text};
+
+/// Clients whose tokens could live longer than the login in the browser.
+async fn short_of_the_clients() -> Server {
+    let uris = "redirect_uris = [\"https://web.example.com/cb\"";
+    let lives = format!("refresh_idle = \"1h\"\nrefresh_absolute = \"2h\"\n{uris}");
+    let tokens =
+        "[tokens]\naccess_ttl = \"1m\"\nrefresh_idle = \"5m\"\nrefresh_absolute = \"10m\"\n[first_party]";
+    let server = Server::replacing(&[("[first_party]", tokens), (uris, &lives)]).await;
+    server.add_user(BOB[0].1, Some(BOB[1].1)).await;
+    server
+}
+
+/// What comes of the refresh token of these tokens; there is another one then.
+async fn goes_on(server: &Server, body: &mut Value) -> bool {
+    let reply = refresh(server, text(body, "refresh_token"), &[]).await;
+    if reply.status == StatusCode::OK {
+        *body = reply.json();
+        return true;
+    }
+    assert_refused(&reply, "invalid_grant");
+    false
+}
+
+#[tokio::test]
+async fn without_offline_access_nothing_outlives_the_login_in_the_browser() {
+    let server = short_of_the_clients().await;
+    let browser = Browser::of(&server);
+    let mut early = take(&server, &browser, "openid").await;
+    server.wait(minutes(4)).await;
+    let mut online = take(&server, &browser, "openid").await;
+    let mut offline = take(&server, &browser, "openid offline_access").await;
+    server.wait(minutes(6) - Duration::from_secs(1)).await;
+    // An app that is in use need not send its users here in between.
+    assert!(goes_on(&server, &mut online).await && goes_on(&server, &mut early).await);
+    server.wait(Duration::from_secs(1)).await;
+    assert!(!goes_on(&server, &mut online).await && !goes_on(&server, &mut early).await);
+    assert!(goes_on(&server, &mut offline).await);
+}
+
+#[tokio::test]
+async fn a_logout_ends_what_began_in_a_login_that_has_lapsed() {
+    let server = short_of_the_clients().await;
+    for confirms in [true, false] {
+        let browser = Browser::of(&server);
+        let mut body = take(&server, &browser, "openid").await;
+        server.wait(minutes(6)).await;
+        let silent = browser.get(&web_url("openid", &[("prompt", "none")])).await;
+        assert_eq!(answer(&silent)["error"], "login_required");
+        assert!(goes_on(&server, &mut body).await, "the app is in use");
+        if confirms {
+            // Any site could send the browser here.
+            let asked = browser.get("/logout").await;
+            assert!(!asked.text().contains(ALICE), "nobody is signed in: {asked:?}");
+            let out = browser.submit(&asked, &[("decision", "logout")]).await;
+            assert_eq!(out.status, StatusCode::OK, "{out:?}");
+        } else {
+            let out = format!("/logout?id_token_hint={}&{BYE}", text(&body, "id_token"));
+            let back = browser.get(&out).await;
+            assert_eq!(back.header("location"), "https://web.example.com/bye", "{back:?}");
+        }
+        assert!(browser.cookie("__Host-session").is_none());
+        assert!(!goes_on(&server, &mut body).await);
+    }
+}
+
+#[tokio::test]
+async fn lo_04_the_next_login_takes_the_place_of_one_that_has_lapsed() {
+    let server = short_of_the_clients().await;
+    let browser = Browser::of(&server);
+    let mut alices = take(&server, &browser, "openid").await;
+    server.wait(minutes(6)).await;
+    // Alice again: what began before hangs on this login.
+    take(&server, &browser, "openid").await;
+    assert!(goes_on(&server, &mut alices).await);
+    browser
+        .submit(&browser.get("/logout").await, &[("decision", "logout")])
+        .await;
+    assert!(!goes_on(&server, &mut alices).await);
+    // Somebody else: she is signed out.
+    let mut alices = take(&server, &browser, "openid").await;
+    server.wait(minutes(6)).await;
+    browser
+        .submit(&browser.follow(&web_url("openid", &[])).await, &BOB)
+        .await;
+    assert!(!goes_on(&server, &mut alices).await);
+}
