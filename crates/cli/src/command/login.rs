@@ -26,11 +26,11 @@ use crate::output::Output;
 #[derive(Debug, Args)]
 #[command(before_help = "\
 Examples:
-  carnet login --issuer https://auth.example.com --client-id my-cli
-  carnet login --issuer https://auth.example.com --client-id my-cli --browser")]
+  carnet login --issuer https://auth.example.com --client-id my-cli --scope 'openid email offline_access read:orders'
+  carnet login --issuer https://auth.example.com --client-id my-cli --scope 'openid email offline_access read:orders' --browser")]
 #[command(after_help = "\
 The client is registered once, by an operator:
-  carnet client add my-cli --public --grant-type device_code --grant-type refresh_token --scope 'openid offline_access'
+  carnet client add my-cli --public --grant-type device_code --grant-type refresh_token --scope 'openid email offline_access read:orders'
 and for --browser with --grant-type authorization_code --redirect-uri http://127.0.0.1/callback as well.
 With --dpop, or for a client that has to, tokens are bound to a key (DPoP) that is made for the login and kept with it.
 With --browser, only --dpop binds the code on its way back as well (dpop_jkt, RFC 9449 §10): what a client has to do is known too late for that.
@@ -44,7 +44,8 @@ pub(crate) struct LogIn {
     /// The name under which this program is registered there
     #[arg(long, value_name = "ID")]
     client_id: String,
-    /// What the tokens are to be good for; what the client may have when left out
+    /// What the tokens are to be good for: openid and email to know who has logged in, offline_access to outlive the browser's login, what
+    /// the API wants. When left out, a Carnet gives what the client may do at APIs, and nothing of these
     #[arg(long)]
     scope: Option<String>,
     /// The API that they are for (RFC 8707)
@@ -97,6 +98,11 @@ pub(crate) async fn run(login: LogIn, out: &Output) -> Result<(), Failure> {
             false => format!("{who} at {}. Good until: {until}.", kept.issuer),
         }
     });
+    if login.scope.is_none() && json["user"].is_null() {
+        out.warn(
+            "the server did not say who has logged in: name what you want, such as --scope 'openid email offline_access' and the scopes of the API",
+        );
+    }
     out.next(match kept.dpop_key.is_some() {
         true => "carnet token --dpop GET https://api.example.com/ | curl -H @- https://api.example.com/",
         false => "curl -H \"Authorization: Bearer $(carnet token)\" https://api.example.com/",

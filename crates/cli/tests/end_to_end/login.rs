@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 use serde_json::Value;
 
@@ -112,6 +113,21 @@ async fn a_login_that_cannot_be_read_says_so_and_is_replaced_by_the_next() {
     assert!(String::from_utf8(out.stderr).unwrap().contains("login_not_bound"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_names_nothing_is_told_what_it_lacks() {
+    let carnet = prepared(Engine::Sqlite, &[]).await;
+    let home = tempfile::tempdir().unwrap();
+    let (kept, warned) = log_in_for(&carnet, home.path(), &[]).await;
+    assert_eq!(
+        (&kept["scope"], &kept["user"]),
+        (&"read:orders".into(), &Value::Null)
+    );
+    assert!(
+        warned.contains("--scope 'openid email offline_access'"),
+        "{warned}"
+    );
+}
+
 async fn whole_path(engine: Engine) {
     let carnet = prepared(engine, &[]).await;
     let home = tempfile::tempdir().unwrap();
@@ -161,22 +177,21 @@ async fn prepared(engine: Engine, more: &[&str]) -> Carnet {
 
 /// Logs in as far as a person does: the address, the code, the password, the yes.
 async fn log_in(carnet: &Carnet, home: &Path, more: &[&str]) -> Value {
-    let all = [
-        "--json",
-        "login",
-        "--issuer",
-        &carnet.base,
-        "--client-id",
-        "cli",
-        "--scope",
-        "openid email offline_access",
-    ];
+    let scope = ["--scope", "openid email offline_access"];
+    let (kept, warned) = log_in_for(carnet, home, &[&scope[..], more].concat()).await;
+    assert!(!warned.contains("who has logged in"), "{warned}");
+    kept
+}
+
+/// As [`log_in`], for what is named or for nothing; and what was said on the way.
+async fn log_in_for(carnet: &Carnet, home: &Path, more: &[&str]) -> (Value, String) {
+    let all = ["--json", "login", "--issuer", &carnet.base, "--client-id", "cli"];
     let mut child = command(home, &[&all[..], more].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let invited = invitation(&mut child);
+    let (invited, more) = invitation(&mut child);
     let browser = browser();
     let typed = [("username", EMAIL), ("password", PASSWORD), ("decision", "login")];
     let login = match invited["verification_uri_complete"].as_str() {
@@ -193,15 +208,15 @@ async fn log_in(carnet: &Carnet, home: &Path, more: &[&str]) -> Value {
     let mut said = String::new();
     child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
     assert!(status.success(), "{said}");
-    serde_json::from_str(&said).unwrap()
+    (serde_json::from_str(&said).unwrap(), more.join().unwrap())
 }
 
-/// The first line on stderr; the rest is let run.
-fn invitation(child: &mut Child) -> Value {
+/// The first line on stderr, and the rest as it comes.
+fn invitation(child: &mut Child) -> (Value, JoinHandle<String>) {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let first = lines.next().unwrap().unwrap();
-    std::thread::spawn(move || lines.for_each(drop));
-    serde_json::from_str(&first).unwrap()
+    let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect());
+    (serde_json::from_str(&first).unwrap(), rest)
 }
 
 /// Nobody else on this machine reads them.

@@ -177,7 +177,7 @@ impl fmt::Display for Greeting {
         )?;
         writeln!(
             f,
-            "# As a command line does it: type a code in a browser, then ask for tokens\ncarnet login --issuer {} --client-id my-cli-client-id\n",
+            "# As a command line does it: type a code in a browser, then ask for tokens\ncarnet login --issuer {} --client-id my-cli-client-id --scope \"openid email offline_access read:data\"\n",
             self.issuer
         )?;
         writeln!(
