@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use carnet_client::http::HttpClient;
 use carnet_client::jwks::{Location, RemoteKeys};
-use carnet_jose::KeySet;
 
 use crate::assertion::{AssertionVerifier, Expected, GRANT, Keys};
 use crate::config::{self, Config};
@@ -58,15 +57,5 @@ fn keys(trusted: &config::TrustedIssuer, http: &HttpClient) -> Result<Keys, Stri
         let remote = RemoteKeys::new(http.clone(), Location::Jwks(uri.clone()), &trusted.algorithms);
         return Ok(Keys::Remote(Arc::new(remote)));
     }
-    let text = match &trusted.jwks_file {
-        Some(file) => std::fs::read(file).map_err(|error| error.to_string())?,
-        None => trusted
-            .jwks
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default()
-            .into(),
-    };
-    let parsed = KeySet::from_jwks_json(&text, &trusted.algorithms).map_err(|error| error.to_string())?;
-    Ok(Keys::Fixed(Arc::new(parsed.set)))
+    Ok(Keys::Fixed(Arc::new(trusted.fixed_keys()?)))
 }

@@ -26,8 +26,8 @@ pub(crate) fn methods() -> Vec<String> {
     all.map(|method| method.name().to_owned()).collect()
 }
 
-/// The algorithms of assertions that discovery names.
+/// The algorithms of assertions that discovery names; Ed25519 by its older name as well, which libraries look for (RFC 9864 §4.1.1).
 pub(crate) fn algorithms() -> Vec<String> {
-    let all = ASSERTION_ALGORITHMS.iter();
-    all.map(|algorithm| algorithm.name().to_owned()).collect()
+    let names = ASSERTION_ALGORITHMS.iter().map(|algorithm| algorithm.name());
+    names.chain(["EdDSA"]).map(str::to_owned).collect()
 }

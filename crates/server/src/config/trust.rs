@@ -2,7 +2,7 @@
 //!
 //! Spec: RFC 7523 §3 · RFC 7517 §5
 
-use carnet_jose::{Algorithm, KeySet};
+use carnet_jose::Algorithm;
 use carnet_oauth::grant_type::GrantType;
 
 use super::client::{ASSERTION_ALGORITHMS, Client};
@@ -97,27 +97,13 @@ fn check_keys(trusted: &TrustedIssuer, key: &dyn Fn(&str) -> String) -> Result<(
             )),
         };
     }
-    let (name, keys) = match &trusted.jwks_file {
-        Some(file) => (
-            "jwks_file",
-            std::fs::read(file).map_err(|error| error.to_string()),
-        ),
-        None => (
-            "jwks",
-            Ok(trusted
-                .jwks
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default()
-                .into()),
-        ),
+    let name = match &trusted.jwks_file {
+        Some(_) => "jwks_file",
+        None => "jwks",
     };
-    let usable = keys.and_then(|keys| {
-        let parsed = KeySet::from_jwks_json(&keys, &trusted.algorithms).map_err(|error| error.to_string())?;
-        match parsed.set.is_empty() {
-            true => Err("has no key that these algorithms can use".to_owned()),
-            false => Ok(()),
-        }
+    let usable = trusted.fixed_keys().and_then(|keys| match keys.is_empty() {
+        true => Err("has no key that these algorithms can use".to_owned()),
+        false => Ok(()),
     });
     usable.map_err(|what| fault(&key(name), what, "give a JWKS of public keys"))
 }

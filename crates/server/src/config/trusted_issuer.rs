@@ -4,10 +4,11 @@
 
 use std::path::PathBuf;
 
-use carnet_jose::Algorithm;
+use carnet_jose::{Algorithm, KeySet};
 use serde::{Deserialize, Serialize};
 
 use super::client::ASSERTION_ALGORITHMS;
+use super::service_room::one_or_set;
 use carnet_listen::value::Ttl;
 
 /// `[[trusted_issuers]]`
@@ -50,6 +51,22 @@ pub enum SubjectIs {
     Sub,
     /// The user's e-mail address, which we know to be theirs.
     Email,
+}
+
+impl TrustedIssuer {
+    /// The keys that do not have to be fetched: those of its file, or the ones that are written down.
+    pub fn fixed_keys(&self) -> Result<KeySet, String> {
+        let text = match (&self.jwks_file, &self.jwks) {
+            (Some(file), _) => std::fs::read(file).map_err(|error| error.to_string())?,
+            (None, jwks) => jwks.as_ref().map(ToString::to_string).unwrap_or_default().into(),
+        };
+        let one = serde_json::from_slice(&text).ok();
+        let one = one.filter(|jwks: &serde_json::Value| jwks.get("kty").is_some());
+        // A set stays as it is written, so that what is wrong with it is seen.
+        let text = one.map_or(text, |one| one_or_set(one).to_string().into());
+        let parsed = KeySet::from_jwks_json(&text, &self.algorithms).map_err(|error| error.to_string())?;
+        Ok(parsed.set)
+    }
 }
 
 fn every_algorithm() -> Vec<Algorithm> {

@@ -36,6 +36,15 @@ async fn lk_06_the_metadata_is_exact_and_promises_nothing_that_is_not_there() {
         serde_json::json!(["S256"])
     );
     assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
+    for endpoint in ["token", "revocation"] {
+        let names = &metadata[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")];
+        let names: Vec<String> = serde_json::from_value(names.clone()).unwrap();
+        let both = ["Ed25519", "EdDSA"];
+        assert!(
+            both.iter().all(|name| names.iter().any(|one| one == name)),
+            "{names:?}"
+        );
+    }
     for endpoint in [
         "authorization_endpoint",
         "device_authorization_endpoint",

@@ -37,6 +37,15 @@ fn a_trusted_issuer_has_one_name_its_clients_and_its_keys_from_one_place() {
     let keys = "jwks_uri = \"https://idp.example.com/jwks\"";
     let right = format!("{issuer}\nclients = [\"a\"]\n{keys}");
     assert!(parse(&with(&right), Path::new("c"), &[]).is_ok());
+    // One key, as `carnet jwk generate --public-out` writes it.
+    let one =
+        "jwks = { kty = \"OKP\", crv = \"Ed25519\", x = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\" }";
+    assert!(parse(&with(&right.replace(keys, one)), Path::new("c"), &[]).is_ok());
+    let private = one.replace(" }", ", d = \"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\" }");
+    assert_eq!(
+        wrong_key(&right.replace(keys, &private)),
+        "trusted_issuers.0.jwks"
+    );
     let own = right.replace(
         "https://idp.example.com\"\nclients",
         "http://127.0.0.1:8080\"\nclients",
