@@ -89,6 +89,15 @@ impl Store {
         row.map(|row| row.fields().take()).transpose()
     }
 
+    /// Whether there was such a ticket, and it was redeemed, as long as that is remembered.
+    pub async fn is_redeemed(&self, kind: TicketKind, secret: &str) -> Result<bool, StoreError> {
+        let row = self
+            .database
+            .read_one(&LOOK_BACK, params![digest(kind, secret)])
+            .await?;
+        Ok(row.is_some())
+    }
+
     /// Change what a ticket keeps; `false` when it cannot be changed any more.
     pub async fn amend_ticket(
         &self,
@@ -166,6 +175,11 @@ static LOOK: Statement = Statement::new(
     "SELECT payload FROM tickets WHERE digest = $1 AND expires_at > $2 AND redeemed_at IS NULL",
 );
 
+static LOOK_BACK: Statement = Statement::new(
+    "ticket.look_back",
+    "SELECT redeemed_at FROM tickets WHERE digest = $1 AND redeemed_at IS NOT NULL",
+);
+
 static AMEND: Statement = Statement::new(
     "ticket.amend",
     "UPDATE tickets SET payload = $2 WHERE digest = $1 AND expires_at > $3 AND redeemed_at IS NULL",
@@ -192,4 +206,6 @@ static BUY: Statement = Statement::new(
     "UPDATE tickets SET bought = $2 WHERE digest = $1 AND redeemed_at IS NOT NULL AND seen_again_at IS NULL",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 7] = [&KEEP, &LOOK, &AMEND, &REPLACE, &REDEEM, &SEE_AGAIN, &BUY];
+pub(crate) static STATEMENTS: [&Statement; 8] = [
+    &KEEP, &LOOK, &LOOK_BACK, &AMEND, &REPLACE, &REDEEM, &SEE_AGAIN, &BUY,
+];

@@ -85,12 +85,23 @@ async fn asked(visitor: &Visitor, text: &[u8]) -> Result<Parameters, Failure> {
     Ok(parameters.in_language_of(visitor, None))
 }
 
+/// Whoever is told that it cannot go on may go back to the app.
+async fn know_client(visitor: &Visitor, parameters: &Parameters) -> Result<(), Failure> {
+    if let Ok(Some(id)) = parameters.once("client_id")
+        && let Some(client) = visitor.app.client(id).await?
+    {
+        visitor.comes_from(&client, parameters.language);
+    }
+    Ok(())
+}
+
 async fn authorize(
     visitor: &Visitor,
     browser: &Browser,
     (parameters, kept): (Parameters, Option<Kept>),
 ) -> Result<Response, Failure> {
     let app = &visitor.app;
+    know_client(visitor, &parameters).await?;
     let request = match AuthorizationRequest::read(app, &parameters).await {
         Ok(request) => request,
         Err(objection) => return object(app, &parameters, objection),
@@ -117,6 +128,7 @@ async fn keep(visitor: &Visitor, request: Request) -> Result<Response, Failure> 
     let app = &visitor.app;
     let FormBytes(body) = FormBytes::read(request).await?;
     let parameters = asked(visitor, &body).await?;
+    know_client(visitor, &parameters).await?;
     let request = match AuthorizationRequest::read(app, &parameters).await {
         Ok(request) => request,
         Err(objection) => return object(app, &parameters, objection),

@@ -93,8 +93,22 @@ pub fn see_other(uri: &str) -> Result<Response, Failure> {
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
 }
 
+/// Where an app lives, by the word of the operator.
+#[derive(Clone, Debug, Serialize)]
+pub struct Back {
+    /// What people call it.
+    pub name: String,
+    /// Its own page, never an address that a request has named.
+    pub url: String,
+}
+
 /// A refusal as a page. `request_id` lets the operator find it in the log.
-pub fn refused(app: &App, language: Language, request_id: &str, failure: Failure) -> Response {
+pub fn refused(
+    app: &App,
+    language: Language,
+    (request_id, back): (&str, Option<&Back>),
+    failure: Failure,
+) -> Response {
     let help = failure.help().map(str::to_owned);
     let refusal = failure.into_response();
     let status = refusal.status();
@@ -111,6 +125,7 @@ pub fn refused(app: &App, language: Language, request_id: &str, failure: Failure
         "reason": reason,
         "help": help,
         "request_id": request_id,
+        "back": back,
         "client": null,
         "language_links": [],
     });
@@ -140,6 +155,7 @@ fn title_of(code: &str, status: StatusCode) -> &'static str {
         "unknown_client" => "client",
         "redirect_uri_mismatch" => "redirect",
         "interaction_expired" | "invalid_request_uri" => "expired",
+        "interaction_finished" => "finished",
         "foreign_form" | "foreign_browser" | "cross_site_request" => "session",
         "too_many_attempts" => "too_many",
         "not_found" => "not_found",

@@ -13,9 +13,10 @@ use http::{HeaderMap, StatusCode, header};
 use super::failure::Failure;
 use super::form::Form;
 use super::origin::Origins;
-use super::page::{language, refused};
+use super::page::{Back, language, refused};
 use crate::app::App;
 use crate::audit::Caller;
+use crate::client::Client;
 use crate::pages::Language;
 
 /// Somebody at a page.
@@ -29,6 +30,8 @@ pub struct Visitor {
     query: String,
     /// In which language the flow is that this turned out to belong to.
     spoken: OnceLock<Language>,
+    /// The app that people come from, and may go back to.
+    app_behind: OnceLock<Back>,
 }
 
 impl Visitor {
@@ -47,6 +50,16 @@ impl Visitor {
         let _ = self.spoken.set(language);
     }
 
+    /// The visitor comes from this client. Where it lives is believed when the operator says so.
+    pub fn comes_from(&self, client: &Client, language: Language) {
+        if let Some(uri) = client.uri.as_ref().filter(|_| !client.is_unverified()) {
+            let _ = self.app_behind.set(Back {
+                name: client.shown_name_in(language.tag).to_owned(),
+                url: uri.clone(),
+            });
+        }
+    }
+
     /// As the flow, or as the address says it; else as the browser is set.
     fn language(&self) -> Language {
         let wanted = |name| {
@@ -61,8 +74,10 @@ impl Visitor {
 
     /// The page that came of it; a refusal as a page.
     pub fn told(&self, outcome: Result<Response, Failure>) -> Response {
-        outcome
-            .unwrap_or_else(|failure| refused(&self.app, self.language(), &self.caller.correlation, failure))
+        outcome.unwrap_or_else(|failure| {
+            let told = (self.caller.correlation.as_str(), self.app_behind.get());
+            refused(&self.app, self.language(), told, failure)
+        })
     }
 }
 
@@ -76,6 +91,7 @@ impl FromRequestParts<App> for Visitor {
             headers: parts.headers.clone(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
             spoken: OnceLock::new(),
+            app_behind: OnceLock::new(),
         })
     }
 }

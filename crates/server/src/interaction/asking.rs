@@ -45,9 +45,11 @@ impl Asking {
             Door::Account => app.directory.first_party(),
             Door::Authorize | Door::Device => app.client(&kept.interaction.about.client_id).await?,
         };
+        let client = client.ok_or_else(unknown_client)?;
+        visitor.comes_from(&client, language);
         Ok(Self {
             language,
-            client: client.ok_or_else(unknown_client)?,
+            client,
             browser,
             kept,
         })
@@ -126,7 +128,8 @@ impl Asking {
         json!({
             "name": client.shown_name_in(self.language.tag),
             "logo": client.logo_uri.as_ref().filter(sound),
-            "host": uri.and_then(|uri| host_of(uri)),
+            // Some host is in plain sight, whether or not the operator has named one.
+            "host": uri.and_then(|uri| host_of(uri)).or_else(|| goes_to.clone()),
             "uri": uri,
             "policy_uri": client.policy_uri.as_ref().filter(sound),
             "tos_uri": client.tos_uri.as_ref().filter(sound),

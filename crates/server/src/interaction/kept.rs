@@ -145,7 +145,10 @@ impl Kept {
     ) -> Result<Self, Failure> {
         let id = id.ok_or_else(gone)?;
         let payload = app.store.ticket(TicketKind::Interaction, id, app.now()).await?;
-        let payload = payload.ok_or_else(gone)?;
+        let Some(payload) = payload else {
+            let is_over = app.store.is_redeemed(TicketKind::Interaction, id).await?;
+            return Err(if is_over { finished() } else { gone() }.into());
+        };
         // Kept by another version of this program: begun anew is soon done.
         let interaction: Interaction = serde_json::from_str(&payload).map_err(|_| gone())?;
         // AZ-07, DV-01: what stands in a request of one door is not believed at another.
@@ -201,7 +204,8 @@ impl Kept {
             .await?
         {
             Redeemed::Fresh(_) => Ok(()),
-            Redeemed::Again(_) | Redeemed::Unknown => Err(gone().into()),
+            Redeemed::Again(_) => Err(finished().into()),
+            Redeemed::Unknown => Err(gone().into()),
         }
     }
 
@@ -230,8 +234,13 @@ fn json(interaction: &Interaction) -> Result<String, Failure> {
 }
 
 fn gone() -> Refusal {
-    const REASON: &str = "this sign-in was finished, or was begun more than an hour ago";
+    const REASON: &str = "this sign-in was begun more than an hour ago, or never here";
     Refusal::new(StatusCode::BAD_REQUEST, "interaction_expired", REASON)
+}
+
+fn finished() -> Refusal {
+    const REASON: &str = "this sign-in was finished before: its answer went to the app";
+    Refusal::new(StatusCode::BAD_REQUEST, "interaction_finished", REASON)
 }
 
 fn foreign_browser() -> Refusal {

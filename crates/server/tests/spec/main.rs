@@ -29,6 +29,7 @@ mod dpop_refresh;
 mod dpop_resource;
 mod end_session;
 mod engine;
+mod error_pages;
 mod front;
 mod front_channel;
 mod harness;

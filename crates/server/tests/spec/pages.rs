@@ -283,11 +283,17 @@ async fn an_interaction_leads_to_one_answer_and_expires() {
     browser.submit(&consent, &[("decision", "allow")]).await;
     let late = browser.submit(&consent, &[("decision", "allow")]).await;
     assert_eq!(late.status, StatusCode::BAD_REQUEST);
-    assert!(late.text().contains("interaction_expired"));
+    assert!(late.text().contains("interaction_finished"), "{late:?}");
+    let (_, fields) = form_of(&login);
+    let (_, id) = fields.iter().find(|(name, _)| name == "interaction").unwrap();
+    let back = browser.get(&format!("/login?interaction={id}")).await;
+    assert_eq!(back.status, StatusCode::BAD_REQUEST);
+    assert!(back.text().contains("This sign-in is over"), "{back:?}");
     let page = browser.follow(&web_url("openid", &[("prompt", "login")])).await;
     server.wait(minutes(61)).await;
     let late = browser.log_in(&page).await;
     assert_eq!(late.status, StatusCode::BAD_REQUEST);
+    assert!(late.text().contains("interaction_expired"), "{late:?}");
 }
 
 #[tokio::test]

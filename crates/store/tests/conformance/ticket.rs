@@ -73,10 +73,13 @@ async fn a_ticket_is_kept_once_and_may_be_amended_until_it_is_redeemed(f: &Fixtu
     assert!(!store.keep_ticket(kind, "i", "b", NOW + 60).await.unwrap());
     assert!(store.amend_ticket(kind, "i", "c", NOW).await.unwrap());
     assert!(!store.amend_ticket(kind, "i", "c", NOW + 60).await.unwrap());
+    assert!(!store.is_redeemed(kind, "i").await.unwrap());
     assert_eq!(
         store.redeem_ticket(kind, "i", NOW).await.unwrap(),
         Redeemed::Fresh("c".to_owned())
     );
+    assert!(store.is_redeemed(kind, "i").await.unwrap());
+    assert!(!store.is_redeemed(TicketKind::Code, "i").await.unwrap());
     assert!(!store.amend_ticket(kind, "i", "d", NOW).await.unwrap());
     assert_eq!(store.ticket(kind, "i", NOW).await.unwrap(), None);
 }
