@@ -2,6 +2,10 @@
 //!
 //! Spec: RFC 4647 §3.4 (which language)
 
+mod samples;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -134,7 +138,7 @@ impl Pages {
         }
         let style = file(folder, "style.css")?;
         let digest = base64url::encode(&primitive::sha256(style.as_bytes()));
-        Ok(Self {
+        let pages = Self {
             environment,
             texts,
             style_path: format!("/pages/{}.css", digest.get(..16).unwrap_or_default()),
@@ -143,11 +147,40 @@ impl Pages {
                 name: config.name.clone(),
                 logo: config.logo_url.clone(),
             },
-        })
+        };
+        match folder {
+            Some(folder) => pages.rehearse(folder).map(|()| pages),
+            None => Ok(pages),
+        }
+    }
+
+    /// Every page once in every language: what a theme asks for and a page has not would be found by whoever wants to log in.
+    fn rehearse(&self, folder: &Path) -> Result<(), String> {
+        for (template, sample) in samples::samples() {
+            for language in LANGUAGES {
+                self.render_unchecked(template, language, &sample)
+                    .map_err(|error| told(folder, template, &error))?;
+            }
+        }
+        Ok(())
     }
 
     /// A page in this language.
     pub fn render(&self, template: &str, language: Language, page: &impl Serialize) -> Result<String, Error> {
+        #[cfg(debug_assertions)]
+        assert!(
+            serde_json::to_value(page).is_ok_and(|page| samples::has(template, &page)),
+            "pages/samples.rs has no example like this {template}"
+        );
+        self.render_unchecked(template, language, page)
+    }
+
+    fn render_unchecked(
+        &self,
+        template: &str,
+        language: Language,
+        page: &impl Serialize,
+    ) -> Result<String, Error> {
         let common = minijinja::context! {
             lang => language.tag,
             t => self.texts.get(language.tag),
@@ -234,6 +267,28 @@ fn place(folder: Option<&Path>, name: &str) -> String {
         .to_string()
 }
 
+/// Where a page cannot be rendered, and why.
+fn told(folder: &Path, template: &str, error: &Error) -> String {
+    // What is wrong in a page that includes or extends another is wrong where it stands.
+    let mut innermost = error;
+    while let Some(cause) = std::error::Error::source(innermost).and_then(|cause| cause.downcast_ref()) {
+        innermost = cause;
+    }
+    let name = innermost.name().unwrap_or(template);
+    let place = match folder.join(name) {
+        themed if themed.exists() => themed.display().to_string(),
+        // The page is ours: it is a text of the theme that does not fit.
+        _ => format!("{} (texts): {name}", folder.display()),
+    };
+    let line = innermost
+        .line()
+        .map_or_else(String::new, |line| format!(":{line}"));
+    let what = innermost
+        .detail()
+        .map_or_else(|| innermost.kind().to_string(), str::to_owned);
+    format!("{place}{line}: {what}")
+}
+
 /// A name that replaces nothing is a typing error.
 fn check_names(folder: &Path) -> Result<(), String> {
     for inside in [folder.to_path_buf(), folder.join("texts")] {
@@ -257,55 +312,4 @@ fn check_names(folder: &Path) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_language_that_we_speak_is_taken() {
-        assert_eq!(language_of(["fr", "de-AT", "en"]).map(|l| l.tag), Some("de"));
-        assert_eq!(language_of(["fr"]), None);
-    }
-
-    #[test]
-    fn every_language_says_everything() {
-        let keys = |text: &str| {
-            fn walk(prefix: &str, table: &toml::Table, into: &mut Vec<String>) {
-                for (key, value) in table {
-                    let path = format!("{prefix}.{key}");
-                    match value.as_table() {
-                        Some(table) => walk(&path, table, into),
-                        None => into.push(path),
-                    }
-                }
-            }
-            let mut found = Vec::new();
-            walk("", &toml::from_str(text).unwrap(), &mut found);
-            found.sort();
-            found
-        };
-        let texts: Vec<_> = FILES
-            .iter()
-            .filter(|(name, _)| name.starts_with("texts/"))
-            .collect();
-        assert_eq!(texts.len(), LANGUAGES.len());
-        for (name, text) in &texts {
-            assert_eq!(keys(text), keys(texts[0].1), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_theme_replaces_a_page_and_a_misspelled_file_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("style.css"), "body{}").unwrap();
-        let config = config::Pages {
-            theme_folder: Some(folder.path().to_path_buf()),
-            ..Default::default()
-        };
-        assert_eq!(Pages::new(&config).unwrap().style, "body{}");
-        std::fs::write(folder.path().join("logn.html"), "").unwrap();
-        assert!(Pages::new(&config).err().unwrap().contains("logn.html"));
-    }
 }

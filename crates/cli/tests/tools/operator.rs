@@ -53,6 +53,15 @@ fn what_the_server_refuses_for_its_configuration_the_check_refuses_as_well() {
     assert_eq!(checked().exit, 2, "there is no such folder");
     std::fs::create_dir(folder.path().join("theme")).unwrap();
     checked().done();
+    let login = folder.path().join("theme/login.html");
+    std::fs::write(&login, "<p>\n{{ nope.x }}").unwrap();
+    let refused = checked();
+    assert!(
+        refused.exit == 2 && refused.err.contains("login.html:2"),
+        "{}",
+        refused.err
+    );
+    std::fs::remove_file(&login).unwrap();
     std::fs::write(folder.path().join("theme/logn.html"), "").unwrap();
     let refused = checked();
     assert!(
