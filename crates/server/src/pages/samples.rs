@@ -90,11 +90,12 @@ fn asking() -> Vec<(&'static str, Value)> {
         "scopes": [{ "name": "openid", "is_new": false }, { "name": "read:orders", "is_new": true }],
         "claims": [{ "name": "email", "is_new": true }],
         "audience": ["https://api.example.com"],
-        "duration_key": "days", "duration_value": 30,
+        "duration_key": "days", "duration_value": 30, "idle_key": "days", "idle_value": 7,
         "may_remember": true, "remember": true,
     });
     let once = json!({
         "scopes": [], "claims": [], "audience": [], "may_remember": false, "remember": false, "duration_key": "day", "duration_value": 1,
+        "idle_key": null, "idle_value": null,
     });
     let choice = json!({ "user": user });
     let nameless =
@@ -148,15 +149,15 @@ fn device() -> Vec<(&'static str, Value)> {
 fn alone() -> Vec<(&'static str, Value)> {
     let none = json!({ "client": null, "language_links": [] });
     let guide = json!({
-        "client_id": "spa", "redirect_uri": "https://app.example.com/cb", "scope": "openid", "response_type": "token",
+        "client_id": "spa", "redirect_uri": "https://app.example.com/cb", "scope": "openid", "response_type": "token", "is_password": false,
         "authorization_endpoint": "https://auth.example.com/oauth/authorize", "token_endpoint": "https://auth.example.com/oauth/token",
     });
-    let unknown = json!({ "client_id": null, "redirect_uri": null, "scope": null, "response_type": null });
+    let unknown = json!({ "client_id": null, "redirect_uri": null, "scope": null, "response_type": null, "is_password": true });
     let error = json!({
         "title_key": "redirect", "code": "redirect_uri_mismatch", "reason": "what happened", "request_id": "r",
-        "back": { "name": "Northwind Travel", "url": "https://app.example.com" },
+        "back": { "name": "Northwind Travel", "url": "https://app.example.com" }, "help": "https://auth.example.com/implicit",
     });
-    let ours = json!({ "title_key": "unavailable", "code": "server_error", "reason": null, "back": null });
+    let ours = json!({ "title_key": "unavailable", "code": "server_error", "reason": null, "back": null, "help": null });
     let form = json!({
         "action": "https://app.example.com/cb", "fields": [{ "name": "code", "value": "c" }], "script": "",
     });
