@@ -41,7 +41,7 @@ pub(super) fn mint(
         amr: vec!["pwd".to_owned()],
         at_hash: at_hash(algorithm, access_token),
         sid: Some(granted.family.sid.clone()),
-        user: about_user(granted, asked),
+        user: about_user(app, granted, asked),
     };
     let signer = app.keys.id_token_signer(algorithm).ok_or_else(|| {
         tracing::error!(algorithm = algorithm.name(), "there is no active signing key");
@@ -58,15 +58,27 @@ fn acr(asked: Asked<'_>) -> Option<String> {
     wanted.then(|| PASSWORD_ACR.to_owned())
 }
 
-/// §5.4: what the scopes open is told by userinfo, unless the client is registered to have it here as well.
-fn about_user(granted: &Granted<'_>, asked: Asked<'_>) -> BTreeMap<String, Value> {
-    let (none, nothing) = (ScopeSet::default(), BTreeMap::new());
+/// §5.4: what the scopes open is told by userinfo, unless the client is registered to have it here as well, or its access token is of no use
+/// there: that of an API with a shared secret.
+fn about_user(app: &App, granted: &Granted<'_>, asked: Asked<'_>) -> BTreeMap<String, Value> {
+    let resource = app.directory.resource(&granted.family.audience);
+    let nowhere_else = resource.is_some_and(|resource| resource.shared.is_some());
+    let none = ScopeSet::default();
+    let mut by_name = BTreeMap::new();
+    if let Some(claims) = asked.claims {
+        let of_userinfo = claims.userinfo.iter().filter(|_| nowhere_else);
+        by_name.extend(
+            of_userinfo
+                .chain(&claims.id_token)
+                .map(|(name, request)| (name.clone(), request.clone())),
+        );
+    }
     let telling = Telling {
         scope: match granted.client.id_token_claims {
-            config::IdTokenClaims::Full => &granted.scope,
-            config::IdTokenClaims::Asked => &none,
+            config::IdTokenClaims::Asked if !nowhere_else => &none,
+            _ => &granted.scope,
         },
-        asked: asked.claims.map_or(&nothing, |claims| &claims.id_token),
+        asked: &by_name,
         most: &granted.client.scope,
     };
     telling.about(granted.user)

@@ -1,9 +1,11 @@
 //! Spec tests of userinfo and of revocation by clients (OpenID Connect Core §5.3, RFC 7009).
 
 use http::StatusCode;
+use serde_json::json;
 
-use crate::harness::{ALICE, PASSWORD, Server};
-use crate::web::{EVERYTHING, assert_refused, refresh, text, tokens};
+use crate::browser::{Browser, web_url};
+use crate::harness::{ALICE, PASSWORD, SHARED_API, Server, claims};
+use crate::web::{EVERYTHING, assert_refused, exchange, refresh, text, tokens};
 
 #[tokio::test]
 async fn userinfo_tells_what_the_scopes_open_and_nothing_else() {
@@ -101,4 +103,37 @@ async fn ir_06_ir_07_a_client_gives_back_its_own_tokens_and_all_that_hangs_on_th
     for token in ["garbage", access, refresh_token] {
         assert_eq!(revoke(token, "bogus").await.status, StatusCode::OK, "{token}");
     }
+}
+
+/// Core §5.4: claims go where they can be had.
+#[tokio::test]
+async fn what_userinfo_will_not_tell_for_a_token_with_a_shared_secret_stands_in_the_id_token() {
+    let server = Server::start().await;
+    let by_name = json!({ "userinfo": { "email": null } }).to_string();
+    for (scope, more) in [
+        ("openid email", None),
+        ("openid", Some(("claims", by_name.as_str()))),
+    ] {
+        let resource = ("resource", SHARED_API);
+        let asked: Vec<_> = std::iter::once(resource).chain(more).collect();
+        let code = Browser::of(&server).code(&web_url(scope, &asked)).await;
+        let first = exchange(&server, &code).send().await.json();
+        let reply = server.get("/userinfo").bearer(text(&first, "access_token"));
+        assert_eq!(
+            reply.send().await.status,
+            StatusCode::UNAUTHORIZED,
+            "whoever has the secret made it"
+        );
+        let again = refresh(&server, text(&first, "refresh_token"), &[]).await.json();
+        for body in [&first, &again] {
+            let told = claims(text(body, "id_token"));
+            assert_eq!(
+                (&told["email"], told.get("updated_at")),
+                (&json!(ALICE), None),
+                "{scope}"
+            );
+        }
+    }
+    let elsewhere = claims(text(&tokens(&server, "openid email").await, "id_token"));
+    assert!(elsewhere.get("email").is_none(), "userinfo tells it");
 }
