@@ -136,7 +136,7 @@ pub(super) async fn run(operator: &Operator, add: Add, out: &Output) -> Result<(
         StoreError::Conflict("client_taken") => rules::client_taken(&client.id),
         other => broken(other),
     })?;
-    let json = json!({ "client_id": client.id, "client_secret": secret.as_deref(), "settings": client });
+    let json = json!({ "id": client.id, "client_secret": secret.as_deref(), "settings": client });
     tell(out, &json, || {
         let mut words = format!("Registered the client {}.", client.id);
         if let Some(secret) = &secret {
