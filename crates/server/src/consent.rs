@@ -56,7 +56,9 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
     let claims: Vec<_> = claims
         .map(|name| json!({ "name": name, "is_new": lacks(&|granted| granted.has_claim(name)) }))
         .collect();
-    let (lasts, idle) = duration(&asking.client);
+    let is_tied = !extent.scope.contains("offline_access");
+    let login = app.config.tokens.refresh_absolute;
+    let (lasts, idle) = duration(&asking.client, is_tied.then_some(login));
     let (duration_key, duration_value) = in_words(lasts);
     let (idle_key, idle_value) = idle.map(in_words).unzip();
     let own = json!({
@@ -68,6 +70,7 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
         "duration_value": duration_value,
         "idle_key": idle_key,
         "idle_value": idle_value,
+        "is_tied": is_tied,
         "may_remember": about.may_remember,
         "remember": about.may_remember,
     });
@@ -75,9 +78,11 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
     page(app, "consent.html", &asking.view(), &content)
 }
 
-/// For how long the client can act: as long as its tokens may be renewed, or as long as one lives. And how long a rest ends it before.
-fn duration(client: &Client) -> (Ttl, Option<Ttl>) {
+/// For how long the client can act: as long as its tokens may be renewed, or as long as one lives; where it is tied to the login in the browser, no
+/// longer than that may last. And how long a rest ends it before.
+fn duration(client: &Client, login: Option<Ttl>) -> (Ttl, Option<Ttl>) {
     let (idle, absolute) = (client.refresh_idle, client.refresh_absolute);
+    let absolute = login.map_or(absolute, |login| login.min(absolute));
     match client.may(GrantType::RefreshToken) {
         true => (absolute, Some(idle).filter(|idle| *idle < absolute)),
         false => (client.access_ttl, None),

@@ -318,3 +318,11 @@ fn is_yes(value: &bool) -> bool {
 fn is_no(value: &bool) -> bool {
     !*value
 }
+
+/// One key, as `carnet jwk generate --public-out` writes it, is a set of one.
+pub fn one_or_set(jwks: serde_json::Value) -> serde_json::Value {
+    match jwks.get("kty") {
+        Some(_) => serde_json::json!({ "keys": [jwks] }),
+        None => jwks,
+    }
+}

@@ -34,7 +34,7 @@ pub use carnet_listen::value::{Network, Ttl};
 pub use check::Warning;
 pub use client::{
     ASSERTION_ALGORITHMS, AssertionAudience, Client, Consent, DpopPolicy, IdTokenClaims, LEAST_SECRET_BYTES,
-    RefreshRotation, RefreshTokenIn,
+    RefreshRotation, RefreshTokenIn, one_or_set,
 };
 pub use client_id::new_id_fault;
 pub use client_registration::{ClientRegistration, ClientRegistrationPolicy};
@@ -47,7 +47,7 @@ pub use registration::{registered, registration_faults};
 pub use resource::Resource;
 pub use revocation_feed::RevocationFeed;
 pub use service_clients::{Services, service_keys};
-pub use service_room::{NO_ROOM, clients_fit, one_or_set, services_fit};
+pub use service_room::{NO_ROOM, clients_fit, services_fit};
 pub use settings::{
     Config, Dpop, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Outbound,
     Pages, Passwords, Registration, Storage, Tokens,

@@ -5,7 +5,7 @@
 use carnet_oauth::service_token::{BundledService, MOST_BUNDLE_BYTES, id};
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::{Client, one_or_set};
 use super::fault::{Fault, fault};
 use super::service_clients::service_keys;
 use super::settings::Config;
@@ -47,14 +47,6 @@ fn jwks_of(client: &Client) -> Option<Value> {
             serde_json::from_slice(&std::fs::read(file).ok()?).ok()?,
         )),
         (None, None) => None,
-    }
-}
-
-/// One key, as `carnet jwk generate --public-out` writes it, is a set of one.
-pub fn one_or_set(jwks: Value) -> Value {
-    match jwks.get("kty") {
-        Some(_) => serde_json::json!({ "keys": [jwks] }),
-        None => jwks,
     }
 }
 

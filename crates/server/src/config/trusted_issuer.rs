@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use carnet_jose::{Algorithm, KeySet};
 use serde::{Deserialize, Serialize};
 
-use super::client::ASSERTION_ALGORITHMS;
-use super::service_room::one_or_set;
+use super::client::{ASSERTION_ALGORITHMS, one_or_set};
 use carnet_listen::value::Ttl;
 
 /// `[[trusted_issuers]]`

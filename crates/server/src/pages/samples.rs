@@ -90,12 +90,12 @@ fn asking() -> Vec<(&'static str, Value)> {
         "scopes": [{ "name": "openid", "is_new": false }, { "name": "read:orders", "is_new": true }],
         "claims": [{ "name": "email", "is_new": true }],
         "audience": ["https://api.example.com"],
-        "duration_key": "days", "duration_value": 30, "idle_key": "days", "idle_value": 7,
+        "duration_key": "days", "duration_value": 30, "idle_key": "days", "idle_value": 7, "is_tied": true,
         "may_remember": true, "remember": true,
     });
     let once = json!({
         "scopes": [], "claims": [], "audience": [], "may_remember": false, "remember": false, "duration_key": "day", "duration_value": 1,
-        "idle_key": null, "idle_value": null,
+        "idle_key": null, "idle_value": null, "is_tied": false,
     });
     let choice = json!({ "user": user });
     let nameless =

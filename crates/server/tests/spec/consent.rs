@@ -188,7 +188,7 @@ async fn the_page_says_how_long_and_what_ends_it_before() {
         (
             "openid",
             "en",
-            "Up to 30 days; it ends sooner when it is not used for 7 days.",
+            "Up to 30 days; it ends sooner when it is not used for 7 days. It also ends when you sign out.",
         ),
         (
             "openid offline_access",
@@ -196,7 +196,7 @@ async fn the_page_says_how_long_and_what_ends_it_before() {
             "Up to 30 days; it ends sooner when it is not used for 7 days.",
         ),
         (
-            "openid",
+            "openid offline_access",
             "de",
             "Bis zu 30 Tage; es endet früher, wenn es 7 Tage lang nicht benutzt wird.",
         ),
@@ -217,5 +217,9 @@ async fn the_page_says_how_long_and_what_ends_it_before() {
     let page = browser
         .log_in(&browser.follow(&web_url("openid", &[])).await)
         .await;
-    assert!(page.text().contains("<dd>1 hour</dd>"), "{page:?}");
+    assert!(
+        page.text()
+            .contains("<dd>1 hour. It also ends when you sign out.</dd>"),
+        "{page:?}"
+    );
 }
