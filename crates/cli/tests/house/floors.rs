@@ -76,7 +76,8 @@ pub(crate) const GATEWAY: &[&[&str]] = &[
     &[
         "headers", "hops", "identity", "lines", "route", "series", "target", "watch",
     ],
-    &["config", "origins", "trace", "trunks"],
+    &["config", "negotiated", "origins", "trace"],
+    &["cables", "trunks"],
     &[
         "balance",
         "certificates",

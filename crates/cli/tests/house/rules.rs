@@ -117,7 +117,15 @@ fn http_calls_outside_client(source: &Source) -> Vec<String> {
     if !source.is_shipped()
         || matches!(
             source.place(),
-            Some(("client", _)) | Some(("gateway", "src/upstream.rs" | "src/lines.rs" | "src/trunks.rs"))
+            Some(("client", _))
+                | Some((
+                    "gateway",
+                    "src/upstream.rs"
+                        | "src/lines.rs"
+                        | "src/negotiated.rs"
+                        | "src/cables.rs"
+                        | "src/trunks.rs"
+                ))
         )
     {
         return Vec::new();
