@@ -20,7 +20,7 @@ pub fn local<'w>(wanted: &'w str, origin: &str) -> &'w str {
     }
 }
 
-/// As long it may be: it travels in a cookie.
+/// The most bytes of a path that [`local`] returns: it travels in a cookie.
 pub const MOST_BYTES: usize = 1024;
 
 #[cfg(test)]

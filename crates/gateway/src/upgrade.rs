@@ -228,7 +228,7 @@ pub(crate) fn is_handshake<B>(request: &Request<B>) -> bool {
     request.headers().contains_key(header::UPGRADE)
 }
 
-/// A handshake as an extended CONNECT (RFC 8441 §5): its URI has scheme and server, its Host says who is asked.
+/// A handshake, whose URI is a path, as an extended CONNECT to the server of the errand (RFC 8441 §5).
 pub(crate) fn fold<B>(request: &Request<B>, errand: &Errand<'_>) -> Option<Request<Body>> {
     let mut folded = Request::new(Body::empty());
     *folded.method_mut() = Method::CONNECT;

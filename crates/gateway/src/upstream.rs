@@ -65,6 +65,7 @@ enum Way {
 impl Upstream {
     /// From what the operator says of it.
     pub fn new(config: &config::Upstream, clock: &Arc<dyn Clock>) -> Result<Self, Unmade> {
+        Unmade::check(config)?;
         let shown = tls::shown(config, clock)?;
         let connector = |protocols| connector(config, shown.clone(), protocols);
         let way = match config.protocol {
@@ -146,7 +147,7 @@ impl Upstream {
         }
     }
 
-    /// One attempt, which takes the request; of a failure also whether the server got nothing of it.
+    /// One attempt, which takes the request; of a failure also whether the server got nothing of it, or did not look at it.
     async fn attempt(
         &self,
         request: &mut Option<Request<Body>>,
@@ -268,7 +269,7 @@ impl Upstream {
     }
 }
 
-/// Sends it over HTTP/2, once more where the server did not look at it: one that is about to close its connection says what it still does.
+/// Sends it over HTTP/2, and again where the server did not look at it, as one does that is about to close its connection.
 async fn share(
     (server, errand): (&Server, &Errand<'_>),
     head: &Parts,
@@ -324,6 +325,7 @@ fn judge(error: &(dyn std::error::Error + 'static), server: &Server) -> Refusal 
     UNREACHABLE
 }
 
+/// So often one server is asked again that refuses without a look; then it is another one's turn.
 const MOST_REFUSALS: usize = 4;
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_AGAIN: Duration = Duration::from_secs(15);

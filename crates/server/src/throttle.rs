@@ -106,7 +106,7 @@ impl Attempt {
         Self::up_to(app, ["authorization", &throttle_unit(address), ""], limit)
     }
 
-    /// Somebody who is signed in asks for a code that a page has to go before: the same row.
+    /// Somebody who is signed in asks for a code, and a page has to go before it: that keeps a row as well. A counter of its own, for the account.
     pub(crate) fn authorization_by(app: &App, sub: &str) -> Result<Self, Failure> {
         let limit = app.config.authorization.requests_per_address;
         Self::up_to(app, ["authorization by", sub, ""], limit)

@@ -296,6 +296,7 @@ static LOCK_STATE: Statement = Statement::new(
     "UPDATE clients SET updated_at = updated_at WHERE client_id = $1 RETURNING state",
 );
 
+/// Each change has a time of its own, as at `client_registration.change`.
 static SET_STATE: Statement = Statement::new(
     "client.set_state",
     "UPDATE clients SET state = $2, updated_at = CASE WHEN updated_at >= $3 THEN updated_at + 1 ELSE $3 END

@@ -295,6 +295,7 @@ fn found(is_there: bool) -> Result<(), StoreError> {
 
 const CHANGED: StoreError = StoreError::Conflict("registry_changed");
 
+/// Each change has a time of its own, as at `client_registration.change`.
 static SET_SETTINGS: Statement = Statement::new(
     "registry_change.set_settings",
     "UPDATE clients SET settings = $2, updated_at = CASE WHEN updated_at >= $3 THEN updated_at + 1 ELSE $3 END

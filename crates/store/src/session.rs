@@ -75,12 +75,6 @@ impl Store {
         row.map(|row| read(&mut row.fields())).transpose()
     }
 
-    /// The user's sessions that have not ended, newest first.
-    pub async fn sessions_of(&self, user: Id) -> Result<Vec<Session>, StoreError> {
-        let rows = self.database.read(&OF_USER, params![user]).await?;
-        rows.into_iter().map(|row| read(&mut row.fields())).collect()
-    }
-
     /// End one session.
     ///
     /// `jti` is the access token that asked for it: it is revoked by name too, for those who know only `jti`s.
@@ -320,16 +314,6 @@ static BY_SID: Statement = Statement::new(
      FROM sessions s WHERE s.sid = $1",
 );
 
-static OF_USER: Statement = Statement::new(
-    "session.of_user",
-    "SELECT s.id, s.sid, s.user_id, s.client_id, s.created_at, s.ended_at, s.address, s.user_agent, s.auth_time,
-            COALESCE((SELECT MAX(CASE WHEN f.issued_at > f.idle_expires_at - f.idle_ms THEN f.issued_at
-                                      ELSE f.idle_expires_at - f.idle_ms END)
-                      FROM families f WHERE f.session_id = s.id), s.last_seen_at)
-              AS last_seen_at
-     FROM sessions s WHERE s.user_id = $1 AND s.ended_at IS NULL ORDER BY s.id DESC",
-);
-
 static LOCK: Statement = Statement::new(
     "session.lock",
     "UPDATE sessions SET last_seen_at = last_seen_at WHERE sid = $1 RETURNING id, ended_at",
@@ -381,10 +365,9 @@ static FAMILIES: Statement = Statement::new(
     "SELECT fam FROM families WHERE session_id = $1 ORDER BY id",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 11] = [
+pub(crate) static STATEMENTS: [&Statement; 10] = [
     &CHILDREN,
     &BY_SID,
-    &OF_USER,
     &LOCK,
     &LOCK_USER,
     &LOCK_OF_USER,

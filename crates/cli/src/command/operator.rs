@@ -113,7 +113,7 @@ impl Operator {
         Ok(())
     }
 
-    /// Ends every session of a user, with all of their tokens; says so.
+    /// The sessions of a user that can still be used.
     pub(crate) async fn live_sessions_of(&self, user: &User) -> Result<Vec<LiveSession>, Failure> {
         let tokens = &self.config.tokens;
         let life = (tokens.refresh_idle.millis(), tokens.refresh_absolute.millis());
@@ -121,6 +121,7 @@ impl Operator {
         live.map_err(broken)
     }
 
+    /// Ends every session of a user, with all of their tokens; says so.
     pub(crate) async fn end_sessions_of(&self, user: &User, out: &Output) -> Result<(), Failure> {
         let cut = self.cut(Reason::Revoked, AuditAction::Revoke, &user.sub);
         let ended = self.store.revoke_user((user.id, &user.sub), &cut).await;

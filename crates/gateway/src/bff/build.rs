@@ -314,7 +314,7 @@ fn logout_tokens(
 }
 
 const SHORTEST_KEY: usize = 32;
-/// A token endpoint that is slow is waited for: its answer may be the only one.
+/// How long the issuer is waited for: no longer than a request waits for its tokens.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOGOUT_TOKEN_AGE: Duration = Duration::from_secs(120);
 /// What pages of other sites may send without being asked (WHATWG Fetch), and what says something else.

@@ -29,7 +29,7 @@ use crate::route::Table;
 use crate::series::Series;
 use crate::tokens::{self, metadata::Published};
 use crate::upgrade::Sockets;
-use crate::upstream::{Unmade, Upstream};
+use crate::upstream::Upstream;
 
 impl Site {
     /// Checks everything and makes it ready: reads files, begins to fetch keys.
@@ -162,7 +162,7 @@ fn upstreams<'c>(
             upstreams.push(Arc::clone(same));
             continue;
         }
-        let made = Unmade::find(upstream).and_then(|()| Upstream::new(upstream, clock));
+        let made = Upstream::new(upstream, clock);
         upstreams.push(Arc::new(made.map_err(|unmade| unmade.at(at))?));
     }
     Ok((upstreams, names))

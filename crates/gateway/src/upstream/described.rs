@@ -27,8 +27,8 @@ pub enum Unmade {
 }
 
 impl Unmade {
-    /// Finds what would never do, whatever the service is.
-    pub(crate) fn find(config: &config::Upstream) -> Result<(), Self> {
+    /// Refuses what would never do, whatever the service is.
+    pub(crate) fn check(config: &config::Upstream) -> Result<(), Self> {
         // First: whatever else is wrong is told with the URL.
         if config.urls.iter().any(|url| url.contains('@')) {
             return Err(Self::Account);

@@ -48,7 +48,8 @@ pub(super) async fn end(State(web): State<Web>, headers: HeaderMap, RawQuery(que
         },
         None => sorry(&web, Unfinished::Foreign),
     };
-    // A code is tried once, and so is what belongs to it.
+    // A code is tried once, and so is what belongs to it; but where the issuer did not answer, the same address may be opened again: most often nothing
+    // was spent.
     if begun.is_some() && !may_come_again {
         let spent = cookie::set(
             web.parts.settings.secure,

@@ -105,5 +105,5 @@ fn check_keys(trusted: &TrustedIssuer, key: &dyn Fn(&str) -> String) -> Result<(
         true => Err("has no key that these algorithms can use".to_owned()),
         false => Ok(()),
     });
-    usable.map_err(|what| fault(&key(name), what, "give a JWKS of public keys"))
+    usable.map_err(|what| fault(&key(name), what, "give public keys, as a JWKS or as one JWK"))
 }

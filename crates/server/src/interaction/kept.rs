@@ -239,7 +239,7 @@ fn gone() -> Refusal {
 }
 
 fn finished() -> Refusal {
-    const REASON: &str = "this sign-in was finished before: its answer went to the app";
+    const REASON: &str = "this sign-in was finished before, or a newer page has taken its place";
     Refusal::new(StatusCode::BAD_REQUEST, "interaction_finished", REASON)
 }
 

@@ -38,7 +38,7 @@ async fn an_error_is_told_in_the_language_of_the_flow() {
     assert_german(&page);
     assert_german(&browser.get("/logout?ui_locales=de&state=1&state=2").await);
     assert_german(&browser.get("/consent?interaction=none&lang=de").await);
-    // A form that comes back without its token, and one that another site has posted.
+    // A form that comes back without its token. One that another site has posted is not read: its page speaks as the browser does.
     let login = browser.follow(&web_url("openid", &german)).await;
     assert_german(&login);
     let (action, fields) = form_of(&login);

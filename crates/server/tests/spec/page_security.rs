@@ -193,7 +193,9 @@ async fn head_ends_nothing_and_no_page_says_that_it_would() {
         ("/device", "GET, POST"),
         ("/account/sessions", "GET"),
         ("/account/sessions/end", "GET, POST"),
+        ("/account/sessions/end-others", "GET, POST"),
         ("/account/apps", "GET"),
+        ("/account/apps/withdraw", "GET, POST"),
     ] {
         for method in [Method::HEAD, Method::PUT, Method::OPTIONS] {
             let reply = server.call(method.clone(), path).send().await;

@@ -3,7 +3,7 @@
 use carnet_store::{NewLogin, NewPassword, Reason, TokenFacts};
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{NOW, cut, login, new_login, user};
+use crate::support::sample::{NOW, cut, login, new_login, open_sessions, user};
 
 on_every_engine!(
     rt_08_a_new_password_ends_every_other_session_and_no_login_of_the_same_second,
@@ -97,7 +97,7 @@ async fn rt_08_a_new_password_ends_every_other_session_and_no_login_of_the_same_
     }
     let dead = f.store.family(&other.fam).await.unwrap().unwrap().family;
     assert_eq!(dead.revoked_reason, Some(Reason::PasswordChanged));
-    assert_eq!(f.store.sessions_of(alice.id).await.unwrap().len(), 2);
+    assert_eq!(open_sessions(&f.store, &alice).await.len(), 2);
     assert!(!f.store.set_password(&second("nobody"), &change).await.unwrap());
 }
 

@@ -4,7 +4,7 @@ use carnet_oauth::revocation::RevocationKind;
 use carnet_store::{NewLogin, Reason, Rotated, ThrottleRule};
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{ABSOLUTE, IDLE, NOW, cut, login, new_login, theft, user};
+use crate::support::sample::{ABSOLUTE, IDLE, NOW, cut, login, new_login, open_sessions, theft, user};
 
 on_every_engine!(
     a_login_begins_session_family_and_audit_in_one,
@@ -99,7 +99,7 @@ async fn a_revoked_family_takes_its_session_only_when_nothing_else_holds_it(f: &
         (entries[0].kind, &entries[0].value),
         (RevocationKind::Fam, &family.fam)
     );
-    let open = f.store.sessions_of(alice.id).await.unwrap();
+    let open = open_sessions(&f.store, &alice).await;
     assert_eq!(
         open.iter().map(|session| &session.sid).collect::<Vec<_>>(),
         [&other.sid]

@@ -3,7 +3,7 @@
 use carnet_store::Rotated;
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{NOW, login, theft, user};
+use crate::support::sample::{NOW, login, open_sessions, theft, user};
 
 on_every_engine!(
     rt_01_what_is_renewed_stays_the_live_token_and_what_was_spent_is_a_theft,
@@ -28,7 +28,7 @@ async fn rt_01_what_is_renewed_stays_the_live_token_and_what_was_spent_is_a_thef
         assert_eq!((renewed.generation, renewed.idle_expires_at), (0, latest));
         assert_eq!(renewed.issued_at, family.issued_at);
     }
-    let sessions = f.store.sessions_of(alice.id).await.unwrap();
+    let sessions = open_sessions(&f.store, &alice).await;
     assert_eq!(sessions[0].last_seen_at, NOW + 2_000);
     let late = family.absolute_expires_at;
     let expired = f

@@ -5,7 +5,7 @@ use carnet_store::{AuditAction, Family, NewLogin, Reason, Rotated, TokenFacts, V
 use futures_util::future::join_all;
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{NOW, login, new_login, theft, user};
+use crate::support::sample::{NOW, login, new_login, open_sessions, theft, user};
 
 on_every_engine!(
     rt_01_a_spent_token_kills_its_family_and_no_other,
@@ -74,7 +74,7 @@ async fn rt_01_a_spent_token_kills_its_family_and_no_other(f: &Fixture) {
         .filter(|row| row.event.action == AuditAction::RefreshReuse);
     assert_eq!(noted.count(), 1);
     assert_eq!(
-        f.store.sessions_of(alice.id).await.unwrap().len(),
+        open_sessions(&f.store, &alice).await.len(),
         1,
         "the stolen login is over"
     );

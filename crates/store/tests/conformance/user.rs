@@ -4,7 +4,7 @@ use carnet_store::{KeyState, Reason, StoreError, TokenFacts, UserState};
 use futures_util::future::join_all;
 
 use crate::support::engine::{Fixture, on_every_engine};
-use crate::support::sample::{NOW, cut, login, new_login, new_user, user};
+use crate::support::sample::{NOW, cut, login, new_login, new_user, open_sessions, user};
 
 on_every_engine!(
     a_user_is_found_by_address_and_by_sub,
@@ -102,7 +102,7 @@ async fn rt_08_disabling_a_user_takes_everything_down_at_once(f: &Fixture) {
             .unwrap()
     );
 
-    assert!(f.store.sessions_of(alice.id).await.unwrap().is_empty());
+    assert!(open_sessions(&f.store, &alice).await.is_empty());
     for family in [&first, &second] {
         let record = f.store.family(&family.fam).await.unwrap().unwrap();
         assert_eq!(record.family.revoked_reason, Some(Reason::UserDisabled));

@@ -1,7 +1,8 @@
 //! Shorthand for what tests put into a store.
 
 use carnet_store::{
-    AuditAction, Cut, Family, KeyState, NewAudit, NewLogin, NewUser, Reason, SigningKeyRow, Store, User,
+    AuditAction, Cut, Family, KeyState, LiveSession, NewAudit, NewLogin, NewUser, Reason, SigningKeyRow,
+    Store, User,
 };
 
 pub(crate) const NOW: i64 = 1_800_000_000_000;
@@ -47,6 +48,14 @@ pub(crate) fn new_login(user: &User) -> NewLogin {
         throttle_keys_to_clear: Vec::new(),
         audit: NewAudit::success(user.sub.clone(), AuditAction::Login, user.sub.clone()),
     }
+}
+
+/// What of a user's logins can still be used.
+pub(crate) async fn open_sessions(store: &Store, user: &User) -> Vec<LiveSession> {
+    store
+        .live_sessions_of(user.id, NOW, (IDLE, ABSOLUTE))
+        .await
+        .unwrap()
 }
 
 pub(crate) async fn login(store: &Store, user: &User) -> Family {
