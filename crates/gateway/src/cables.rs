@@ -8,23 +8,35 @@
 use std::error::Error;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fmt, io};
 
 use axum::body::Body;
 use carnet_client::flight::Flight;
+use http::request::Parts;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http2};
-use tokio::time::{Instant, timeout, timeout_at};
+use hyper::rt::Executor;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::lent::{Lent, Sending};
 use crate::lines::{Errand, Failed, IDLE, Stream};
-use crate::negotiated::{self, Negotiated, Windows};
+use crate::negotiated::{self, GOODBYE, Negotiated, Tasks, Windows};
 
 /// The connections of a server.
 #[derive(Clone, Default)]
-pub(crate) struct Cables(Arc<Mutex<Known>>);
+pub(crate) struct Cables(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    known: Mutex<Known>,
+    /// A place has become free.
+    freed: Notify,
+}
 
 #[derive(Default)]
 struct Known {
@@ -39,33 +51,45 @@ struct Cable {
     taken: AtomicUsize,
     /// How many there may be.
     places: AtomicUsize,
-    /// When it began to wait for one.
+    /// Whether the server takes nothing on one of its streams whose client is gone: that counts there for as long as the connection lasts (hyper keeps it),
+    /// so no other request is sent on it, and it ends with the last of those that it has.
+    clogged: AtomicBool,
+    /// When it began to wait for a request.
     since: Mutex<Instant>,
+    tasks: Tasks,
 }
 
 /// A place on a connection, for as long as the answer lasts.
-pub(crate) struct Place(Arc<Cable>);
+pub(crate) struct Place {
+    cable: Arc<Cable>,
+    all: Cables,
+    /// What was sent on it.
+    sending: Option<Sending>,
+}
 
 /// Why there is no connection; told to all who wait for one.
 #[derive(Clone, Debug)]
 struct Lost(io::ErrorKind, Arc<dyn Error + Send + Sync>);
 
 impl Cables {
-    /// Sends a request whose URI is a path. When the answer is overdue, `more` says, told since when it is waited for, from when on to wait anew.
+    /// Sends a request whose URI is a path, with this body. When the answer is overdue, `more` says, told since when it is waited for, from when on to wait
+    /// anew.
     pub(crate) async fn send(
         &self,
         errand: &Errand<'_>,
-        mut request: Request<Body>,
+        (mut head, body): (Parts, &Lent),
         more: impl Fn(Instant) -> Option<Instant>,
     ) -> Result<(Response<Incoming>, Place), Failed> {
-        let uri = std::mem::take(request.uri_mut());
-        *request.uri_mut() = negotiated::target(errand, &uri, request.headers_mut())
+        head.uri = negotiated::target(errand, &head.uri, &mut head.headers)
             .ok_or_else(|| Lost::from(io::ErrorKind::InvalidInput))?;
-        *request.version_mut() = Version::HTTP_2;
-        let place = self.place(errand).await?;
-        let mut sender = place.0.sender.clone();
-        let mut asked = pin!(sender.try_send_request(request));
+        head.version = Version::HTTP_2;
         let mut since = Instant::now();
+        let late = |_| Lost::from(io::ErrorKind::TimedOut);
+        let place = timeout_at(since + errand.patience, self.place(errand)).await;
+        let mut place = place.map_err(late)??;
+        place.sending = Some(body.sending());
+        let mut sender = place.cable.sender.clone();
+        let mut asked = pin!(sender.try_send_request(Request::from_parts(head, body.again())));
         loop {
             match timeout_at(since + errand.patience, &mut asked).await {
                 Ok(Ok(response)) => return Ok((response, place)),
@@ -75,13 +99,13 @@ impl Cables {
         }
     }
 
-    /// On a connection that has one, or on the next.
+    /// On a connection that has one, or on the next; where there will be none, the first that becomes free.
     async fn place(&self, errand: &Errand<'_>) -> Result<Place, Failed> {
         loop {
+            let freed = self.0.freed.notified();
             let dialled = {
                 let mut known = self.known();
-                known.open.retain(|cable| !cable.sender.is_closed());
-                if let Some(place) = known.open.iter().find_map(Cable::take) {
+                if let Some(place) = self.take(&mut known) {
                     return Ok(place);
                 }
                 match &known.dialled {
@@ -92,12 +116,36 @@ impl Cables {
                         .clone(),
                 }
             };
-            match dialled.wait().await {
-                Some(Ok(())) => {}
-                Some(Err(lost)) => return Err(lost.into()),
-                None => return Err(Lost::from(io::ErrorKind::Interrupted).into()),
+            let mut freed = pin!(freed);
+            let lost = tokio::select! {
+                dialled = dialled.wait() => match dialled {
+                    Some(Ok(())) => continue,
+                    Some(Err(lost)) => lost,
+                    None => io::ErrorKind::Interrupted.into(),
+                },
+                () = &mut freed => continue,
+            };
+            let taken = {
+                let mut known = self.known();
+                let taken = self.take(&mut known);
+                taken.ok_or(known.open.is_empty())
+            };
+            match taken {
+                Ok(place) => return Ok(place),
+                Err(true) => return Err(lost.into()),
+                Err(false) => freed.await,
             }
         }
+    }
+
+    fn take(&self, known: &mut Known) -> Option<Place> {
+        known.open.retain(|cable| !cable.is_over());
+        let cable = known.open.iter().find(|cable| cable.is_taken())?;
+        Some(Place {
+            cable: Arc::clone(cable),
+            all: self.clone(),
+            sending: None,
+        })
     }
 
     /// One more connection, for whoever waits.
@@ -115,13 +163,13 @@ impl Cables {
     /// Closes what has waited too long.
     pub(crate) fn sweep(&self) {
         let waits = |cable: &Arc<Cable>| {
-            cable.taken.load(Relaxed) == 0 && cable.since().elapsed() >= IDLE || cable.sender.is_closed()
+            cable.is_over() || cable.taken.load(Relaxed) == 0 && cable.since().elapsed() >= IDLE
         };
         self.known().open.retain(|cable| !waits(cable));
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -135,16 +183,18 @@ impl Cable {
         let Negotiated {
             sender,
             mut connection,
-            ..
+            tasks,
         } = negotiated.map_err(|error| Lost(io::ErrorKind::Other, error.into()))?;
         let cable = Arc::new(Self {
             sender,
             taken: AtomicUsize::new(0),
             places: AtomicUsize::new(MOST_PLACES.min(connection.current_max_send_streams())),
+            clogged: AtomicBool::new(false),
             since: Mutex::new(Instant::now()),
+            tasks: tasks.clone(),
         });
         let laid = Arc::downgrade(&cable);
-        tokio::spawn(poll_fn(move |cx| {
+        let served = poll_fn(move |cx| {
             // What goes wrong on it, the requests on it are told.
             let ended = Pin::new(&mut connection).poll(cx).map(drop);
             if let Some(cable) = laid.upgrade() {
@@ -152,14 +202,19 @@ impl Cable {
                 cable.places.store(allowed, Relaxed);
             }
             ended
-        }));
+        });
+        Executor::execute(&tasks, served);
         Ok(cable)
     }
 
-    fn take(self: &Arc<Self>) -> Option<Place> {
+    /// Takes a place.
+    fn is_taken(&self) -> bool {
         let one_more = |taken: usize| (taken < self.places.load(Relaxed)).then_some(taken + 1);
-        let taken = self.taken.fetch_update(Relaxed, Relaxed, one_more);
-        taken.is_ok().then(|| Place(Arc::clone(self)))
+        self.taken.fetch_update(Relaxed, Relaxed, one_more).is_ok()
+    }
+
+    fn is_over(&self) -> bool {
+        self.sender.is_closed() || self.clogged.load(Relaxed)
     }
 
     fn since(&self) -> MutexGuard<'_, Instant> {
@@ -169,15 +224,32 @@ impl Cable {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        *self.0.since() = Instant::now();
-        self.0.taken.fetch_sub(1, Relaxed);
+        if self.sending.as_ref().is_some_and(Sending::is_stuck) {
+            self.cable.clogged.store(true, Relaxed);
+        }
+        *self.cable.since() = Instant::now();
+        self.cable.taken.fetch_sub(1, Relaxed);
+        self.all.0.freed.notify_one();
+    }
+}
+
+impl Drop for Cable {
+    /// What is still on its way may arrive.
+    fn drop(&mut self) {
+        let tasks = self.tasks.clone();
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                sleep(GOODBYE).await;
+                tasks.abort();
+            });
+        }
     }
 }
 
 impl Lost {
     fn of(failed: Failed) -> Self {
         match failed {
-            Failed::Broken { error, .. } | Failed::Refused(error) => {
+            Failed::Broken { error, .. } | Failed::Unseen { error, .. } => {
                 let kind = error.downcast_ref().map_or(io::ErrorKind::Other, io::Error::kind);
                 Self(kind, error.into())
             }
@@ -201,20 +273,18 @@ impl From<Lost> for Failed {
     }
 }
 
-/// §8.7: what a server refuses, or was beyond what it still does before it closes (§6.8), it has not looked at.
+/// What a server was beyond when it said what it still does before it closes (§6.8), and what it refuses (§8.7), it has not looked at.
 fn broken(mut failure: TrySendError<Request<Body>>) -> Failed {
     let unsent = failure.take_message().is_some();
     let error = failure.into_error();
     let cause = error.source().and_then(|error| error.downcast_ref::<h2::Error>());
-    let refused = cause.is_some_and(|error| {
-        error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
-    });
-    match unsent || refused {
-        true => Failed::Refused(Box::new(error)),
-        false => Failed::Broken {
-            error: Box::new(error),
-            unsent: false,
-        },
+    let cause = cause.filter(|error| error.is_remote());
+    let closing = unsent || cause.is_some_and(h2::Error::is_go_away);
+    let refused = cause.and_then(h2::Error::reason) == Some(h2::Reason::REFUSED_STREAM);
+    let error = Box::new(error);
+    match closing || refused {
+        true => Failed::Unseen { error, closing },
+        false => Failed::Broken { error, unsent: false },
     }
 }
 

@@ -25,6 +25,7 @@ pub mod headers;
 mod health;
 mod hops;
 pub mod identity;
+mod lent;
 pub mod limit;
 mod lines;
 pub mod load;

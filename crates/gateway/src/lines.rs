@@ -53,7 +53,11 @@ pub(crate) enum Failed {
         unsent: bool,
     },
     /// The server did not look at the request.
-    Refused(Box<dyn Error + Send + Sync>),
+    Unseen {
+        error: Box<dyn Error + Send + Sync>,
+        /// Whether it is about to close the connection; else it has too much to do.
+        closing: bool,
+    },
     /// It is overdue.
     Late,
     /// The server takes no WebSockets.

@@ -117,3 +117,5 @@ const SENT_AHEAD: usize = 64 * 1024;
 /// A server that is gone is noticed although nobody says anything.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_ANSWER: Duration = Duration::from_secs(5);
+/// How long the end of a connection may take.
+pub(crate) const GOODBYE: Duration = Duration::from_secs(5);

@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 use crate::lines::{Errand, Failed, Stream};
-use crate::negotiated::{Negotiated, Tasks, Windows};
+use crate::negotiated::{GOODBYE, Negotiated, Tasks, Windows};
 
 /// What is known of the WebSockets of a server.
 #[derive(Debug, Default)]
@@ -111,5 +111,3 @@ impl fmt::Debug for Trunk {
 const STREAM_BYTES: u32 = 64 * 1024;
 /// How long a server that takes no WebSockets is not asked again.
 const BELIEVED: Duration = Duration::from_secs(60);
-/// How long the end of a WebSocket may take.
-const GOODBYE: Duration = Duration::from_secs(5);

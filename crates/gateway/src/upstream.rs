@@ -24,9 +24,9 @@ use tokio::time::Instant;
 
 use crate::balance::{Answered, Kept, Load, News, Pool, Server};
 use crate::config::{self, Protocol};
+use crate::lent::{Failure, Lent};
 use crate::lines::{Connector, Errand, Failed};
 use crate::metrics::ServerReport;
-use crate::passing::{Failure, Lent};
 use crate::refusal::Refusal;
 use crate::upgrade;
 pub use described::Unmade;
@@ -164,12 +164,13 @@ impl Upstream {
         match sent {
             Ok((mut response, kept)) => {
                 // A service that answered before it had the whole body may take the rest for another request.
-                let kept = kept.filter(|_| body.is_sent());
+                let kept = kept.filter(|kept| !matches!(kept, Kept::Line(_)) || body.is_sent());
+                body.forget();
                 let clear = framing::is_clear(response.headers_mut());
                 clear.then_some((response, kept)).ok_or((UNCLEAR, false))
             }
             Err(Failed::Broken { error, unsent }) => Err((judge(&*error, server), unsent)),
-            Err(Failed::Refused(error)) => Err((judge(&*error, server), true)),
+            Err(Failed::Unseen { error, .. }) => Err((judge(&*error, server), true)),
             Err(Failed::Socketless) => Err((SOCKETLESS, false)),
             Err(Failed::Late) => match body.is_awaited() {
                 true => Err((BODY_SLOW, false)),
@@ -202,7 +203,33 @@ impl Upstream {
             Way::Shared(sockets) => {
                 let errand = server.errand(&sockets.http2, self.answer_timeout);
                 let (head, _) = request.take().unwrap_or_default().into_parts();
-                Box::pin(share((server, &errand), &head, body, more)).await
+                Box::pin(self.share((server, &errand), &head, body, more)).await
+            }
+        }
+    }
+
+    /// Over HTTP/2, and again where the server did not look at it: without further ado on another connection when it is about to close this one, and once,
+    /// where that can be afforded, when it has too much to do.
+    async fn share(
+        &self,
+        (server, errand): (&Server, &Errand<'_>),
+        head: &Parts,
+        body: &Lent,
+        more: impl Fn(Instant) -> Option<Instant>,
+    ) -> Result<Answered, Failed> {
+        let (mut closed, mut refused) = (0, false);
+        loop {
+            match server.cables.send(errand, (head.clone(), body), &more).await {
+                Ok((response, _place)) => return Ok((response, Some(Kept::Place { _place }))),
+                Err(Failed::Unseen { closing: true, .. }) if closed < MOST_CLOSED && body.is_whole() => {
+                    closed += 1
+                }
+                Err(Failed::Unseen { closing: false, .. })
+                    if !refused && body.is_whole() && self.pool.pay_out() =>
+                {
+                    refused = true;
+                }
+                Err(failed) => return Err(failed),
             }
         }
     }
@@ -269,24 +296,6 @@ impl Upstream {
     }
 }
 
-/// Sends it over HTTP/2, and again where the server did not look at it, as one does that is about to close its connection.
-async fn share(
-    (server, errand): (&Server, &Errand<'_>),
-    head: &Parts,
-    body: &Lent,
-    more: impl Fn(Instant) -> Option<Instant>,
-) -> Result<Answered, Failed> {
-    let mut tries = 0;
-    loop {
-        let request = Request::from_parts(head.clone(), body.again());
-        match server.cables.send(errand, request, &more).await {
-            Ok((response, _place)) => return Ok((response, Some(Kept::Place { _place }))),
-            Err(Failed::Refused(_)) if tries < MOST_REFUSALS && body.is_whole() => tries += 1,
-            Err(failed) => return Err(failed),
-        }
-    }
-}
-
 /// `protocols` are what TLS offers the service (RFC 7301 §3.1).
 fn connector(
     config: &config::Upstream,
@@ -325,8 +334,8 @@ fn judge(error: &(dyn std::error::Error + 'static), server: &Server) -> Refusal 
     UNREACHABLE
 }
 
-/// So often one server is asked again that refuses without a look; then it is another one's turn.
-const MOST_REFUSALS: usize = 4;
+/// So many connections that are about to be closed are gone through; then it is another server's turn.
+const MOST_CLOSED: usize = 8;
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_AGAIN: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_TRIES: u32 = 4;

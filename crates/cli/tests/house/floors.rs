@@ -76,7 +76,7 @@ pub(crate) const GATEWAY: &[&[&str]] = &[
     &[
         "headers", "hops", "identity", "lines", "route", "series", "target", "watch",
     ],
-    &["config", "negotiated", "origins", "trace"],
+    &["config", "lent", "negotiated", "origins", "trace"],
     &["cables", "trunks"],
     &[
         "balance",

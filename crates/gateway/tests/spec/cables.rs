@@ -7,10 +7,10 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::{Request, Response, StatusCode};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::harness::{Harness, mirror, talk};
+use crate::harness::{Harness, mirror, soon, talk};
 
 /// A service that speaks HTTP/2 and nothing else, and does what the path says.
 #[derive(Clone)]
@@ -18,6 +18,9 @@ struct Service {
     /// How many streams it takes on a connection.
     streams: u32,
     connections: Arc<AtomicUsize>,
+    /// How many connections it takes.
+    most: Arc<AtomicUsize>,
+    turned_away: Arc<AtomicUsize>,
     /// Of `/endless`.
     sent: Arc<AtomicUsize>,
     refused: Arc<AtomicUsize>,
@@ -29,6 +32,8 @@ impl Service {
         Self {
             streams,
             connections: Arc::default(),
+            most: Arc::new(AtomicUsize::new(usize::MAX)),
+            turned_away: Arc::default(),
             sent: Arc::default(),
             refused: Arc::default(),
             seen: Arc::default(),
@@ -41,6 +46,11 @@ impl Service {
         let service = self.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                if service.connections() >= service.most.load(Ordering::SeqCst) {
+                    service.turned_away.fetch_add(1, Ordering::SeqCst);
+                    continue;
+                }
+                service.connections.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(service.clone().attend(stream));
             }
         });
@@ -52,7 +62,6 @@ impl Service {
     }
 
     async fn attend(self, stream: TcpStream) {
-        self.connections.fetch_add(1, Ordering::SeqCst);
         let mut http = h2::server::Builder::new();
         http.max_concurrent_streams(self.streams);
         let mut connection = http.handshake::<_, Bytes>(stream).await.unwrap();
@@ -109,28 +118,59 @@ impl Service {
         }
     }
 
+    async fn until_asked(&self, times: usize) {
+        soon(async {
+            while self.seen.lock().unwrap().len() < times {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
+    async fn until_turned_away(&self) {
+        soon(async {
+            while self.turned_away.load(Ordering::SeqCst) == 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
 
 /// Asks and reads nothing.
-async fn stalled(harness: &Harness, path: &str) -> TcpStream {
+async fn stalled(harness: &Harness, request: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(harness.gateway.address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: api.test\r\n\r\n");
+    let request = format!("{request}\r\n\r\n").replace("HTTP", "HTTP/1.1\r\nHost: api.test");
     stream.write_all(request.as_bytes()).await.unwrap();
     stream
 }
 
+const ENDLESS: &str = "GET /endless HTTP";
+/// Its body does not come.
+const ENDLESS_UPLOAD: &str = "POST /endless HTTP\r\nContent-Length: 9";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_read_nothing_hold_up_nobody_else() {
+    held_up(ENDLESS, 6, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_do_those_whose_answer_begins_before_their_request_has_ended() {
+    held_up(ENDLESS_UPLOAD, 65, 2).await;
+}
+
+async fn held_up(request: &str, clients: usize, connections: usize) {
     let service = Service::new(200);
     let harness = service.behind_gateway().await;
-    let mut clients = Vec::new();
-    for _ in 0..6 {
-        clients.push(stalled(&harness, "/endless").await);
+    let mut stalls = Vec::new();
+    for _ in 0..clients {
+        stalls.push(stalled(&harness, request).await);
     }
     // Until nothing more goes to any of them, and then for a while.
     let mut calm = 0;
@@ -141,6 +181,24 @@ async fn clients_that_read_nothing_hold_up_nobody_else() {
         let still = before > 0 && service.sent.load(Ordering::SeqCst) == before;
         calm = if still { calm + 1 } else { 0 };
     }
+    assert_eq!(service.connections(), connections);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_place_gets_the_one_that_becomes_free() {
+    let service = Service::new(1);
+    service.most.store(1, Ordering::SeqCst);
+    let harness = service.behind_gateway().await;
+    let first = stalled(&harness, "GET /silent HTTP").await;
+    service.until_asked(1).await;
+    let second = stalled(&harness, "GET /small HTTP\r\nConnection: close");
+    let mut second = second.await;
+    // One more connection is tried, and turned away.
+    service.until_turned_away().await;
+    drop(first);
+    let mut answer = String::new();
+    soon(second.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(service.connections(), 1);
 }
 
@@ -150,7 +208,7 @@ async fn a_service_that_takes_few_requests_at_once_gets_one_more_connection() {
     let harness = service.behind_gateway().await;
     let mut clients = Vec::new();
     for _ in 0..5 {
-        clients.push(stalled(&harness, "/silent").await);
+        clients.push(stalled(&harness, "GET /silent HTTP").await);
     }
     let answer = harness.get("/small", "").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "ok 0"));

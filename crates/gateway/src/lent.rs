@@ -1,0 +1,260 @@
+//! The body of a request, sent by one attempt after the other; stripped of trailers that could pass for headers.
+//!
+//! Spec: RFC 9110 §6.5 (trailers), §9.2.2 (what may be sent again)
+
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, ready};
+use std::{fmt, io, iter};
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body as _, Frame, SizeHint};
+use tokio::time::Instant;
+
+use crate::headers::allowed_trailers;
+
+/// The body of a request, lent to an attempt to send it. As long as nobody has read more of it than is remembered, it can be lent again.
+#[derive(Clone)]
+pub(crate) struct Lent {
+    slot: Option<Arc<Mutex<Slot>>>,
+    /// Which attempt it is lent to; an earlier one gets nothing more of it.
+    turn: u32,
+    /// How many bytes this attempt has had.
+    had: usize,
+}
+
+struct Slot {
+    body: Body,
+    /// What was read so far; `None` when that is too much, or not wanted.
+    memory: Option<BytesMut>,
+    turn: u32,
+    touched: bool,
+    read: bool,
+    /// Whether whoever sends it waits for more of it.
+    awaited: bool,
+    ended: bool,
+    moved: Instant,
+    failure: Option<Failure>,
+}
+
+/// Why the body of a request did not arrive whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The client broke it off, or it is not what its head announced.
+    Broken,
+    /// The caller may say nothing more.
+    Over,
+}
+
+impl Lent {
+    /// `memory`: whether it may have to be sent again after some of it was.
+    pub(crate) fn new(body: Body, memory: bool) -> Self {
+        let ended = body.is_end_stream();
+        let slot = || Slot {
+            body,
+            memory: memory.then(BytesMut::new),
+            turn: 0,
+            touched: false,
+            read: false,
+            awaited: false,
+            ended: false,
+            moved: Instant::now(),
+            failure: None,
+        };
+        Self {
+            slot: (!ended).then(|| Arc::new(Mutex::new(slot()))),
+            turn: 0,
+            had: 0,
+        }
+    }
+
+    /// As the body of the next attempt.
+    pub(crate) fn again(&self) -> Body {
+        let turn = self.with(|slot| {
+            slot.turn += 1;
+            slot.turn
+        });
+        match turn {
+            Some(turn) => Body::new(Self {
+                turn,
+                had: 0,
+                slot: self.slot.clone(),
+            }),
+            None => Body::empty(),
+        }
+    }
+
+    /// Whether another attempt would send the same.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.with(|slot| slot.failure.is_none() && (!slot.read || slot.memory.is_some()))
+            .unwrap_or(true)
+    }
+
+    /// There will be no other attempt.
+    pub(crate) fn forget(&self) {
+        self.with(|slot| slot.memory = None);
+    }
+
+    /// Whether there is nothing in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slot.is_none()
+    }
+
+    /// When it last moved, and whether all of it was sent; `None` where there is nothing in it.
+    pub(crate) fn progress(&self) -> Option<(Instant, bool)> {
+        self.with(|slot| (slot.moved, slot.ended))
+    }
+
+    /// Whether all of it was sent.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.progress().is_none_or(|(_, ended)| ended)
+    }
+
+    /// To be asked how it goes on, without keeping it.
+    pub(crate) fn sending(&self) -> Sending {
+        Sending(self.slot.as_ref().map(Arc::downgrade))
+    }
+
+    /// Why the rest of it will never come.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.with(|slot| slot.failure).flatten()
+    }
+
+    /// Whether somebody waits for the rest of it.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.with(|slot| slot.touched && !slot.ended).unwrap_or(false)
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+        let slot = self.slot.as_ref()?;
+        Some(look(&mut slot.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// A body that somebody sends.
+pub(crate) struct Sending(Option<Weak<Mutex<Slot>>>);
+
+impl Sending {
+    /// Whether there is more of it, and whoever sends it gets rid of nothing.
+    pub(crate) fn is_stuck(&self) -> bool {
+        let slot = self.0.as_ref().and_then(Weak::upgrade);
+        slot.is_some_and(|slot| {
+            let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            !slot.ended && !slot.awaited
+        })
+    }
+}
+
+impl Slot {
+    /// The next of it for the attempt of this turn, after what of the memory it has not had.
+    fn next(
+        &mut self,
+        (turn, had): (u32, usize),
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if turn != self.turn {
+            let gone = io::Error::from(io::ErrorKind::ConnectionAborted);
+            return Poll::Ready(Some(Err(axum::Error::new(gone))));
+        }
+        if let Some(rest) = self.remembered().get(had..).filter(|rest| !rest.is_empty()) {
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::copy_from_slice(rest)))));
+        }
+        self.touched = true;
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.awaited = frame.is_pending();
+        let frame = ready!(frame);
+        self.moved = Instant::now();
+        self.ended = frame.is_none() || self.body.is_end_stream();
+        match &frame {
+            Some(Ok(frame)) => self.remember(frame.data_ref()),
+            Some(Err(error)) => self.failure = Some(Failure::of(error)),
+            None => {}
+        }
+        Poll::Ready(frame.map(|frame| frame.map(honest)))
+    }
+
+    fn remember(&mut self, data: Option<&Bytes>) {
+        self.read = true;
+        let room = REMEMBERED - self.remembered().len();
+        match (&mut self.memory, data.filter(|data| data.len() <= room)) {
+            (Some(memory), Some(data)) => memory.extend_from_slice(data),
+            _ => self.memory = None,
+        }
+    }
+
+    fn remembered(&self) -> &[u8] {
+        self.memory.as_deref().unwrap_or_default()
+    }
+}
+
+impl hyper::body::Body for Lent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let at = (self.turn, self.had);
+        let next = self.with(|slot| slot.next(at, cx)).unwrap_or(Poll::Ready(None));
+        if let Poll::Ready(Some(Ok(frame))) = &next {
+            self.had += frame.data_ref().map_or(0, Bytes::len);
+        }
+        next
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.with(|slot| slot.remembered().len() <= self.had && slot.body.is_end_stream())
+            .unwrap_or(true)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let left = |slot: &mut Slot| {
+            let again = slot.remembered().len().saturating_sub(self.had) as u64;
+            let rest = slot.body.size_hint();
+            let mut left = SizeHint::new();
+            left.set_lower(again + rest.lower());
+            if let Some(upper) = rest.upper() {
+                left.set_upper(again + upper);
+            }
+            left
+        };
+        self.with(left).unwrap_or_else(|| SizeHint::with_exact(0))
+    }
+}
+
+impl Failure {
+    fn of(error: &axum::Error) -> Self {
+        let first: Option<&(dyn Error + 'static)> = Some(error);
+        let mut causes = iter::successors(first, |error| (*error).source());
+        match causes.any(|error| error.is::<TokenOver>()) {
+            true => Self::Over,
+            false => Self::Broken,
+        }
+    }
+}
+
+/// The caller's token has ended, or was taken back.
+#[derive(Debug)]
+pub(crate) struct TokenOver;
+
+impl fmt::Display for TokenOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the caller's token is good no longer")
+    }
+}
+
+impl Error for TokenOver {}
+
+/// Trailers are fields like others.
+pub(crate) fn honest(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(trailers) => Frame::trailers(allowed_trailers(trailers)),
+        Err(frame) => frame,
+    }
+}
+
+/// More is not kept for another attempt.
+const REMEMBERED: usize = 64 * 1024;
