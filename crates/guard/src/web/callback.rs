@@ -26,6 +26,8 @@ enum Unfinished {
     Refused(String),
     /// The issuer does not answer.
     Down,
+    /// It did, and what came cannot be checked at the moment.
+    Lost,
     /// Its answer cannot be used. What is wrong stands in the log.
     Unusable,
 }
@@ -88,7 +90,11 @@ async fn logged_in(web: &Web, begun: &Begun, query: &str) -> Result<Session, Unf
     };
     let auth = web.caller(&tokens.access_token).await;
     let auth = auth.map_err(|refused| match refused {
-        Refused::Unavailable => Unfinished::Down,
+        Refused::Unavailable => {
+            // The code is spent, and nobody will ever have these.
+            logout::end(web, &begun.state, tokens.refresh_token.clone());
+            Unfinished::Lost
+        }
         refused => unusable(refused.code()),
     })?;
     if openid {
@@ -182,7 +188,7 @@ fn sorry(web: &Web, unfinished: Unfinished) -> Response {
             "You are not logged in: the login was refused.",
             again,
         ),
-        Unfinished::Down => unavailable(Answer::Page),
+        Unfinished::Down | Unfinished::Lost => unavailable(Answer::Page),
         Unfinished::Unusable => {
             const TEXT: &str = "You are not logged in: this app cannot use the answer that came. Its operator finds out why in its log.";
             page::page(StatusCode::BAD_GATEWAY, TEXT, again)

@@ -74,7 +74,7 @@ pub(super) async fn proceed(
         Some(kept) => kept,
         None => {
             let attempt = match session {
-                Some(session) => Attempt::authorization_by(app, &session.user.sub)?,
+                Some(session) => Attempt::authorization_by(app, &session.user.sub, visit.caller.address)?,
                 None => Attempt::authorization(app, visit.caller.address)?,
             };
             attempt.count(app).await?;

@@ -33,7 +33,7 @@ pub fn mint(
             scope: granted.scope.clone(),
             jkt: granted.jkt,
             act: None,
-            ends_by: None,
+            ends_by: Some(u64::try_from(granted.family.absolute_expires_at / 1000).unwrap_or_default()),
         },
     )?;
     // The login API has no ID tokens: its clients are ours.

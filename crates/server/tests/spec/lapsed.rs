@@ -43,6 +43,7 @@ async fn without_offline_access_nothing_outlives_the_login_in_the_browser() {
     server.wait(minutes(6) - Duration::from_secs(1)).await;
     // An app that is in use need not send its users here in between.
     assert!(goes_on(&server, &mut online).await && goes_on(&server, &mut early).await);
+    assert_eq!(online["expires_in"], 1, "of a minute");
     server.wait(Duration::from_secs(1)).await;
     assert!(!goes_on(&server, &mut online).await && !goes_on(&server, &mut early).await);
     assert!(goes_on(&server, &mut offline).await);
