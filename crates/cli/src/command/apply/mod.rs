@@ -234,8 +234,8 @@ fn refused(error: StoreError) -> Failure {
     }
 }
 
-/// How often another plan is made when nobody has to look at it.
-const ATTEMPTS: u32 = 5;
+/// How often another plan is made when nobody has to look at it: each time somebody else has got on.
+const ATTEMPTS: u32 = 20;
 
 /// The store's word for a change that would leave nobody to administer.
 const LAST: &str = "last_administrator";
