@@ -156,6 +156,8 @@ impl Cables {
             let cable = timeout(patience, Cable::lay(stream)).await;
             let cable = cable.map_err(|_| Lost::from(io::ErrorKind::TimedOut))??;
             self.known().open.push(cable);
+            // Also those who had given up hope of one.
+            self.0.freed.notify_waiters();
             Ok(())
         }
     }

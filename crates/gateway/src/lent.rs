@@ -21,15 +21,18 @@ pub(crate) struct Lent {
     slot: Option<Arc<Mutex<Slot>>>,
     /// Which attempt it is lent to; an earlier one gets nothing more of it.
     turn: u32,
-    /// How many bytes this attempt has had.
-    had: usize,
 }
 
 struct Slot {
     body: Body,
     /// What was read so far; `None` when that is too much, or not wanted.
     memory: Option<BytesMut>,
+    /// The attempt that has it.
     turn: u32,
+    /// How many bytes that has had.
+    had: usize,
+    /// Whether there will be no other.
+    last: bool,
     touched: bool,
     read: bool,
     /// Whether whoever sends it waits for more of it.
@@ -56,6 +59,8 @@ impl Lent {
             body,
             memory: memory.then(BytesMut::new),
             turn: 0,
+            had: 0,
+            last: false,
             touched: false,
             read: false,
             awaited: false,
@@ -66,7 +71,6 @@ impl Lent {
         Self {
             slot: (!ended).then(|| Arc::new(Mutex::new(slot()))),
             turn: 0,
-            had: 0,
         }
     }
 
@@ -74,13 +78,13 @@ impl Lent {
     pub(crate) fn again(&self) -> Body {
         let turn = self.with(|slot| {
             slot.turn += 1;
+            slot.had = 0;
             slot.turn
         });
         match turn {
             Some(turn) => Body::new(Self {
-                turn,
-                had: 0,
                 slot: self.slot.clone(),
+                turn,
             }),
             None => Body::empty(),
         }
@@ -92,9 +96,14 @@ impl Lent {
             .unwrap_or(true)
     }
 
-    /// There will be no other attempt.
+    /// There will be no other attempt; the one that has it gets the rest.
     pub(crate) fn forget(&self) {
-        self.with(|slot| slot.memory = None);
+        self.with(|slot| {
+            slot.last = true;
+            if slot.remembered().len() <= slot.had {
+                slot.memory = None;
+            }
+        });
     }
 
     /// Whether there is nothing in it.
@@ -149,17 +158,16 @@ impl Sending {
 
 impl Slot {
     /// The next of it for the attempt of this turn, after what of the memory it has not had.
-    fn next(
-        &mut self,
-        (turn, had): (u32, usize),
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn next(&mut self, turn: u32, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         if turn != self.turn {
             let gone = io::Error::from(io::ErrorKind::ConnectionAborted);
             return Poll::Ready(Some(Err(axum::Error::new(gone))));
         }
-        if let Some(rest) = self.remembered().get(had..).filter(|rest| !rest.is_empty()) {
-            return Poll::Ready(Some(Ok(Frame::data(Bytes::copy_from_slice(rest)))));
+        if let Some(rest) = self.remembered().get(self.had..).filter(|rest| !rest.is_empty()) {
+            let rest = Bytes::copy_from_slice(rest);
+            self.had += rest.len();
+            self.memory.take_if(|_| self.last);
+            return Poll::Ready(Some(Ok(Frame::data(rest))));
         }
         self.touched = true;
         let frame = Pin::new(&mut self.body).poll_frame(cx);
@@ -177,8 +185,10 @@ impl Slot {
 
     fn remember(&mut self, data: Option<&Bytes>) {
         self.read = true;
+        self.had += data.map_or(0, Bytes::len);
         let room = REMEMBERED - self.remembered().len();
-        match (&mut self.memory, data.filter(|data| data.len() <= room)) {
+        let data = data.filter(|data| data.len() <= room && !self.last);
+        match (&mut self.memory, data) {
             (Some(memory), Some(data)) => memory.extend_from_slice(data),
             _ => self.memory = None,
         }
@@ -194,25 +204,21 @@ impl hyper::body::Body for Lent {
     type Error = axum::Error;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let at = (self.turn, self.had);
-        let next = self.with(|slot| slot.next(at, cx)).unwrap_or(Poll::Ready(None));
-        if let Poll::Ready(Some(Ok(frame))) = &next {
-            self.had += frame.data_ref().map_or(0, Bytes::len);
-        }
-        next
+        self.with(|slot| slot.next(self.turn, cx))
+            .unwrap_or(Poll::Ready(None))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.with(|slot| slot.remembered().len() <= self.had && slot.body.is_end_stream())
+        self.with(|slot| slot.remembered().len() <= slot.had && slot.body.is_end_stream())
             .unwrap_or(true)
     }
 
     fn size_hint(&self) -> SizeHint {
         let left = |slot: &mut Slot| {
-            let again = slot.remembered().len().saturating_sub(self.had) as u64;
+            let again = slot.remembered().len().saturating_sub(slot.had) as u64;
             let rest = slot.body.size_hint();
             let mut left = SizeHint::new();
             left.set_lower(again + rest.lower());
@@ -258,3 +264,53 @@ pub(crate) fn honest(frame: Frame<Bytes>) -> Frame<Bytes> {
 
 /// More is not kept for another attempt.
 const REMEMBERED: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    fn lent(pieces: Vec<String>) -> Lent {
+        let pieces = pieces.into_iter().map(Ok::<_, io::Error>);
+        Lent::new(Body::from_stream(stream::iter(pieces)), true)
+    }
+
+    fn words() -> Vec<String> {
+        ["ab", "cd", "ef"].map(str::to_owned).to_vec()
+    }
+
+    async fn all(body: Body) -> Bytes {
+        body.collect().await.unwrap().to_bytes()
+    }
+
+    #[tokio::test]
+    async fn each_attempt_gets_all_of_it_and_an_earlier_one_nothing_more() {
+        let lent = lent(words());
+        let mut first = lent.again();
+        assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "ab");
+        assert!(lent.is_whole());
+        let second = lent.again();
+        // Its answer has come: what it has not had yet is not forgotten.
+        lent.forget();
+        assert!(first.frame().await.unwrap().is_err());
+        assert_eq!(all(second).await, "abcdef");
+        assert!(!lent.is_whole() && lent.is_sent());
+    }
+
+    #[tokio::test]
+    async fn more_than_is_remembered_is_not_sent_again() {
+        for (pieces, whole) in [
+            (vec!["x".to_owned(); REMEMBERED], true),
+            (vec!["x".repeat(REMEMBERED + 1)], false),
+        ] {
+            let lent = lent(pieces);
+            let first = all(lent.again()).await;
+            assert_eq!(lent.is_whole(), whole);
+            if whole {
+                assert_eq!(all(lent.again()).await, first);
+            }
+        }
+    }
+}
