@@ -87,6 +87,7 @@ impl Cables {
         let late = |_| Lost::from(io::ErrorKind::TimedOut);
         let place = timeout_at(since + errand.patience, self.place(errand)).await;
         let mut place = place.map_err(late)??;
+        since = Instant::now();
         place.sending = Some(body.sending());
         let mut sender = place.cable.sender.clone();
         let mut asked = pin!(sender.try_send_request(Request::from_parts(head, body.again())));
@@ -132,7 +133,11 @@ impl Cables {
             };
             match taken {
                 Ok(place) => return Ok(place),
-                Err(true) => return Err(lost.into()),
+                Err(true) => {
+                    // There is nothing left that others could wait for.
+                    self.0.freed.notify_waiters();
+                    return Err(lost.into());
+                }
                 Err(false) => freed.await,
             }
         }
@@ -179,7 +184,7 @@ impl Cable {
     async fn lay(stream: Stream) -> Result<Arc<Self>, Lost> {
         let windows = Windows {
             stream: STREAM_BYTES,
-            connection: STREAM_BYTES * MOST_PLACES as u32,
+            connection: STREAM_BYTES * MOST_PLACES as u32 * SMALL_FRAMES,
         };
         let negotiated = Negotiated::open(stream, windows).await;
         let Negotiated {
@@ -307,3 +312,6 @@ impl fmt::Debug for Place {
 /// What a client does not take waits here.
 const STREAM_BYTES: u32 = 256 * 1024;
 const MOST_PLACES: usize = 64;
+/// The windows of the streams bound what waits; h2 takes half of the connection's for the most that many small frames may cost it, and breaks the connection
+/// beyond that.
+const SMALL_FRAMES: u32 = 16;

@@ -16,7 +16,6 @@ use tokio::time::Instant;
 use crate::headers::allowed_trailers;
 
 /// The body of a request, lent to an attempt to send it. As long as nobody has read more of it than is remembered, it can be lent again.
-#[derive(Clone)]
 pub(crate) struct Lent {
     slot: Option<Arc<Mutex<Slot>>>,
     /// Which attempt it is lent to; an earlier one gets nothing more of it.
@@ -33,10 +32,11 @@ struct Slot {
     had: usize,
     /// Whether there will be no other.
     last: bool,
-    touched: bool,
     read: bool,
     /// Whether whoever sends it waits for more of it.
     awaited: bool,
+    /// Whether the attempt that had it has let go of it: all of it is on its way, or the attempt is over.
+    gone: bool,
     ended: bool,
     moved: Instant,
     failure: Option<Failure>,
@@ -61,9 +61,9 @@ impl Lent {
             turn: 0,
             had: 0,
             last: false,
-            touched: false,
             read: false,
             awaited: false,
+            gone: false,
             ended: false,
             moved: Instant::now(),
             failure: None,
@@ -78,7 +78,7 @@ impl Lent {
     pub(crate) fn again(&self) -> Body {
         let turn = self.with(|slot| {
             slot.turn += 1;
-            slot.had = 0;
+            (slot.had, slot.awaited, slot.gone) = (0, false, false);
             slot.turn
         });
         match turn {
@@ -133,7 +133,7 @@ impl Lent {
 
     /// Whether somebody waits for the rest of it.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.with(|slot| slot.touched && !slot.ended).unwrap_or(false)
+        self.with(|slot| slot.awaited && !slot.ended).unwrap_or(false)
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> Option<T> {
@@ -142,16 +142,22 @@ impl Lent {
     }
 }
 
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.with(|slot| slot.gone |= slot.turn == self.turn);
+    }
+}
+
 /// A body that somebody sends.
 pub(crate) struct Sending(Option<Weak<Mutex<Slot>>>);
 
 impl Sending {
-    /// Whether there is more of it, and whoever sends it gets rid of nothing.
+    /// Whether whoever sends it has not got rid of all of it, and waits for nobody but the service.
     pub(crate) fn is_stuck(&self) -> bool {
         let slot = self.0.as_ref().and_then(Weak::upgrade);
         slot.is_some_and(|slot| {
             let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            !slot.ended && !slot.awaited
+            !slot.gone && !slot.awaited
         })
     }
 }
@@ -169,7 +175,6 @@ impl Slot {
             self.memory.take_if(|_| self.last);
             return Poll::Ready(Some(Ok(Frame::data(rest))));
         }
-        self.touched = true;
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         self.awaited = frame.is_pending();
         let frame = ready!(frame);

@@ -45,6 +45,9 @@ impl Negotiated {
             .initial_connection_window_size(windows.connection)
             .max_send_buf_size(SENT_AHEAD)
             .max_header_list_size(HEAD_BYTES as u32)
+            // Answers that nobody wants any more are no attack: the service is ours.
+            .max_local_error_reset_streams(None)
+            .max_concurrent_reset_streams(REMEMBERED_RESETS)
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_ANSWER)
             .handshake(stream)
@@ -114,6 +117,7 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
 }
 
 const SENT_AHEAD: usize = 64 * 1024;
+const REMEMBERED_RESETS: usize = 1024;
 /// A server that is gone is noticed although nobody says anything.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_ANSWER: Duration = Duration::from_secs(5);

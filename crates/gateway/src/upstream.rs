@@ -221,8 +221,12 @@ impl Upstream {
         loop {
             match server.cables.send(errand, (head.clone(), body), &more).await {
                 Ok((response, _place)) => return Ok((response, Some(Kept::Place { _place }))),
-                Err(Failed::Unseen { closing: true, .. }) if closed < MOST_CLOSED && body.is_whole() => {
-                    closed += 1
+                Err(Failed::Unseen { closing: true, .. })
+                    if closed < MOST_CLOSED
+                        && body.is_whole()
+                        && (closed < FREELY || self.pool.pay_out()) =>
+                {
+                    closed += 1;
                 }
                 Err(Failed::Unseen { closing: false, .. })
                     if !refused && body.is_whole() && self.pool.pay_out() =>
@@ -336,6 +340,8 @@ fn judge(error: &(dyn std::error::Error + 'static), server: &Server) -> Refusal 
 
 /// So many connections that are about to be closed are gone through; then it is another server's turn.
 const MOST_CLOSED: usize = 8;
+/// And so many of them whatever else fails.
+const FREELY: usize = 3;
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_AGAIN: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_TRIES: u32 = 4;
