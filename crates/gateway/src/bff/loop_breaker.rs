@@ -1,5 +1,6 @@
-//! A browser that logs in again and again, because what it was given never comes back, is stopped and told why. By the same cookie a login finds what
-//! another tab began.
+//! A browser that logs in again and again, because what it was given never comes back, is stopped and told why.
+//!
+//! By the same cookie a login finds what another tab began.
 //!
 //! Spec: RFC 6265bis §5.7 (cookies that are not kept)
 
