@@ -19,13 +19,12 @@ use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http2};
 use hyper::rt::Executor;
-use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::lent::{Lent, Sending};
 use crate::lines::{Errand, Failed, IDLE, Stream};
-use crate::negotiated::{self, GOODBYE, Negotiated, Tasks, Windows};
+use crate::negotiated::{self, Negotiated, Tasks, Windows};
 
 /// The connections of a server.
 #[derive(Clone, Default)]
@@ -241,15 +240,8 @@ impl Drop for Place {
 }
 
 impl Drop for Cable {
-    /// What is still on its way may arrive.
     fn drop(&mut self) {
-        let tasks = self.tasks.clone();
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
-                sleep(GOODBYE).await;
-                tasks.abort();
-            });
-        }
+        self.tasks.end();
     }
 }
 

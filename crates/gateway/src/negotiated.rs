@@ -14,8 +14,10 @@ use http::uri::Authority;
 use http::{HeaderMap, Uri, header};
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioTimer;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio::time::sleep;
 
 use crate::lines::{Errand, HEAD_BYTES, Stream};
 
@@ -90,10 +92,16 @@ pub(crate) struct Tasks {
 }
 
 impl Tasks {
-    /// Ends them wherever they are.
-    pub(crate) fn abort(&self) {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.drain(..).for_each(|task| task.abort());
+    /// Ends them after a moment, wherever they are: what is still on its way may arrive, and a server that does not take it is not waited for.
+    pub(crate) fn end(&self) {
+        let tasks = self.clone();
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                sleep(GOODBYE).await;
+                let mut running = tasks.running.lock().unwrap_or_else(PoisonError::into_inner);
+                running.drain(..).for_each(|task| task.abort());
+            });
+        }
     }
 }
 
@@ -122,4 +130,4 @@ const REMEMBERED_RESETS: usize = 1024;
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_ANSWER: Duration = Duration::from_secs(5);
 /// How long the end of a connection may take.
-pub(crate) const GOODBYE: Duration = Duration::from_secs(5);
+const GOODBYE: Duration = Duration::from_secs(5);

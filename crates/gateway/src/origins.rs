@@ -33,7 +33,7 @@ pub(crate) fn wrong(text: &str) -> String {
 }
 
 /// What to write for one.
-pub(crate) const TODO: &str =
+pub(crate) const ADVICE: &str =
     "write scheme, host and any unusual port in small letters, as in \"https://app.example.com\"";
 
 #[cfg(test)]

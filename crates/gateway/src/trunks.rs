@@ -15,11 +15,10 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper::rt::Executor;
-use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::lines::{Errand, Failed, Stream};
-use crate::negotiated::{GOODBYE, Negotiated, Tasks, Windows};
+use crate::negotiated::{Negotiated, Tasks, Windows};
 
 /// What is known of the WebSockets of a server.
 #[derive(Debug, Default)]
@@ -89,15 +88,8 @@ impl Trunk {
 }
 
 impl Drop for Trunk {
-    /// What is still on its way may arrive; a server that does not take it is not waited for.
     fn drop(&mut self) {
-        let tasks = self.tasks.clone();
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
-                sleep(GOODBYE).await;
-                tasks.abort();
-            });
-        }
+        self.tasks.end();
     }
 }
 

@@ -238,7 +238,7 @@ fn sockets(key: &str, route: &config::Route, config: &Config) -> Result<Option<S
         return Err(ConfigError::at(
             format!("{key}.websocket_origins"),
             origins::wrong(none),
-            origins::TODO,
+            origins::ADVICE,
         ));
     }
     let sockets = || Sockets {
@@ -261,7 +261,7 @@ fn cors(key: &str, route: &config::Route) -> Result<Option<Cors>, ConfigError> {
     let methods = pattern(key, route)?.methods;
     let wrong = |(member, what): (&str, String)| {
         let todo = match member {
-            "origins" => origins::TODO,
+            "origins" => origins::ADVICE,
             _ => "write names of headers, as in \"X-Total\"",
         };
         ConfigError::at(format!("{key}.cors.{member}"), what, todo)
