@@ -57,8 +57,7 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
         .map(|name| json!({ "name": name, "is_new": lacks(&|granted| granted.has_claim(name)) }))
         .collect();
     let is_tied = !extent.scope.contains("offline_access");
-    let login = app.config.tokens.refresh_absolute;
-    let (lasts, idle) = duration(&asking.client, is_tied.then_some(login));
+    let (lasts, idle) = duration(&asking.client, is_tied.then(|| left(app, session)));
     let (duration_key, duration_value) = in_words(lasts);
     let (idle_key, idle_value) = idle.map(in_words).unzip();
     let own = json!({
@@ -79,14 +78,23 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
 }
 
 /// For how long the client can act: as long as its tokens may be renewed, or as long as one lives; where it is tied to the login in the browser, no
-/// longer than that may last. And how long a rest ends it before.
+/// longer than that lasts. And how long a rest ends it before.
 fn duration(client: &Client, login: Option<Ttl>) -> (Ttl, Option<Ttl>) {
-    let (idle, absolute) = (client.refresh_idle, client.refresh_absolute);
-    let absolute = login.map_or(absolute, |login| login.min(absolute));
+    let within = |own: Ttl| login.map_or(own, |login| login.min(own));
+    let (idle, absolute) = (client.refresh_idle, within(client.refresh_absolute));
     match client.may(GrantType::RefreshToken) {
         true => (absolute, Some(idle).filter(|idle| *idle < absolute)),
-        false => (client.access_ttl, None),
+        false => (within(client.access_ttl), None),
     }
+}
+
+/// What is left of a login at most, as people count it: in whole days, or hours, or minutes, as long as there are two of them.
+fn left(app: &App, session: &BrowserSession) -> Ttl {
+    let absolute = app.config.tokens.refresh_absolute.as_seconds();
+    let passed = app.now().saturating_sub(session.created_at) / 1000;
+    let left = absolute.saturating_sub(u64::try_from(passed).unwrap_or_default());
+    let unit = [86_400, 3_600, 60].into_iter().find(|unit| left >= 2 * unit);
+    Ttl::seconds(left.next_multiple_of(unit.unwrap_or(1)))
 }
 
 fn in_words(lasts: Ttl) -> (&'static str, u64) {

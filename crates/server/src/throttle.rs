@@ -106,8 +106,8 @@ impl Attempt {
         Self::up_to(app, ["authorization", &throttle_unit(address), ""], limit)
     }
 
-    /// Somebody who is signed in asks for a code, and a page has to go before it: that keeps a row as well. A counter of its own, for the account at this
-    /// address: whoever makes a browser ask and ask locks nobody out elsewhere.
+    /// Somebody who is signed in asks for a code: that keeps a row as well, and what the code buys another. A counter of its own, for the account at
+    /// this address: whoever makes a browser ask and ask locks nobody out elsewhere.
     pub(crate) fn authorization_by(app: &App, sub: &str, address: IpAddr) -> Result<Self, Failure> {
         let limit = app.config.authorization.requests_per_address;
         Self::up_to(app, ["authorization by", sub, &throttle_unit(address)], limit)

@@ -102,6 +102,7 @@ pub struct NewLogin {
 impl Family {
     /// It lives no longer than this.
     fn end_by(&mut self, end: i64) {
+        let end = whole_second(end);
         self.absolute_expires_at = self.absolute_expires_at.min(end);
         self.idle_expires_at = self.idle_expires_at.min(end);
     }
@@ -206,7 +207,7 @@ pub(crate) fn read(row: &mut Fields) -> Result<Family, StoreError> {
 
 /// The family as it will be, but for the name of the user, which the transaction reads.
 fn planned(login: &NewLogin, now: i64) -> Result<Family, StoreError> {
-    let absolute_expires_at = now.saturating_add(login.absolute_ms);
+    let absolute_expires_at = whole_second(now.saturating_add(login.absolute_ms));
     Ok(Family {
         id: Id::new(now)?,
         fam: id::random_name()?,
@@ -228,6 +229,11 @@ fn planned(login: &NewLogin, now: i64) -> Result<Family, StoreError> {
         revoked_reason: None,
         jkt: login.jkt.clone(),
     })
+}
+
+/// Tokens count in seconds, and none outlives its family: were there a fraction left at its end, a token of that moment would live for none.
+fn whole_second(ms: i64) -> i64 {
+    ms - ms.rem_euclid(1_000)
 }
 
 async fn begin(

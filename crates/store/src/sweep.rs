@@ -95,12 +95,15 @@ static SESSIONS: Statement = Statement::new(
         ORDER BY s.sweep_day LIMIT $2)",
 );
 
-/// A code stays a day longer: seen again, it takes its tokens along, for as long as those may live.
+/// A code that bought tokens stays a day longer: seen again, it takes them along, for as long as they may live. One that is being redeemed has a minute to
+/// buy.
 static TICKETS: Statement = Statement::new(
     "sweep.tickets",
     "DELETE FROM tickets WHERE digest IN
        (SELECT t.digest FROM tickets t
-        WHERE t.expires_at < $1 AND (t.kind <> 'code' OR t.expires_at < $1 - 86400000) ORDER BY t.expires_at LIMIT $2)",
+        WHERE t.expires_at < $1 AND (t.kind <> 'code'
+          OR t.expires_at < $1 - CASE WHEN t.bought IS NULL THEN 60000 ELSE 86400000 END)
+        ORDER BY t.expires_at LIMIT $2)",
 );
 
 /// Nobody gets the name of a client that registered itself again: it was drawn at random. A month later its tokens have ended.

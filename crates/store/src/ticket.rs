@@ -151,7 +151,7 @@ impl Store {
     }
 }
 
-/// Note the family that a redeemed code leads to; `false` when the code was seen again meanwhile: then it leads nowhere.
+/// Note the family that a redeemed code leads to, in place of what the code kept; `false` when the code was seen again meanwhile: then it leads nowhere.
 pub(crate) async fn buy(tx: Tx<'_>, code: &str, fam: &str) -> Result<bool, StoreError> {
     let bought = tx
         .execute(&BUY, params![digest(TicketKind::Code, code), fam])
@@ -203,7 +203,7 @@ static SEE_AGAIN: Statement = Statement::new(
 
 static BUY: Statement = Statement::new(
     "ticket.buy",
-    "UPDATE tickets SET bought = $2 WHERE digest = $1 AND redeemed_at IS NOT NULL AND seen_again_at IS NULL",
+    "UPDATE tickets SET bought = $2, payload = '' WHERE digest = $1 AND redeemed_at IS NOT NULL AND seen_again_at IS NULL",
 );
 
 pub(crate) static STATEMENTS: [&Statement; 8] = [

@@ -85,6 +85,8 @@ level = "warn"
 attempts_per_account_and_address = 4000000
 attempts_per_account = 4000000
 attempts_per_address = 4000000
+[authorization]
+requests_per_address = 4000000
 [[clients]]
 id = "web"
 grant_types = ["authorization_code", "refresh_token"]

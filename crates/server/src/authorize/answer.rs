@@ -62,7 +62,13 @@ pub(super) async fn proceed(
     let session = browser.session.as_ref();
     let step = situation(visit, interaction, session).await?.next();
     let page = match (step, session) {
-        (Step::Answer, Some(session)) => return finish(visit, kept, Ok(session)).await,
+        (Step::Answer, Some(session)) => {
+            // A request that went through the pages was counted when it came.
+            if kept.is_none() {
+                count(visit).await?;
+            }
+            return finish(visit, kept, Ok(session)).await;
+        }
         (Step::Refuse(code), _) => {
             return finish(visit, kept, Err((code, "a page would have to be shown"))).await;
         }
@@ -73,16 +79,22 @@ pub(super) async fn proceed(
     let kept = match kept {
         Some(kept) => kept,
         None => {
-            let attempt = match session {
-                Some(session) => Attempt::authorization_by(app, &session.user.sub, visit.caller.address)?,
-                None => Attempt::authorization(app, visit.caller.address)?,
-            };
-            attempt.count(app).await?;
+            count(visit).await?;
             let interaction = Interaction::of(parameters.into_request(), about(request));
             interaction.keep(app, Some(browser)).await?
         }
     };
     see_other(&format!("{page}?interaction={}", kept.id))
+}
+
+/// Counts what keeps a row, be it of a request that waits or of a code.
+async fn count(visit: &Visit<'_>) -> Result<(), Failure> {
+    let (app, address) = (visit.app, visit.caller.address);
+    let attempt = match &visit.browser.session {
+        Some(session) => Attempt::authorization_by(app, &session.user.sub, address)?,
+        None => Attempt::authorization(app, address)?,
+    };
+    attempt.count(app).await
 }
 
 /// What the pages show of a request.

@@ -50,6 +50,40 @@ async fn without_offline_access_nothing_outlives_the_login_in_the_browser() {
 }
 
 #[tokio::test]
+async fn no_token_lives_for_no_second() {
+    let server = short_of_the_clients().await;
+    let browser = Browser::of(&server);
+    server.wait(Duration::from_millis(300)).await;
+    let mut body = take(&server, &browser, "openid").await;
+    server.wait(minutes(10) - Duration::from_millis(301)).await;
+    assert!(goes_on(&server, &mut body).await);
+    assert_eq!(body["expires_in"], 1);
+    // The login in the browser has its last fraction of a second.
+    server.wait(Duration::from_millis(1)).await;
+    assert!(!goes_on(&server, &mut body).await);
+}
+
+#[tokio::test]
+async fn the_consent_page_says_what_is_left_of_the_login() {
+    let server = short_of_the_clients().await;
+    let browser = Browser::of(&server);
+    take(&server, &browser, "openid").await;
+    let asks = web_url("openid", &[("prompt", "consent")]);
+    for (passed, left) in [
+        (1, "10 minutes"),
+        (60, "9 minutes"),
+        (239, "5 minutes"),
+        (200, "100 seconds"),
+    ] {
+        server.wait(Duration::from_secs(passed)).await;
+        let page = browser.follow(&asks).await.text();
+        assert!(page.contains(&format!("<dd>{left}. It also ends")), "{page}");
+        // It is in use.
+        browser.get(&web_url("openid", &[("prompt", "none")])).await;
+    }
+}
+
+#[tokio::test]
 async fn a_logout_ends_what_began_in_a_login_that_has_lapsed() {
     let server = short_of_the_clients().await;
     for confirms in [true, false] {

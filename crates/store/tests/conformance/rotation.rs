@@ -144,12 +144,12 @@ async fn rt_02_a_lost_answer_is_given_again(f: &Fixture) {
 async fn rt_09_rotation_never_moves_the_absolute_end(f: &Fixture) {
     let alice = user(&f.store, "a@x.example").await;
     let short = NewLogin {
-        idle_ms: 100,
-        absolute_ms: 450,
+        idle_ms: 1_000,
+        absolute_ms: 5_000,
         ..new_login(&alice)
     };
     let family = f.store.begin_session(&short, NOW).await.unwrap().unwrap();
-    for (n, at) in [50, 140, 230, 320, 410].into_iter().enumerate() {
+    for (n, at) in [500, 1_400, 2_300, 3_200, 4_100].into_iter().enumerate() {
         let n = i64::try_from(n).unwrap();
         let rotated = f
             .store
@@ -159,12 +159,12 @@ async fn rt_09_rotation_never_moves_the_absolute_end(f: &Fixture) {
         let Rotated::Fresh(next) = rotated else {
             panic!("{at}: {rotated:?}")
         };
-        assert_eq!(next.absolute_expires_at, NOW + 450);
-        assert_eq!(next.idle_expires_at, NOW + (at + 100).min(450));
+        assert_eq!(next.absolute_expires_at, NOW + 5_000);
+        assert_eq!(next.idle_expires_at, NOW + (at + 1_000).min(5_000));
     }
     assert_eq!(
         f.store
-            .rotate(family.clone(), (5, None), (NOW + 450, 0), theft)
+            .rotate(family.clone(), (5, None), (NOW + 5_000, 0), theft)
             .await
             .unwrap(),
         Rotated::Expired
@@ -172,7 +172,7 @@ async fn rt_09_rotation_never_moves_the_absolute_end(f: &Fixture) {
     let idle = f.store.begin_session(&short, NOW).await.unwrap().unwrap();
     assert_eq!(
         f.store
-            .rotate(idle.clone(), (0, None), (NOW + 100, 0), theft)
+            .rotate(idle.clone(), (0, None), (NOW + 1_000, 0), theft)
             .await
             .unwrap(),
         Rotated::Expired
@@ -213,16 +213,16 @@ async fn random_histories_agree_with_the_judgement(f: &Fixture) {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
     let mut seen = std::collections::HashSet::new();
     for _ in 0..60 {
-        let grace = [0, 40][dice.below(2)];
+        let grace = [0, 400][dice.below(2)];
         let short = NewLogin {
-            idle_ms: 200,
-            absolute_ms: 700,
+            idle_ms: 2_000,
+            absolute_ms: 7_000,
             ..new_login(&alice)
         };
         let mut row = f.store.begin_session(&short, NOW).await.unwrap().unwrap();
         let (mut now, mut read) = (NOW, row.clone());
         for _ in 0..14 {
-            now += [0, 1, 15, 39, 40, 90, 210, -20][dice.below(8)];
+            now += [0, 1, 150, 399, 400, 900, 2_100, -200][dice.below(8)];
             let n = row.generation + [0, 0, 0, 0, -1, -1, -2, 1][dice.below(8)];
             let verdict = judge(&row, n, now, grace);
             seen.insert(verdict);

@@ -12,6 +12,7 @@ on_every_engine!(
     a_ticket_is_kept_once_and_may_be_amended_until_it_is_redeemed,
     of_forty_that_replace_at_once_one_does,
     tk_02_a_code_that_is_seen_again_names_what_it_bought_and_buys_nothing_more,
+    a_code_is_remembered_for_what_it_bought_alone,
 );
 
 async fn of_forty_that_redeem_at_once_one_does(f: &Fixture) {
@@ -110,6 +111,33 @@ async fn tk_02_a_code_that_is_seen_again_names_what_it_bought_and_buys_nothing_m
     store.redeem_ticket(TicketKind::Code, "raced", NOW).await.unwrap();
     store.redeem_ticket(TicketKind::Code, "raced", NOW).await.unwrap();
     assert!(store.begin_session(&by("raced"), NOW).await.unwrap().is_none());
+}
+
+async fn a_code_is_remembered_for_what_it_bought_alone(f: &Fixture) {
+    let store = &f.store;
+    let alice = user(store, "a@x.example").await;
+    for code in ["bought", "spent", "left"] {
+        store
+            .keep_ticket(TicketKind::Code, code, "{}", NOW + 60)
+            .await
+            .unwrap();
+    }
+    for code in ["bought", "spent"] {
+        store.redeem_ticket(TicketKind::Code, code, NOW).await.unwrap();
+    }
+    let login = NewLogin {
+        code: Some("bought".to_owned()),
+        ..new_login(&alice)
+    };
+    let family = store.begin_session(&login, NOW).await.unwrap().unwrap();
+    let sweep = async |now| store.sweep(now, 10).await.unwrap().tickets;
+    assert_eq!(sweep(NOW + 60_000).await, 0, "one may be about to buy");
+    assert_eq!(sweep(NOW + 60_061).await, 2);
+    let again = async || store.redeem_ticket(TicketKind::Code, "bought", NOW + 99).await;
+    assert_eq!(again().await.unwrap(), Redeemed::Again(Some(family.fam)));
+    assert_eq!(sweep(NOW + 60 + DAY).await, 0);
+    assert_eq!(sweep(NOW + 61 + DAY).await, 1);
+    assert_eq!(again().await.unwrap(), Redeemed::Unknown);
 }
 
 async fn of_forty_that_replace_at_once_one_does(f: &Fixture) {
