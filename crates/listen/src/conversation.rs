@@ -135,7 +135,7 @@ mod tests {
     use crate::crowd::{Crowd, Seat};
     use crate::peer::PeerAddr;
     use crate::phase::Phase;
-    use crate::pulse::{Deadline, Pulse, Upload, Watched};
+    use crate::pulse::{Deadline, Pulse, Uploading, Watched};
 
     #[tokio::test]
     async fn between_two_requests_nothing_is_kept_but_the_stream() {
@@ -187,7 +187,7 @@ mod tests {
         drop(pulse.open(false));
         let rests = || pulse.deadline(&ListenConfig::default(), true);
         assert!(matches!(rests(), Some(Deadline::Rest(_))));
-        let upload = Upload::new(axum::body::Body::from("late"), &pulse);
+        let upload = Uploading::new(&pulse);
         assert!(matches!(rests(), Some(Deadline::Idle(_))));
         drop(upload);
         assert!(matches!(rests(), Some(Deadline::Rest(_))));

@@ -16,7 +16,8 @@ use super::{
     answers::Answers,
     peer::{PeerAddr, PeerCertificate},
     phase::{Closing, Endless, Phase, reached},
-    pulse::{Answer, Hold, Pulse, Upload},
+    pulse::{Answer, Hold, Open, Pulse},
+    upload::{Answering, Upload},
 };
 
 /// What answers, told who asks.
@@ -27,17 +28,23 @@ pub(super) struct Desk<A> {
     pub(super) pulse: Arc<Pulse>,
 }
 
+/// Ends when the answer was sent.
+type Sending = (Open, Option<Answering<Incoming>>);
+
 impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
-    type Response = Response<Answer<Body>>;
+    type Response = Response<Answer<Body, Sending>>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let open = self.pulse.open(request.version() == Version::HTTP_2);
-        let mut request = request.map(|body| match body.is_end_stream() {
-            true => Body::empty(),
-            false => Body::new(Upload::new(body, &self.pulse)),
-        });
+        let (mut request, rest) = match request.body().is_end_stream() {
+            true => (request.map(|_| Body::empty()), None),
+            false => {
+                let (request, rest) = Upload::of(request, &self.pulse);
+                (request.map(Body::new), rest)
+            }
+        };
         request.extensions_mut().insert(self.peer);
         if let Some(certificate) = &self.certificate {
             request.extensions_mut().insert(certificate.clone());
@@ -64,7 +71,8 @@ impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
             }
             let endless = answer.extensions_mut().remove::<Endless>();
             let closing = endless.map(|Endless| reached(pulse.phase(), Phase::Closing));
-            Ok(answer.map(|body| Answer::new(body, open, closing)))
+            let rest = rest.map(|rest| rest.answer(&mut answer));
+            Ok(answer.map(|body| Answer::new(body, (open, rest), closing)))
         })
     }
 }

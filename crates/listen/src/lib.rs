@@ -23,6 +23,7 @@ mod strict;
 mod tls;
 pub mod tls_pair;
 mod unix_socket;
+mod upload;
 pub mod value;
 
 pub use answers::Answers;

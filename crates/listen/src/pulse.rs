@@ -178,62 +178,42 @@ impl std::fmt::Debug for Hold {
     }
 }
 
-/// The body of a request, which counts for as long as somebody has it.
-pub(super) struct Upload<B> {
-    body: B,
-    pulse: Arc<Pulse>,
-}
+/// Somebody may still read the body of a request.
+pub(super) struct Uploading(Arc<Pulse>);
 
-impl<B> Upload<B> {
-    pub(super) fn new(body: B, pulse: &Arc<Pulse>) -> Self {
+impl Uploading {
+    pub(super) fn new(pulse: &Arc<Pulse>) -> Self {
         pulse.uploads.fetch_add(1, Relaxed);
-        Self {
-            body,
-            pulse: Arc::clone(pulse),
-        }
+        Self(Arc::clone(pulse))
+    }
+
+    /// All of it was read after its answer: what came meanwhile began no head.
+    pub(super) fn ends(self) {
+        self.0.head_begun.store(0, Relaxed);
     }
 }
 
-impl<B> Drop for Upload<B> {
+impl Drop for Uploading {
     fn drop(&mut self) {
-        self.pulse.uploads.fetch_sub(1, Relaxed);
-    }
-}
-
-impl<B: Body + Unpin> Body for Upload<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.0.uploads.fetch_sub(1, Relaxed);
     }
 }
 
 /// A body with which its request ends.
-pub(super) struct Answer<B> {
+pub(super) struct Answer<B, G> {
     body: B,
     /// Comes when it is to end, of one that has no end of its own.
     closing: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// What of the last piece was not sent yet.
     rest: Bytes,
-    _open: Open,
+    /// Dropped with it.
+    _open: G,
 }
 
-impl<B> Answer<B> {
+impl<B, G> Answer<B, G> {
     pub(super) fn new(
         body: B,
-        open: Open,
+        open: G,
         closing: Option<impl Future<Output = ()> + Send + 'static>,
     ) -> Self {
         Self {
@@ -245,7 +225,7 @@ impl<B> Answer<B> {
     }
 }
 
-impl<B: Body> Answer<B> {
+impl<B: Body, G> Answer<B, G> {
     /// Whether so much of what is at hand may be the end. Then a byte of it has to wait: what is given last nobody sees taken, and with the
     /// byte after it one does. Of what is no more than a stream takes anyway that is not worth a frame.
     fn may_be_last(&self, count: usize) -> bool {
@@ -253,7 +233,7 @@ impl<B: Body> Answer<B> {
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Answer<B> {
+impl<B: Body<Data = Bytes> + Unpin, G: Unpin> Body for Answer<B, G> {
     type Data = Bytes;
     type Error = B::Error;
 

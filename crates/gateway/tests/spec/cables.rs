@@ -81,6 +81,7 @@ impl Service {
                 let _open = respond.send_response(response, false).unwrap();
                 std::future::pending::<()>().await;
             }
+            "/early" => drop(respond.send_response(response, true)),
             "/refused" if self.refused.fetch_add(1, Ordering::SeqCst) == 0 => {
                 // Some of the body was sent by then.
                 let _ = body.data().await;
@@ -231,6 +232,21 @@ async fn a_request_that_the_service_did_not_look_at_is_sent_once_more_whatever_i
         "{answer}"
     );
     assert_eq!(service.seen.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_service_that_answers_before_it_has_the_body_costs_nobody_the_connection() {
+    let harness = Service::new(200).behind_gateway().await;
+    let mut client = stalled(&harness, "POST /early HTTP\r\nContent-Length: 5").await;
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        assert!(soon(client.read_buf(&mut head)).await.unwrap() > 0);
+    }
+    let next = "GET /small HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\n\r\n";
+    client.write_all(format!("abcde{next}").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    soon(client.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.ends_with("ok 0"), "{answer}");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod streams;
 #[cfg(unix)]
 mod tls;
 mod unix;
+mod unread;
 
 use std::{
     future::Future,
