@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use std::{fmt, io};
 
 use axum::body::Body;
@@ -19,6 +20,7 @@ use http::{Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http2};
 use hyper::rt::Executor;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -51,7 +53,7 @@ struct Cable {
     /// How many there may be.
     places: AtomicUsize,
     /// Whether the server takes nothing on one of its streams whose client is gone: that counts there for as long as the connection lasts (hyper keeps it),
-    /// so no other request is sent on it, and it ends with the last of those that it has.
+    /// so, when that does not change soon, no other request is sent on it, and it ends with the last of those that it has.
     clogged: AtomicBool,
     /// When it began to wait for a request.
     since: Mutex<Instant>,
@@ -228,10 +230,31 @@ impl Cable {
     }
 }
 
+impl Place {
+    /// Waits whether a server that was slow to take a body takes the rest of it now that its client is gone.
+    async fn settle(self, sending: Sending) {
+        for _ in 0..SETTLED_AFTER {
+            tokio::time::sleep(SETTLES).await;
+            if !sending.is_stuck() {
+                return;
+            }
+        }
+        self.cable.clogged.store(true, Relaxed);
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        if self.sending.as_ref().is_some_and(Sending::is_stuck) {
-            self.cable.clogged.store(true, Relaxed);
+        let sending = self.sending.take().filter(Sending::is_stuck);
+        if let (Some(sending), Ok(runtime)) = (sending, Handle::try_current()) {
+            // It is not free yet.
+            let same = Self {
+                cable: Arc::clone(&self.cable),
+                all: self.all.clone(),
+                sending: None,
+            };
+            runtime.spawn(same.settle(sending));
+            return;
         }
         *self.cable.since() = Instant::now();
         self.cable.taken.fetch_sub(1, Relaxed);
@@ -304,6 +327,10 @@ impl fmt::Debug for Place {
 /// What a client does not take waits here.
 const STREAM_BYTES: u32 = 256 * 1024;
 const MOST_PLACES: usize = 64;
+/// So often it is looked whether a server takes the rest of a body,
+const SETTLED_AFTER: usize = 10;
+/// … each time after this.
+const SETTLES: Duration = Duration::from_millis(100);
 /// The windows of the streams bound what waits; h2 takes half of the connection's for the most that many small frames may cost it, and breaks the connection
 /// beyond that.
 const SMALL_FRAMES: u32 = 16;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use carnet_listen::config_line;
 use carnet_listen::value::Ttl;
 
 use crate::config::{self, Config};
@@ -29,14 +30,9 @@ pub fn load(file: &Path) -> Result<Config, ConfigError> {
 /// As [`load`], from a text; `file` names it in errors and says where relative paths start.
 pub fn parse(text: &str, file: &Path) -> Result<Config, ConfigError> {
     let mut config: Config = toml::from_str(text).map_err(|error| {
-        let line = error
-            .span()
-            .map(|span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+        let line = error.span().map(|span| config_line::of_byte(text, span.start));
         ConfigError {
-            place: match line {
-                Some(line) => format!("{}:{line}", file.display()),
-                None => file.display().to_string(),
-            },
+            place: config_line::place(file, line),
             what: error.message().to_owned(),
             todo: "correct it; docs/gateway.md shows every key with its meaning".to_owned(),
         }
@@ -127,6 +123,20 @@ impl ConfigError {
             place: key.into(),
             what: what.to_string(),
             todo: todo.to_owned(),
+        }
+    }
+
+    /// The same, of a key in this file, with its line there.
+    #[must_use]
+    pub fn in_file(self, file: &Path) -> Self {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        match config_line::of_key(&text, &self.place) {
+            Some(line) => Self {
+                place: config_line::place(file, Some(line)),
+                what: format!("{}: {}", self.place, self.what),
+                ..self
+            },
+            None => self,
         }
     }
 }

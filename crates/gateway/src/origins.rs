@@ -21,10 +21,12 @@ pub(crate) fn is_one(text: &str) -> bool {
         Some(port) => authority == format!("{host}:{port}"),
         None => authority == host,
     });
+    // Pages have the origin of what they were loaded with, and files have none.
+    let of_pages = !matches!(scheme, "ws" | "wss" | "file" | "ftp" | "data" | "blob");
     // A port that goes without saying is not said, and an address is written out.
     let usual = !matches!(scheme, "http" | "https")
         || Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text);
-    first && scheme.bytes().all(known) && spelled && usual
+    first && of_pages && scheme.bytes().all(known) && spelled && usual
 }
 
 /// What is wrong with one that is none.
@@ -78,6 +80,8 @@ mod tests {
             "https://bücher.example",
             "https://127.1",
             "https://[0:0::1]",
+            "wss://a.test",
+            "file://a.test",
         ] {
             assert!(!is_one(text), "{text}");
         }

@@ -127,7 +127,8 @@ impl Reload {
                 "what is new in [listen] and [admin], and in address and tls of [forward_auth], is taken at the next restart"
             );
         }
-        let site = Site::build(&config, self.clock.clone(), Some(&before)).await?;
+        let site = Site::build(&config, self.clock.clone(), Some(&before)).await;
+        let site = site.map_err(|error| error.in_file(&self.file))?;
         let (waiting, waited) = (site.waiting_for(), before.waiting_for());
         let was_known = |name: &&String| before.config.issuers.iter().any(|issuer| issuer.issuer == **name);
         if waiting.difference(&waited).any(|name| was_known(&name)) {

@@ -5,6 +5,7 @@
 mod answers;
 mod client_certificate;
 mod config;
+pub mod config_line;
 mod connection;
 mod conversation;
 mod crowd;

@@ -211,11 +211,7 @@ pub(super) struct Answer<B, G> {
 }
 
 impl<B, G> Answer<B, G> {
-    pub(super) fn new(
-        body: B,
-        open: G,
-        closing: Option<impl Future<Output = ()> + Send + 'static>,
-    ) -> Self {
+    pub(super) fn new(body: B, open: G, closing: Option<impl Future<Output = ()> + Send + 'static>) -> Self {
         Self {
             body,
             closing: closing.map(|closing| -> Pin<Box<dyn Future<Output = ()> + Send>> { Box::pin(closing) }),

@@ -37,7 +37,11 @@ enum Fate<B> {
     /// There is no answer yet.
     Open,
     /// The same, and nobody wants the rest.
-    Left { body: B, counted: Uploading, waits: bool },
+    Left {
+        body: B,
+        counted: Uploading,
+        waits: bool,
+    },
     /// The answer was sent.
     Answered,
     /// The connection ends with the answer.

@@ -1,7 +1,7 @@
 //! `carnet gateway`: the reverse proxy in front of APIs.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carnet_gateway::Gateway as Proxy;
@@ -40,7 +40,7 @@ pub(crate) struct Gateway {
 pub(crate) async fn run(gateway: Gateway, out: &Output) -> Result<(), Failure> {
     let config = load(&gateway.config).map_err(invalid)?;
     if gateway.check {
-        build(&config).await?;
+        build(&config, &gateway.config).await?;
         let json = serde_json::json!({ "valid": true });
         tell(out, &json, || format!("{} is valid.", gateway.config.display()));
         return Ok(());
@@ -59,7 +59,7 @@ pub(crate) async fn run(gateway: Gateway, out: &Output) -> Result<(), Failure> {
             .because("log.level is no level and no directive")
             .todo("write \"info\"")
     })?;
-    let proxy = Proxy::new(build(&config).await?);
+    let proxy = Proxy::new(build(&config, &gateway.config).await?);
     let server = Server::bind(proxy.clone(), &config)
         .await
         .map_err(|error| cannot_listen(&error))?;
@@ -73,9 +73,9 @@ pub(crate) async fn run(gateway: Gateway, out: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn build(config: &Config) -> Result<Site, Failure> {
+async fn build(config: &Config, file: &Path) -> Result<Site, Failure> {
     let site = Site::build(config, Arc::new(SystemClock), None).await;
-    site.map_err(invalid)
+    site.map_err(|error| invalid(error.in_file(file)))
 }
 
 fn invalid(error: ConfigError) -> Failure {

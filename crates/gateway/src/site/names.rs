@@ -202,9 +202,9 @@ const NEEDED: [&str; 10] = [
 
 /// Headers that mean something else already, in a request or, where a proxy asks, in an answer; and two that the gateway says itself.
 #[rustfmt::skip]
-const TAKEN: [&str; 51] = [
+const TAKEN: [&str; 53] = [
     "Accept", "Accept-*", "Access-Control-*", "Authorization", "Cache-Control", "Connection", "Content-*", "Cookie", "Date", "DPoP",
-    "Expect", "Host", "If-*", "Keep-Alive", "Location", "Max-Forwards", "Origin", "Pragma", "Proxy-Authenticate", "Proxy-Authorization",
+    "Early-Data", "Expect", "Host", "HTTP2-Settings", "If-*", "Keep-Alive", "Location", "Max-Forwards", "Origin", "Pragma", "Proxy-Authenticate", "Proxy-Authorization",
     "Proxy-Connection", "Range", "RateLimit*", "Referer", "Retry-After", "Sec-*", "Set-Cookie", "TE", "Trailer", "Transfer-Encoding",
     "Upgrade", "User-Agent", "Vary", "Via", "WWW-Authenticate",
     "X-Forwarded-By", "X-Forwarded-Client-Cert", "X-Forwarded-Method", "X-Forwarded-Path", "X-Forwarded-Port", "X-Forwarded-Prefix",

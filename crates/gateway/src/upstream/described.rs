@@ -5,6 +5,7 @@
 use carnet_client::error::ClientError;
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Uri};
+use url::Url;
 
 use crate::balance::Server;
 use crate::config;
@@ -22,6 +23,8 @@ pub enum Unmade {
     HealthPath(String),
     /// A time that is none.
     Time(&'static str),
+    /// `eject_after` is zero.
+    Eject,
     /// A certificate or a key.
     Connection(ClientError),
 }
@@ -38,14 +41,18 @@ impl Unmade {
             ("idle_timeout", config.idle_timeout),
             ("connect_timeout", config.connect_timeout),
             ("answer_timeout", config.answer_timeout),
+            ("eject_for", config.eject_for),
         ] {
             if time.duration().is_zero() {
                 return Err(Self::Time(member));
             }
         }
+        if config.eject_after == 0 {
+            return Err(Self::Eject);
+        }
         // The target of the request is this, as it stands.
         match &config.health_path {
-            Some(path) if !path.starts_with('/') => Err(Self::HealthPath(path.clone())),
+            Some(path) if !is_path(path) => Err(Self::HealthPath(path.clone())),
             _ => Ok(()),
         }
     }
@@ -65,6 +72,11 @@ impl Unmade {
                 "write scheme, host and port alone, as in \"http://10.0.0.7:8080\"",
             ),
             Self::Time(member) => no_time(&key(member)),
+            Self::Eject => ConfigError::at(
+                key("eject_after"),
+                "would leave servers alone that have not failed",
+                "write 1 or more; a large number for a server that is never left alone",
+            ),
             Self::HealthPath(path) => ConfigError::at(
                 key("health_path"),
                 format_args!("{path:?} is no path"),
@@ -85,9 +97,18 @@ impl From<ClientError> for Unmade {
     }
 }
 
+/// Not with the name of a host in front, or with what browsers keep for themselves behind it.
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && !text.starts_with("//") && !text.contains('#')
+}
+
 pub(super) fn server(url: &str) -> Result<Server, Unmade> {
     let refuse = || Unmade::Url(url.to_owned());
     let uri: Uri = url.parse().map_err(|_| refuse())?;
+    // http leaves out what follows a `#`, and takes numbers for the name of a host that are no address.
+    if url.contains('#') || Url::parse(url).is_err() {
+        return Err(refuse());
+    }
     let parts = uri.into_parts();
     let bare = parts.path_and_query.is_none_or(|path| path == "/");
     // A port that is none would be taken for the usual one.

@@ -9,6 +9,7 @@ use h2::{Reason, RecvStream, SendStream};
 use http::{Request, Response, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Notify;
 
 use crate::harness::{Harness, mirror, soon, talk};
 
@@ -25,6 +26,10 @@ struct Service {
     sent: Arc<AtomicUsize>,
     refused: Arc<AtomicUsize>,
     seen: Arc<Mutex<Vec<Request<()>>>>,
+    /// Lets `/late` read its body.
+    reads: Arc<Notify>,
+    /// How its body ended.
+    broken: Arc<Notify>,
 }
 
 impl Service {
@@ -37,6 +42,8 @@ impl Service {
             sent: Arc::default(),
             refused: Arc::default(),
             seen: Arc::default(),
+            reads: Arc::default(),
+            broken: Arc::default(),
         }
     }
 
@@ -80,6 +87,13 @@ impl Service {
             "/silent" => {
                 let _open = respond.send_response(response, false).unwrap();
                 std::future::pending::<()>().await;
+            }
+            "/late" => {
+                self.reads.notified().await;
+                while let Some(Ok(data)) = body.data().await {
+                    body.flow_control().release_capacity(data.len()).unwrap();
+                }
+                self.broken.notify_one();
             }
             "/early" => drop(respond.send_response(response, true)),
             "/refused" if self.refused.fetch_add(1, Ordering::SeqCst) == 0 => {
@@ -247,6 +261,27 @@ async fn a_service_that_answers_before_it_has_the_body_costs_nobody_the_connecti
     let mut answer = String::new();
     soon(client.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.ends_with("ok 0"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_upload_that_its_client_gives_up_costs_nobody_else_the_connection() {
+    let service = Service::new(200);
+    let harness = service.behind_gateway().await;
+    let stream = TcpStream::connect(harness.gateway.address).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::post("http://api.test/late").body(()).unwrap();
+    let (_answer, mut body) = client.send_request(request, false).unwrap();
+    // More than a service takes that has not looked at it.
+    body.send_data(vec![b'x'; 100_000].into(), false).unwrap();
+    service.until_asked(1).await;
+    assert_eq!(harness.get("/small", "").await.body, "ok 0");
+    body.send_reset(Reason::CANCEL);
+    assert_eq!(harness.get("/small", "").await.body, "ok 0");
+    service.reads.notify_one();
+    soon(service.broken.notified()).await;
+    assert_eq!(harness.get("/small", "").await.body, "ok 0");
+    assert_eq!(service.connections(), 1);
 }
 
 #[tokio::test]

@@ -1,5 +1,12 @@
 //! Numbers, times and names with which nothing would work: they are refused.
 
+use std::sync::Arc;
+
+use carnet_gateway::load;
+use carnet_gateway::site::Site;
+use carnet_guard::testing::TestClock;
+
+use crate::harness::NOW;
 use crate::refused_settings::{place, wrong};
 
 #[tokio::test]
@@ -9,12 +16,35 @@ async fn a_time_in_which_nothing_can_happen_is_refused() {
         "idle_timeout",
         "connect_timeout",
         "answer_timeout",
+        "eject_for",
     ] {
         let said = |time: &str| format!("{member} = {time:?}");
         let key = format!("upstreams[0].{member}");
         assert_eq!(wrong("", &said("0s")).await, Some(key), "{member}");
         assert_eq!(wrong("", &said("1ms")).await, None, "{member}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_has_not_failed_is_not_left_alone() {
+    let said = |times| format!("eject_after = {times}");
+    let key = Some("upstreams[0].eject_after".to_owned());
+    assert_eq!(wrong("", &said(0)).await, key);
+    assert_eq!(wrong("", &said(1)).await, None);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.toml");
+    let text = "[[upstreams]]\nname = \"s\"\nurls = [\n  \"http://127.0.0.1:9\",\n]\n\n[[upstreams]]\nurls = [\"x\"]\nname = \"t\"\n";
+    let text = format!("{text}\n[[routes]]\npath = \"/\"\nupstream = \"s\"\npublic = true\n");
+    std::fs::write(&file, &text).unwrap();
+    let config = load::load(&file).unwrap();
+    let error = Site::build(&config, Arc::new(TestClock::at(NOW)), None).await;
+    let error = error.err().unwrap().in_file(&file);
+    assert_eq!(error.place, format!("{}:8", file.display()));
+    assert!(error.what.starts_with("upstreams[1].urls: "), "{error}");
 }
 
 #[tokio::test]
@@ -25,6 +55,8 @@ async fn what_is_asked_of_a_health_check_is_a_path() {
         ("http://evil.test/x", Some("upstreams[0].health_path")),
         ("", Some("upstreams[0].health_path")),
         ("/a b", Some("upstreams[0].health_path")),
+        ("//evil.test/x", Some("upstreams[0].health_path")),
+        ("/health#x", Some("upstreams[0].health_path")),
         ("/health", None),
         ("/health?deep=1", None),
     ] {
@@ -93,6 +125,7 @@ async fn an_origin_that_no_browser_names_lets_no_page_in() {
         ("*", false),
         ("null", false),
         ("a.test", false),
+        ("wss://a.test", false),
         ("https://a.test", true),
     ] {
         let sockets = format!("websocket = true\nwebsocket_origins = [{origin:?}]");
@@ -116,6 +149,8 @@ async fn a_header_that_means_something_already_cannot_say_who_asks() {
     let header = |name: &str, more: &str| format!("[[identity]]\nname = {name:?}\nclaim = \"c\"\n{more}\n");
     for name in [
         "Upgrade",
+        "HTTP2-Settings",
+        "Early-Data",
         "Trailer",
         "Keep-Alive",
         "Expect",

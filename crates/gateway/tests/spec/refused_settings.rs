@@ -220,6 +220,8 @@ async fn what_is_no_server_is_told_what_a_server_is() {
         "http://10.0.0.1:80/base",
         "ftp://10.0.0.1",
         "http://10.0.0.1:80?x",
+        "http://10.0.0.1:80/#x",
+        "http://10.0.0.999",
         // The gateway would ask another port, or nobody.
         "http://127.0.0.1:99999",
         "http://127.0.0.1:0",

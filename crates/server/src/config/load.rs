@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use toml::de::{DeTable, DeValue};
+use carnet_listen::config_line;
 
 use super::check::{self, Warning};
 use super::settings::Config;
@@ -38,10 +38,7 @@ pub fn parse(
     file: &Path,
     overlay: &[(String, String)],
 ) -> Result<(Config, Vec<Warning>), ConfigError> {
-    let place = |line: Option<usize>| match line {
-        Some(line) => format!("{}:{line}", file.display()),
-        None => file.display().to_string(),
-    };
+    let place = |line| config_line::place(file, line);
     let mut table: toml::Table = toml::from_str(text).map_err(|error| syntax_error(&error, text, &place))?;
     let of_file = mistake(&table);
     for (name, value) in overlay {
@@ -80,7 +77,7 @@ pub fn parse(
             .find(|(name, _)| path_of(name).join(".") == fault.key)
         {
             Some((name, _)) => format!("environment variable {name}"),
-            None => place(line_of(text, &fault.key)),
+            None => place(config_line::of_key(text, &fault.key)),
         },
         what: format!("{}: {}", fault.key, fault.what),
         todo: fault.todo,
@@ -154,7 +151,7 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 fn syntax_error(error: &toml::de::Error, text: &str, place: &dyn Fn(Option<usize>) -> String) -> ConfigError {
-    let line = error.span().map(|span| line_at(text, span.start));
+    let line = error.span().map(|span| config_line::of_byte(text, span.start));
     let todo = match error.message() {
         message if message.starts_with("unknown field") => {
             "take the key out, or write one of the expected ones"
@@ -236,44 +233,6 @@ fn resolve_paths(config: &mut Config, folder: &Path) {
             *path = folder.join(&*path);
         }
     }
-}
-
-/// The line on which a key such as `resources.1.secret_file` stands; of its section when the key itself is not written.
-fn line_of(text: &str, key: &str) -> Option<usize> {
-    let document = DeTable::parse(text).ok()?;
-    let mut span = None;
-    let mut table = Some(document.get_ref());
-    let mut array: Option<&toml::de::DeArray<'_>> = None;
-    for part in key.split('.') {
-        let value = match (table, array) {
-            (Some(table), _) => {
-                let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref().as_ref() == part)
-                else {
-                    break;
-                };
-                span = Some(name.span());
-                value
-            }
-            (None, Some(array)) => {
-                let Some(value) = part.parse::<usize>().ok().and_then(|index| array.get(index)) else {
-                    break;
-                };
-                span = Some(value.span());
-                value
-            }
-            (None, None) => break,
-        };
-        (table, array) = match value.get_ref() {
-            DeValue::Table(table) => (Some(table), None),
-            DeValue::Array(array) => (None, Some(array)),
-            _ => (None, None),
-        };
-    }
-    span.map(|span| line_at(text, span.start))
-}
-
-fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
 #[cfg(test)]
