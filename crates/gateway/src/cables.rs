@@ -245,16 +245,18 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let sending = self.sending.take().filter(Sending::is_stuck);
-        if let (Some(sending), Ok(runtime)) = (sending, Handle::try_current()) {
-            // It is not free yet.
-            let same = Self {
-                cable: Arc::clone(&self.cable),
-                all: self.all.clone(),
-                sending: None,
-            };
-            runtime.spawn(same.settle(sending));
-            return;
+        if let Some(sending) = self.sending.take().filter(Sending::is_stuck) {
+            if let Ok(runtime) = Handle::try_current() {
+                // It is not free yet.
+                let same = Self {
+                    cable: Arc::clone(&self.cable),
+                    all: self.all.clone(),
+                    sending: None,
+                };
+                runtime.spawn(same.settle(sending));
+                return;
+            }
+            self.cable.clogged.store(true, Relaxed);
         }
         *self.cable.since() = Instant::now();
         self.cable.taken.fetch_sub(1, Relaxed);

@@ -2,14 +2,16 @@
 //!
 //! Most connections of a server wait, and hyper's buffers are most of what one of them takes: one that waits keeps nothing but its stream.
 //!
-//! Spec: RFC 9112 §9.3 (persistence) · RFC 9113 §3.3, §3.4 (prior knowledge, preface)
+//! Spec: RFC 9112 §9.3 (persistence), §9.6 (the end) · RFC 9113 §3.3, §3.4 (prior knowledge, preface)
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Sleep, sleep};
 
 use super::answers::Answers;
 use super::desk::Desk;
@@ -38,6 +40,8 @@ enum State<S, A: Answers> {
     Two(Pin<Box<Two<S, A>>>),
     /// Nothing will be asked any more. TLS has a word for that.
     Goodbye(Box<(Strict<S>, Desk<A>)>),
+    /// The last answer was sent, and its request is still coming: were the connection closed now, the peer's system could throw the answer away.
+    Last(Box<(Strict<S>, Pin<Box<Sleep>>)>),
     Over,
 }
 
@@ -59,11 +63,32 @@ where
             let spoken = ready!(resting.0.poll_begin(cx));
             self.begin(spoken);
         }
+        if let State::One(connection) = &mut self.state {
+            ready!(Pin::new(connection.as_mut()).poll(cx)).ok();
+            self.end();
+        }
         match &mut self.state {
-            State::One(connection) => Pin::new(connection.as_mut()).poll(cx).map(drop),
+            State::Last(last) => {
+                ready!(Pin::new(&mut last.0).poll_shutdown(cx)).ok();
+                match last.1.as_mut().poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(()),
+                    Poll::Pending => last.0.poll_discard(cx),
+                }
+            }
             State::Two(connection) => connection.as_mut().poll(cx).map(drop),
             State::Goodbye(left) => Pin::new(&mut left.0).poll_shutdown(cx).map(drop),
-            State::Rest(_) | State::Over => Poll::Ready(()),
+            State::One(_) | State::Rest(_) | State::Over => Poll::Ready(()),
+        }
+    }
+
+    /// HTTP/1.1 is over (RFC 9112 §9.6).
+    fn end(&mut self) {
+        if let State::One(connection) = std::mem::replace(&mut self.state, State::Over)
+            && let Some(parts) = connection.into_parts()
+            && parts.io.inner().is_in_body()
+        {
+            let last = (parts.io.into_inner(), Box::pin(sleep(LINGERS)));
+            self.state = State::Last(Box::new(last));
         }
     }
 
@@ -94,7 +119,7 @@ where
                     self.state = State::Goodbye(resting);
                 }
             }
-            State::Goodbye(_) | State::Over => {}
+            State::Goodbye(_) | State::Last(_) | State::Over => {}
         }
     }
 
@@ -121,6 +146,9 @@ where
         }
     }
 }
+
+/// For so long a peer may go on after its answer.
+const LINGERS: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {

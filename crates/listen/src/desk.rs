@@ -38,11 +38,11 @@ impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let open = self.pulse.open(request.version() == Version::HTTP_2);
-        let (mut request, rest) = match request.body().is_end_stream() {
+        let (mut request, unread) = match request.body().is_end_stream() {
             true => (request.map(|_| Body::empty()), None),
             false => {
-                let (request, rest) = Upload::of(request, &self.pulse);
-                (request.map(Body::new), rest)
+                let (request, unread) = Upload::of(request, &self.pulse);
+                (request.map(Body::new), unread)
             }
         };
         request.extensions_mut().insert(self.peer);
@@ -71,8 +71,8 @@ impl<A: Answers> Service<Request<Incoming>> for Desk<A> {
             }
             let endless = answer.extensions_mut().remove::<Endless>();
             let closing = endless.map(|Endless| reached(pulse.phase(), Phase::Closing));
-            let rest = rest.map(|rest| rest.answer(&mut answer));
-            Ok(answer.map(|body| Answer::new(body, (open, rest), closing)))
+            let answering = unread.map(|unread| unread.answer(&mut answer));
+            Ok(answer.map(|body| Answer::new(body, (open, answering), closing)))
         })
     }
 }

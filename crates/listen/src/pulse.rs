@@ -126,9 +126,10 @@ impl Pulse {
         flags.into_iter().all(|flag| !flag.load(Relaxed)) && self.uploads.load(Relaxed) == 0
     }
 
-    /// Bytes came in. Between two requests of HTTP/1.1 they begin a head; in HTTP/2 they may be a mere ping.
+    /// Bytes came in. Between two requests of HTTP/1.1 they begin a head, unless a body is not at its end; in HTTP/2 they may be a mere ping.
     fn heard(&self) {
-        if self.open_requests.load(Relaxed) == 0 && !self.multiplexed.load(Relaxed) {
+        let is_between = self.open_requests.load(Relaxed) == 0 && !self.in_body.load(Relaxed);
+        if is_between && !self.multiplexed.load(Relaxed) {
             let _ = self.head_begun.compare_exchange(0, self.now(), Relaxed, Relaxed);
         }
     }
@@ -185,11 +186,6 @@ impl Uploading {
     pub(super) fn new(pulse: &Arc<Pulse>) -> Self {
         pulse.uploads.fetch_add(1, Relaxed);
         Self(Arc::clone(pulse))
-    }
-
-    /// All of it was read after its answer: what came meanwhile began no head.
-    pub(super) fn ends(self) {
-        self.0.head_begun.store(0, Relaxed);
     }
 }
 

@@ -42,6 +42,23 @@ impl<S: AsyncRead + Unpin> Strict<S> {
         Poll::Ready(Some(self.framing.is_http2()))
     }
 
+    /// Whether the peer has not sent all of a body.
+    pub(super) fn is_in_body(&self) -> bool {
+        self.framing.is_in_body()
+    }
+
+    /// Takes what comes, for nobody, until nothing comes any more.
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut array = [MaybeUninit::uninit(); FIRST_BYTES];
+        loop {
+            let mut heard = ReadBuf::uninit(&mut array);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut heard));
+            if read.is_err() || heard.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
+    }
+
     /// Whether everything that was let through was read.
     pub(super) fn is_drained(&self) -> bool {
         self.ready.is_empty()

@@ -1,10 +1,11 @@
-//! The body of a request. What nobody reads of it is read here, so that the next request on its connection is heard; or the answer says that none will be.
+//! The body of a request. What nobody reads of it over HTTP/1.1 is read here, so that the next request on its connection is heard; or the answer says that none
+//! will be.
 //!
 //! Spec: RFC 9112 §9.3, §9.6 · RFC 9110 §10.1.1 (100-continue)
 
 use std::{
     mem,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
@@ -25,13 +26,13 @@ impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Readable for B {}
 /// The body of a request, which counts for as long as somebody has it.
 pub(super) struct Upload<B: Readable> {
     body: Option<(B, Uploading)>,
-    /// The client waits to be asked for it, which the first look at it does.
-    waits: bool,
-    rest: Option<Arc<Rest<B>>>,
+    /// The client waits until it hears that somebody wants it.
+    awaits_continue: bool,
+    unread: Option<Arc<Unread<B>>>,
 }
 
 /// What becomes of a body that nobody has read to its end.
-pub(super) struct Rest<B: Readable>(Mutex<Fate<B>>);
+pub(super) struct Unread<B: Readable>(Mutex<Fate<B>>);
 
 enum Fate<B> {
     /// There is no answer yet.
@@ -40,68 +41,79 @@ enum Fate<B> {
     Left {
         body: B,
         counted: Uploading,
-        waits: bool,
+        awaits_continue: bool,
     },
-    /// The answer was sent.
+    /// The answer is on its way.
     Answered,
     /// The connection ends with the answer.
     Closing,
 }
 
 /// As long as an answer is being sent.
-pub(super) struct Answering<B: Readable>(Arc<Rest<B>>);
+pub(super) struct Answering<B: Readable>(Arc<Unread<B>>);
 
 impl<B: Readable> Upload<B> {
     /// The body of this request.
-    pub(super) fn of(request: Request<B>, pulse: &Arc<Pulse>) -> (Request<Self>, Option<Arc<Rest<B>>>) {
+    pub(super) fn of(request: Request<B>, pulse: &Arc<Pulse>) -> (Request<Self>, Option<Arc<Unread<B>>>) {
         let (head, body) = request.into_parts();
-        let rest = goes_on(&head).then(|| Arc::new(Rest(Mutex::new(Fate::Open))));
+        let unread = goes_on(&head).then(|| Arc::new(Unread(Mutex::new(Fate::Open))));
         let upload = Self {
             body: Some((body, Uploading::new(pulse))),
-            waits: head.headers.contains_key(header::EXPECT),
-            rest: rest.clone(),
+            awaits_continue: head.headers.contains_key(header::EXPECT),
+            unread: unread.clone(),
         };
-        (Request::from_parts(head, upload), rest)
+        (Request::from_parts(head, upload), unread)
     }
 }
 
 /// Whether another request can follow on the connection, behind the body of this one.
 fn goes_on(head: &http::request::Parts) -> bool {
-    head.version == Version::HTTP_11 && !head.headers.contains_key(header::UPGRADE) && !ends(&head.headers)
+    head.version == Version::HTTP_11 && !says_close(&head.headers)
 }
 
-fn ends(headers: &HeaderMap) -> bool {
+fn says_close(headers: &HeaderMap) -> bool {
     let said = headers.get_all(header::CONNECTION).iter();
     let said = said.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     said.map(<[u8]>::trim_ascii)
         .any(|word| word.eq_ignore_ascii_case(b"close"))
 }
 
-impl<B: Readable> Rest<B> {
+impl<B: Readable> Unread<B> {
     /// An answer goes out, and says so when no request can follow it.
     pub(super) fn answer<T>(self: Arc<Self>, answer: &mut Response<T>) -> Answering<B> {
         {
             let mut fate = self.fate();
             let unreadable = match &*fate {
-                Fate::Left { body, waits, .. } => *waits || body.size_hint().lower() > MOST,
+                Fate::Left {
+                    body,
+                    awaits_continue,
+                    ..
+                } => *awaits_continue || body.size_hint().lower() > MOST,
                 _ => false,
             };
-            if unreadable {
+            let closes = says_close(answer.headers());
+            if unreadable && !closes {
                 let close = HeaderValue::from_static("close");
-                answer.headers_mut().insert(header::CONNECTION, close);
+                answer.headers_mut().append(header::CONNECTION, close);
             }
-            if ends(answer.headers()) {
+            if unreadable || closes {
                 *fate = Fate::Closing;
             }
         }
         Answering(self)
     }
 
-    fn leave(&self, (body, counted): (B, Uploading), waits: bool) {
+    fn leave(&self, (body, counted): (B, Uploading), awaits_continue: bool) {
         let mut fate = self.fate();
         match *fate {
-            Fate::Open => *fate = Fate::Left { body, counted, waits },
-            Fate::Answered if !waits => read(body, counted),
+            Fate::Open => {
+                *fate = Fate::Left {
+                    body,
+                    counted,
+                    awaits_continue,
+                }
+            }
+            Fate::Answered if !awaits_continue => read(body, counted),
             _ => {}
         }
     }
@@ -117,11 +129,11 @@ fn read<B: Readable>(body: B, counted: Uploading) {
         return;
     };
     runtime.spawn(async move {
-        let (mut body, mut left) = (pin!(body), MOST);
+        let (mut body, mut left) = (body, MOST);
         let all = std::future::poll_fn(|cx| {
             // Asked for its end, hyper may well begin with the next request before it tells.
             while !body.is_end_stream() {
-                let frame = ready!(body.as_mut().poll_frame(cx)).and_then(Result::ok);
+                let frame = ready!(Pin::new(&mut body).poll_frame(cx)).and_then(Result::ok);
                 let count = frame.map(|frame| frame.data_ref().map_or(0, Bytes::len));
                 match count.and_then(|count| left.checked_sub(count as u64)) {
                     Some(rest) => left = rest,
@@ -131,8 +143,7 @@ fn read<B: Readable>(body: B, counted: Uploading) {
             Poll::Ready(())
         });
         let _ = timeout(PATIENCE, all).await;
-        // What has come since the answer was no head.
-        counted.ends();
+        drop((body, counted));
     });
 }
 
@@ -149,10 +160,10 @@ impl<B: Readable> Drop for Answering<B> {
 
 impl<B: Readable> Drop for Upload<B> {
     fn drop(&mut self) {
-        if let (Some(rest), Some(left)) = (&self.rest, self.body.take())
+        if let (Some(unread), Some(left)) = (&self.unread, self.body.take())
             && !left.0.is_end_stream()
         {
-            rest.leave(left, self.waits);
+            unread.leave(left, self.awaits_continue);
         }
     }
 }
@@ -165,11 +176,12 @@ impl<B: Readable> Body for Upload<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        self.waits = false;
         let Some((body, _)) = &mut self.body else {
             return Poll::Ready(None);
         };
         let frame = ready!(Pin::new(body).poll_frame(cx));
+        // Now it has heard so: before that, hyper may not have said it.
+        self.awaits_continue = false;
         if !matches!(frame, Some(Ok(_))) {
             // There is no rest.
             self.body = None;
@@ -192,3 +204,75 @@ impl<B: Readable> Body for Upload<B> {
 /// Bytes of a body. Whoever has more to send can as well connect anew.
 const MOST: u64 = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::watch;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::phase::Phase;
+
+    /// Comes in pieces of a KiB, so many at once; then it stops, and has no end.
+    struct Endless {
+        pieces: usize,
+        taken: Arc<AtomicUsize>,
+        over: Arc<tokio::sync::Notify>,
+    }
+
+    impl Body for Endless {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            if self.taken.load(Ordering::Relaxed) < self.pieces {
+                self.taken.fetch_add(1, Ordering::Relaxed);
+                return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[0; 1024])))));
+            }
+            Poll::Pending
+        }
+    }
+
+    impl Drop for Endless {
+        fn drop(&mut self) {
+            self.over.notify_one();
+        }
+    }
+
+    /// How much is read of a body that was left unread, and how long it is kept.
+    async fn read_of(pieces: usize, expects: &str) -> (usize, Duration) {
+        let (taken, over) = <(Arc<AtomicUsize>, Arc<tokio::sync::Notify>)>::default();
+        let body = Endless {
+            pieces,
+            taken: Arc::clone(&taken),
+            over: Arc::clone(&over),
+        };
+        let pulse = Pulse::new(watch::channel(Phase::Open).1);
+        let request = Request::post("/")
+            .header(expects, "100-continue")
+            .body(body)
+            .unwrap();
+        let (request, unread) = Upload::of(request, &pulse);
+        let begun = Instant::now();
+        let answering = unread.unwrap().answer(&mut Response::new(()));
+        drop(answering);
+        // Whoever had it lets go of it after the answer.
+        drop(request);
+        over.notified().await;
+        (taken.load(Ordering::Relaxed), begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_wants_is_read_for_a_while_and_not_without_end() {
+        assert_eq!(read_of(0, "x").await, (0, PATIENCE));
+        assert_eq!(read_of(64, "x").await, (64, PATIENCE));
+        assert_eq!(read_of(100, "x").await, (65, Duration::ZERO));
+        // The next bytes may be a request.
+        assert_eq!(read_of(100, "expect").await, (0, Duration::ZERO));
+    }
+}

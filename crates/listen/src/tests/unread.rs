@@ -1,6 +1,7 @@
 //! Bodies that nobody reads: the next request on the connection is heard all the same, or the answer says that none will be.
 
 use ::http::StatusCode;
+use http_body_util::BodyExt as _;
 
 use super::*;
 
@@ -60,6 +61,7 @@ async fn where_no_request_can_follow_the_answer_says_so() {
     let (served, _) = served().await;
     for (path, head) in [
         ("/refused", "Content-Length: 65537"),
+        ("/refused", "Transfer-Encoding: chunked\r\nExpect: 100-continue"),
         // RFC 9110 §10.1.1: after this answer the body may come, or the next request.
         ("/refused", "Content-Length: 5\r\nExpect: 100-continue"),
         ("/closed", "Content-Length: 5"),
@@ -72,18 +74,62 @@ async fn where_no_request_can_follow_the_answer_says_so() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_body_that_is_slow_or_has_no_end_is_not_waited_for() {
+/// Whole heads, bodies and requests in one segment, as a client that waits for nothing sends them.
+#[tokio::test]
+async fn nothing_of_what_comes_at_once_is_lost() {
     let (served, _) = served().await;
-    let endless = format!("10000\r\n{}\r\n1\r\na\r\n", "a".repeat(0x1_0000));
-    for sent in ["1\r\na\r\n", &endless] {
+    let at_once = format!("{}abcde", post("/refused", "Content-Length: 5")).repeat(3);
+    let said = soon(served.talk(&(at_once + GET_AND_CLOSE))).await;
+    assert_eq!(said.matches("refused").count(), 3, "{said}");
+    assert!(said.ends_with("127.0.0.1"), "{said}");
+}
+
+/// RFC 9112 §9.6: were the connection closed at once, what the client is sending could cost it the answer.
+#[tokio::test]
+async fn who_sends_much_gets_the_answer_all_the_same() {
+    let (served, _) = served().await;
+    for head in ["", "Connection: close\r\n"] {
         let mut stream = served.connect().await;
-        let head = post("/refused", "Transfer-Encoding: chunked");
+        let head = post("/refused", &format!("{head}Content-Length: 8000000"));
         stream.write_all(head.as_bytes()).await.unwrap();
-        soon(answer(&mut stream, "refused")).await.unwrap();
-        let _ = stream.write_all(sent.as_bytes()).await;
-        assert_eq!(soon(rest(&mut stream)).await, "");
+        let body = vec![b'x'; 8_000_000];
+        soon(stream.write_all(&body)).await.unwrap();
+        assert!(soon(rest(&mut stream)).await.ends_with("refused"));
     }
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_no_body() {
+    let (mut served, _) = served().await;
+    let mut stream = served.connect().await;
+    let head = post("/refused", "Content-Length: 5");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    soon(answer(&mut stream, "refused")).await.unwrap();
+    served.ask_to_stop();
+    assert_eq!(soon(rest(&mut stream)).await, "");
+}
+
+/// Somebody reads on after the answer: what comes is no head that takes too long.
+#[tokio::test]
+async fn a_body_that_is_still_read_after_its_answer_may_take_its_time() {
+    let held = Arc::default();
+    let config = ListenConfig {
+        header_timeout: SHORT,
+        ..ListenConfig::default()
+    };
+    let served = Served::start(config, refusing(&held)).await;
+    let mut stream = served.connect().await;
+    let head = post("/held", "Content-Length: 3");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    soon(answer(&mut stream, "held")).await.unwrap();
+    let mut body = held.lock().unwrap().take().unwrap();
+    for byte in [b"a", b"b", b"c"] {
+        stream.write_all(byte).await.unwrap();
+        let frame = soon(body.frame()).await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), &byte[..]);
+        tokio::time::sleep(SHORT * 2).await;
+    }
+    assert!(goes_on(&mut stream, "").await);
 }
 
 #[tokio::test]
