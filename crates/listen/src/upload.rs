@@ -1,5 +1,4 @@
-//! The body of a request. What nobody reads of it over HTTP/1.1 is read here, so that the next request on its connection is heard; or the answer says that none
-//! will be.
+//! The body of a request. What nobody reads of it over HTTP/1.1 is read here, so that the next request is heard; or the answer says that none will be.
 //!
 //! Spec: RFC 9112 §9.3, §9.6 · RFC 9110 §10.1.1 (100-continue)
 
