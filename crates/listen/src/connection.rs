@@ -88,7 +88,7 @@ pub(super) fn http(config: &ListenConfig) -> Tongues {
         .max_concurrent_streams(STREAMS)
         .max_header_list_size(u32::try_from(head_bytes).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(RESET_STREAMS)
-        .max_local_error_reset_streams(RESET_STREAMS)
+        .max_local_error_reset_streams(OWN_RESETS)
         .max_send_buf_size(STREAM_BYTES as usize)
         .initial_stream_window_size(STREAM_BYTES)
         .initial_connection_window_size(4 * STREAM_BYTES)
@@ -168,6 +168,8 @@ where
 const LEAST_HEAD_BYTES: usize = 8 * 1024;
 const STREAMS: u32 = 100;
 const RESET_STREAMS: usize = 20;
+/// In all of a connection's life: some of them are for what a peer sent before it knew better.
+const OWN_RESETS: usize = 1024;
 const STREAM_BYTES: u32 = 64 * 1024;
 const PING_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 const PING_ANSWER: std::time::Duration = std::time::Duration::from_secs(10);

@@ -6,17 +6,17 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::answers::Answers;
 use super::desk::Desk;
 use super::streams::Streams;
 use super::strict::Strict;
+use super::upload::{LONGEST, PATIENCE};
 
 /// How each version is spoken.
 pub(super) struct Tongues {
@@ -41,8 +41,15 @@ enum State<S, A: Answers> {
     /// Nothing will be asked any more. TLS has a word for that.
     Goodbye(Box<(Strict<S>, Desk<A>)>),
     /// The last answer was sent, and its request is still coming: were the connection closed now, the peer's system could throw the answer away.
-    Last(Box<(Strict<S>, Pin<Box<Sleep>>)>),
+    Last(Box<Last<S>>),
     Over,
+}
+
+/// The end of a connection, for as long as it takes.
+struct Last<S> {
+    stream: Strict<S>,
+    alarm: Pin<Box<Sleep>>,
+    end: Instant,
 }
 
 impl<'h, S, A> Conversation<'h, S, A>
@@ -69,11 +76,14 @@ where
         }
         match &mut self.state {
             State::Last(last) => {
-                ready!(Pin::new(&mut last.0).poll_shutdown(cx)).ok();
-                match last.1.as_mut().poll(cx) {
-                    Poll::Ready(()) => Poll::Ready(()),
-                    Poll::Pending => last.0.poll_discard(cx),
+                ready!(Pin::new(&mut last.stream).poll_shutdown(cx)).ok();
+                while last.alarm.as_mut().poll(cx).is_pending() {
+                    if !ready!(last.stream.poll_discard(cx)) {
+                        break;
+                    }
+                    last.alarm.as_mut().reset(last.end.min(Instant::now() + PATIENCE));
                 }
+                Poll::Ready(())
             }
             State::Two(connection) => connection.as_mut().poll(cx).map(drop),
             State::Goodbye(left) => Pin::new(&mut left.0).poll_shutdown(cx).map(drop),
@@ -87,8 +97,12 @@ where
             && let Some(parts) = connection.into_parts()
             && parts.io.inner().is_in_body()
         {
-            let last = (parts.io.into_inner(), Box::pin(sleep(LINGERS)));
-            self.state = State::Last(Box::new(last));
+            let now = Instant::now();
+            self.state = State::Last(Box::new(Last {
+                stream: parts.io.into_inner(),
+                alarm: Box::pin(sleep_until(now + PATIENCE)),
+                end: now + LONGEST,
+            }));
         }
     }
 
@@ -146,9 +160,6 @@ where
         }
     }
 }
-
-/// For so long a peer may go on after its answer.
-const LINGERS: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {

@@ -47,16 +47,12 @@ impl<S: AsyncRead + Unpin> Strict<S> {
         self.framing.is_in_body()
     }
 
-    /// Takes what comes, for nobody, until nothing comes any more.
-    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Takes what comes, for nobody; ready with whether something came.
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut array = [MaybeUninit::uninit(); FIRST_BYTES];
-        loop {
-            let mut heard = ReadBuf::uninit(&mut array);
-            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut heard));
-            if read.is_err() || heard.filled().is_empty() {
-                return Poll::Ready(());
-            }
-        }
+        let mut heard = ReadBuf::uninit(&mut array);
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut heard));
+        Poll::Ready(read.is_ok() && !heard.filled().is_empty())
     }
 
     /// Whether everything that was let through was read.

@@ -1,8 +1,12 @@
-//! The body of a request. What nobody reads of it over HTTP/1.1 is read here, so that the next request is heard; or the answer says that none will be.
+//! The body of a request. What nobody reads of it is read here, so that the next request is heard; or the answer says that none will be.
 //!
-//! Spec: RFC 9112 §9.3, §9.6 · RFC 9110 §10.1.1 (100-continue)
+//! Over HTTP/2 the stream would be reset instead. A peer that did not expect it goes on sending, and too much of that ends the connection, with the requests
+//! of all others whom a proxy serves on it.
+//!
+//! Spec: RFC 9112 §9.3, §9.6 · RFC 9113 §5.1, §8.1 · RFC 9110 §10.1.1 (100-continue)
 
 use std::{
+    future::poll_fn,
     mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,7 +17,10 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use hyper::body::{Body, Frame, SizeHint};
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout_at},
+};
 
 use super::pulse::{Pulse, Uploading};
 
@@ -31,7 +38,11 @@ pub(super) struct Upload<B: Readable> {
 }
 
 /// What becomes of a body that nobody has read to its end.
-pub(super) struct Unread<B: Readable>(Mutex<Fate<B>>);
+pub(super) struct Unread<B: Readable> {
+    fate: Mutex<Fate<B>>,
+    /// HTTP/1.1: the next request stands behind it.
+    in_turn: bool,
+}
 
 enum Fate<B> {
     /// There is no answer yet.
@@ -55,19 +66,27 @@ impl<B: Readable> Upload<B> {
     /// The body of this request.
     pub(super) fn of(request: Request<B>, pulse: &Arc<Pulse>) -> (Request<Self>, Option<Arc<Unread<B>>>) {
         let (head, body) = request.into_parts();
-        let unread = goes_on(&head).then(|| Arc::new(Unread(Mutex::new(Fate::Open))));
+        let in_turn = head.version == Version::HTTP_11;
+        let unread = || Unread {
+            fate: Mutex::new(Fate::Open),
+            in_turn,
+        };
+        let unread = goes_on(&head).then(|| Arc::new(unread()));
         let upload = Self {
             body: Some((body, Uploading::new(pulse))),
-            awaits_continue: head.headers.contains_key(header::EXPECT),
+            awaits_continue: in_turn && head.headers.contains_key(header::EXPECT),
             unread: unread.clone(),
         };
         (Request::from_parts(head, upload), unread)
     }
 }
 
-/// Whether another request can follow on the connection, behind the body of this one.
+/// Whether another request can come on the connection.
 fn goes_on(head: &http::request::Parts) -> bool {
-    head.version == Version::HTTP_11 && !says_close(&head.headers)
+    match head.version {
+        Version::HTTP_11 => !says_close(&head.headers),
+        version => version == Version::HTTP_2,
+    }
 }
 
 fn says_close(headers: &HeaderMap) -> bool {
@@ -80,14 +99,14 @@ fn says_close(headers: &HeaderMap) -> bool {
 impl<B: Readable> Unread<B> {
     /// An answer goes out, and says so when no request can follow it.
     pub(super) fn answer<T>(self: Arc<Self>, answer: &mut Response<T>) -> Answering<B> {
-        {
+        if self.in_turn {
             let mut fate = self.fate();
             let unreadable = match &*fate {
                 Fate::Left {
                     body,
                     awaits_continue,
                     ..
-                } => *awaits_continue || body.size_hint().lower() > MOST,
+                } => *awaits_continue || body.size_hint().lower() > self.most(),
                 _ => false,
             };
             let closes = says_close(answer.headers());
@@ -112,36 +131,44 @@ impl<B: Readable> Unread<B> {
                     awaits_continue,
                 }
             }
-            Fate::Answered if !awaits_continue => read(body, counted),
+            Fate::Answered if !awaits_continue => read((body, counted), self.most()),
             _ => {}
         }
     }
 
+    /// How many bytes of a body are read.
+    fn most(&self) -> u64 {
+        match self.in_turn {
+            // Whoever has more to send can as well connect anew.
+            true => 64 * 1024,
+            false => 1024 * 1024,
+        }
+    }
+
     fn fate(&self) -> MutexGuard<'_, Fate<B>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.fate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Reads it, unless it is much or slow. hyper closes the connection when it is let go of before its end.
-fn read<B: Readable>(body: B, counted: Uploading) {
+fn read<B: Readable>((body, counted): (B, Uploading), most: u64) {
     let Ok(runtime) = Handle::try_current() else {
         return;
     };
     runtime.spawn(async move {
-        let (mut body, mut left) = (body, MOST);
-        let all = std::future::poll_fn(|cx| {
-            // Asked for its end, hyper may well begin with the next request before it tells.
-            while !body.is_end_stream() {
-                let frame = ready!(Pin::new(&mut body).poll_frame(cx)).and_then(Result::ok);
-                let count = frame.map(|frame| frame.data_ref().map_or(0, Bytes::len));
-                match count.and_then(|count| left.checked_sub(count as u64)) {
-                    Some(rest) => left = rest,
-                    None => break,
-                }
+        let (mut body, mut left, last) = (body, most, Instant::now() + LONGEST);
+        // Asked for its end, hyper may well begin with the next request before it tells.
+        while !body.is_end_stream() {
+            let until = last.min(Instant::now() + PATIENCE);
+            let next = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
+            let Ok(Some(Ok(frame))) = timeout_at(until, next).await else {
+                break;
+            };
+            match left.checked_sub(frame.data_ref().map_or(0, Bytes::len) as u64) {
+                Some(rest) => left = rest,
+                None => break,
             }
-            Poll::Ready(())
-        });
-        let _ = timeout(PATIENCE, all).await;
+        }
         drop((body, counted));
     });
 }
@@ -150,7 +177,7 @@ impl<B: Readable> Drop for Answering<B> {
     fn drop(&mut self) {
         let mut fate = self.0.fate();
         match mem::replace(&mut *fate, Fate::Answered) {
-            Fate::Left { body, counted, .. } => read(body, counted),
+            Fate::Left { body, counted, .. } => read((body, counted), self.0.most()),
             Fate::Closing => *fate = Fate::Closing,
             Fate::Open | Fate::Answered => {}
         }
@@ -200,16 +227,16 @@ impl<B: Readable> Body for Upload<B> {
     }
 }
 
-/// Bytes of a body. Whoever has more to send can as well connect anew.
-const MOST: u64 = 64 * 1024;
-const PATIENCE: Duration = Duration::from_secs(3);
+/// For so long a peer that says nothing more is listened to,
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+/// … and one that goes on.
+pub(super) const LONGEST: Duration = Duration::from_secs(30);
 
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::sync::watch;
-    use tokio::time::Instant;
 
     use super::*;
     use crate::phase::Phase;
@@ -244,7 +271,7 @@ mod tests {
     }
 
     /// How much is read of a body that was left unread, and how long it is kept.
-    async fn read_of(pieces: usize, expects: &str) -> (usize, Duration) {
+    async fn read_of(pieces: usize, version: Version, expects: &str) -> (usize, Duration) {
         let (taken, over) = <(Arc<AtomicUsize>, Arc<tokio::sync::Notify>)>::default();
         let body = Endless {
             pieces,
@@ -253,9 +280,9 @@ mod tests {
         };
         let pulse = Pulse::new(watch::channel(Phase::Open).1);
         let request = Request::post("/")
-            .header(expects, "100-continue")
-            .body(body)
-            .unwrap();
+            .version(version)
+            .header(expects, "100-continue");
+        let request = request.body(body).unwrap();
         let (request, unread) = Upload::of(request, &pulse);
         let begun = Instant::now();
         let answering = unread.unwrap().answer(&mut Response::new(()));
@@ -268,10 +295,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_nobody_wants_is_read_for_a_while_and_not_without_end() {
-        assert_eq!(read_of(0, "x").await, (0, PATIENCE));
-        assert_eq!(read_of(64, "x").await, (64, PATIENCE));
-        assert_eq!(read_of(100, "x").await, (65, Duration::ZERO));
-        // The next bytes may be a request.
-        assert_eq!(read_of(100, "expect").await, (0, Duration::ZERO));
+        let (one, two) = (Version::HTTP_11, Version::HTTP_2);
+        assert_eq!(read_of(0, one, "x").await, (0, PATIENCE));
+        assert_eq!(read_of(64, one, "x").await, (64, PATIENCE));
+        assert_eq!(read_of(100, one, "x").await, (65, Duration::ZERO));
+        assert_eq!(read_of(100, two, "x").await, (100, PATIENCE));
+        assert_eq!(read_of(2_000, two, "x").await, (1_025, Duration::ZERO));
+        // The next bytes may be a request, but for HTTP/2, which says whose they are.
+        assert_eq!(read_of(100, one, "expect").await, (0, Duration::ZERO));
+        assert_eq!(read_of(100, two, "expect").await, (100, PATIENCE));
     }
 }

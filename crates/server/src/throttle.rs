@@ -20,6 +20,8 @@ use crate::password::{Password, Verdict};
 /// The counters of one attempt.
 #[derive(Debug)]
 pub(crate) struct Attempt {
+    /// What is counted, for the log.
+    counted: &'static str,
     /// Held until the request is answered: what is counted for it is given back by then, if it was right.
     turns: Vec<OwnedSemaphorePermit>,
     rules: Vec<ThrottleRule>,
@@ -68,6 +70,7 @@ impl Attempt {
             }
         }
         Ok(Self {
+            counted: "wrong passwords",
             turns: Vec::new(),
             rules,
             personal,
@@ -77,7 +80,7 @@ impl Attempt {
 
     /// Somebody who holds an access token of the account tries its password. A counter of its own: a thief of a token closes no login.
     pub(crate) fn change(app: &App, sub: &str) -> Result<Self, Failure> {
-        let attempt = Self::one(app, ["change", sub, ""])?;
+        let attempt = Self::one(app, ("change", sub, ""))?;
         Ok(Self {
             personal: attempt.rules.iter().map(|rule| rule.key.clone()).collect(),
             ..attempt
@@ -86,67 +89,68 @@ impl Attempt {
 
     /// A client, or who says to be one, fails to prove it from an address.
     pub(crate) fn client_authentication(app: &App, id: &str, address: IpAddr) -> Result<Self, Failure> {
-        Self::one(app, ["client", id, &throttle_unit(address)])
+        Self::one(app, ("client", id, &throttle_unit(address)))
     }
 
     /// Somebody registers from an address.
     pub(crate) fn registration(app: &App, address: IpAddr) -> Result<Self, Failure> {
-        Self::one(app, ["register", &throttle_unit(address), ""])
+        Self::one(app, ("register", &throttle_unit(address), ""))
     }
 
     /// Somebody registers a client from an address.
     pub(crate) fn client_registration(app: &App, address: IpAddr) -> Result<Self, Failure> {
         let limit = app.config.client_registration.requests_per_address;
-        Self::up_to(app, ["client registration", &throttle_unit(address), ""], limit)
+        Self::up_to(app, ("client registration", &throttle_unit(address), ""), limit)
     }
 
     /// Somebody who proves nothing asks for a code, which is kept: a row that only time takes away.
     pub(crate) fn authorization(app: &App, address: IpAddr) -> Result<Self, Failure> {
         let limit = app.config.authorization.requests_per_address;
-        Self::up_to(app, ["authorization", &throttle_unit(address), ""], limit)
+        Self::up_to(app, ("authorization", &throttle_unit(address), ""), limit)
     }
 
     /// Somebody who is signed in asks for a code: that keeps a row as well, and what the code buys another. A counter of its own, for the account at
     /// this address: whoever makes a browser ask and ask locks nobody out elsewhere.
     pub(crate) fn authorization_by(app: &App, sub: &str, address: IpAddr) -> Result<Self, Failure> {
         let limit = app.config.authorization.requests_per_address;
-        Self::up_to(app, ["authorization by", sub, &throttle_unit(address)], limit)
+        Self::up_to(app, ("authorization by", sub, &throttle_unit(address)), limit)
     }
 
     /// Somebody who proves nothing but a key of his own is refused: his proof is kept as well.
     pub(crate) fn refused_proof(app: &App, address: IpAddr) -> Result<Self, Failure> {
         let limit = app.config.authorization.requests_per_address;
-        Self::up_to(app, ["refused proof", &throttle_unit(address), ""], limit)
+        Self::up_to(app, ("refused proof", &throttle_unit(address), ""), limit)
     }
 
     /// A device asks to be connected, for a client from an address (RFC 8628 §5.2).
     pub(crate) fn device_request(app: &App, client: &str, address: IpAddr) -> Result<Self, Failure> {
         let limit = app.config.authorization.requests_per_address;
-        Self::up_to(app, ["device request", client, &throttle_unit(address)], limit)
+        Self::up_to(app, ("device request", client, &throttle_unit(address)), limit)
     }
 
     /// Somebody types a user code: the misses from an address count together, and those of an account from everywhere (RFC 8628 §5.1).
     pub(crate) fn user_code(app: &App, address: IpAddr, sub: Option<&str>) -> Result<Self, Failure> {
         let limit = app.config.device.wrong_codes;
-        let mut attempt = Self::up_to(app, ["user code", &throttle_unit(address), ""], limit)?;
+        let mut attempt = Self::up_to(app, ("user code", &throttle_unit(address), ""), limit)?;
         if let Some(sub) = sub {
-            let of_account = Self::up_to(app, ["user code of", sub, ""], limit)?;
+            let of_account = Self::up_to(app, ("user code of", sub, ""), limit)?;
             attempt.rules.extend(of_account.rules);
         }
         Ok(attempt)
     }
 
-    fn one(app: &App, parts: [&str; 3]) -> Result<Self, Failure> {
+    fn one(app: &App, parts: Counter<'_>) -> Result<Self, Failure> {
         Self::up_to(app, parts, app.config.login.attempts_per_account_and_address)
     }
 
-    fn up_to(app: &App, parts: [&str; 3], limit: u32) -> Result<Self, Failure> {
+    fn up_to(app: &App, (counted, a, b): Counter<'_>, limit: u32) -> Result<Self, Failure> {
         let rule = ThrottleRule {
-            key: key(app, parts)?,
+            key: key(app, [counted, a, b])?,
             limit: i64::from(limit),
             window_ms: app.config.login.throttle_window.millis(),
         };
         Ok(Self {
+            counted,
             turns: Vec::new(),
             rules: vec![rule],
             personal: Vec::new(),
@@ -197,6 +201,7 @@ impl Attempt {
             return Ok(());
         };
         let seconds = u64::try_from(wait_ms).unwrap_or_default().div_ceil(1000);
+        tracing::info!(counter = self.counted, seconds, "a counter of attempts is full");
         const REASON: &str = "too many attempts; wait for the time in Retry-After";
         Err(
             Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", REASON)
@@ -205,6 +210,9 @@ impl Attempt {
         )
     }
 }
+
+/// What is counted, and for whom.
+type Counter<'a> = (&'static str, &'a str, &'a str);
 
 /// Seconds after which whoever got no turn tries again.
 const RETRY_AFTER: u64 = 2;

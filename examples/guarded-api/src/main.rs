@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().init();
     let issuer = std::env::var("ISSUER").unwrap_or("http://127.0.0.1:8080".to_owned());
     let guard = ResourceServer::new("https://api.example.com")
         .issuer(Issuer::discover(issuer))

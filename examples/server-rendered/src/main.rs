@@ -22,6 +22,7 @@ struct NewNote {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt().init();
     let setting = |name: &str, default: &str| std::env::var(name).unwrap_or(default.to_owned());
     let origin = setting("ORIGIN", "http://127.0.0.1:8083");
     let issuer = setting("ISSUER", "http://127.0.0.1:8080");

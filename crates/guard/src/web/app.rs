@@ -10,6 +10,7 @@ use carnet_client::seal::Keys;
 use http::{HeaderValue, Request, header};
 
 use super::ended::Ended;
+use super::pending::Pending;
 use super::settings::Settings;
 use crate::auth::Auth;
 use crate::challenge::Refused;
@@ -27,6 +28,7 @@ pub(super) struct Parts {
     pub(super) renewals: Renewals,
     pub(super) login: LoginCheck,
     pub(super) ended: Ended,
+    pub(super) pending: Pending,
     pub(super) keys: Keys,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: Settings,

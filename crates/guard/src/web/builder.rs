@@ -26,6 +26,7 @@ use crate::resource_server::{BuildError, ResourceServer};
 
 use super::app::{Parts, Web};
 use super::ended::Ended;
+use super::pending::Pending;
 use super::settings::Settings;
 use super::{callback, login, logout};
 
@@ -241,6 +242,7 @@ impl WebApp {
                 provider,
                 login,
                 ended: Ended::default(),
+                pending: Pending::default(),
                 keys,
                 clock: self.clock,
                 settings,

@@ -16,7 +16,8 @@ use super::app::Web;
 use super::csrf::{self, Proof};
 use super::extract::AccessToken;
 use super::page::{self, Answer, refused, see_other, unavailable};
-use super::renew::{self, Newest, Renewed, Standing};
+use super::pending::Answering;
+use super::renew::{self, Renewed, Standing};
 use super::session::{self, Session};
 use super::source;
 use super::step_up::{self, Visit};
@@ -104,7 +105,7 @@ type Admitted = (Request<Body>, Option<Visit>, After);
 /// What the answer must do to the browser's cookies, whatever the handler has said.
 enum After {
     Nothing,
-    Keep(Box<Session>),
+    Keep(Box<Session>, Answering),
     Forget,
 }
 
@@ -122,6 +123,7 @@ impl WebLayer {
         match standing {
             Standing::Lives(auth, session, renewed) => {
                 let token = session
+                    .held
                     .access
                     .as_ref()
                     .map(|access| AccessToken::new(&access.token));
@@ -130,7 +132,11 @@ impl WebLayer {
                     request.extensions_mut().insert(token);
                 }
                 let after = match renewed {
-                    Renewed::Yes => After::Keep(session),
+                    Renewed::Yes => {
+                        let parts = &self.web.parts;
+                        let answering = parts.pending.begin(&session.id, &session.held, self.web.now());
+                        After::Keep(session, answering)
+                    }
                     Renewed::No => After::Nothing,
                 };
                 Ok((request, visit, after))
@@ -188,25 +194,21 @@ impl WebLayer {
 
     async fn finish(&self, after: After, response: &mut Response) {
         let headers = response.headers_mut();
-        let kept = match after {
-            After::Nothing => {
-                // A page of somebody is for nobody else, unless the handler knows better.
-                headers.entry(header::CACHE_CONTROL).or_insert_with(private);
-                return;
-            }
-            After::Forget => None,
-            After::Keep(session) => match renew::newest(&self.web, session).await {
-                Newest::Seen(_, session) | Newest::Unchanged(session) => Some(session),
-                // Logged out in another window, meanwhile.
-                Newest::Spent => None,
-            },
-        };
+        if matches!(after, After::Nothing) {
+            // A page of somebody is for nobody else, unless the handler knows better.
+            headers.entry(header::CACHE_CONTROL).or_insert_with(private);
+            return;
+        }
         // Whatever the handler says: no cache hands the cookies of one person to the next.
         headers.insert(header::CACHE_CONTROL, private());
-        match kept {
-            None => session::forget(&self.web, headers),
-            Some(session) => {
-                if session.keep(&self.web, headers).is_err() {
+        match after {
+            After::Nothing => {}
+            After::Forget => session::forget(&self.web, headers),
+            After::Keep(session, answering) => {
+                // Else it was logged out meanwhile: the browser may have cookies of another login by now.
+                if let Some(session) = renew::latest(&self.web, session, answering).await
+                    && session.keep(&self.web, headers).is_err()
+                {
                     tracing::error!("new tokens could not be kept: this login will end when the old ones do");
                 }
             }

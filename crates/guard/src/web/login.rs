@@ -46,7 +46,7 @@ pub(super) struct Before {
 
 impl Before {
     fn of(session: Session) -> Self {
-        let token = session.refresh.filter(|token| token.len() < LONGEST_TOKEN);
+        let token = session.held.refresh.filter(|token| token.len() < LONGEST_TOKEN);
         let id = session.id;
         Self { id, token }
     }

@@ -35,8 +35,8 @@ pub(super) async fn log_out(State(web): State<Web>, request: Request<Body>) -> R
 
 /// Ends the session here, and gives the refresh token back with what it has led to (RFC 7009 §2.1), or the access token where there is no other.
 pub(super) fn give_back(web: &Web, session: &Session) -> Option<tokio::task::JoinHandle<()>> {
-    let access = session.access.as_ref().map(|access| &access.token);
-    let token = session.refresh.as_ref().or(access);
+    let access = session.held.access.as_ref().map(|access| &access.token);
+    let token = session.held.refresh.as_ref().or(access);
     end(web, &session.id, token.cloned())
 }
 

@@ -7,6 +7,7 @@ use carnet_oauth::token_response::TokenResponse;
 
 use super::app::Web;
 use super::logout::give_back;
+use super::pending::Answering;
 use super::session::Session;
 use crate::auth::Auth;
 use crate::challenge::Refused;
@@ -33,7 +34,12 @@ pub(super) async fn standing(web: &Web, session: Session) -> Standing {
         return Standing::Over;
     }
     let session = Box::new(session);
-    if let Some(access) = session.access.as_ref().filter(|_| session.is_fresh(web.now())) {
+    if let Some(access) = session
+        .held
+        .access
+        .as_ref()
+        .filter(|_| session.is_fresh(web.now()))
+    {
         match web.caller(&access.token).await {
             Ok(auth) => return Standing::Lives(auth, session, Renewed::No),
             Err(Refused::Unavailable) => return Standing::Unknown,
@@ -43,7 +49,7 @@ pub(super) async fn standing(web: &Web, session: Session) -> Standing {
     }
     match renewed(web, &session).await {
         Ok((auth, session)) => Standing::Lives(auth, session, Renewed::Yes),
-        Err(Trouble::Over) if session.refresh.is_some() => Standing::Over,
+        Err(Trouble::Over) if session.held.refresh.is_some() => Standing::Over,
         Err(trouble) => still_good(web, session).await.unwrap_or(match trouble {
             Trouble::Over => Standing::Over,
             Trouble::NoAnswer => Standing::Unknown,
@@ -63,7 +69,7 @@ async fn renewed(web: &Web, session: &Session) -> Result<(Auth, Box<Session>), T
         Newest::Seen(_, session) | Newest::Unchanged(session) => session,
         Newest::Spent => return Err(Trouble::Over),
     };
-    let refresh = session.refresh.as_deref().ok_or(Trouble::Over)?;
+    let refresh = session.held.refresh.as_deref().ok_or(Trouble::Over)?;
     let tokens = web.parts.renewals.renew(refresh).await;
     let tokens = tokens.map_err(|error| trouble(&error))?;
     match step(web, &session, &tokens).await {
@@ -142,12 +148,36 @@ fn trouble(error: &ClientError) -> Trouble {
 
 /// The access token may still live when it could not be renewed early.
 async fn still_good(web: &Web, session: Box<Session>) -> Option<Standing> {
-    let auth = web.caller(&session.access.as_ref()?.token).await.ok()?;
+    let auth = web.caller(&session.held.access.as_ref()?.token).await.ok()?;
     Some(Standing::Lives(auth, session, Renewed::No))
 }
 
+/// The session as an answer is to leave it with the browser; `None` when it has ended meanwhile.
+pub(super) async fn latest(
+    web: &Web,
+    mut session: Box<Session>,
+    answering: Answering,
+) -> Option<Box<Session>> {
+    if web.parts.ended.has(&session.id) {
+        return None;
+    }
+    let (held, since) = answering.newest()?;
+    session.held = held;
+    match newest(web, session).await {
+        Newest::Seen(_, session) => Some(session),
+        Newest::Spent => None,
+        Newest::Unchanged(session) if web.now().saturating_sub(since) < LONG_SECONDS => Some(session),
+        // A long upload: another process may have ended it.
+        Newest::Unchanged(session) => match renewed(web, &session).await {
+            Ok((_, session)) => Some(session),
+            Err(Trouble::Over) => None,
+            Err(Trouble::NoAnswer) => Some(session),
+        },
+    }
+}
+
 /// What this program knows of the tokens of a session.
-pub(super) enum Newest {
+enum Newest {
     /// Nothing newer, or nothing newer that still lives.
     Unchanged(Box<Session>),
     /// Newer ones, of a request that came before.
@@ -158,10 +188,11 @@ pub(super) enum Newest {
 
 /// Follows a session to the newest tokens of the last minute. Another request may have gone on while a slow handler worked, and a browser may
 /// have hung up before it saw its new tokens.
-pub(super) async fn newest(web: &Web, session: Box<Session>) -> Newest {
+async fn newest(web: &Web, session: Box<Session>) -> Newest {
     let (mut session, mut seen) = (session, None);
     for _ in 0..MOST_STEPS {
         let known = session
+            .held
             .refresh
             .as_deref()
             .and_then(|refresh| web.parts.renewals.known(refresh));
@@ -174,7 +205,9 @@ pub(super) async fn newest(web: &Web, session: Box<Session>) -> Newest {
             Step::Good(auth, next) => (session, seen) = (next, Some(auth)),
             Step::Foreign => return Newest::Spent,
             // An answer of a moment ago, whose token was short-lived: what comes after it leads on.
-            Step::Unaccepted(_) => session.refresh = tokens.refresh_token.clone().or(session.refresh.take()),
+            Step::Unaccepted(_) => {
+                session.held.refresh = tokens.refresh_token.clone().or(session.held.refresh.take())
+            }
         }
         if tokens.refresh_token.is_none() {
             break;
@@ -186,5 +219,7 @@ pub(super) async fn newest(web: &Web, session: Box<Session>) -> Newest {
     }
 }
 
+/// After that it is not known of a refresh token whether it was used.
+const LONG_SECONDS: u64 = 60;
 /// More refreshes than one login sees within a minute.
 const MOST_STEPS: usize = 64;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::app::Web;
 use super::asked::Asked;
+use super::held::{Access, Held};
 use super::whose::Whose;
 use crate::auth::Auth;
 
@@ -18,21 +19,11 @@ use crate::auth::Auth;
 pub(super) struct Session {
     /// Its name, new at every login. Forms are bound to it.
     pub(super) id: String,
-    pub(super) access: Option<Access>,
-    pub(super) refresh: Option<String>,
-    id_token: Option<String>,
+    pub(super) held: Held,
     /// What its login was asked to be.
     pub(super) asked: Option<Asked>,
     /// `None` of a session from before there was such a thing.
     pub(super) whose: Option<Whose>,
-}
-
-#[derive(Clone)]
-pub(super) struct Access {
-    pub(super) token: String,
-    /// Seconds since 1970: from then on it is time for the next.
-    renew_at: u64,
-    expires: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,9 +54,7 @@ impl Session {
     pub(super) fn begin(tokens: &TokenResponse, auth: &Auth, nonce: Option<String>) -> Option<Self> {
         Some(Self {
             id: random()?,
-            access: Some(Access::of(tokens, auth)),
-            refresh: tokens.refresh_token.clone(),
-            id_token: tokens.id_token.clone(),
+            held: Held::begin(tokens, auth),
             asked: None,
             whose: Some(Whose::at_login(auth, nonce)),
         })
@@ -88,13 +77,15 @@ impl Session {
         let access = access.filter(|access| access.session == refresh.session);
         Some(Self {
             id: refresh.session,
-            access: access.map(|cookie| Access {
-                token: cookie.token,
-                renew_at: cookie.renew_at,
-                expires: cookie.expires,
-            }),
-            refresh: refresh.token,
-            id_token: refresh.id_token,
+            held: Held {
+                access: access.map(|cookie| Access {
+                    token: cookie.token,
+                    renew_at: cookie.renew_at,
+                    expires: cookie.expires,
+                }),
+                refresh: refresh.token,
+                id_token: refresh.id_token,
+            },
             asked: refresh.asked,
             whose: refresh.whose,
         })
@@ -104,29 +95,29 @@ impl Session {
     pub(super) fn renewed(&self, tokens: &TokenResponse, auth: &Auth, id_token: Option<String>) -> Self {
         Self {
             id: self.id.clone(),
-            access: Some(Access::of(tokens, auth)),
-            refresh: tokens.refresh_token.clone().or_else(|| self.refresh.clone()),
-            id_token: id_token.or_else(|| self.id_token.clone()),
-            asked: self.asked.clone(),
-            whose: self.whose.clone(),
+            held: self.held.renewed(tokens, auth, id_token),
+            ..self.clone()
         }
     }
 
     /// Whether it is not yet time to renew its access token.
     pub(super) fn is_fresh(&self, now: u64) -> bool {
-        self.access.as_ref().is_some_and(|access| now < access.renew_at)
+        self.held
+            .access
+            .as_ref()
+            .is_some_and(|access| now < access.renew_at)
     }
 
     /// What ends the login at the issuer without a question.
     pub(super) fn id_token(&self) -> Option<&str> {
-        self.id_token.as_deref()
+        self.held.id_token.as_deref()
     }
 
     /// Puts it into the browser.
     pub(super) fn keep(&self, web: &Web, headers: &mut HeaderMap) -> Result<(), Unkeepable> {
         let now = web.now();
         let mut lines = Vec::new();
-        if let Some(access) = &self.access {
+        if let Some(access) = &self.held.access {
             let cookie = AccessCookie {
                 session: self.id.clone(),
                 token: access.token.clone(),
@@ -139,8 +130,8 @@ impl Session {
         }
         let mut cookie = RefreshCookie {
             session: self.id.clone(),
-            token: self.refresh.clone(),
-            id_token: self.id_token.clone(),
+            token: self.held.refresh.clone(),
+            id_token: self.held.id_token.clone(),
             asked: self.asked.clone(),
             whose: self.whose.clone(),
         };
@@ -155,20 +146,6 @@ impl Session {
             headers.append(header::SET_COOKIE, line);
         }
         Ok(())
-    }
-}
-
-impl Access {
-    fn of(tokens: &TokenResponse, auth: &Auth) -> Self {
-        let expires = auth.expires().unwrap_or_default();
-        let issued = auth.claim("iat").and_then(|iat| iat.as_u64());
-        let life = expires.saturating_sub(issued.unwrap_or(expires));
-        Self {
-            token: tokens.access_token.clone(),
-            // A little before its end, so that a handler can still use it.
-            renew_at: expires.saturating_sub((life / 10).min(MOST_EARLY_SECONDS)),
-            expires,
-        }
     }
 }
 
@@ -213,4 +190,3 @@ fn line(
 
 const ACCESS: &str = "access";
 const REFRESH: &str = "refresh";
-const MOST_EARLY_SECONDS: u64 = 10;

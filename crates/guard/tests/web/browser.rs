@@ -15,6 +15,7 @@ use carnet_guard::{Auth, Issuer as Trusted, Right, Rule, scope};
 use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
+use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 use crate::issuer::{API, Issuer};
@@ -47,6 +48,8 @@ pub(crate) struct App {
     pub(crate) routes: Router,
     pub(crate) issuer: Issuer,
     pub(crate) posted: Arc<AtomicUsize>,
+    /// Each lets one request to `/slow` end.
+    pub(crate) slow: Arc<Semaphore>,
 }
 
 impl App {
@@ -67,11 +70,12 @@ impl App {
             .scope("openid read:notes")
             .clock(issuer.clock.clone());
         let web = more(web).build().await.unwrap();
-        let posted = Arc::new(AtomicUsize::new(0));
+        let (posted, slow) = (Arc::default(), Arc::new(Semaphore::new(0)));
         Self {
-            routes: routes(&web, posted.clone()),
+            routes: routes(&web, (&posted, &slow)),
             issuer: issuer.clone(),
             posted,
+            slow,
         }
     }
 
@@ -80,7 +84,12 @@ impl App {
     }
 }
 
-fn routes(web: &Web, posted: Arc<AtomicUsize>) -> Router {
+fn routes(web: &Web, (posted, slow): (&Arc<AtomicUsize>, &Arc<Semaphore>)) -> Router {
+    let (posted, slow) = (posted.clone(), slow.clone());
+    let wait = async move |auth: Auth| {
+        slow.acquire().await.unwrap().forget();
+        auth.sub().to_owned()
+    };
     let add = async move |auth: Auth, body: String| {
         posted.fetch_add(1, Ordering::SeqCst);
         format!("{} wrote {body}", auth.sub())
@@ -96,6 +105,7 @@ fn routes(web: &Web, posted: Arc<AtomicUsize>) -> Router {
         )
         .route("/broken", get(async |_: Auth| StatusCode::INTERNAL_SERVER_ERROR))
         .route("/socket", any(async |auth: Auth| auth.sub().to_owned()))
+        .route("/slow", get(wait))
         .route("/stream", get(stream_until))
         .route("/fresh", any(async |_: Auth<Fresh>| "fresh"))
         .route("/strong", any(async |_: Auth<Strong>| "strong"))

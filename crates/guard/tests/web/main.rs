@@ -9,5 +9,6 @@ mod login;
 mod logout;
 mod renewal;
 mod same_login;
+mod slow;
 mod sockets;
 mod step_up;

@@ -71,6 +71,39 @@ async fn ds_07_a_head_beyond_the_limit_is_refused() {
     assert!(heads <= 1 && !status_200, "431 or nothing");
 }
 
+/// RFC 9113 §5.1: who is answered before the body was read may have sent it by then, and has done nothing wrong.
+#[tokio::test]
+async fn bodies_that_come_after_their_answers_do_not_end_the_connection() {
+    let served = Served::start(ListenConfig::default(), plain()).await;
+    let mut stream = served.connect().await;
+    let (mut bytes, mut got) = (greeting(), Vec::new());
+    let posts = (1..201).step_by(2);
+    for post in posts.clone() {
+        frame(&mut bytes, 1, 4, post, HEAD);
+    }
+    stream.write_all(&bytes).await.unwrap();
+    soon(heads(&mut stream, &mut got, 100)).await;
+    bytes.clear();
+    for post in posts {
+        frame(&mut bytes, 0, 1, post, &[0; 1000]);
+    }
+    frame(&mut bytes, 1, 5, 201, HEAD);
+    stream.write_all(&bytes).await.unwrap();
+    soon(heads(&mut stream, &mut got, 101)).await;
+    assert!(frames(&got).iter().all(|(kind, _)| *kind != 7), "no GOAWAY");
+}
+
+/// Reads until so many answers have begun.
+async fn heads(stream: &mut TcpStream, got: &mut Vec<u8>, count: usize) {
+    while frames(got).iter().filter(|(kind, _)| *kind == 1).count() < count {
+        assert!(
+            stream.read_buf(got).await.unwrap() > 0,
+            "{:?}",
+            frames(got).last()
+        );
+    }
+}
+
 /// Writes while it reads; the error code of the GOAWAY that ended it.
 async fn flood(served: &Served, bytes: Vec<u8>) -> Option<u32> {
     let (mut reads, mut writes) = served.connect().await.into_split();

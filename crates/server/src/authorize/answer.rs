@@ -64,9 +64,19 @@ pub(super) async fn proceed(
     let page = match (step, session) {
         (Step::Answer, Some(session)) => {
             // A request that went through the pages was counted when it came.
-            if kept.is_none() {
-                count(visit).await?;
+            let counted = match &kept {
+                Some(_) => Ok(()),
+                None => count(visit).await,
+            };
+            if let (Err(Failure::Refused(_)), true) = (&counted, request.prompt.none) {
+                // Nobody looks at a page: the client is to hear of it.
+                let why = (
+                    ErrorCode::TemporarilyUnavailable,
+                    "too many requests; ask again later",
+                );
+                return finish(visit, kept, Err(why)).await;
             }
+            counted?;
             return finish(visit, kept, Ok(session)).await;
         }
         (Step::Refuse(code), _) => {

@@ -96,7 +96,12 @@ impl Allowed<'_> {
             audit: caller.did(&user.sub, AuditAction::Login, &client.id),
         };
         let begun = app.store.begin_session(&new, app.now()).await?;
-        begun.ok_or_else(|| refuse("the login in which it was allowed has ended"))
+        begun.ok_or_else(|| {
+            refuse(match self.code {
+                Some(_) => "the code came twice, or the login in which it was allowed has ended",
+                None => "the login in which it was allowed has ended",
+            })
+        })
     }
 }
 
