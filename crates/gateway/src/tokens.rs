@@ -131,6 +131,15 @@ fn described(
         server = server.spiffe(workloads(spiffe)?);
     }
     for (at, named) in config.issuers.iter().enumerate() {
+        let earlier = config.issuers.iter().take(at);
+        if earlier.into_iter().any(|other| other.issuer == named.issuer) {
+            let what = format!("{:?} stands twice", named.issuer);
+            return Err(ConfigError::at(
+                format!("issuers[{at}].issuer"),
+                what,
+                "take one of the two away",
+            ));
+        }
         let issuer = issuer(at, named, tokens.key_folder.as_deref())?;
         server = server.issuer(match feeds.get(&named.issuer) {
             Some(feed) => issuer.revocations(feed),
@@ -228,6 +237,14 @@ fn askable(at: usize, config: &config::Issuer) -> Result<(), ConfigError> {
         // It is compared alone.
         _ if has_keys || opaque => {}
         issuer => check_issuer(issuer).map_err(|error| ConfigError::at(key("issuer"), error, ISSUER))?,
+    }
+    if let Some(file) = config.jwks_file.as_ref().filter(|file| !file.is_file()) {
+        let what = format!("{} is no file", file.display());
+        return Err(ConfigError::at(
+            key("jwks_file"),
+            what,
+            "name a file with a JWKS (RFC 7517 §5)",
+        ));
     }
     let urls = [
         ("jwks_url", config.jwks_url.as_ref()),

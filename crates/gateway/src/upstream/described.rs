@@ -99,7 +99,7 @@ impl From<ClientError> for Unmade {
 
 /// Not with the name of a host in front, or with what browsers keep for themselves behind it.
 fn is_path(text: &str) -> bool {
-    text.starts_with('/') && !text.starts_with("//") && !text.contains('#')
+    text.starts_with('/') && !text.starts_with("//") && text.is_ascii() && !text.contains('#')
 }
 
 pub(super) fn server(url: &str) -> Result<Server, Unmade> {

@@ -57,6 +57,7 @@ async fn what_is_asked_of_a_health_check_is_a_path() {
         ("/a b", Some("upstreams[0].health_path")),
         ("//evil.test/x", Some("upstreams[0].health_path")),
         ("/health#x", Some("upstreams[0].health_path")),
+        ("/hü", Some("upstreams[0].health_path")),
         ("/health", None),
         ("/health?deep=1", None),
     ] {

@@ -193,6 +193,14 @@ async fn an_issuer_that_nobody_could_ever_ask_is_refused_and_one_that_is_down_is
             ),
             Some("issuers[0].jwks_url"),
         ),
+        (
+            format!("{}\njwks_file = \"nope.json\"", named("my-issuer")),
+            Some("issuers[0].jwks_file"),
+        ),
+        (
+            format!("{0}\n{keys}\n[[issuers]]\n{0}\n{keys}", named("my-issuer")),
+            Some("issuers[1].issuer"),
+        ),
         // Down, and back some day.
         (named("http://127.0.0.1:9"), None),
         (format!("{}\n{keys}", named("https://auth.example.com")), None),
