@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use axum::response::Response;
 use carnet_client::cookie::SameSite;
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use tower::{Layer, Service};
 
 use super::app::Web;
@@ -106,7 +106,9 @@ type Admitted = (Request<Body>, Option<Visit>, After);
 enum After {
     Nothing,
     Keep(Box<Session>, Answering),
-    Forget,
+    /// The session is over. The name is that of one which a logout or the next login may have ended here: then they have told the browser, which may have
+    /// another by now.
+    Forget(Option<String>),
 }
 
 impl WebLayer {
@@ -116,8 +118,8 @@ impl WebLayer {
         let mut request = csrf::demand(web, session.as_ref(), request).await?;
         request.extensions_mut().insert(Proof::new(web, session.as_ref()));
         let visit = Visit::of(web, &request, session.as_ref());
-        let standing = match session {
-            Some(session) => renew::standing(web, session).await,
+        let (id, standing) = match session {
+            Some(session) => (session.id.clone(), renew::standing(web, session).await),
             None => return self.stranger(request, After::Nothing),
         };
         match standing {
@@ -141,7 +143,8 @@ impl WebLayer {
                 };
                 Ok((request, visit, after))
             }
-            Standing::Over => self.stranger(request, After::Forget),
+            Standing::Over => self.stranger(request, After::Forget(Some(id))),
+            Standing::Foreign => self.stranger(request, After::Forget(None)),
             // A page for all is for whoever is there, also while that cannot be said.
             Standing::Unknown if self.strangers && request.method().is_safe() => {
                 self.stranger(request, After::Nothing)
@@ -159,8 +162,8 @@ impl WebLayer {
             return Ok((request, visit, after));
         }
         let mut response = self.turned_away(&request, &after);
-        if matches!(after, After::Forget) {
-            session::forget(&self.web, response.headers_mut());
+        if let After::Forget(id) = after {
+            self.forget(id.as_deref(), response.headers_mut());
         }
         Err(Box::new(response))
     }
@@ -172,7 +175,7 @@ impl WebLayer {
         if source::is_navigation(request.method(), request.headers()) {
             let outside = source::is_link_from_outside(request.method(), request.headers());
             // Strict cookies were not sent: whether somebody is logged in shows when the next request begins here.
-            if outside && settings.same_site == SameSite::Strict && !matches!(after, After::Forget) {
+            if outside && settings.same_site == SameSite::Strict && !matches!(after, After::Forget(_)) {
                 const TEXT: &str = "A link on another site leads to this page.";
                 return page::page(StatusCode::OK, TEXT, Some((&here, "Continue")));
             }
@@ -192,6 +195,12 @@ impl WebLayer {
         }
     }
 
+    fn forget(&self, id: Option<&str>, headers: &mut HeaderMap) {
+        if id.is_none_or(|id| !self.web.parts.ended.has(id)) {
+            session::forget(&self.web, headers);
+        }
+    }
+
     async fn finish(&self, after: After, response: &mut Response) {
         let headers = response.headers_mut();
         if matches!(after, After::Nothing) {
@@ -203,7 +212,7 @@ impl WebLayer {
         headers.insert(header::CACHE_CONTROL, private());
         match after {
             After::Nothing => {}
-            After::Forget => session::forget(&self.web, headers),
+            After::Forget(id) => self.forget(id.as_deref(), headers),
             After::Keep(session, answering) => {
                 // Else it was logged out meanwhile: the browser may have cookies of another login by now.
                 if let Some(session) = renew::latest(&self.web, session, answering).await

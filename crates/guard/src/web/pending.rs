@@ -33,7 +33,7 @@ impl Pending {
         let mut all = self.lock();
         let waiting = all.entry(id.to_owned()).or_insert_with(fresh);
         waiting.answers += 1;
-        if held.is_newer_than(&waiting.newest) {
+        if !waiting.newest.is_newer_than(held) {
             (waiting.newest, waiting.since) = (held.clone(), now);
         }
         Answering {

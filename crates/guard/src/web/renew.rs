@@ -16,8 +16,10 @@ use crate::challenge::Refused;
 pub(super) enum Standing {
     /// It goes on, with these tokens; the browser must be given them when they are new.
     Lives(Auth, Box<Session>, Renewed),
-    /// The issuer has ended it.
+    /// It was ended, here or by the issuer.
     Over,
+    /// A refresh brought the tokens of another login: it was ended for that, and only this answer tells the browser.
+    Foreign,
     /// It cannot be said: the issuer does not answer.
     Unknown,
 }
@@ -49,9 +51,10 @@ pub(super) async fn standing(web: &Web, session: Session) -> Standing {
     }
     match renewed(web, &session).await {
         Ok((auth, session)) => Standing::Lives(auth, session, Renewed::Yes),
+        Err(Trouble::Foreign) => Standing::Foreign,
         Err(Trouble::Over) if session.held.refresh.is_some() => Standing::Over,
         Err(trouble) => still_good(web, session).await.unwrap_or(match trouble {
-            Trouble::Over => Standing::Over,
+            Trouble::Over | Trouble::Foreign => Standing::Over,
             Trouble::NoAnswer => Standing::Unknown,
         }),
     }
@@ -59,6 +62,7 @@ pub(super) async fn standing(web: &Web, session: Session) -> Standing {
 
 enum Trouble {
     Over,
+    Foreign,
     NoAnswer,
 }
 
@@ -68,13 +72,14 @@ async fn renewed(web: &Web, session: &Session) -> Result<(Auth, Box<Session>), T
         Newest::Seen(auth, session) if session.is_fresh(web.now()) => return Ok((auth, session)),
         Newest::Seen(_, session) | Newest::Unchanged(session) => session,
         Newest::Spent => return Err(Trouble::Over),
+        Newest::Foreign => return Err(Trouble::Foreign),
     };
     let refresh = session.held.refresh.as_deref().ok_or(Trouble::Over)?;
     let tokens = web.parts.renewals.renew(refresh).await;
     let tokens = tokens.map_err(|error| trouble(&error))?;
     match step(web, &session, &tokens).await {
         Step::Good(auth, next) => Ok((auth, next)),
-        Step::Foreign => Err(Trouble::Over),
+        Step::Foreign => Err(Trouble::Foreign),
         Step::Unaccepted(refused) => {
             let code = refused.code();
             tracing::error!(
@@ -165,12 +170,16 @@ pub(super) async fn latest(
     session.held = held;
     match newest(web, session).await {
         Newest::Seen(_, session) => Some(session),
-        Newest::Spent => None,
-        Newest::Unchanged(session) if web.now().saturating_sub(since) < LONG_SECONDS => Some(session),
-        // A long upload: another process may have ended it.
+        Newest::Spent | Newest::Foreign => None,
+        Newest::Unchanged(session) if web.now().saturating_sub(since) < LONG_SECONDS => {
+            let access = session.held.access.as_ref()?;
+            let taken_back = matches!(web.caller(&access.token).await, Err(Refused::TokenRevoked));
+            (!taken_back).then_some(session)
+        }
+        // Another process may have ended it.
         Newest::Unchanged(session) => match renewed(web, &session).await {
             Ok((_, session)) => Some(session),
-            Err(Trouble::Over) => None,
+            Err(Trouble::Over | Trouble::Foreign) => None,
             Err(Trouble::NoAnswer) => Some(session),
         },
     }
@@ -184,6 +193,8 @@ enum Newest {
     Seen(Auth, Box<Session>),
     /// They were given back, or refused for good.
     Spent,
+    /// They are another login's.
+    Foreign,
 }
 
 /// Follows a session to the newest tokens of the last minute. Another request may have gone on while a slow handler worked, and a browser may
@@ -203,7 +214,7 @@ async fn newest(web: &Web, session: Box<Session>) -> Newest {
         };
         match step(web, &session, &tokens).await {
             Step::Good(auth, next) => (session, seen) = (next, Some(auth)),
-            Step::Foreign => return Newest::Spent,
+            Step::Foreign => return Newest::Foreign,
             // An answer of a moment ago, whose token was short-lived: what comes after it leads on.
             Step::Unaccepted(_) => {
                 session.held.refresh = tokens.refresh_token.clone().or(session.held.refresh.take())
@@ -219,7 +230,7 @@ async fn newest(web: &Web, session: Box<Session>) -> Newest {
     }
 }
 
-/// After that it is not known of a refresh token whether it was used.
-const LONG_SECONDS: u64 = 60;
+/// An answer that takes longer asks the issuer once more.
+const LONG_SECONDS: u64 = 5;
 /// More refreshes than one login sees within a minute.
 const MOST_STEPS: usize = 64;

@@ -76,8 +76,21 @@ async fn also_where_another_process_saw_the_logout() {
     let (app, mut browser, slow) = begun().await;
     let other = App::of(&app.issuer, |web| web).await;
     log_out(&other, &mut browser).await;
-    app.issuer.clock.wait(61);
+    app.issuer.clock.wait(6);
     assert_eq!(ended(&app, slow).await.set_cookies(), Vec::<String>::new());
+}
+
+/// Its session is over when it begins, on a page for all, and the browser has the next login when it ends.
+#[tokio::test]
+async fn an_answer_of_an_ended_session_does_not_end_the_next() {
+    let app = App::start().await;
+    let mut browser = Browser::default();
+    browser.log_in(&app).await;
+    let old = browser.clone();
+    log_out(&app, &mut browser).await;
+    let late = old.ask(&app, (Method::GET, "/"), PAGE, "").await;
+    assert_eq!((late.status, late.body.as_str()), (StatusCode::OK, "nobody"));
+    assert_eq!(late.set_cookies(), Vec::<String>::new());
 }
 
 #[tokio::test]
