@@ -124,7 +124,8 @@ where
     let watched = std::future::poll_fn(|cx| {
         // Both are asked once, so that they wake this task, and then only when there is news.
         let news = std::mem::take(&mut first) || phase.has_changed().unwrap_or(true);
-        if news && !told && closing.as_mut().poll(cx).is_ready() {
+        let full = pulse.streams() >= MOST_STREAMS;
+        if !told && (full || news && closing.as_mut().poll(cx).is_ready()) {
             told = true;
             conversation.graceful_shutdown();
         }
@@ -168,8 +169,11 @@ where
 const LEAST_HEAD_BYTES: usize = 8 * 1024;
 const STREAMS: u32 = 100;
 const RESET_STREAMS: usize = 20;
-/// In all of a connection's life: some of them are for what a peer sent before it knew better.
-const OWN_RESETS: usize = 1024;
+/// So many requests of HTTP/2 a connection has. Then it says goodbye (RFC 9113 §6.8): whoever has more makes another.
+const MOST_STREAMS: usize = 10_000;
+/// In all of a connection's life, and never one a request: a proxy sends those of many clients on it, also of some that go away in the middle of a body.
+/// Beyond that it breaks, with all that is under way.
+const OWN_RESETS: usize = 2 * MOST_STREAMS;
 const STREAM_BYTES: u32 = 64 * 1024;
 const PING_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 const PING_ANSWER: std::time::Duration = std::time::Duration::from_secs(10);

@@ -6,6 +6,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
@@ -133,7 +134,11 @@ where
                     self.state = State::Goodbye(resting);
                 }
             }
-            State::Goodbye(_) | State::Last(_) | State::Over => {}
+            State::Last(last) => {
+                last.end = Instant::now() + HURRY;
+                last.alarm.as_mut().reset(last.end);
+            }
+            State::Goodbye(_) | State::Over => {}
         }
     }
 
@@ -160,6 +165,9 @@ where
         }
     }
 }
+
+/// For so long a peer is listened to that has its answer, when the server stops.
+const HURRY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {

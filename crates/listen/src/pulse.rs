@@ -33,6 +33,8 @@ pub(super) struct Pulse {
     phase: watch::Receiver<Phase>,
     open_requests: AtomicUsize,
     multiplexed: AtomicBool,
+    /// How many requests of HTTP/2 have come.
+    streams: AtomicUsize,
     switched: AtomicBool,
     /// Whether the last byte that came was inside a body.
     in_body: AtomicBool,
@@ -63,6 +65,7 @@ impl Pulse {
             phase,
             open_requests: AtomicUsize::new(0),
             multiplexed: AtomicBool::new(false),
+            streams: AtomicUsize::new(0),
             switched: AtomicBool::new(false),
             in_body: AtomicBool::new(false),
             uploads: AtomicUsize::new(0),
@@ -81,9 +84,15 @@ impl Pulse {
     /// A request has arrived; it is open until the returned guard, which travels with the answer's body, is dropped.
     pub(super) fn open(self: &Arc<Self>, multiplexed: bool) -> Open {
         self.multiplexed.store(multiplexed, Relaxed);
+        self.streams.fetch_add(usize::from(multiplexed), Relaxed);
         self.head_begun.store(0, Relaxed);
         self.open_requests.fetch_add(1, Relaxed);
         Open(Arc::clone(self))
+    }
+
+    /// How many requests of HTTP/2 have come.
+    pub(super) fn streams(&self) -> usize {
+        self.streams.load(Relaxed)
     }
 
     /// Another protocol was granted to the peer: what comes from now on is no HTTP.

@@ -93,6 +93,41 @@ async fn bodies_that_come_after_their_answers_do_not_end_the_connection() {
     assert!(frames(&got).iter().all(|(kind, _)| *kind != 7), "no GOAWAY");
 }
 
+/// A proxy passes on what of a body came before its client went away, which is malformed (RFC 9113 §8.1.1): an error of that stream alone.
+#[tokio::test]
+async fn what_is_wrong_with_some_streams_does_not_end_the_others() {
+    let served = Served::start(ListenConfig::default(), plain()).await;
+    let mut stream = served.connect().await;
+    let (mut bytes, mut got) = (greeting(), Vec::new());
+    // `content-length: 5`, and one byte.
+    let announced = [HEAD, &[0x0f, 0x0d, 1, b'5']].concat();
+    let count = |got: &[u8], wanted| frames(got).iter().filter(|(kind, _)| *kind == wanted).count();
+    let mut batch = 0;
+    let away = loop {
+        let posts = (0..50).map(|n| 2 * (50 * batch + n) + 1);
+        for post in posts.clone() {
+            frame(&mut bytes, 1, 4, post, &announced);
+        }
+        // Answered, and then gone.
+        for (sent, kind) in [(vec![], 1), (posts.collect(), 3)] {
+            for post in sent {
+                frame(&mut bytes, 0, 1, post, b"x");
+            }
+            stream.write_all(&bytes).await.unwrap();
+            bytes.clear();
+            while count(&got, kind) < 50 && count(&got, 7) == 0 {
+                assert!(soon(stream.read_buf(&mut got)).await.unwrap() > 0);
+            }
+        }
+        if let Some((_, away)) = frames(&got).into_iter().find(|(kind, _)| *kind == 7) {
+            break away;
+        }
+        got.clear();
+        batch += 1;
+    };
+    assert_eq!(away[4..8], [0; 4], "NO_ERROR");
+}
+
 /// Reads until so many answers have begun.
 async fn heads(stream: &mut TcpStream, got: &mut Vec<u8>, count: usize) {
     while frames(got).iter().filter(|(kind, _)| *kind == 1).count() < count {
