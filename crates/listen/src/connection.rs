@@ -171,8 +171,8 @@ const STREAMS: u32 = 100;
 const RESET_STREAMS: usize = 20;
 /// So many requests of HTTP/2 a connection has. Then it says goodbye (RFC 9113 §6.8): whoever has more makes another.
 const MOST_STREAMS: usize = 10_000;
-/// In all of a connection's life, and never one a request: a proxy sends those of many clients on it, also of some that go away in the middle of a body.
-/// Beyond that it breaks, with all that is under way.
+/// In all of a connection's life: beyond that it breaks, with all that is under way. A proxy sends the requests of many clients on it, also of some that go
+/// away in the middle of a body.
 const OWN_RESETS: usize = 2 * MOST_STREAMS;
 const STREAM_BYTES: u32 = 64 * 1024;
 const PING_EVERY: std::time::Duration = std::time::Duration::from_secs(30);

@@ -168,20 +168,27 @@ pub(super) async fn latest(
     }
     let (held, since) = answering.newest()?;
     session.held = held;
-    match newest(web, session).await {
-        Newest::Seen(_, session) => Some(session),
-        Newest::Spent | Newest::Foreign => None,
-        Newest::Unchanged(session) if web.now().saturating_sub(since) < LONG_SECONDS => {
-            let access = session.held.access.as_ref()?;
-            let taken_back = matches!(web.caller(&access.token).await, Err(Refused::TokenRevoked));
-            (!taken_back).then_some(session)
-        }
-        // Another process may have ended it.
-        Newest::Unchanged(session) => match renewed(web, &session).await {
-            Ok((_, session)) => Some(session),
-            Err(Trouble::Over | Trouble::Foreign) => None,
-            Err(Trouble::NoAnswer) => Some(session),
-        },
+    let session = match newest(web, session).await {
+        Newest::Seen(_, session) => return Some(session),
+        Newest::Spent | Newest::Foreign => return None,
+        Newest::Unchanged(session) => session,
+    };
+    let is_long = web.now().saturating_sub(since) >= LONG_SECONDS;
+    if !is_long && !is_taken_back(web, &session).await {
+        return Some(session);
+    }
+    // Another process may have ended it.
+    match renewed(web, &session).await {
+        Ok((_, session)) => Some(session),
+        Err(Trouble::Over | Trouble::Foreign) => None,
+        Err(Trouble::NoAnswer) => Some(session),
+    }
+}
+
+async fn is_taken_back(web: &Web, session: &Session) -> bool {
+    match &session.held.access {
+        Some(access) => matches!(web.caller(&access.token).await, Err(Refused::TokenRevoked)),
+        None => false,
     }
 }
 
