@@ -134,6 +134,10 @@ where
         }
         loop {
             let deadline = pulse.deadline(&house.config, leaving.is_none() && conversation.can_rest());
+            if deadline.is_none() {
+                // Something was asked before the goodbye was heard, and takes its time.
+                leaving = None;
+            }
             let next = match (leaving, deadline) {
                 (Some(last), _) => last,
                 (None, Some(Deadline::Overdue(at) | Deadline::Rest(at) | Deadline::Idle(at))) => at,
@@ -178,4 +182,4 @@ const STREAM_BYTES: u32 = 64 * 1024;
 const PING_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 const PING_ANSWER: std::time::Duration = std::time::Duration::from_secs(10);
 /// How long a peer may take to hear that its idle connection ends.
-const GOODBYE: std::time::Duration = std::time::Duration::from_secs(5);
+pub(super) const GOODBYE: std::time::Duration = std::time::Duration::from_secs(5);

@@ -124,14 +124,15 @@ impl<B: Readable> Unread<B> {
     fn leave(&self, (body, counted): (B, Uploading), awaits_continue: bool) {
         let mut fate = self.fate();
         match *fate {
-            Fate::Open => {
+            // Over HTTP/2 it would take from the room of all others on the connection, for as long as the answer takes.
+            Fate::Open if self.in_turn => {
                 *fate = Fate::Left {
                     body,
                     counted,
                     awaits_continue,
                 }
             }
-            Fate::Answered if !awaits_continue => read((body, counted), self.most()),
+            Fate::Open | Fate::Answered if !awaits_continue => read((body, counted), self.most()),
             _ => {}
         }
     }

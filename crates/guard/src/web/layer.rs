@@ -215,10 +215,13 @@ impl WebLayer {
             After::Forget(id) => self.forget(id.as_deref(), headers),
             After::Keep(session, answering) => {
                 // Else it was logged out meanwhile: the browser may have cookies of another login by now.
-                if let Some(session) = renew::latest(&self.web, session, answering).await
-                    && session.keep(&self.web, headers).is_err()
-                {
-                    tracing::error!("new tokens could not be kept: this login will end when the old ones do");
+                if let Some(session) = renew::latest(&self.web, session, &answering).await {
+                    match session.keep(&self.web, headers) {
+                        Ok(()) => answering.tells(&session.held),
+                        Err(_) => tracing::error!(
+                            "new tokens could not be kept: this login will end when the old ones do"
+                        ),
+                    }
                 }
             }
         }

@@ -14,6 +14,17 @@ struct Waiting {
     newest: Held,
     /// When they came, in seconds since 1970.
     since: u64,
+    /// Whether an answer has told the browser of them.
+    told: bool,
+}
+
+/// What is known of the tokens of a session.
+pub(super) struct Known {
+    pub(super) held: Held,
+    /// When they came, in seconds since 1970.
+    pub(super) since: u64,
+    /// Whether an answer has told the browser of them.
+    pub(super) told: bool,
 }
 
 /// As long as one of these answers takes.
@@ -29,12 +40,13 @@ impl Pending {
             answers: 0,
             newest: held.clone(),
             since: now,
+            told: false,
         };
         let mut all = self.lock();
         let waiting = all.entry(id.to_owned()).or_insert_with(fresh);
         waiting.answers += 1;
         if !waiting.newest.is_newer_than(held) {
-            (waiting.newest, waiting.since) = (held.clone(), now);
+            (waiting.newest, waiting.since, waiting.told) = (held.clone(), now, false);
         }
         Answering {
             pending: self.clone(),
@@ -48,11 +60,22 @@ impl Pending {
 }
 
 impl Answering {
-    /// The newest tokens that any of these requests has got, and when.
-    pub(super) fn newest(&self) -> Option<(Held, u64)> {
+    /// The newest tokens that any of these requests has got.
+    pub(super) fn newest(&self) -> Option<Known> {
         let all = self.pending.lock();
         let waiting = all.get(&self.id)?;
-        Some((waiting.newest.clone(), waiting.since))
+        Some(Known {
+            held: waiting.newest.clone(),
+            since: waiting.since,
+            told: waiting.told,
+        })
+    }
+
+    /// This answer tells the browser of these.
+    pub(super) fn tells(&self, held: &Held) {
+        if let Some(waiting) = self.pending.lock().get_mut(&self.id) {
+            waiting.told = !waiting.newest.is_newer_than(held);
+        }
     }
 }
 

@@ -157,23 +157,27 @@ async fn still_good(web: &Web, session: Box<Session>) -> Option<Standing> {
     Some(Standing::Lives(auth, session, Renewed::No))
 }
 
-/// The session as an answer is to leave it with the browser; `None` when it has ended meanwhile.
+/// The session as an answer is to leave it with the browser; `None` when it has ended meanwhile, or the browser has it.
 pub(super) async fn latest(
     web: &Web,
     mut session: Box<Session>,
-    answering: Answering,
+    answering: &Answering,
 ) -> Option<Box<Session>> {
     if web.parts.ended.has(&session.id) {
         return None;
     }
-    let (held, since) = answering.newest()?;
-    session.held = held;
+    let known = answering.newest()?;
+    session.held = known.held;
     let session = match newest(web, session).await {
         Newest::Seen(_, session) => return Some(session),
         Newest::Spent | Newest::Foreign => return None,
         Newest::Unchanged(session) => session,
     };
-    let is_long = web.now().saturating_sub(since) >= LONG_SECONDS;
+    let is_long = web.now().saturating_sub(known.since) >= LONG_SECONDS;
+    if is_long && known.told {
+        // Were this answer lost, the browser would be left with a spent token.
+        return None;
+    }
     if !is_long && !is_taken_back(web, &session).await {
         return Some(session);
     }

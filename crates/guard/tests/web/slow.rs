@@ -58,6 +58,20 @@ async fn what_other_tabs_have_renewed_meanwhile_stays() {
     assert_eq!(browser.open(&app, "/notes").await.status, StatusCode::OK);
 }
 
+/// A second request of the moment of the renewal has told the browser already: to ask once more would spend what it holds.
+#[tokio::test]
+async fn what_the_browser_was_told_meanwhile_is_not_spent() {
+    let (app, mut browser, slow) = begun().await;
+    assert_eq!(browser.open(&app, "/notes").await.status, StatusCode::OK);
+    assert_eq!(app.issuer.refreshed(), 1);
+    app.issuer.clock.wait(30);
+    // This answer is lost.
+    assert_eq!(ended(&app, slow).await.status, StatusCode::OK);
+    app.issuer.clock.wait(LIFE + 61);
+    assert_eq!(browser.open(&app, "/notes").await.status, StatusCode::OK);
+    assert_eq!(app.issuer.refreshed(), 2);
+}
+
 #[tokio::test]
 async fn who_has_logged_out_meanwhile_stays_logged_out() {
     let (app, mut browser, slow) = begun().await;

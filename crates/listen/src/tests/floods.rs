@@ -128,6 +128,43 @@ async fn what_is_wrong_with_some_streams_does_not_end_the_others() {
     assert_eq!(away[4..8], [0; 4], "NO_ERROR");
 }
 
+/// A client that does as it likes.
+pub(super) struct Raw {
+    stream: TcpStream,
+    got: Vec<u8>,
+}
+
+impl Raw {
+    pub(super) async fn connect(served: &Served) -> Self {
+        let mut stream = served.connect().await;
+        stream.write_all(&greeting()).await.unwrap();
+        let got = Vec::new();
+        Self { stream, got }
+    }
+
+    /// For something that is there at once, or that is not.
+    pub(super) async fn asks(&mut self, stream: u32, slow: bool) {
+        let mut bytes = Vec::new();
+        frame(&mut bytes, 1, 5, stream, if slow { POST_SLOW } else { HEAD });
+        self.stream.write_all(&bytes).await.unwrap();
+    }
+
+    pub(super) async fn until_goodbye(&mut self) {
+        while frames(&self.got).iter().all(|(kind, _)| *kind != 7) {
+            assert!(soon(self.stream.read_buf(&mut self.got)).await.unwrap() > 0);
+        }
+    }
+
+    pub(super) async fn until_answered(&mut self, with: &[u8]) {
+        while frames(&self.got)
+            .iter()
+            .all(|(kind, data)| *kind != 0 || data != with)
+        {
+            assert!(soon(self.stream.read_buf(&mut self.got)).await.unwrap() > 0);
+        }
+    }
+}
+
 /// Reads until so many answers have begun.
 async fn heads(stream: &mut TcpStream, got: &mut Vec<u8>, count: usize) {
     while frames(got).iter().filter(|(kind, _)| *kind == 1).count() < count {

@@ -37,6 +37,47 @@ pub(super) async fn get(client: &mut SendRequest<Body>, path: &str) -> Incoming 
     soon(client.send_request(request)).await.unwrap().into_body()
 }
 
+/// Bodies that nobody wants, of requests whose answers take long: they take no room from those of others on the connection.
+#[tokio::test]
+async fn what_nobody_reads_holds_up_no_other_upload() {
+    let release = Arc::new(Notify::new());
+    let sized = any(|body: Bytes| async move { body.len().to_string() });
+    let served = Served::start(ListenConfig::default(), router(&release).route("/sized", sized)).await;
+    let client = connect(&served, 64 * 1024).await;
+    let post = |path: &str| {
+        let request = Request::post(format!("http://x{path}")).body(Body::from(vec![0; 100_000]));
+        let mut client = client.clone();
+        async move { client.send_request(request.unwrap()).await }
+    };
+    let slow: Vec<_> = (0..8).map(|_| tokio::spawn(post("/slow"))).collect();
+    let answer = soon(post("/sized")).await.unwrap();
+    let said = soon(answer.into_body().collect()).await.unwrap();
+    assert_eq!(said.to_bytes(), "100000");
+    for one in slow {
+        release.notify_one();
+        assert_eq!(soon(one).await.unwrap().unwrap().status(), 200);
+    }
+}
+
+/// A connection on which nobody asked for long is told goodbye; who has asked before it hears that is answered all the same.
+#[tokio::test]
+async fn who_asks_while_the_goodbye_is_under_way_gets_all_of_the_answer() {
+    let release = Arc::new(Notify::new());
+    let config = ListenConfig {
+        idle_timeout: SHORT,
+        ..ListenConfig::default()
+    };
+    let served = Served::start(config, router(&release)).await;
+    let mut raw = floods::Raw::connect(&served).await;
+    raw.asks(1, false).await;
+    raw.until_goodbye().await;
+    // Its PING is not answered yet.
+    raw.asks(3, true).await;
+    tokio::time::sleep(crate::connection::GOODBYE + SHORT).await;
+    release.notify_one();
+    raw.until_answered(b"slow").await;
+}
+
 #[tokio::test]
 async fn ds_01_a_stream_of_which_nothing_is_taken_is_reset_and_its_connection_goes_on() {
     let big = plain().route("/big", any(|| async { "b".repeat(1 << 20) }));
