@@ -134,10 +134,8 @@ where
         }
         loop {
             let deadline = pulse.deadline(&house.config, leaving.is_none() && conversation.can_rest());
-            if deadline.is_none() {
-                // Something was asked before the goodbye was heard, and takes its time.
-                leaving = None;
-            }
+            // Something may be asked before the goodbye is heard, and take its time.
+            leaving = leaving.filter(|_| deadline.is_some());
             let next = match (leaving, deadline) {
                 (Some(last), _) => last,
                 (None, Some(Deadline::Overdue(at) | Deadline::Rest(at) | Deadline::Idle(at))) => at,
