@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::browser::Browser;
+use super::browser::{Browser, SECRETS};
 use super::world::World;
 use crate::harness::{mirror, soon};
 
@@ -232,7 +232,7 @@ async fn neither_the_database_nor_its_file_shows_a_token() {
         let path = entry.unwrap().path();
         if path.to_string_lossy().contains("bff.db") {
             let bytes = std::fs::read(&path).unwrap();
-            for secret in ["eyJ", "rt-secret", cookie] {
+            for secret in SECRETS.into_iter().chain([cookie]) {
                 let found = bytes
                     .windows(secret.len())
                     .any(|window| window == secret.as_bytes());
