@@ -1,7 +1,7 @@
 //! What the demo prints: a permit, and lines that work as printed.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::{env, fmt};
 
 use carnet_server::config::Ttl;
 use serde_json::{Value, json};
@@ -77,8 +77,7 @@ impl Greeting {
         let Self {
             issuer, api, email, ..
         } = self;
-        let jar = self.folder.join("cookies");
-        let jar = jar.display();
+        let jar = self.folder.join("cookies").display().to_string();
         // The password is generated from letters and digits: nothing in it needs quoting.
         let password = &self.password;
         let log_in = format!(
@@ -96,6 +95,11 @@ impl Greeting {
                 "Log in: an access token, and a refresh token in an HttpOnly cookie",
                 &log_in,
                 "eyJ",
+            ),
+            step(
+                "What the token says",
+                &format!("echo \"$TOKEN\" | {} jwt decode", program()),
+                "roles",
             ),
             step("Call the API", &call, "alice@example.com"),
             step(
@@ -131,6 +135,27 @@ impl Greeting {
             ),
             self.service_step(),
         ]
+    }
+}
+
+/// How a shell calls this program: by its name where that is enough, else by where it lies.
+fn program() -> String {
+    const NAME: &str = "carnet";
+    let Ok(own) = env::current_exe() else {
+        return NAME.to_owned();
+    };
+    let folders = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&folders).find_map(|folder| folder.join(NAME).canonicalize().ok());
+    if found.is_some_and(|found| found == own) {
+        return NAME.to_owned();
+    }
+    let here = env::current_dir().ok();
+    let below = here.and_then(|here| Some(Path::new(".").join(own.strip_prefix(here).ok()?)));
+    let path = below.unwrap_or(own).display().to_string();
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-".contains(letter);
+    match path.chars().all(plain) {
+        true => path,
+        false => format!("'{}'", path.replace('\'', r"'\''")),
     }
 }
 
@@ -177,7 +202,8 @@ impl fmt::Display for Greeting {
         )?;
         writeln!(
             f,
-            "# As a command line does it: type a code in a browser, then ask for tokens\ncarnet login --issuer {} --client-id my-cli-client-id --scope \"openid email offline_access read:data\"\n",
+            "# As a command line does it: type a code in a browser, then ask for tokens\n{} login --issuer {} --client-id my-cli-client-id --scope \"openid email offline_access read:data\"\n",
+            program(),
             self.issuer
         )?;
         writeln!(
@@ -193,7 +219,6 @@ impl fmt::Display for Greeting {
             self.web_origin,
             self.web_secret.display()
         )?;
-        writeln!(f, "# What a token says:   echo \"$TOKEN\" | carnet jwt decode")?;
         write!(f, "# Stop with Ctrl-C.")
     }
 }
