@@ -58,7 +58,7 @@ pub struct AssertionVerifiers {
 }
 
 /// The digest of a client's secret.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SecretDigest {
     /// SHA-256.
     pub digest: [u8; 32],
@@ -144,6 +144,16 @@ impl Client {
             changed_at: 0,
             self_registered: None,
         }
+    }
+
+    /// Whether nothing has changed in the store since it was read from there. Each change of a client has a time of its own, those of
+    /// its secrets excepted.
+    pub(crate) fn is_of(&self, changed_at: i64, secrets: &[SecretDigest]) -> bool {
+        let same = match &self.proof {
+            Proof::Secrets(known) => known == secrets,
+            Proof::None | Proof::Keys(_) => true,
+        };
+        same && self.changed_at == changed_at
     }
 
     /// Whether it logs users in at the login API; others ask at the token endpoint.

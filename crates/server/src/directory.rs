@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicI64;
 use arc_swap::ArcSwap;
 use carnet_jose::{base64url, primitive};
 use carnet_oauth::scope::{OPENID_SCOPES, ScopeSet};
-use carnet_store::{ClientRow, ClientSecret, ClientState, ConfiguredClient, Store, StoreError};
+use carnet_store::{ClientRow, ClientState, ConfiguredClient, Store, StoreError};
+use tokio::sync::Mutex;
 
 use crate::client::{Client, FIRST_PARTY, SecretDigest};
 use crate::clock::Clock;
@@ -23,6 +24,8 @@ pub struct Directory {
     shelf: KeyShelf,
     open_scopes: ScopeSet,
     registered: ArcSwap<Registered>,
+    /// Whoever reads them again: all others wait for that.
+    reading: Mutex<()>,
 }
 
 /// The clients of the store, as they were at one settings epoch.
@@ -56,6 +59,7 @@ impl Directory {
                 _ => config.client_registration.scope.clone(),
             },
             registered: ArcSwap::default(),
+            reading: Mutex::default(),
         })
     }
 
@@ -162,38 +166,43 @@ impl Directory {
     ///
     /// Before every decision about a client, so that one that is disabled gets nothing more.
     pub async fn keep(&self, config: &Config, store: &Store) -> Result<(), StoreError> {
-        // Read first: a change that comes between the reads is seen by the next look.
-        let epoch = store.settings_epoch().await?;
-        if self.registered.load().epoch == epoch {
+        if self.registered.load().epoch == store.settings_epoch().await? {
             return Ok(());
         }
-        let (rows, secrets) = (store.clients().await?, store.client_secrets().await?);
+        let _reading = self.reading.lock().await;
+        let known = self.registered.load_full();
+        // Read first: a change that comes between the reads is seen by the next look.
+        let epoch = store.settings_epoch().await?;
+        if known.epoch == epoch {
+            return Ok(());
+        }
+        let rows = store.clients().await?;
+        let mut secrets = secrets(store).await?;
         let mut clients = HashMap::new();
         for row in rows.iter().filter(|row| row.state == ClientState::Active) {
-            match self.read(config, row, &secrets) {
-                Ok(client) => {
-                    clients.insert(row.client_id.clone(), Arc::new(client));
-                }
-                // One odd row takes nobody else down with it.
-                Err(error) => {
-                    tracing::error!(client_id = %row.client_id, %error, "a registered client cannot be used; see: carnet client show")
-                }
-            }
+            let digests = secrets.remove(&row.client_id).unwrap_or_default();
+            let same = known.clients.get(&row.client_id);
+            // Strangers may register many, with keys that take their time to be read.
+            let client = match same.filter(|client| client.is_of(row.updated_at, &digests)) {
+                Some(client) => Arc::clone(client),
+                None => match self.read(config, row, digests) {
+                    Ok(client) => Arc::new(client),
+                    // One odd row takes nobody else down with it.
+                    Err(error) => {
+                        tracing::error!(client_id = %row.client_id, %error, "a registered client cannot be used; see: carnet client show");
+                        continue;
+                    }
+                },
+            };
+            clients.insert(row.client_id.clone(), client);
         }
         self.registered.store(Arc::new(Registered { epoch, clients }));
         Ok(())
     }
 
-    fn read(&self, config: &Config, row: &ClientRow, secrets: &[ClientSecret]) -> Result<Client, String> {
+    fn read(&self, config: &Config, row: &ClientRow, digests: Vec<SecretDigest>) -> Result<Client, String> {
         let registered = config::registered(config, &row.settings)?;
-        let own = secrets.iter().filter(|secret| secret.client_id == row.client_id);
-        let digests = own.filter_map(|secret| {
-            Some(SecretDigest {
-                digest: secret.digest.as_slice().try_into().ok()?,
-                expires_at: secret.expires_at,
-            })
-        });
-        let mut client = Client::registered((config, &self.shelf), registered, digests.collect())?;
+        let mut client = Client::registered((config, &self.shelf), registered, digests)?;
         // Nothing outlives the revocations that are kept for as long as configured tokens live.
         client.access_ttl = client.access_ttl.min(self.longest_access_ttl);
         client.changed_at = row.updated_at;
@@ -203,4 +212,18 @@ impl Directory {
             .then(|| AtomicI64::new(row.last_used_at.unwrap_or_default()));
         Ok(client)
     }
+}
+
+/// The secrets of each client.
+async fn secrets(store: &Store) -> Result<HashMap<String, Vec<SecretDigest>>, StoreError> {
+    let mut all: HashMap<_, Vec<_>> = HashMap::new();
+    for secret in store.client_secrets().await? {
+        if let Ok(digest) = secret.digest.as_slice().try_into() {
+            all.entry(secret.client_id).or_default().push(SecretDigest {
+                digest,
+                expires_at: secret.expires_at,
+            });
+        }
+    }
+    Ok(all)
 }

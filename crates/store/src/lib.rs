@@ -66,7 +66,7 @@ pub use id::Id;
 pub use initial_access_token::InitialAccessToken;
 pub use judge::{Verdict, judge};
 pub use live_session::{ConcernedClient, LiveSession};
-pub use logout_notice::LogoutNotice;
+pub use logout_notice::{LogoutNotice, RegisteredBy};
 pub use migration::MigrationReport;
 pub use redis_server::{CONNECT as REDIS_CONNECT, RedisServer};
 pub use registry::{RegisteredUser, Registry};

@@ -23,18 +23,28 @@ pub struct LogoutNotice {
     pub created_at: i64,
 }
 
+/// Who has registered the clients that are to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegisteredBy {
+    /// The operator, here or in the configuration file.
+    Operator,
+    /// They themselves: strangers.
+    Themselves,
+}
+
 impl Store {
-    /// Take `batch` of the notices that are due, for `lease_ms`: until then nobody else takes them. Each
-    /// client's take turns, eight at most at once, so that one that does not answer holds up no other.
+    /// Take `batch` of the notices that are due, for `lease_ms`: until then nobody else takes them. Of a client no more than eight are
+    /// taken at the same time, so that one that does not answer holds up no other.
     pub async fn claim_logout_notices(
         &self,
         (now, lease_ms): (i64, i64),
-        batch: i64,
+        (registered_by, batch): (RegisteredBy, i64),
     ) -> Result<Vec<LogoutNotice>, StoreError> {
         if self.database.read_one(&DUE, params![now]).await?.is_none() {
             return Ok(Vec::new());
         }
-        let row = params![now, now.saturating_add(lease_ms), batch];
+        let strangers = i64::from(registered_by == RegisteredBy::Themselves);
+        let row = params![now, now.saturating_add(lease_ms), batch, strangers];
         let rows = self
             .database
             .write(Lane::Alone, "logout_notice.claim", async move |tx| {
@@ -117,12 +127,15 @@ static DUE: Statement = Statement::new(
 /// The outer condition is looked at once more when another process held the row.
 static CLAIM: Statement = Statement::new(
     "logout_notice.claim",
-    "UPDATE logout_notices SET due_at = $2, attempts = attempts + 1
+    "UPDATE logout_notices SET due_at = $2, attempts = attempts + 1, taken = 1
      WHERE due_at <= $1 AND sid IN
        (SELECT n.sid FROM
           (SELECT l.sid, l.attempts, l.due_at,
-                  ROW_NUMBER() OVER (PARTITION BY l.client_id ORDER BY l.attempts, l.due_at) AS turn
-           FROM logout_notices l WHERE l.due_at <= $1) n
+                  COALESCE(t.many, 0) + ROW_NUMBER() OVER (PARTITION BY l.client_id ORDER BY l.attempts, l.due_at) AS turn
+           FROM logout_notices l LEFT JOIN clients c ON c.client_id = l.client_id
+             LEFT JOIN (SELECT client_id, COUNT(*) AS many FROM logout_notices WHERE taken = 1 AND due_at > $1 GROUP BY client_id) t
+               ON t.client_id = l.client_id
+           WHERE l.due_at <= $1 AND CASE WHEN c.registered_with IS NULL THEN 0 ELSE 1 END = CAST($4 AS BIGINT)) n
         WHERE n.turn <= 8 ORDER BY n.turn, n.attempts, n.due_at LIMIT $3)
      RETURNING sid, client_id, sub, attempts, created_at",
 );
@@ -134,7 +147,7 @@ static REMOVE: Statement = Statement::new(
 
 static POSTPONE: Statement = Statement::new(
     "logout_notice.postpone",
-    "UPDATE logout_notices SET due_at = $3 WHERE sid = $1 AND attempts = $2",
+    "UPDATE logout_notices SET due_at = $3, taken = 0 WHERE sid = $1 AND attempts = $2",
 );
 
 pub(crate) static STATEMENTS: [&Statement; 5] = [&NOTE, &DUE, &CLAIM, &REMOVE, &POSTPONE];

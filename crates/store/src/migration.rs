@@ -110,7 +110,7 @@ fn checksum(text: &str) -> String {
     })
 }
 
-const MIGRATIONS: [Migration; 11] = [
+const MIGRATIONS: [Migration; 12] = [
     Migration {
         version: 1,
         name: "0001_start",
@@ -165,6 +165,11 @@ const MIGRATIONS: [Migration; 11] = [
         version: 11,
         name: "0011_token_lives",
         text: include_str!("../migrations/0011_token_lives.sql"),
+    },
+    Migration {
+        version: 12,
+        name: "0012_taken_notices",
+        text: include_str!("../migrations/0012_taken_notices.sql"),
     },
 ];
 

@@ -9,7 +9,7 @@ use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
 use carnet_jose::{base64url, primitive};
 use carnet_oauth::logout_token::{LogoutEvents, LogoutTokenClaims};
-use carnet_store::{AuditAction, LogoutNotice, NewAudit, Outcome, StoreError};
+use carnet_store::{AuditAction, LogoutNotice, NewAudit, Outcome, RegisteredBy, StoreError};
 use http::HeaderMap;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -22,8 +22,9 @@ use crate::trouble::Trouble;
 
 /// How soon a notice is looked for. With what the client takes to answer, it knows within two seconds.
 const ROUND: Duration = Duration::from_millis(500);
-/// Clients that are told at the same time.
-const AT_ONCE: usize = 64;
+/// So many are told at the same time of the operator's clients, and as many of those that registered themselves: whatever strangers do, it
+/// takes nothing from the others.
+const AT_ONCE: usize = 256;
 /// Whoever has taken a notice has this long for it: longer than any answer may take.
 const LEASE_MS: i64 = 30_000;
 /// When a notice is tried again after each failure; after the last of these it is given up: seven attempts in about seven hours.
@@ -54,13 +55,21 @@ impl BackChannel {
 
     /// Tells clients until the future is dropped. A client that is slow holds up no other.
     pub(crate) async fn run(self) {
+        tokio::join!(
+            self.run_for(RegisteredBy::Operator),
+            self.run_for(RegisteredBy::Themselves)
+        );
+    }
+
+    async fn run_for(&self, registered_by: RegisteredBy) {
         let mut rounds = tokio::time::interval(ROUND);
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut under_way, mut trouble) = (JoinSet::new(), Trouble::default());
         loop {
             rounds.tick().await;
             while under_way.try_join_next().is_some() {}
-            match self.due(AT_ONCE.saturating_sub(under_way.len())).await {
+            let free = AT_ONCE.saturating_sub(under_way.len());
+            match self.due((registered_by, free)).await {
                 Ok(due) => {
                     if trouble.ends() {
                         tracing::info!("logout notices are read again");
@@ -81,15 +90,17 @@ impl BackChannel {
     /// Everything that is due at this moment, once; how many clients were asked.
     pub async fn round(&self) -> Result<usize, StoreError> {
         let mut under_way = JoinSet::new();
-        for due in self.due(AT_ONCE).await? {
-            let channel = self.clone();
-            under_way.spawn(async move { channel.tell(due).await });
+        for registered_by in [RegisteredBy::Operator, RegisteredBy::Themselves] {
+            for due in self.due((registered_by, AT_ONCE)).await? {
+                let channel = self.clone();
+                under_way.spawn(async move { channel.tell(due).await });
+            }
         }
         Ok(under_way.join_all().await.len())
     }
 
     /// So many notices that somebody wants, ours for the lease. Those that nobody wants are dropped on the way.
-    async fn due(&self, most: usize) -> Result<Vec<Due>, StoreError> {
+    async fn due(&self, (registered_by, most): (RegisteredBy, usize)) -> Result<Vec<Due>, StoreError> {
         let app = &self.app;
         let batch = i64::try_from(most).unwrap_or(i64::MAX);
         loop {
@@ -97,7 +108,7 @@ impl BackChannel {
                 0 => Vec::new(),
                 _ => {
                     app.store
-                        .claim_logout_notices((app.now(), LEASE_MS), batch)
+                        .claim_logout_notices((app.now(), LEASE_MS), (registered_by, batch))
                         .await?
                 }
             };

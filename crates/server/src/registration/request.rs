@@ -29,6 +29,13 @@ pub(super) struct Wanted {
 /// What the object asks for, if the policy lets a client of this name have it.
 pub(super) fn read(app: &App, id: &str, object: Map<String, Value>) -> Result<Wanted, Flaw> {
     check_statement(object.get("software_statement"))?;
+    let bytes: usize = object
+        .iter()
+        .map(|(name, value)| name.len() + value.to_string().len())
+        .sum();
+    if bytes > MAX_BYTES {
+        return Err(Flaw::of("metadata", "are 16 KiB at most"));
+    }
     for member in REFUSED_MEMBERS {
         let asked = |value: &Value| match value {
             Value::Null | Value::Bool(false) => false,
@@ -106,4 +113,6 @@ fn said(metadata: &mut ClientMetadata) -> Result<ClientMetadata, Flaw> {
     Ok(said)
 }
 
+/// All clients are read together, and strangers may be many of them.
+const MAX_BYTES: usize = 16 * 1024;
 const MAX_TEXT_BYTES: usize = 200;

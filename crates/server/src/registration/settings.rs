@@ -168,6 +168,13 @@ fn put_keys(client: &mut Client, metadata: &ClientMetadata) -> Result<(), Flaw> 
     if client.auth_method != AuthMethod::PrivateKeyJwt {
         return Ok(());
     }
+    let keys = metadata.jwks.as_ref().and_then(|jwks| jwks.get("keys"));
+    if keys
+        .and_then(Value::as_array)
+        .is_some_and(|keys| keys.len() > MAX_ENTRIES)
+    {
+        return Err(Flaw::of("jwks", "has 20 keys at most"));
+    }
     client.jwks = metadata.jwks.clone();
     client.jwks_uri = metadata.jwks_uri.clone();
     if let Some(name) = &metadata.token_endpoint_auth_signing_alg {

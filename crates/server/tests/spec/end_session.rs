@@ -1,6 +1,6 @@
 //! Spec tests of the logout at the pages (OpenID Connect RP-Initiated Logout).
 
-use carnet_store::AuditAction;
+use carnet_store::{AuditAction, RegisteredBy};
 use http::StatusCode;
 use serde_json::Value;
 
@@ -231,7 +231,7 @@ async fn lo_04_another_account_in_the_same_browser_signs_the_one_before_out() {
         let due = server
             .app
             .store
-            .claim_logout_notices((server.app_now(), 60_000), 9);
+            .claim_logout_notices((server.app_now(), 60_000), (RegisteredBy::Operator, 9));
         let due = due.await.unwrap();
         let sid = |body: &Value| text(&claims(text(body, "id_token")), "sid").to_owned();
         for body in [&body, &offline] {

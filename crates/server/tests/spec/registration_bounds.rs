@@ -1,5 +1,8 @@
 //! Spec tests of what a client that registers itself may be: redirect URIs, grant types, keys, links, and how its word is read.
 
+use std::sync::Arc;
+
+use carnet_store::{AuditAction, NewAudit};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -235,6 +238,7 @@ async fn keys_are_public_in_one_place_and_can_be_used() {
         json!({ "jwks_uri": "file:///etc/passwd" }),
         json!({ "jwks": jwks, "token_endpoint_auth_signing_alg": "HS256" }),
         json!({ "jwks": jwks, "token_endpoint_auth_signing_alg": "none" }),
+        json!({ "jwks": { "keys": vec![jwks["keys"][0].clone(); 21] } }),
     ] {
         refused(&register(&server, &by_key(more)).await, "invalid_client_metadata");
     }
@@ -313,6 +317,8 @@ async fn ds_02_ds_03_ds_04_what_is_no_small_object_is_not_read() {
         raw("application/json", large).await.status,
         StatusCode::PAYLOAD_TOO_LARGE
     );
+    let said = app_with(json!({ "x": "y".repeat(16 * 1024) }));
+    refused(&register(&server, &said).await, "invalid_client_metadata");
     let form = raw("application/x-www-form-urlencoded", "client_name=x".to_owned()).await;
     assert_eq!(form.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let packed = server
@@ -322,4 +328,23 @@ async fn ds_02_ds_03_ds_04_what_is_no_small_object_is_not_read() {
         .send()
         .await;
     assert_eq!(packed.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[tokio::test]
+async fn ds_09_what_one_client_changes_makes_nobody_read_the_others_again() {
+    let server = Server::with(OPEN).await;
+    let (one, other) = (
+        registered(&server, &app()).await,
+        registered(&server, &app()).await,
+    );
+    let (one, other) = (text(&one, "client_id"), text(&other, "client_id"));
+    let known = async |id: &str| server.app.client(id).await.unwrap().unwrap();
+    let before = (known(one).await, known(other).await);
+    let (store, now) = (&server.app.store, server.app_now());
+    let audit = NewAudit::success("test", AuditAction::ClientSecret, one);
+    let rotated = store.rotate_client_secret(one, ([7; 32], now), (now, &audit));
+    assert!(rotated.await.unwrap());
+    let after = (known(one).await, known(other).await);
+    assert!(!Arc::ptr_eq(&before.0, &after.0), "its secrets have changed");
+    assert!(Arc::ptr_eq(&before.1, &after.1), "it is read once");
 }

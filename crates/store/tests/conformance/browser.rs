@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use carnet_store::{
     AuditAction, BrowserLogin, Cut, Ended, Family, NewAudit, NewBrowserSession, NewLogin, Reason,
-    ReplacedSession, Strength, Tie, TokenFacts, User,
+    RegisteredBy, ReplacedSession, Strength, Tie, TokenFacts, User,
 };
 
 use crate::support::engine::{Fixture, on_every_engine};
@@ -210,7 +210,9 @@ async fn lo_04_whoever_signs_in_as_somebody_else_signs_the_one_before_out(f: &Fi
     for name in [&second, &online.sid, &online.fam] {
         assert!(taken_back.contains(&name.as_str()), "{taken_back:?}");
     }
-    let told = f.store.claim_logout_notices((NOW + 70_000, 1), 9).await.unwrap();
+    let of_operator = (RegisteredBy::Operator, 9);
+    let told = f.store.claim_logout_notices((NOW + 70_000, 1), of_operator);
+    let told = told.await.unwrap();
     let told: HashSet<_> = told.iter().map(|notice| notice.sid.as_str()).collect();
     assert_eq!(told, HashSet::from([online.sid.as_str(), offline.sid.as_str()]));
     let rows = f.store.list_audit(9).await.unwrap();

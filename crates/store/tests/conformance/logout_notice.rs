@@ -2,8 +2,8 @@
 
 use carnet_oauth::extent::Extent;
 use carnet_store::{
-    AuditAction, BrowserLogin, Family, GrantKey, LogoutNotice, NewAudit, NewBrowserSession, NewLogin, Reason,
-    ReplacedSession, Strength, Tie, User,
+    AuditAction, BrowserLogin, Family, GrantKey, LogoutNotice, NewAudit, NewBrowserSession, NewLogin,
+    NewRegistration, Reason, RegisteredBy, ReplacedSession, Strength, Tie, User,
 };
 use futures_util::future::join_all;
 
@@ -14,6 +14,8 @@ on_every_engine!(
     the_end_of_a_browser_session_concerns_every_client_that_began_in_it,
     clients_without_an_id_token_and_sessions_that_had_ended_concern_nobody,
     of_two_nodes_that_claim_at_once_one_gets_each_notice,
+    of_a_client_no_more_than_eight_are_taken_at_the_same_time,
+    what_strangers_have_registered_is_claimed_apart,
     a_notice_comes_back_when_its_lease_has_ended_and_is_gone_when_it_is_finished,
     ending_the_others_leaves_what_began_in_the_kept_browser,
     cn_06_what_is_withdrawn_takes_sessions_and_codes_along,
@@ -74,7 +76,9 @@ async fn end(f: &Fixture, sid: &str) {
 }
 
 async fn claim(f: &Fixture, now: i64) -> Vec<LogoutNotice> {
-    let mut claimed = f.store.claim_logout_notices((now, LEASE), 100).await.unwrap();
+    let of_operator = (RegisteredBy::Operator, 100);
+    let claimed = f.store.claim_logout_notices((now, LEASE), of_operator);
+    let mut claimed = claimed.await.unwrap();
     claimed.sort_by(|a, b| a.client_id.cmp(&b.client_id));
     claimed
 }
@@ -127,7 +131,8 @@ async fn of_two_nodes_that_claim_at_once_one_gets_each_notice(f: &Fixture) {
         begin(f, &alice, &format!("web{n}"), (&sid, true)).await.unwrap();
     }
     end(f, &sid).await;
-    let claims = join_all((0..8).map(|_| f.store.claim_logout_notices((NOW + 1, LEASE), 20))).await;
+    let most = (RegisteredBy::Operator, 20);
+    let claims = join_all((0..8).map(|_| f.store.claim_logout_notices((NOW + 1, LEASE), most))).await;
     let mut sids: Vec<_> = claims
         .into_iter()
         .flat_map(Result::unwrap)
@@ -137,6 +142,53 @@ async fn of_two_nodes_that_claim_at_once_one_gets_each_notice(f: &Fixture) {
     sids.sort();
     sids.dedup();
     assert_eq!(sids.len(), 20);
+}
+
+async fn of_a_client_no_more_than_eight_are_taken_at_the_same_time(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let sid = signed_in(f, &alice).await;
+    for _ in 0..10 {
+        begin(f, &alice, "hangs", (&sid, true)).await.unwrap();
+    }
+    begin(f, &alice, "web", (&sid, true)).await.unwrap();
+    end(f, &sid).await;
+    let taken = claim(f, NOW + 1).await;
+    let of = |client: &str| taken.iter().filter(|n| n.client_id == client).count();
+    assert_eq!((of("hangs"), of("web")), (8, 1));
+    assert!(claim(f, NOW + 2).await.is_empty(), "the others wait");
+    for notice in &taken[..2] {
+        let later = f.store.postpone_logout_notice(notice, NOW + 9 * LEASE);
+        later.await.unwrap();
+    }
+    assert_eq!(claim(f, NOW + 3).await.len(), 2, "whoever waits is at nothing");
+    assert_eq!(claim(f, NOW + 1 + LEASE).await.len(), 7, "the lease has ended");
+}
+
+async fn what_strangers_have_registered_is_claimed_apart(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let sid = signed_in(f, &alice).await;
+    let new = NewRegistration {
+        client_id: "stranger".to_owned(),
+        settings: "{}".to_owned(),
+        metadata: "{}".to_owned(),
+        secret: None,
+        registration_digest: [2; 32],
+        initial_digest: None,
+    };
+    let audit = NewAudit::success("", AuditAction::ClientRegister, "stranger");
+    f.store.register_client(&new, 1_000, (NOW, &audit)).await.unwrap();
+    for client in ["stranger", "web"] {
+        begin(f, &alice, client, (&sid, true)).await.unwrap();
+    }
+    end(f, &sid).await;
+    for (registered_by, client) in [
+        (RegisteredBy::Operator, "web"),
+        (RegisteredBy::Themselves, "stranger"),
+    ] {
+        let told = f.store.claim_logout_notices((NOW + 1, LEASE), (registered_by, 9));
+        let told = told.await.unwrap();
+        assert_eq!(told.iter().map(|n| &*n.client_id).collect::<Vec<_>>(), [client]);
+    }
 }
 
 async fn a_notice_comes_back_when_its_lease_has_ended_and_is_gone_when_it_is_finished(f: &Fixture) {
