@@ -10,7 +10,6 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use std::{fmt, io};
 
 use axum::body::Body;
@@ -231,15 +230,11 @@ impl Cable {
 }
 
 impl Place {
-    /// Waits whether a server that was slow to take a body takes the rest of it now that its client is gone.
+    /// Its client is gone, or has its answer.
     async fn settle(self, sending: Sending) {
-        for _ in 0..SETTLED_AFTER {
-            tokio::time::sleep(SETTLES).await;
-            if !sending.is_stuck() {
-                return;
-            }
+        if !sending.settles().await {
+            self.cable.clogged.store(true, Relaxed);
         }
-        self.cable.clogged.store(true, Relaxed);
     }
 }
 
@@ -329,10 +324,6 @@ impl fmt::Debug for Place {
 /// What a client does not take waits here.
 const STREAM_BYTES: u32 = 256 * 1024;
 const MOST_PLACES: usize = 64;
-/// So often it is looked whether a server takes the rest of a body,
-const SETTLED_AFTER: usize = 10;
-/// … each time after this.
-const SETTLES: Duration = Duration::from_millis(100);
 /// The windows of the streams bound what waits; h2 takes half of the connection's for the most that many small frames may cost it, and breaks the connection
 /// beyond that.
 const SMALL_FRAMES: u32 = 16;

@@ -6,7 +6,8 @@ use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
-use std::{fmt, io, iter};
+use std::time::Duration;
+use std::{fmt, io, iter, mem};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
@@ -149,16 +150,44 @@ impl Drop for Lent {
 }
 
 /// A body that somebody sends.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sending(Option<Weak<Mutex<Slot>>>);
 
 impl Sending {
+    /// Waits whether a server that was slow to take it takes the rest. When it does not, the client gets back what it has waited in, and this says no.
+    pub(crate) async fn settles(&self) -> bool {
+        for _ in 0..SETTLED_AFTER {
+            tokio::time::sleep(SETTLES).await;
+            if !self.is_stuck() {
+                return true;
+            }
+        }
+        self.cut();
+        false
+    }
+
+    /// Whether some of it is still to be sent.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.look(|slot| !slot.gone).unwrap_or(false)
+    }
+
+    /// Nobody reads on.
+    pub(crate) fn cut(&self) {
+        let cut = |slot: &mut Slot| {
+            slot.turn += 1;
+            mem::take(&mut slot.body)
+        };
+        drop(self.look(cut));
+    }
+
     /// Whether whoever sends it has not got rid of all of it, and waits for nobody but the service.
     pub(crate) fn is_stuck(&self) -> bool {
-        let slot = self.0.as_ref().and_then(Weak::upgrade);
-        slot.is_some_and(|slot| {
-            let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            !slot.gone && !slot.awaited
-        })
+        self.look(|slot| !slot.gone && !slot.awaited).unwrap_or(false)
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> Option<T> {
+        let slot = self.0.as_ref()?.upgrade()?;
+        Some(look(&mut slot.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 
@@ -217,7 +246,9 @@ impl hyper::body::Body for Lent {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.with(|slot| slot.remembered().len() <= slot.had && slot.body.is_end_stream())
+        // One that gets nothing more does not have all of it.
+        let ended = |slot: &mut Slot| slot.turn == self.turn && slot.remembered().len() <= slot.had;
+        self.with(|slot| ended(slot) && slot.body.is_end_stream())
             .unwrap_or(true)
     }
 
@@ -267,6 +298,10 @@ pub(crate) fn honest(frame: Frame<Bytes>) -> Frame<Bytes> {
     }
 }
 
+/// So often it is looked whether a server takes the rest of a body,
+const SETTLED_AFTER: usize = 10;
+/// … each time after this.
+const SETTLES: Duration = Duration::from_millis(100);
 /// More is not kept for another attempt.
 const REMEMBERED: usize = 64 * 1024;
 

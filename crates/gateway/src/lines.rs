@@ -3,13 +3,12 @@
 //! Spec: RFC 9112 §9.3 (persistence), §9.3.1 (retrying)
 
 use std::error::Error;
-use std::fmt;
 use std::future::poll_fn;
-use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, ready};
 use std::time::Duration;
+use std::{fmt, io, mem};
 
 use axum::body::Body;
 use http::uri::{Authority, Scheme};
@@ -18,8 +17,12 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
-use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout, timeout_at};
 use tower::{Service, ServiceExt as _};
+
+use crate::lent::Sending;
 
 /// How connections are made.
 pub(crate) type Connector = HttpsConnector<HttpConnector>;
@@ -33,6 +36,10 @@ pub(crate) struct Line {
     sender: http1::SendRequest<Body>,
     /// Rings when an answer is overdue. It stays with the connection and is only ever put off, which costs next to nothing.
     alarm: Pin<Box<Sleep>>,
+    /// What was sent on it last.
+    sending: Sending,
+    spent: bool,
+    served: AbortHandle,
 }
 
 /// The connections of a server that wait for a request, the one that was used last at the end.
@@ -73,13 +80,13 @@ pub(crate) struct Errand<'a> {
 }
 
 impl Lines {
-    /// Takes and sends a request whose head is whole and whose URI is a path, on a connection that waits or on a new one. When the answer is overdue,
-    /// `more` says, told since when it is waited for, from when on to wait anew. The connection comes back by [`Lines::give_back`] once the
+    /// Takes and sends a request whose head is whole and whose URI is a path, with this body, on a connection that waits or on a new one. When the answer is
+    /// overdue, `more` says, told since when it is waited for, from when on to wait anew. The connection comes back by [`Lines::give_back`] once the
     /// answer was read to its end.
     pub(crate) async fn send(
         &self,
         errand: &Errand<'_>,
-        request: &mut Option<Request<Body>>,
+        (request, sending): (&mut Option<Request<Body>>, Sending),
         more: impl Fn(Instant) -> Option<Instant>,
     ) -> Result<(Response<Incoming>, Line), Failed> {
         loop {
@@ -91,6 +98,7 @@ impl Lines {
                     Err(failed) => (self.take().ok_or(failed)?, true),
                 },
             };
+            line.sending = sending.clone();
             let mut since = Instant::now();
             line.alarm.as_mut().reset(since + errand.patience);
             let mut asked = pin!(line.sender.try_send_request(request.take().unwrap_or_default()));
@@ -109,7 +117,10 @@ impl Lines {
                 }
             });
             match answered.await {
-                None => return Err(Failed::Late),
+                None => {
+                    line.hang_up();
+                    return Err(Failed::Late);
+                }
                 Some(Ok(response)) => return Ok((response, line)),
                 Some(Err(mut failure)) => match failure.take_message() {
                     // §9.3.1: the server closed it while nobody asked anything.
@@ -185,16 +196,42 @@ impl Errand<'_> {
             unsent: true,
         })?;
         // What goes wrong on it, the request on it is told.
-        tokio::spawn(connection.with_upgrades());
-        let alarm = Box::pin(sleep_until(Instant::now() + self.patience));
-        Ok(Line { sender, alarm })
+        let served = tokio::spawn(connection.with_upgrades()).abort_handle();
+        Ok(Line {
+            sender,
+            alarm: Box::pin(sleep_until(Instant::now() + self.patience)),
+            sending: Sending::default(),
+            spent: false,
+            served,
+        })
     }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.served.is_finished() {
+            return;
+        }
+        let settled = settle(mem::take(&mut self.sending), self.served.clone());
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(settled)),
+            Err(_) => self.served.abort(),
+        }
+    }
+}
+
+/// Lets a server have the rest of a body as long as it takes it. hyper would wait for one that takes nothing as long as that lives, and keep what its client
+/// has sent.
+async fn settle(sending: Sending, served: AbortHandle) {
+    while sending.is_under_way() && sending.settles().await {}
+    sleep(FLUSHED).await;
+    served.abort();
 }
 
 impl Line {
     /// Whether nothing can be sent on it any more.
     pub(crate) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+        self.spent || self.sender.is_closed()
     }
 
     /// Whether it takes a request.
@@ -204,7 +241,17 @@ impl Line {
 
     /// Waits until it takes a request; says whether it ever will.
     pub(crate) async fn becomes_ready(&mut self) -> bool {
-        self.sender.ready().await.is_ok()
+        matches!(timeout(IDLE, self.sender.ready()).await, Ok(Ok(())))
+    }
+
+    /// It takes no other request.
+    pub(crate) fn spend(&mut self) {
+        self.spent = true;
+    }
+
+    fn hang_up(&self) {
+        self.sending.cut();
+        self.served.abort();
     }
 }
 
@@ -222,3 +269,5 @@ pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 /// Services close connections on which nobody asks, Node and Apache after five seconds. We must be first: what was sent into a connection that is
 /// being closed may have been done, and is not sent again.
 pub(crate) const IDLE: Duration = Duration::from_secs(4);
+/// The last bytes of a body, and the goodbye of TLS, are sent within this.
+const FLUSHED: Duration = Duration::from_secs(1);

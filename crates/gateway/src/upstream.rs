@@ -162,9 +162,11 @@ impl Upstream {
             None => {}
         }
         match sent {
-            Ok((mut response, kept)) => {
+            Ok((mut response, mut kept)) => {
                 // A service that answered before it had the whole body may take the rest for another request.
-                let kept = kept.filter(|kept| !matches!(kept, Kept::Line(_)) || body.is_sent());
+                if let Some(Kept::Line(line)) = kept.as_mut().filter(|_| !body.is_sent()) {
+                    line.spend();
+                }
                 body.forget();
                 let clear = framing::is_clear(response.headers_mut());
                 clear.then_some((response, kept)).ok_or((UNCLEAR, false))
@@ -194,7 +196,8 @@ impl Upstream {
         match &self.way {
             Way::Lines(connector) => {
                 let errand = server.errand(connector, self.answer_timeout);
-                let (response, line) = server.lines.send(&errand, request, more).await?;
+                let sent = (request, body.sending());
+                let (response, line) = server.lines.send(&errand, sent, more).await?;
                 Ok((response, Some(Kept::Line(line))))
             }
             Way::Shared(sockets) if request.as_ref().is_some_and(upgrade::is_handshake) => {

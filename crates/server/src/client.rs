@@ -17,6 +17,9 @@ use carnet_listen::secret_file;
 /// Where the token endpoint is: what an assertion may be meant for.
 pub const TOKEN_PATH: &str = "/oauth/token";
 
+/// Where requests are pushed: what an assertion may be meant for as well.
+pub const PAR_PATH: &str = "/oauth/par";
+
 /// The client that is meant when a login names none.
 pub const FIRST_PARTY: &str = "first-party";
 
@@ -204,7 +207,8 @@ fn assertion_verifiers(
     let one = client.assertion_signing.as_ref().map(std::slice::from_ref);
     let mut audiences = vec![config.issuer.as_str().to_owned()];
     if client.assertion_audience == AssertionAudience::TokenEndpoint {
-        audiences.push(config.issuer.join(TOKEN_PATH));
+        // RFC 9126 §2 has the latter beside it.
+        audiences.extend([TOKEN_PATH, PAR_PATH].map(|path| config.issuer.join(path)));
     }
     let verifier = |typed| {
         let expected = Expected {

@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::tls;
 use crate::balance::{Answered, Kept, Server};
+use crate::lent::Sending;
 use crate::lines::{Connector, Failed};
 use crate::refusal::Refusal;
 use crate::upgrade;
@@ -65,7 +66,8 @@ impl Sockets {
         patience: Duration,
     ) -> Result<Answered, Failed> {
         let errand = server.errand(&self.http1, patience);
-        match server.lines.send(&errand, request, |_| None).await {
+        let sent = (request, Sending::default());
+        match server.lines.send(&errand, sent, |_| None).await {
             Ok((response, line)) => Ok((response, Some(Kept::Line(line)))),
             Err(Failed::Broken { error, .. }) if tls::whole(&*error).contains(NO_COMMON_PROTOCOL) => {
                 Err(Failed::Socketless)

@@ -63,7 +63,9 @@ impl Service {
         });
         let text = format!(
             "[[upstreams]]\nname = \"h2\"\nurls = [\"http://{address}\"]\nprotocol = \"http2\"\nanswer_timeout = \"10s\"\n\
-             [[routes]]\npath = \"/\"\nupstream = \"h2\"\npublic = true\n"
+             [[upstreams]]\nname = \"other\"\nurls = [\"http://{{service}}\"]\n\
+             [[routes]]\npath = \"/\"\nupstream = \"h2\"\npublic = true\n\
+             [[routes]]\npath = \"/other\"\nupstream = \"other\"\npublic = true\n"
         );
         Harness::with(&text, mirror().await).await
     }
@@ -281,6 +283,35 @@ async fn an_upload_that_its_client_gives_up_costs_nobody_else_the_connection() {
     soon(service.broken.notified()).await;
     assert_eq!(harness.get("/small", "").await.body, "ok 0");
     assert_eq!(service.connections(), 1);
+}
+
+#[tokio::test]
+async fn uploads_that_a_service_does_not_take_leave_their_room_to_the_next_one() {
+    let service = Service::new(200);
+    let harness = service.behind_gateway().await;
+    // Its connection goes on.
+    let _other = stalled(&harness, "GET /silent HTTP").await;
+    let stream = TcpStream::connect(harness.gateway.address).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let send = async |path: &str, bytes: usize| {
+        let request = Request::post(format!("http://api.test{path}")).body(()).unwrap();
+        let mut client = client.clone().ready().await.unwrap();
+        let (answer, mut body) = client.send_request(request, false).unwrap();
+        body.send_data(vec![b'x'; bytes].into(), true).unwrap();
+        (answer, body)
+    };
+    let mut uploads = Vec::new();
+    for _ in 0..20 {
+        let (answer, body) = send("/silent", 100_000).await;
+        uploads.push((soon(answer).await.unwrap(), body));
+    }
+    for (_, body) in &mut uploads {
+        body.send_reset(Reason::CANCEL);
+    }
+    let (answer, _body) = send("/other", 300_000).await;
+    let answer = soon(answer).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
 }
 
 #[tokio::test]

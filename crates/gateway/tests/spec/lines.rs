@@ -111,3 +111,28 @@ async fn lines_of_an_answer_may_end_in_line_feeds_alone_and_the_client_gets_them
     assert!(head.contains("x-a: b\r\n"), "{head}");
     assert!(!head.replace("\r\n", "").contains('\n'), "{head:?}");
 }
+
+#[tokio::test]
+async fn of_a_service_that_does_not_answer_in_time_no_upload_is_kept() {
+    let deaf = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = deaf.local_addr().unwrap();
+    let text = format!(
+        "[[upstreams]]\nname = \"one\"\nurls = [\"http://{address}\"]\nanswer_timeout = \"100ms\"\n\
+         [[routes]]\npath = \"/\"\npublic = true\nupstream = \"one\"\n"
+    );
+    let harness = Harness::with(&text, mirror().await).await;
+    let client = TcpStream::connect(harness.gateway.address).await.unwrap();
+    let (mut answers, mut asks) = client.into_split();
+    tokio::spawn(async move {
+        let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n\r\n";
+        asks.write_all(head.as_bytes()).await.unwrap();
+        let _ = asks.write_all(&vec![b'x'; 50_000_000]).await;
+    });
+    let mut answer = String::new();
+    soon(answers.read_to_string(&mut answer)).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 504"), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    let (mut service, _) = deaf.accept().await.unwrap();
+    let mut got = Vec::new();
+    let _ = soon(service.read_to_end(&mut got)).await;
+}

@@ -20,6 +20,7 @@ use super::parameters::{MAX_BYTES, Parameters};
 use super::request::{AuthorizationRequest, Objection};
 use crate::app::App;
 use crate::audit::Caller;
+use crate::client::PAR_PATH;
 use crate::client_auth::authenticate_client;
 use crate::config::Ttl;
 use crate::http::failure::{Because as _, Failure, Refusal};
@@ -30,7 +31,6 @@ use crate::sender::{self, Place};
 use crate::throttle::Attempt;
 use crate::token::code::random_secret;
 
-const PATH: &str = "/oauth/par";
 /// §2.2 leaves the rest of the URN to us.
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 /// How long a reference leads to a login page (D3).
@@ -49,12 +49,12 @@ struct Pushed {
 
 /// The route. No cookie is read here, so the page of any origin may call it.
 pub(super) fn routes() -> Router<App> {
-    Router::new().route(PATH, post(push)).layer(open_cors())
+    Router::new().route(PAR_PATH, post(push)).layer(open_cors())
 }
 
 /// What discovery says of it. Clients prove who they are as at the token endpoint (§2).
 pub(super) fn advertise(app: &App, metadata: &mut Metadata) {
-    metadata.pushed_authorization_request_endpoint = Some(app.config.issuer.join(PATH));
+    metadata.pushed_authorization_request_endpoint = Some(app.config.issuer.join(PAR_PATH));
     metadata.require_pushed_authorization_requests =
         app.config.authorization.require_pushed_authorization_requests;
 }
@@ -76,7 +76,7 @@ async fn push(
     let reference = random_secret()?;
     let name = name(&client.id, &reference);
     // RFC 9449 §10.1: a proof here stands for dpop_jkt, and may not contradict it.
-    let jkt = sender::key_if_proven(&app, &headers, &app.config.issuer.join(PATH)).await?;
+    let jkt = sender::key_if_proven(&app, &headers, &app.config.issuer.join(PAR_PATH)).await?;
     let pairs = bound(own(form, &client.id), jkt.as_deref())?;
     let bytes: usize = pairs
         .iter()

@@ -140,7 +140,9 @@ async fn ca_05_a_client_may_be_let_name_the_token_endpoint_as_its_audience() {
     let server = Server::replacing(&[(id, &policy)]).await;
     let for_aud = |aud: Value| assertion(&server, |claims| claims["aud"] = aud);
     let endpoint = "https://auth.example.com/oauth/token";
-    for aud in [json!(endpoint), json!([endpoint]), json!(ISSUER)] {
+    // RFC 9126 §2: libraries name that of PAR as well.
+    let pushed = "https://auth.example.com/oauth/par";
+    for aud in [json!(endpoint), json!([endpoint]), json!(pushed), json!(ISSUER)] {
         let reply = with_assertion(&server, &for_aud(aud.clone())).await;
         assert_eq!(reply.status, StatusCode::OK, "{aud}");
         let grant = for_aud(aud.clone());
@@ -154,7 +156,7 @@ async fn ca_05_a_client_may_be_let_name_the_token_endpoint_as_its_audience() {
     for aud in [
         json!([endpoint, ISSUER]),
         json!("https://auth.example.com/oauth/token/"),
-        json!("https://auth.example.com/oauth/par"),
+        json!("https://auth.example.com/oauth/revoke"),
     ] {
         let reply = with_assertion(&server, &for_aud(aud)).await;
         assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
