@@ -197,6 +197,26 @@ test('a form on another site changes nothing and logs nobody out', async () => {
   await close();
 });
 
+test('what was written when the login had ended is sent again after the next one', async () => {
+  const { context, page, close } = await browse();
+  await page.goto(`${origin}/notes`);
+  await logIn(page);
+  await page.fill('[name=text]', 'written for an hour');
+  const other = await context.newPage();
+  await other.goto(`${origin}/notes`);
+  await other.click('#logout button');
+  await other.waitForURL(`${origin}/`);
+  const [reply] = await Promise.all([page.waitForNavigation(), page.click('#add button')]);
+  assert.equal(reply.status(), 401);
+  const [login] = await Promise.all([context.waitForEvent('page'), page.click('a')]);
+  await logIn(login);
+  await page.goBack();
+  await page.waitForFunction(() => document.querySelector('[name=text]')?.value === 'written for an hour');
+  await page.click('#add button');
+  await page.waitForSelector('#notes li:has-text("written for an hour")');
+  await close();
+});
+
 test('a link on another site: strict cookies ask for a click, lax ones let it through', async () => {
   const { page, close } = await browse();
   await page.goto(`${origin}/notes`);

@@ -182,10 +182,10 @@ impl WebLayer {
             return see_other(&step_up::login(&self.web, Some(&here), &StepUp::default()));
         }
         match Answer::to(request.headers()) {
-            Answer::Page => page::page(
+            Answer::Page => page::unsaved(
                 StatusCode::UNAUTHORIZED,
-                "Your login has ended, and what you sent was not saved. Go back and keep a copy of what you wrote; then log in and send it again.",
-                Some((&self.web.login_path(), "Log in")),
+                "Your login has ended.",
+                &self.web.login_path(),
             ),
             Answer::Problem => refused(
                 "session_missing",

@@ -56,18 +56,34 @@ pub(super) fn unavailable(answer: Answer) -> Response {
 /// A page with one sentence, and a link with its words.
 pub(super) fn page(status: StatusCode, text: &str, link: Option<(&str, &str)>) -> Response {
     let link = link.map(|(to, words)| format!("<p><a href=\"{}\">{}</a></p>", escape(to), escape(words)));
+    said(status, text, &link.unwrap_or_default())
+}
+
+/// What somebody has sent was not taken, since `why`. Browsers have it until this window goes on, and show it again in a page that only somebody who is
+/// logged in gets: the login is for another window.
+pub(super) fn unsaved(status: StatusCode, why: &str, login: &str) -> Response {
+    let text = format!(
+        "{why} What you sent was not saved. Most browsers still have it: log in in a new window, come back to this one, go back one page, and send it again."
+    );
+    let link = format!(
+        "<p><a href=\"{}\" target=\"_blank\" rel=\"noopener\">Log in in a new window</a></p>",
+        escape(login)
+    );
+    said(status, &text, &link)
+}
+
+fn said(status: StatusCode, text: &str, link: &str) -> Response {
     let heading = match status {
         StatusCode::OK => "Go on?",
         StatusCode::UNAUTHORIZED => "Logged out",
         status if status.is_server_error() => "Not available",
         _ => "Refused",
     };
-    let content = format!(
-        "<h1>{heading}</h1><p>{}</p>{}",
-        escape(text),
-        link.unwrap_or_default()
-    );
-    html(status, "", &content)
+    html(
+        status,
+        "",
+        &format!("<h1>{heading}</h1><p>{}</p>{link}", escape(text)),
+    )
 }
 
 /// A page that goes on by itself. What it opens begins at this site, so that strict cookies are sent along: after a redirect that began elsewhere

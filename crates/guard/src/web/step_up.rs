@@ -53,9 +53,8 @@ impl Visit {
 
     fn step_up(&self, web: &Web, wanted: &StepUp) -> Response {
         if !self.opens {
-            const TEXT: &str = "This needs a login that is newer or stronger than yours, and what you sent was not saved. Go back and keep a copy of what you wrote; then log in and send it again.";
-            let login = login(web, None, wanted);
-            return page::page(StatusCode::FORBIDDEN, TEXT, Some((&login, "Log in again")));
+            const WHY: &str = "This needs a login that is newer or stronger than yours.";
+            return page::unsaved(StatusCode::FORBIDDEN, WHY, &login(web, None, wanted));
         }
         let login = login(web, Some(&self.here), wanted);
         let asked = self.asked.as_ref();
