@@ -155,11 +155,11 @@ fn mac(app: &App, key: &str, parts: &[&[u8]]) -> Result<[u8; 32], Failure> {
 }
 
 fn session_cookie(app: &App) -> &'static str {
-    cookie::name(app, "__Host-session")
+    cookie::name(app, "__Host-session", "carnet_session")
 }
 
 fn browser_cookie(app: &App) -> &'static str {
-    cookie::name(app, "__Host-browser")
+    cookie::name(app, "__Host-browser", "carnet_browser")
 }
 
 /// Lax: an app sends people here by a link, and they should be known then.

@@ -80,7 +80,7 @@ async fn rehash(app: &App, record: &LoginRecord, password: &str) {
 
 /// The name of the cookie that recognises a device.
 pub(crate) fn device_cookie(app: &App) -> &'static str {
-    cookie::name(app, "__Secure-device")
+    cookie::name(app, "__Secure-device", "carnet_device")
 }
 
 /// The next login from this device has a counter of its own. The cookie is sent to the login alone.

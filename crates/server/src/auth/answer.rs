@@ -50,9 +50,9 @@ pub(super) fn clear_refresh_cookie(app: &App, response: &mut Response) -> Result
     set_refresh_cookie(app, response, "", 0)
 }
 
-/// The name of the refresh cookie.
+/// The name of the refresh cookie, which clients of the login API know.
 pub(super) fn refresh_cookie_name(app: &App) -> &'static str {
-    cookie::name(app, "__Secure-refresh_token")
+    cookie::name(app, "__Secure-refresh_token", "refresh_token")
 }
 
 fn set_refresh_cookie(app: &App, response: &mut Response, value: &str, max_age: i64) -> Result<(), Failure> {

@@ -33,14 +33,13 @@ pub fn read<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, F
     Ok(found.filter(|value| !value.is_empty()))
 }
 
-/// The name of a cookie, given with the prefix that browsers enforce. On a plain loopback issuer they would refuse it: there it goes without.
-pub fn name(app: &App, prefixed: &'static str) -> &'static str {
-    if app.config.issuer.is_https() {
-        return prefixed;
+/// The name of a cookie: with the prefix that browsers enforce, or the plain one on a loopback issuer without https, where they would refuse it.
+/// All ports of a host share their cookies: a plain name is one that no app beside us is likely to have.
+pub fn name(app: &App, prefixed: &'static str, plain: &'static str) -> &'static str {
+    match app.config.issuer.is_https() {
+        true => prefixed,
+        false => plain,
     }
-    let bare = prefixed.strip_prefix("__Host-");
-    bare.or_else(|| prefixed.strip_prefix("__Secure-"))
-        .unwrap_or(prefixed)
 }
 
 /// A cookie that scripts cannot read and the pages of other sites cannot use.

@@ -65,6 +65,11 @@ impl<'a> Browser<'a> {
         self.jar.borrow().get(name).cloned()
     }
 
+    /// The names of all.
+    pub(crate) fn cookies(&self) -> Vec<String> {
+        self.jar.borrow().keys().cloned().collect()
+    }
+
     pub(crate) fn set_cookie(&self, name: &str, value: &str) {
         self.jar.borrow_mut().insert(name.to_owned(), value.to_owned());
     }

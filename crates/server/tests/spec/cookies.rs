@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 use serde_json::json;
 
+use crate::browser::{Browser, web_url};
 use crate::harness::{ALICE, PASSWORD, Server, Session, claims};
 
 #[tokio::test]
@@ -234,4 +235,25 @@ async fn a_page_of_one_client_does_nothing_with_the_session_of_another() {
         let call = server.post("/auth/refresh").header("origin", own).cookie(&cookie);
         cookie = crate::harness::Session::of(&call.send().await).refresh;
     }
+}
+
+#[tokio::test]
+async fn without_https_our_cookies_have_names_that_no_app_on_another_port_has() {
+    let server = Server::replacing(&[("https://auth.example.com", "http://127.0.0.1:8080")]).await;
+    let browser = Browser::of(&server);
+    // Ports share their cookies: an app beside us has a session too, which is not ours.
+    browser.set_cookie("session", "of-the-app");
+    let login = browser.follow(&web_url("openid", &[])).await;
+    browser.log_in(&login).await;
+    assert_eq!(browser.cookie("session").unwrap(), "of-the-app");
+    for ours in ["carnet_session", "carnet_browser", "carnet_device"] {
+        assert!(browser.cookie(ours).is_some(), "{ours}");
+    }
+    assert_eq!(browser.cookies().len(), 4, "{:?}", browser.cookies());
+    let again = browser.get(&web_url("openid", &[])).await;
+    assert!(again.header("location").starts_with("/consent"), "{again:?}");
+    // The cookie of the login API has the name that its clients know.
+    let login = server.try_log_in(ALICE, PASSWORD).await;
+    assert!(login.cookie("refresh_token").is_some(), "{login:?}");
+    assert!(login.cookie("carnet_device").is_some(), "{login:?}");
 }
