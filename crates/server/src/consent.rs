@@ -7,19 +7,17 @@ use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
 use carnet_oauth::extent::Extent;
-use carnet_oauth::grant_type::GrantType;
 use carnet_store::{AuditAction, BrowserSession};
 use serde_json::json;
 
 use crate::app::App;
 use crate::audit::Caller;
-use crate::client::Client;
 use crate::config::Ttl;
 use crate::http::failure::Failure;
 use crate::http::form::Form;
 use crate::http::page::{page, see_other};
 use crate::http::visitor::{Filled, Visitor, not_by_head, require_page_of_ours};
-use crate::interaction::{Asking, Door, with};
+use crate::interaction::{Asking, Door, lasting, with};
 
 const PATH: &str = "/consent";
 
@@ -57,35 +55,17 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
         .map(|name| json!({ "name": name, "is_new": lacks(&|granted| granted.has_claim(name)) }))
         .collect();
     let is_tied = !extent.scope.contains("offline_access");
-    let (lasts, idle) = duration(&asking.client, is_tied.then(|| left(app, session)));
-    let (duration_key, duration_value) = in_words(lasts);
-    let (idle_key, idle_value) = idle.map(in_words).unzip();
+    let lasting = lasting(&asking.client, is_tied.then(|| left(app, session)));
     let own = json!({
         "user": { "email": session.user.email, "sub": session.user.sub },
         "scopes": scopes,
         "claims": claims,
         "audience": [about.audience],
-        "duration_key": duration_key,
-        "duration_value": duration_value,
-        "idle_key": idle_key,
-        "idle_value": idle_value,
-        "is_tied": is_tied,
         "may_remember": about.may_remember,
         "remember": about.may_remember,
     });
-    let content = with(asking.common(app, PATH)?, own);
+    let content = with(with(asking.common(app, PATH)?, lasting), own);
     page(app, "consent.html", &asking.view(), &content)
-}
-
-/// For how long the client can act: as long as its tokens may be renewed, or as long as one lives; where it is tied to the login in the browser, no
-/// longer than that lasts. And how long a rest ends it before.
-fn duration(client: &Client, login: Option<Ttl>) -> (Ttl, Option<Ttl>) {
-    let within = |own: Ttl| login.map_or(own, |login| login.min(own));
-    let (idle, absolute) = (client.refresh_idle, within(client.refresh_absolute));
-    match client.may(GrantType::RefreshToken) {
-        true => (absolute, Some(idle).filter(|idle| *idle < absolute)),
-        false => (within(client.access_ttl), None),
-    }
 }
 
 /// What is left of a login at most, as people count it: in whole days, or hours, or minutes, as long as there are two of them.
@@ -97,24 +77,6 @@ fn left(app: &App, session: &BrowserSession) -> Ttl {
     Ttl::seconds(left.next_multiple_of(unit.unwrap_or(1)))
 }
 
-fn in_words(lasts: Ttl) -> (&'static str, u64) {
-    let seconds = lasts.as_seconds();
-    let units = [
-        (86_400, "day", "days"),
-        (3_600, "hour", "hours"),
-        (60, "minute", "minutes"),
-        (1, "second", "seconds"),
-    ];
-    let fits = units
-        .iter()
-        .find(|(unit, ..)| seconds >= *unit && seconds.is_multiple_of(*unit));
-    match fits {
-        Some((unit, one, _)) if seconds == *unit => (one, 1),
-        Some((unit, _, many)) => (many, seconds / unit),
-        None => ("seconds", seconds),
-    }
-}
-
 async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
     visitor.told(decide(&visitor, form).await)
 }
@@ -122,12 +84,18 @@ async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
 async fn decide(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Response, Failure> {
     let (form, app, caller) = (form?, &visitor.app, &visitor.caller);
     let mut asking = Asking::answered(visitor, &form, Some(Door::Authorize)).await?;
+    let decision = form.optional("decision");
+    if decision == Some("other") {
+        asking.kept.interaction.wants_login = true;
+        asking.kept.save(app).await?;
+        return see_other(&asking.kept.resume());
+    }
     let shown = asking.shown_account(&form);
     let Some(session) = shown.filter(|_| !asking.is_outdated()) else {
         // Signed out meanwhile, or somebody else is signed in: who would it be that allows? Or the client is another: what would be allowed?
         return see_other(&asking.kept.resume());
     };
-    let allows = form.optional("decision") == Some("allow");
+    let allows = decision == Some("allow");
     if allows && form.optional("remember").is_some() && asking.kept.interaction.about.may_remember {
         remember(app, caller, &asking, session).await?;
     } else {
@@ -140,6 +108,8 @@ async fn decide(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
     }
     let sid = session.sid.clone();
     let interaction = &mut asking.kept.interaction;
+    // Whoever wanted another account has come back.
+    interaction.wants_login = false;
     if allows {
         interaction.allowed = Some((sid, interaction.about.extent.clone()));
     } else {

@@ -218,8 +218,12 @@ async fn choose(visitor: Visitor, Filled(form): Filled) -> Response {
         let shown = asking.shown_account(&form).map(|session| session.sid.clone());
         let interaction = &mut asking.kept.interaction;
         match form.optional("decision") {
-            // Somebody else has signed in meanwhile: asked again.
-            Some("continue") => interaction.account_chosen = shown,
+            Some("continue") => {
+                // Somebody else has signed in meanwhile: asked again.
+                interaction.account_chosen = shown;
+                // Whoever wanted another account has come back.
+                interaction.wants_login = false;
+            }
             Some("other") => interaction.wants_login = true,
             _ => interaction.refused = true,
         }

@@ -96,6 +96,7 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../templates/device_confirm.html"),
     ),
     ("device_done.html", include_str!("../templates/device_done.html")),
+    ("duration.html", include_str!("../templates/duration.html")),
     ("error.html", include_str!("../templates/error.html")),
     ("front.html", include_str!("../templates/front.html")),
     ("form_post.html", include_str!("../templates/form_post.html")),

@@ -74,7 +74,8 @@ pub(super) enum Step {
 
 impl Situation {
     pub(super) fn next(&self) -> Step {
-        let stale = (self.prompt.login || self.too_long_ago || self.wants_login) && !self.just_logged_in;
+        // Whoever has just logged in may find that it was as the wrong one.
+        let stale = self.wants_login || ((self.prompt.login || self.too_long_ago) && !self.just_logged_in);
         if self.somebody_else && self.just_logged_in {
             // Asked, and it was not who is expected: asking again would never end.
             return Step::Refuse(ErrorCode::LoginRequired);
@@ -161,6 +162,9 @@ mod tests {
             (s.prompt.login, s.too_long_ago, s.just_logged_in) = (true, true, true);
         };
         assert_eq!(with(once), Step::Answer);
+        // Unless it is they who ask.
+        let again = |s: &mut Situation| (s.wants_login, s.just_logged_in) = (true, true);
+        assert_eq!(with(again), Step::Login);
         let wrong_one = |s: &mut Situation| (s.somebody_else, s.just_logged_in) = (true, true);
         assert_eq!(with(wrong_one), Step::Refuse(ErrorCode::LoginRequired));
     }

@@ -113,6 +113,7 @@ impl Asking {
             "interaction": self.kept.id,
             "client": self.client_shown(),
             "language_links": LANGUAGES.map(link),
+            "apps_url": format!("/account/apps?lang={}", self.language.tag),
         }))
     }
 

@@ -4,6 +4,8 @@
 
 mod asking;
 mod kept;
+mod lasting;
 
 pub(crate) use asking::{Asking, unknown_client, with};
 pub(crate) use kept::{About, Door, Interaction, Kept, LIFE, RESUME_PATH, Request};
+pub(crate) use lasting::lasting;

@@ -58,6 +58,7 @@ fn asking() -> Vec<(&'static str, Value)> {
     let user = json!({ "name": "Alice", "email": "alice@example.com", "sub": "s" });
     let common = json!({
         "action": "/login", "csrf": "c", "interaction": "i", "client": client(false), "language_links": links(),
+        "apps_url": "/account/apps",
     });
     let stranger = over(&common, json!({ "client": client(true) }));
     let errors = [
@@ -115,6 +116,7 @@ fn device() -> Vec<(&'static str, Value)> {
     });
     let asking = json!({
         "action": "/device/decide", "csrf": "c", "interaction": "i", "client": client(false), "language_links": links(),
+        "apps_url": "/account/apps",
     });
     let confirm = over(
         &asking,

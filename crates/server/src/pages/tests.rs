@@ -40,7 +40,12 @@ fn every_page_has_an_example_and_can_be_rendered_with_it() {
     let pages = Pages::new(&config::Pages::default()).unwrap();
     assert_eq!(pages.rehearse(Path::new("")), Ok(()));
     // Parts of others.
-    let parts = ["base.html", "account_device.html", "account_facts.html"];
+    let parts = [
+        "base.html",
+        "account_device.html",
+        "account_facts.html",
+        "duration.html",
+    ];
     let templates = FILES
         .iter()
         .map(|(name, _)| *name)

@@ -6,11 +6,11 @@ use carnet_store::{ClientChange, Reason, RegistryChange, RegistryStep};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::browser::{Browser, answer, authorize_url, web_url};
+use crate::browser::{Browser, answer, authorize_url, form_of, web_url};
 use crate::device;
-use crate::harness::{Reply, Server};
+use crate::harness::{PASSWORD, Reply, Server, claims, minutes};
 use crate::registration::{CALLBACK, OPEN, REGISTER, app_with, registered};
-use crate::web::text;
+use crate::web::{exchange, text};
 
 /// A client that registered itself becomes another.
 async fn becomes(server: &Server, client: &Value, other: Value) {
@@ -222,4 +222,79 @@ async fn the_page_says_how_long_and_what_ends_it_before() {
             .contains("<dd>1 hour. It also ends when you sign out.</dd>"),
         "{page:?}"
     );
+}
+
+const BOB: [(&str, &str); 2] = [("username", "bob@example.com"), ("password", PASSWORD)];
+
+#[tokio::test]
+async fn whoever_is_somebody_else_uses_another_account_and_the_request_goes_on() {
+    let server = Server::start().await;
+    let bob = server.add_user("bob@example.com", Some(PASSWORD)).await;
+    for prompt in ["", "login", "consent"] {
+        let browser = Browser::of(&server);
+        let login = browser.follow(&web_url("openid", &[("prompt", prompt)])).await;
+        let page = browser.log_in(&login).await;
+        assert!(page.text().contains("Use another account"), "{page:?}");
+        // CK-05: the form of nobody changes nothing.
+        let (action, fields) = form_of(&page);
+        let interaction = fields.iter().find(|(name, _)| name == "interaction").unwrap();
+        let foreign = [("decision", "other"), ("interaction", interaction.1.as_str())];
+        let foreign = browser.post(&action, &foreign).await;
+        assert_eq!(foreign.status, StatusCode::FORBIDDEN, "{foreign:?}");
+
+        let login = decide(&browser, &page, "other").await;
+        assert!(login.text().contains("id=\"login-submit\""), "{prompt} {login:?}");
+        let page = browser.submit(&login, &BOB).await;
+        assert!(asks(&page) && page.text().contains("bob@example.com"), "{page:?}");
+        let sent = answer(&decide(&browser, &page, "allow").await);
+        assert_eq!(sent["state"], "s-1");
+        let tokens = exchange(&server, &sent["code"]).send().await.json();
+        assert_eq!(claims(text(&tokens, "access_token"))["sub"], bob.sub.as_str());
+    }
+}
+
+#[tokio::test]
+async fn whoever_goes_back_from_another_login_and_decides_is_not_asked_who_they_are() {
+    let server = Server::start().await;
+    for prompt in ["", "login"] {
+        let browser = Browser::of(&server);
+        let login = browser.follow(&web_url("openid", &[("prompt", prompt)])).await;
+        let page = browser.log_in(&login).await;
+        decide(&browser, &page, "other").await;
+        let sent = decide(&browser, &page, "allow").await;
+        assert!(answer(&sent).contains_key("code"), "{sent:?}");
+    }
+    let browser = Browser::of(&server);
+    browser.code(&web_url("openid", &[])).await;
+    let choose = [("prompt", "select_account"), ("max_age", "300")];
+    let page = browser.follow(&web_url("openid", &choose)).await;
+    decide(&browser, &page, "other").await;
+    let sent = decide(&browser, &page, "continue").await;
+    assert!(answer(&sent).contains_key("code"), "{sent:?}");
+    // What the request demands is demanded all the same.
+    let page = browser.follow(&web_url("openid", &choose)).await;
+    decide(&browser, &page, "other").await;
+    server.wait(minutes(6)).await;
+    let login = decide(&browser, &page, "continue").await;
+    assert!(login.text().contains("id=\"login-submit\""), "{login:?}");
+}
+
+#[tokio::test]
+async fn the_page_says_where_to_take_it_back() {
+    let server = Server::start().await;
+    for (locale, said) in [
+        ("en", "You can take this back at any time under "),
+        ("de", "Sie können das jederzeit zurücknehmen unter "),
+    ] {
+        let browser = Browser::of(&server);
+        let login = browser
+            .follow(&web_url("openid", &[("ui_locales", locale)]))
+            .await;
+        let page = browser.log_in(&login).await.text();
+        let (_, rest) = page.split_once(said).unwrap();
+        let link = rest.split('"').nth(1).unwrap().replace("&#x2f;", "/");
+        assert_eq!(link, format!("/account/apps?lang={locale}"));
+        let apps = browser.get(&link).await.text();
+        assert!(apps.contains(&format!("<html lang=\"{locale}\">")), "{apps}");
+    }
 }
