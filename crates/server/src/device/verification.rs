@@ -19,7 +19,7 @@ use crate::http::failure::{Failure, Refusal};
 use crate::http::form::Form;
 use crate::http::page::{View, language, page, see_other, take_over};
 use crate::http::visitor::{Filled, Visitor, not_by_head, require_page_of_ours};
-use crate::interaction::{About, Asking, Door, Interaction, Request, with};
+use crate::interaction::{About, Asking, Door, Interaction, Request, lasting, with};
 use crate::pages::{LANGUAGES, Language};
 use crate::throttle::Attempt;
 use crate::token::device_code::{Asked, Decision, DeviceRequest};
@@ -46,7 +46,8 @@ async fn show(visitor: Visitor) -> Response {
             None => {
                 let browser = Browser::read(&visitor.app, &visitor.headers).await?;
                 // DV-04: a link fills in the code. Whether there is such a code is not looked at yet.
-                code_page(&visitor, &browser, &query, None)
+                let language = language(query.optional("lang"), &visitor.headers);
+                code_page(&visitor.app, &browser, (language, query.optional(CODE)), None)
             }
         }
     };
@@ -55,19 +56,20 @@ async fn show(visitor: Visitor) -> Response {
 
 /// The page for codes; once more, with what was wrong and what was typed.
 fn code_page(
-    visitor: &Visitor,
+    app: &App,
     browser: &Browser,
-    form: &Form,
+    (language, typed): (Language, Option<&str>),
     error: Option<&str>,
 ) -> Result<Response, Failure> {
-    let app = &visitor.app;
-    let language = language(form.optional("lang"), &visitor.headers);
-    let typed = form.optional(CODE).filter(|typed| typed.len() <= 32);
+    let typed = typed.filter(|typed| typed.len() <= 32);
     let link = |other: Language| {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("lang", other.tag);
+        query.extend_pairs(typed.map(|typed| (CODE, typed)));
         json!({
             "lang": other.tag,
             "label": other.label,
-            "url": format!("{PATH}?lang={}", other.tag),
+            "url": format!("{PATH}?{}", query.finish()),
             "current": other == language,
         })
     };
@@ -85,6 +87,22 @@ fn code_page(
     Ok(response)
 }
 
+fn wrong(
+    app: &App,
+    browser: &Browser,
+    shown: (Language, Option<&str>),
+    error: &str,
+) -> Result<Response, Failure> {
+    let mut response = code_page(app, browser, shown, Some(error))?;
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    Ok(response)
+}
+
+/// Somebody else was first, or the same person in another window.
+fn used(app: &App, asking: &Asking) -> Result<Response, Failure> {
+    wrong(app, &asking.browser, (asking.language, None), "used")
+}
+
 async fn submit(visitor: Visitor, Filled(form): Filled) -> Response {
     visitor.told(look_up(&visitor, form).await)
 }
@@ -94,13 +112,11 @@ async fn look_up(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respo
     let (form, app) = (form?, &visitor.app);
     let browser = Browser::read(app, &visitor.headers).await?;
     browser.require_form_token(app, SUBJECT, form.optional("csrf"))?;
-    let again = |status, error| {
-        let mut response = code_page(visitor, &browser, &form, Some(error))?;
-        *response.status_mut() = status;
-        Ok(response)
-    };
-    let Some(typed) = form.optional(CODE) else {
-        return again(StatusCode::BAD_REQUEST, "missing");
+    let typed = form.optional(CODE);
+    let shown = (language(form.optional("lang"), &visitor.headers), typed);
+    let again = |error| wrong(app, &browser, shown, error);
+    let Some(typed) = typed else {
+        return again("missing");
     };
     // DV-01: counted before it is looked at, and given back when it was right.
     let sub = browser.session.as_ref().map(|session| session.user.sub.as_str());
@@ -109,7 +125,7 @@ async fn look_up(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respo
         let Failure::Refused(refusal) = failure else {
             return Err(failure);
         };
-        let mut response = code_page(visitor, &browser, &form, Some("too_many"))?;
+        let mut response = again("too_many")?;
         take_over(&refusal.into_response(), &mut response);
         return Ok(response);
     }
@@ -119,7 +135,7 @@ async fn look_up(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respo
         None => None,
     };
     let (Some(code), Some(Asked { request, .. })) = (code, found) else {
-        return again(StatusCode::BAD_REQUEST, "unknown");
+        return again("unknown");
     };
     attempt.give_back(app);
     // A right code makes a row with each submit.
@@ -127,10 +143,10 @@ async fn look_up(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respo
         .count(app)
         .await?;
     if !request.lives(app) {
-        return again(StatusCode::BAD_REQUEST, "expired");
+        return again("expired");
     }
     if request.decision.is_some() {
-        return again(StatusCode::BAD_REQUEST, "used");
+        return again("used");
     }
     let about = About {
         client_id: request.client_id.clone(),
@@ -156,7 +172,10 @@ async fn look_up(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respo
 async fn confirmation(visitor: &Visitor, query: &Form) -> Result<Response, Failure> {
     let app = &visitor.app;
     let asking = Asking::of(visitor, query, Some(Door::Device)).await?;
-    let (code, Asked { request, .. }) = pending(app, &asking).await?;
+    let (code, Asked { request, .. }) = asked_of(app, &asking).await?;
+    if request.decision.is_some() {
+        return used(app, &asking);
+    }
     if asking.kept.interaction.refused {
         asking.kept.finish(app).await?;
         return see_other(PATH);
@@ -184,16 +203,18 @@ async fn confirmation(visitor: &Visitor, query: &Form) -> Result<Response, Failu
     if let Some(action) = common.get_mut("action") {
         *action = Value::from(DECIDE_PATH);
     }
+    // The device is another one than the browser: it stays when the browser is signed out.
+    let own = with(own, lasting(&asking.client, None));
     page(app, "device_confirm.html", &asking.view(), &with(common, own))
 }
 
-/// What the interaction is about, as long as nobody has decided.
-async fn pending(app: &App, asking: &Asking) -> Result<(String, Asked), Failure> {
+/// What the interaction is about.
+async fn asked_of(app: &App, asking: &Asking) -> Result<(String, Asked), Failure> {
     let code = asking.kept.parameter(CODE).ok_or_else(gone)?;
     let asked = DeviceRequest::find(app, code).await?;
     let asked = asked.filter(|Asked { request, .. }| {
         let shown = request.client_id == asking.client.id && !asking.is_outdated();
-        shown && request.lives(app) && request.decision.is_none()
+        shown && request.lives(app)
     });
     Ok((code.to_owned(), asked.ok_or_else(gone)?))
 }
@@ -205,7 +226,10 @@ async fn decide(visitor: Visitor, Filled(form): Filled) -> Response {
 async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Response, Failure> {
     let (form, app) = (form?, &visitor.app);
     let mut asking = Asking::answered(visitor, &form, Some(Door::Device)).await?;
-    let (code, asked) = pending(app, &asking).await?;
+    let (code, asked) = asked_of(app, &asking).await?;
+    if asked.request.decision.is_some() {
+        return used(app, &asking);
+    }
     let decision = form.optional("decision");
     let shown = asking.shown_account(&form);
     let stays = |session: &&BrowserSession| decision != Some("other") && !is_too_old(app, &asking, session);
@@ -227,7 +251,7 @@ async fn answer(visitor: &Visitor, form: Result<Form, Failure>) -> Result<Respon
     };
     // Of two browsers that decide at once, one is heard.
     if !asked.decide(app, &code, said).await? {
-        return Err(gone().into());
+        return used(app, &asking);
     }
     note(visitor, session, &asked.request.client_id, allows).await?;
     asking.kept.finish(app).await?;
@@ -268,6 +292,6 @@ fn moment(millis: i64) -> String {
 }
 
 fn gone() -> Refusal {
-    const REASON: &str = "the code was used, or has expired: ask the device for another";
+    const REASON: &str = "the code has expired, or the app has changed: ask the device for another";
     Refusal::new(StatusCode::BAD_REQUEST, "interaction_expired", REASON)
 }

@@ -124,12 +124,16 @@ fn device() -> Vec<(&'static str, Value)> {
             "user": { "email": "alice@example.com", "sub": "s" }, "user_code": "BCDF-GHJK",
             "asked_at": "2026-11-21T10:00:00Z", "minutes_ago": 0, "asked_from": "192.0.2.1",
             "scopes": ["openid", "read:orders"], "audience": "https://api.example.com",
+            "duration_key": "days", "duration_value": 30, "idle_key": "days", "idle_value": 7, "is_tied": false,
         }),
     );
     let earlier = |minutes| {
         over(
             &confirm,
-            json!({ "client": client(true), "scopes": [], "minutes_ago": minutes }),
+            json!({
+                "client": client(true), "scopes": [], "minutes_ago": minutes, "duration_key": "minutes", "duration_value": 15,
+                "idle_key": null, "idle_value": null,
+            }),
         )
     };
     let mut all = vec![

@@ -225,3 +225,59 @@ async fn a_device_whose_client_wants_a_younger_login_gets_one() {
     let auth_time = claims(text(&body, "id_token"))["auth_time"].as_u64();
     assert_eq!(auth_time, Some(server.app.now_seconds()));
 }
+
+#[tokio::test]
+async fn the_page_says_how_long_the_device_stays_connected_and_where_to_take_it_back() {
+    let tokens = "[tokens]\nrefresh_idle = \"7d\"\nrefresh_absolute = \"30d\"\n[first_party]";
+    let tokens = ("[first_party]", tokens);
+    let once = (
+        "grant_types = [\"device_code\", \"refresh_token\"]",
+        "grant_types = [\"device_code\"]",
+    );
+    for (changes, said) in [
+        // Signing out in the browser does not end it.
+        (
+            [tokens, ("", "")],
+            "Up to 30 days; it ends sooner when it is not used for 7 days.",
+        ),
+        ([tokens, once], "15 minutes"),
+    ] {
+        let changes: Vec<_> = changes.into_iter().filter(|(from, _)| !from.is_empty()).collect();
+        let server = Server::replacing(&changes).await;
+        let (_, user_code) = codes(&server).await;
+        let page = confirmation(&Browser::of(&server), &user_code).await.text();
+        assert!(page.contains(&format!("<dd>{said}</dd>")), "{page}");
+        let page = page.replace("&#x2f;", "/");
+        assert!(page.contains("You can take this back at any time"), "{page}");
+        assert!(page.contains("href=\"/account/apps?lang=en\""), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_comes_second_reads_that_the_code_was_used() {
+    let server = Server::start().await;
+    let (_, user_code) = codes(&server).await;
+    let (first, second) = (Browser::of(&server), Browser::of(&server));
+    let page = confirmation(&second, &user_code).await;
+    decide(&first, &user_code, "allow").await;
+    let told = second.submit(&page, &[("decision", "allow")]).await;
+    assert_eq!(told.status, StatusCode::BAD_REQUEST, "{told:?}");
+    assert!(told.text().contains("This code was used already."), "{told:?}");
+    let (_, fields) = form_of(&page);
+    let interaction = &fields.iter().find(|(name, _)| name == "interaction").unwrap().1;
+    let again = format!("/device?interaction={interaction}&lang=de");
+    let told = second.get(&again).await.text();
+    assert!(told.contains("Dieser Code wurde schon verwendet."), "{told}");
+}
+
+#[tokio::test]
+async fn the_code_of_a_link_is_still_there_in_the_other_language() {
+    let server = Server::start().await;
+    let browser = Browser::of(&server);
+    let page = browser.get("/device?user_code=WDJB-MJHT").await.text();
+    let page = page.replace("&#x2f;", "/").replace("&amp;", "&");
+    let link = "/device?lang=de&user_code=WDJB-MJHT";
+    assert!(page.contains(&format!("href=\"{link}\"")), "{page}");
+    let german = browser.get(link).await.text();
+    assert!(german.contains("value=\"WDJB-MJHT\""), "{german}");
+}
