@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 4647 §3.4 (which language)
 
+mod paint;
 mod samples;
 #[cfg(test)]
 mod tests;
@@ -137,7 +138,7 @@ impl Pages {
             lay_over(&mut all, read(folder)?);
             texts.insert(language.tag, Value::from_serialize(all));
         }
-        let style = file(folder, "style.css")?;
+        let style = file(folder, "style.css")? + &paint::css(config);
         let digest = base64url::encode(&primitive::sha256(style.as_bytes()));
         let pages = Self {
             environment,

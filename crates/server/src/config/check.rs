@@ -8,6 +8,7 @@ use super::client_id::check_new_ids;
 use super::fault::{Fault, fault};
 use super::files::{certificates, private, readable};
 use super::lifetimes::{check_access_ttl, check_refresh_grace, check_refresh_life};
+use super::pages::check_pages;
 use super::parties;
 use super::redis::{check_redis, unprotected_redis};
 use super::registration_policy::check_client_registration;
@@ -32,6 +33,7 @@ pub(super) fn check(config: &Config) -> Result<Vec<Warning>, Fault> {
     check_storage(config)?;
     check_passwords(config)?;
     check_log(config)?;
+    check_pages(&config.pages)?;
     check_revocation_feed(&config.revocation_feed)?;
     check_redis(&config.redis)?;
     check_sizes(config)?;

@@ -15,6 +15,7 @@ mod files;
 mod lifetimes;
 mod load;
 mod logout;
+mod pages;
 mod parties;
 mod redis;
 mod registration;
@@ -41,6 +42,7 @@ pub use client_registration::{ClientRegistration, ClientRegistrationPolicy};
 pub use device::Device;
 pub use fault::Fault;
 pub use load::{ConfigError, DEFAULT, load, parse};
+pub use pages::{Color, Colors, Font, Length, Pages};
 pub use parties::{check_client, client_faults};
 pub use redis::Redis;
 pub use registration::{registered, registration_faults};
@@ -50,7 +52,7 @@ pub use service_clients::{Services, service_keys};
 pub use service_room::{NO_ROOM, clients_fit, services_fit};
 pub use settings::{
     Config, Dpop, FirstParty, ForwardedHeader, Keys, Listen, Log, LogFormat, Login, LogoutStrength, Outbound,
-    Pages, Passwords, Registration, Storage, Tokens,
+    Passwords, Registration, Storage, Tokens,
 };
 pub use trusted_issuer::{SubjectIs, TrustedIssuer};
 pub use unheeded::{client_warnings, reach};

@@ -12,6 +12,7 @@ use super::authorization::Authorization;
 use super::client::Client;
 use super::client_registration::ClientRegistration;
 use super::device::Device;
+use super::pages::Pages;
 use super::redis::Redis;
 use super::resource::Resource;
 use super::revocation_feed::RevocationFeed;
@@ -347,28 +348,6 @@ pub enum LogFormat {
     Json,
     /// Words for people.
     Text,
-}
-
-/// `[pages]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Pages {
-    /// The name that people are shown.
-    pub name: String,
-    /// The address of a logo, https.
-    pub logo_url: Option<String>,
-    /// A folder whose files replace templates, texts and the style sheet.
-    pub theme_folder: Option<PathBuf>,
-}
-
-impl Default for Pages {
-    fn default() -> Self {
-        Self {
-            name: "Carnet".to_owned(),
-            logo_url: None,
-            theme_folder: None,
-        }
-    }
 }
 
 /// `[outbound]`

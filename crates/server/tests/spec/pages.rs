@@ -347,3 +347,40 @@ async fn cn_02_not_even_the_operator_speaks_for_an_app_that_anybody_may_pose_as(
     let page = browser.log_in(&browser.follow(&url).await).await;
     assert!(page.text().contains("id=\"consent-allow\""));
 }
+
+#[tokio::test]
+async fn the_operator_chooses_the_look_and_the_sheet_has_another_address_then() {
+    let ours = Server::start().await;
+    let look = "[pages]\naccent = \"#FFD400\"\nradius = \"4px\"\nfont = [\"Noto Sans\", \"sans-serif\"]\n\
+                [pages.colors]\npaper = \"#fafafa\"\n[pages.colors_dark]\ncard = \"#101010\"";
+    let theirs = Server::with(look).await;
+    let dark = Server::with(&look.replacen("\nradius", "\naccent_dark = \"#a01010\"\nradius", 1)).await;
+    let mut sheets = Vec::new();
+    for server in [&ours, &theirs, &dark] {
+        let page = server.get("/device").send().await;
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("style-src 'self';"), "{policy}");
+        let text = page.text().replace("&#x2f;", "/");
+        let (_, rest) = text.split_once("<link rel=\"stylesheet\" href=\"").unwrap();
+        let address = rest.split('"').next().unwrap().to_owned();
+        let sheet = server.get(&address).send().await;
+        assert_eq!(sheet.status, StatusCode::OK, "{address}");
+        sheets.push((address, sheet.text()));
+    }
+    let [(ours, plain), (theirs, chosen), (other, dark)] = &sheets[..] else {
+        panic!("three")
+    };
+    assert!(ours != theirs && theirs != other, "{ours} {theirs} {other}");
+    // Behind ours, so that it counts; print stays black.
+    let added = chosen.strip_prefix(plain.as_str()).unwrap();
+    assert_eq!(
+        added,
+        "\n:root { --radius: 4px; --font: \"Noto Sans\", sans-serif; }\n\
+         \n@media screen and (prefers-color-scheme: light) { :root { --paper: #fafafa; --accent: #ffd400; --accent-ink: #000000; } }\n\
+         \n@media screen and (prefers-color-scheme: dark) { :root { --card: #101010; --accent: #ffd400; --accent-ink: #000000; } }\n"
+    );
+    assert!(
+        dark.contains("--accent: #a01010; --accent-ink: #ffffff; } }"),
+        "{dark}"
+    );
+}

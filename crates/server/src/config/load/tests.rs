@@ -25,6 +25,7 @@ fn the_annotated_default_is_the_default() {
 fn every_key_is_in_the_annotated_default() {
     let config = [
         include_str!("../settings.rs"),
+        include_str!("../pages.rs"),
         include_str!("../resource.rs"),
         include_str!("../trusted_issuer.rs"),
     ];
@@ -282,4 +283,45 @@ fn what_is_wrong_with_outbound_names_its_key_wherever_it_was_said() {
     }
     // A variable puts it right.
     assert!(parse(&networks, &file, &set("OUTBOUND__ALLOWED_NETWORKS", "[]")).is_ok());
+}
+
+#[test]
+fn a_look_that_is_none_is_refused_with_its_line() {
+    for (lines, line, what) in [
+        ("[pages]\nname = \" \"", 3, "pages.name: is empty"),
+        (
+            "[pages]\nlogo_url = \"http://cdn.example.com/logo.svg\"",
+            3,
+            "pages.logo_url: \"http://cdn",
+        ),
+        (
+            "[pages]\nlogo_url = \"logo.svg\"",
+            3,
+            "pages.logo_url: \"logo.svg\"",
+        ),
+        ("[pages]\naccent = \"red\"", 3, "\"red\" is no colour"),
+        ("[pages]\naccent_dark = \"#12345\"", 3, "\"#12345\" is no colour"),
+        ("[pages]\naccent = \"#1234567\"", 3, "is no colour"),
+        ("[pages]\naccent = \"#+12345\"", 3, "is no colour"),
+        (
+            "[pages]\nradius = \"1px; } body { display: none\"",
+            3,
+            "is no length",
+        ),
+        ("[pages]\nradius = \"10\"", 3, "is no length"),
+        ("[pages]\ncard_width = \"1.rem\"", 3, "is no length"),
+        ("[pages]\nfont = [\"a\\\"; }\"]", 3, "is no font"),
+        ("[pages.colors]\npaper = \"#fffffg\"", 3, "is no colour"),
+        (
+            "[pages.colors_dark]\naccent = \"#ffffff\"",
+            3,
+            "unknown field `accent`",
+        ),
+    ] {
+        let error = refused(&with(lines));
+        assert_eq!(error.place, format!("carnet.toml:{line}"), "{lines} {error}");
+        assert!(error.what.contains(what), "{error}");
+    }
+    let sound = "[pages]\nlogo_url = \"https://cdn.example.com/l.svg?v=2\"\naccent = \"#AABBCC\"\nradius = \"0.5rem\"\nfont = [\"Noto Sans\"]";
+    parse(&with(sound), Path::new("carnet.toml"), &[]).unwrap();
 }
