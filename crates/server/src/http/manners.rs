@@ -2,7 +2,6 @@
 //!
 //! Spec: RFC 9110 §15.5 · RFC 6797 (HSTS) · CSP 3
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -14,8 +13,11 @@ use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use tracing::Instrument as _;
 
 use super::failure::{Noted, Refusal};
+use super::negotiation::accepts;
+use super::page::{language, refused};
 use super::transport::unprotected;
-use crate::config::Listen;
+use crate::app::App;
+use crate::pages::Language;
 
 /// Names one request in its log lines, its audit rows and its `X-Request-Id`.
 #[derive(Clone, Debug)]
@@ -23,17 +25,8 @@ pub struct CorrelationId(pub String);
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What every request is held against.
-#[derive(Clone, Debug)]
-pub struct House {
-    /// Who may speak without TLS.
-    pub listen: Arc<Listen>,
-    /// Browsers are told to stay with https.
-    pub https: bool,
-}
-
 /// Runs around every route. It is one layer, since each costs every request two allocations and a copy of what is inside.
-pub async fn keep_manners(State(house): State<House>, mut request: Request, next: Next) -> Response {
+pub async fn keep_manners(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let id = correlation_id();
     request.extensions_mut().insert(CorrelationId(id.clone()));
     let method = request.method().clone();
@@ -41,15 +34,17 @@ pub async fn keep_manners(State(house): State<House>, mut request: Request, next
     let route = request.extensions().get::<MatchedPath>().cloned();
     let span = tracing::info_span!("request", id = %id);
     let started = Instant::now();
-    let refusal = ambiguous(&request).or_else(|| unprotected(&request, &house.listen));
+    let headers = request.headers();
+    let reads = accepts(headers, "text/html").then(|| language(None, headers));
+    let refusal = ambiguous(&request).or_else(|| unprotected(&request, &app.config.listen));
     let response = match refusal {
         Some(refusal) => refusal.into_response(),
         None => next.run(request).instrument(span.clone()).await,
     };
-    let mut response = explain_bare(response);
+    let mut response = explain_bare(&app, response, (reads, &id));
     let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
     span.in_scope(|| log(&response, method.as_str(), route, started));
-    decorate(&mut response, house.https, &id);
+    decorate(&mut response, app.config.issuer.is_https(), &id);
     response
 }
 
@@ -95,8 +90,8 @@ fn correlation_id() -> String {
     }
 }
 
-/// The router refuses some requests with a bare status; they get the same body as every other refusal.
-fn explain_bare(response: Response) -> Response {
+/// The router refuses some requests with a bare status; they get the same body as every other refusal, and whoever reads pages gets one.
+fn explain_bare(app: &App, response: Response, (reads, id): (Option<Language>, &str)) -> Response {
     if response.headers().contains_key(header::CONTENT_TYPE) {
         return response;
     }
@@ -113,7 +108,10 @@ fn explain_bare(response: Response) -> Response {
     if let Some(allow) = allow {
         refusal = refusal.header(header::ALLOW, allow);
     }
-    refusal.into_response()
+    match reads {
+        Some(language) => refused(app, language, (id, None), refusal.into()),
+        None => refusal.into_response(),
+    }
 }
 
 fn decorate(response: &mut Response, https: bool, id: &str) {

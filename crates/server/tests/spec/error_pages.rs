@@ -1,6 +1,6 @@
 //! Spec tests of where people are led when something cannot go on, and of whom they are told that it asks (CN-04).
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::browser::{Browser, authorize_url, form_of, web_url};
@@ -76,4 +76,31 @@ async fn an_error_leads_nowhere_that_a_client_says_of_itself() {
         .await;
     assert_eq!(page.status, StatusCode::BAD_REQUEST);
     assert_eq!(link_back(&page), None);
+}
+
+#[tokio::test]
+async fn a_browser_reads_on_a_page_that_there_is_nothing() {
+    let server = Server::start().await;
+    let html = "text/html,application/xhtml+xml,*/*;q=0.8";
+    for (method, path, status, allow, said) in [
+        (Method::GET, "/nowhere", 404, "", "Diese Seite gibt es nicht"),
+        (Method::GET, "/oauth/token", 405, "POST", "unbrauchbare Anfrage"),
+        (Method::PUT, "/login", 405, "GET, POST", "unbrauchbare Anfrage"),
+    ] {
+        let call = || server.call(method.clone(), path);
+        let page = call().header("accept", html).header("accept-language", "de");
+        let page = page.send().await;
+        assert_eq!(
+            (page.status.as_u16(), page.header("allow")),
+            (status, allow),
+            "{path}"
+        );
+        assert!(page.text().contains(said), "{page:?}");
+        assert!(page.text().contains(page.header("x-request-id")), "{page:?}");
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("style-src 'self'"), "{policy}");
+        let program = call().header("accept", "*/*").send().await;
+        assert_eq!(program.status.as_u16(), status, "{path}");
+        assert_eq!(program.header("content-type"), "application/problem+json");
+    }
 }
