@@ -57,7 +57,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use carnet_guard::Auth;
 use carnet_listen::{Answers, PeerAddr};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
@@ -72,7 +71,7 @@ use crate::metrics::Metrics;
 use crate::passing::Streaming;
 use crate::record::Record;
 use crate::refusal::{Refusal, broken};
-use crate::site::{Route, Site};
+use crate::site::{Admitted, Route, Site};
 use crate::target::Target;
 use crate::upstream::Upstream;
 use crate::watch::SessionEnd;
@@ -257,7 +256,7 @@ impl Forward<'_> {
         record.trace.write(&mut parts.headers);
         parts.extensions.clear();
         let until = match route.at_expiry {
-            AtExpiry::Close => caller.user().and_then(|auth| end_of(auth, site)),
+            AtExpiry::Close => end_of(&caller, site),
             AtExpiry::Keep => None,
         };
         let bff = session.as_ref().zip(site.bff.as_ref());
@@ -305,8 +304,8 @@ fn dress(
 }
 
 /// When the caller's token ends, as this process counts.
-fn end_of(auth: &Auth, site: &Site) -> Option<Instant> {
-    let left = Duration::from_secs(auth.expires()?).saturating_sub(site.clock.since_epoch());
+fn end_of(caller: &Admitted, site: &Site) -> Option<Instant> {
+    let left = Duration::from_secs(caller.expires()?).saturating_sub(site.clock.since_epoch());
     Instant::now().checked_add(left)
 }
 

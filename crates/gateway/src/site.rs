@@ -211,11 +211,7 @@ impl Route {
 
     /// Whether the caller may go on, for what goes on after its request.
     pub(crate) fn watch(&self, caller: &Admitted, session: Option<SessionEnd>) -> Option<Watch> {
-        let guard = match &self.access {
-            Access::Everybody => None,
-            Access::Bearer { guard, .. } | Access::Services { guard, .. } => Some(guard),
-        };
-        Watch::over(guard.zip(caller.user()), session)
+        Watch::over(self.access.until_refused(caller), session)
     }
 }
 

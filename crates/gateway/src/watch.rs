@@ -5,7 +5,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use carnet_guard::{Auth, Guard, Refused};
+use carnet_guard::Refused;
 
 /// Is ready when a stream must not go on, and says why.
 pub(crate) struct Watch(Pin<Box<dyn Future<Output = Over> + Send>>);
@@ -13,10 +13,13 @@ pub(crate) struct Watch(Pin<Box<dyn Future<Output = Over> + Send>>);
 /// Comes with the end of a session.
 pub(crate) type SessionEnd = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Comes when the caller's token opens nothing any more.
+pub(crate) type UntilRefused = Pin<Box<dyn Future<Output = Refused> + Send>>;
+
 /// Why a stream must not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Over {
-    /// The token that opened it was taken back.
+    /// The token that opened it was taken back, or the service that signed it may call no longer.
     TakenBack,
     /// Nobody can tell whether it was.
     Unknown,
@@ -25,16 +28,12 @@ pub(crate) enum Over {
 }
 
 impl Watch {
-    /// Over the caller's token, where its issuer is followed, and over its session, where it has one.
-    pub(crate) fn over(token: Option<(&Guard, &Auth)>, session: Option<SessionEnd>) -> Option<Self> {
-        let followed = token.filter(|(guard, caller)| guard.follows(caller));
-        let taken_back = followed.map(|(guard, caller)| {
-            let refused = guard.until_taken_back(caller);
-            async {
-                match refused.await {
-                    Refused::Unavailable => Over::Unknown,
-                    _ => Over::TakenBack,
-                }
+    /// Over the caller's token, where somebody tells of it, and over its session, where it has one.
+    pub(crate) fn over(token: Option<UntilRefused>, session: Option<SessionEnd>) -> Option<Self> {
+        let taken_back = token.map(|refused| async {
+            match refused.await {
+                Refused::Unavailable => Over::Unknown,
+                _ => Over::TakenBack,
             }
         });
         match (taken_back, session) {

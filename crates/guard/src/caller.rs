@@ -21,6 +21,23 @@ pub struct Caller {
     id: Arc<str>,
     jti: Arc<str>,
     expires: Option<u64>,
+    shown: Option<Shown>,
+}
+
+/// A token that a service has signed, for whoever looks at it once more.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) token: Arc<str>,
+    /// When it was let in.
+    pub(crate) at: u64,
+}
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shown")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Caller {
@@ -31,7 +48,21 @@ impl Caller {
             id: id.into(),
             jti: jti.into(),
             expires,
+            shown: None,
         }
+    }
+
+    /// It has signed this itself.
+    pub(crate) fn has_shown(self, token: &str, at: u64) -> Self {
+        let token = token.into();
+        Self {
+            shown: Some(Shown { token, at }),
+            ..self
+        }
+    }
+
+    pub(crate) const fn shown(&self) -> Option<&Shown> {
+        self.shown.as_ref()
     }
 
     /// Its `client_id` at the authorization server; the SPIFFE ID of a workload.

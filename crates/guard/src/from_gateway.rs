@@ -118,7 +118,12 @@ impl Common {
             Some(services) => {
                 let asks = (&self.http()?, self.clock.clone());
                 let base = services.base(None).map_err(BuildError::Policy)?;
-                Some(services.open(asks, (self.leeway, base), std::iter::empty(), None)?)
+                Some(Arc::new(services.open(
+                    asks,
+                    (self.leeway, base),
+                    std::iter::empty(),
+                    None,
+                )?))
             }
             None => None,
         };

@@ -176,12 +176,12 @@ impl Builder {
             let opened = services.open(outside, (self.leeway, base), known, before);
             opened.map_err(BuildError::Client)
         });
-        let services = services.transpose()?;
+        let services = services.transpose()?.map(Arc::new);
         let spiffe = self.spiffe.as_ref();
         let spiffe =
             spiffe.map(|spiffe| spiffe.open((&http, self.clock.clone()), self.leeway, self.spiffe_before()));
         let spiffe = spiffe.transpose().map_err(BuildError::Policy)?;
-        self.fetch(&trusted, services.as_ref(), spiffe.as_ref()).await;
+        self.fetch(&trusted, services.as_deref(), spiffe.as_ref()).await;
         Ok(Guard {
             parts: Arc::new(Parts {
                 seen: self.seen_so_far(),
@@ -320,7 +320,7 @@ pub(crate) struct Parts {
     pub(crate) metadata: Option<PublishedMetadata>,
     pub(crate) certificate_proxies: Option<CertificateProxies>,
     pub(crate) seen: Arc<SeenTokens>,
-    pub(crate) services: Option<OpenServices>,
+    pub(crate) services: Option<Arc<OpenServices>>,
     pub(crate) spiffe: Option<OpenSpiffe>,
     /// Who alone says who asks, when this service is behind it.
     pub(crate) gateway: Option<Gateway>,
@@ -342,7 +342,7 @@ pub(crate) struct Trusted {
 impl Guard {
     /// Whether the keys of every issuer are there, and those of services where they may call, and what was taken back is known.
     pub fn ready(&self) -> bool {
-        let services = self.parts.services.as_ref();
+        let services = self.parts.services.as_deref();
         let mut trusted = self.parts.trusted.iter();
         trusted.all(|trusted| {
             let followed = trusted.revocations.as_ref();

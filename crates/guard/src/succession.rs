@@ -74,7 +74,7 @@ impl Builder {
     }
 
     pub(crate) fn services_before(&self) -> Option<&OpenServices> {
-        self.before.as_ref()?.parts.services.as_ref()
+        self.before.as_ref()?.parts.services.as_deref()
     }
 
     pub(crate) fn spiffe_before(&self) -> Option<&OpenSpiffe> {

@@ -197,10 +197,11 @@ impl Follower {
             Step::Unfinished => return Ok(()),
         }
         self.known.cursor.store(message.cursor, Ordering::Relaxed);
-        self.known.services.store(message.services, Ordering::Release);
-        self.known
-            .connected_at
-            .store(self.connected_at, Ordering::Release);
+        let services = self.known.services.swap(message.services, Ordering::AcqRel);
+        let connected_at = self.known.connected_at.swap(self.connected_at, Ordering::AcqRel);
+        if (services, connected_at) != (message.services, self.connected_at) {
+            self.known.changes.send_replace(());
+        }
         if self.chain.is_sign_of_life(&message) {
             self.known.is_whole(steady);
             self.heard = true;

@@ -36,7 +36,7 @@ pub(super) struct Known {
     /// Milliseconds of steady time, plus one, at which the set was last known to be whole; 0 before.
     pub(super) whole_at: AtomicU64,
     pub(super) whole: watch::Sender<bool>,
-    /// Moves with every change of the set.
+    /// Moves with every change of the set, and of what is said of the bundle of services.
     pub(super) changes: watch::Sender<()>,
     pub(super) cursor: AtomicI64,
     /// The `sequence` of the bundle of services, as the feed last said it.

@@ -178,19 +178,21 @@ impl Revocations {
 
     /// Waits until a token is good no longer, and says why: for streams that its holder has opened, which would outlive it.
     pub async fn until_not_good(&self, token: &RevocableToken<'_>) -> Verdict {
-        let mut changes = self.known.changes.subscribe();
+        let mut changes = self.changes();
         loop {
-            changes.mark_unchanged();
-            let (verdict, looked) = (self.check(token), Instant::now());
+            let verdict = self.check(token);
             if verdict != Verdict::Good {
                 return verdict;
             }
-            tokio::select! {
-                _ = changes.changed() => {}
-                () = self.doubt() => {}
-            }
-            // However much is taken back: thousands of streams do not look at each of it.
-            sleep_until(looked + LOOK_EVERY).await;
+            changes.next().await;
+        }
+    }
+
+    /// Tells from now on when to look once more: for whoever goes by more than [`Revocations::check`].
+    pub fn changes(&self) -> Changes {
+        Changes {
+            of: self.clone(),
+            told: self.known.changes.subscribe(),
         }
     }
 
@@ -225,6 +227,26 @@ impl Revocations {
             age: self.known.age(),
             streaming: self.known.streaming.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// When to look once more: something was taken back, or the newest bundle of services is another one, or nobody can tell any more.
+pub struct Changes {
+    of: Revocations,
+    told: watch::Receiver<()>,
+}
+
+impl Changes {
+    /// Waits for the next one. Whatever came since the last does not wait.
+    pub async fn next(&mut self) {
+        let looked = Instant::now();
+        tokio::select! {
+            _ = self.told.changed() => {}
+            () = self.of.doubt() => {}
+        }
+        // However much is taken back: thousands of streams do not look at each of it.
+        sleep_until(looked + LOOK_EVERY).await;
+        self.told.mark_unchanged();
     }
 }
 

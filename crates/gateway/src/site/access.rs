@@ -8,6 +8,8 @@ use carnet_guard::{Auth, Caller, Guard, Refused, Rule};
 use http::HeaderMap;
 use http::request::Parts;
 
+use crate::watch::UntilRefused;
+
 /// Who may pass.
 #[derive(Debug)]
 pub(super) enum Access {
@@ -44,6 +46,15 @@ impl Admitted {
         }
     }
 
+    /// When its token expires, in seconds since 1970.
+    pub(crate) fn expires(&self) -> Option<u64> {
+        match self {
+            Self::Anybody => None,
+            Self::User(auth) => auth.expires(),
+            Self::Service(service) => service.expires(),
+        }
+    }
+
     /// Subject, client and name of the token, for the log; empty where there is none.
     pub(crate) fn named(&self) -> (&str, &str, &str) {
         match self {
@@ -67,6 +78,18 @@ impl Access {
             Self::Services { guard, names, .. } => {
                 guard.check_caller(parts, names).await.map(Admitted::Service)
             }
+        }
+    }
+
+    /// Comes when a new request with the caller's token would be refused, for another reason than that it expires; `None` where that is not followed.
+    pub(super) fn until_refused(&self, caller: &Admitted) -> Option<UntilRefused> {
+        let (Self::Bearer { guard, .. } | Self::Services { guard, .. }) = self else {
+            return None;
+        };
+        match caller {
+            Admitted::User(auth) if guard.follows(auth) => Some(Box::pin(guard.until_taken_back(auth))),
+            Admitted::Service(service) => Some(Box::pin(guard.until_refused(service))),
+            Admitted::User(_) | Admitted::Anybody => None,
         }
     }
 

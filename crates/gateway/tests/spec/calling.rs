@@ -15,13 +15,15 @@ use serde_json::json;
 use crate::harness::{Harness, ISSUER, NOW, Running, mirror};
 
 /// An authorization server that says whose keys count.
-struct Bundled {
+pub(crate) struct Bundled {
     running: Running,
-    url: String,
-    orders: AnySigningKey,
+    pub(crate) url: String,
+    pub(crate) orders: AnySigningKey,
+    own: AnySigningKey,
+    pages: Arc<Mutex<[String; 3]>>,
 }
 
-async fn bundled() -> Bundled {
+pub(crate) async fn bundled() -> Bundled {
     let own = AnySigningKey::generate(Algorithm::Es256).unwrap();
     let orders = AnySigningKey::generate(Algorithm::Es256).unwrap();
     let set = KeySet::new(vec![(Some("as".to_owned()), own.verifying_key())]).unwrap();
@@ -36,34 +38,51 @@ async fn bundled() -> Bundled {
         .with_state(pages.clone());
     let running = Running::start(routes).await;
     let url = format!("http://{}", running.address);
-    let service = |name: &str| BundledService {
-        iss: service_token::id(&url, name),
-        name: name.to_owned(),
-        keys: vec![serde_json::to_value(orders.verifying_key().to_jwk().unwrap().with_kid(name)).unwrap()],
-        calls: vec!["edge".to_owned()],
-    };
-    let bundle = ServiceBundle {
-        iss: url.clone(),
-        iat: NOW,
-        exp: NOW + 3600,
-        sequence: 1,
-        refresh_hint: 60,
-        part: 1,
-        parts: 1,
-        services: vec![service("orders"), service("mail")],
-    };
-    let key = AnySigningKey::from_jwk(own.to_jwk_private().unwrap().as_ref()).unwrap();
-    let signer = Signer::new(key, TokenType::Other(BUNDLE_TYPE), Some("as".to_owned())).unwrap();
     *pages.lock().unwrap() = [
         json!({ "issuer": url, "jwks_uri": format!("{url}/jwks"), "response_types_supported": [] })
             .to_string(),
         set.to_jwks_json().unwrap(),
-        signer.sign(&bundle).unwrap(),
+        String::new(),
     ];
-    Bundled { running, url, orders }
+    let bundled = Bundled {
+        running,
+        url,
+        orders,
+        own,
+        pages,
+    };
+    bundled.publish(1, &["orders", "mail"], &bundled.orders);
+    bundled
 }
 
 impl Bundled {
+    /// From now on these are the services, all with this key.
+    pub(crate) fn publish(&self, sequence: i64, names: &[&str], key: &AnySigningKey) {
+        let service = |name: &&str| BundledService {
+            iss: service_token::id(&self.url, name),
+            name: (*name).to_owned(),
+            keys: vec![serde_json::to_value(key.verifying_key().to_jwk().unwrap().with_kid(name)).unwrap()],
+            calls: vec!["edge".to_owned()],
+        };
+        let bundle = ServiceBundle {
+            iss: self.url.clone(),
+            iat: NOW,
+            exp: NOW + 3600,
+            sequence,
+            refresh_hint: 60,
+            part: 1,
+            parts: 1,
+            services: names.iter().map(service).collect(),
+        };
+        self.pages.lock().unwrap()[2] = self.signs(BUNDLE_TYPE).sign(&bundle).unwrap();
+    }
+
+    /// Signs as the authorization server.
+    pub(crate) fn signs(&self, typ: &'static str) -> Signer {
+        let key = AnySigningKey::from_jwk(self.own.to_jwk_private().unwrap().as_ref()).unwrap();
+        Signer::new(key, TokenType::Other(typ), Some("as".to_owned())).unwrap()
+    }
+
     async fn harness(&self) -> Harness {
         self.harness_with("").await
     }
@@ -73,7 +92,7 @@ impl Bundled {
         Harness::written(&self.text(lines), mirror().await).await
     }
 
-    fn text(&self, lines: &str) -> String {
+    pub(crate) fn text(&self, lines: &str) -> String {
         assert!(self.running.address.port() > 0);
         format!(
             "[tokens]\naudience = \"https://api.test\"\n[[issuers]]\nissuer = {ISSUER:?}\njwks_file = \"jwks.json\"\n\
@@ -97,7 +116,7 @@ impl Bundled {
         ServiceSigner::with_clock(&self.url, name, (key, name.to_owned()), harness.clock.clone()).unwrap()
     }
 
-    fn header(&self, harness: &Harness, name: &str, audience: &str) -> String {
+    pub(crate) fn header(&self, harness: &Harness, name: &str, audience: &str) -> String {
         let mut request = Request::get("/").body(()).unwrap();
         self.signer(harness, name).attach(&mut request, audience).unwrap();
         line(&request.headers()["authorization"])

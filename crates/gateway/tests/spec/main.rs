@@ -17,6 +17,7 @@ mod broken_bodies;
 mod cables;
 mod caller;
 mod calling;
+mod calling_streams;
 mod certificates;
 mod correlation;
 mod docs;

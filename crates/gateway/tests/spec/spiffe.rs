@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Harness, ISSUER, Issuer, NOW, mirror};
 
-const ORDERS: &str = "spiffe://example.org/ns/prod/sa/orders";
+pub(crate) const ORDERS: &str = "spiffe://example.org/ns/prod/sa/orders";
 
 const ROUTES: &str = r#"
     [[upstreams]]
@@ -26,14 +26,14 @@ const ROUTES: &str = r#"
     upstream = "service"
 "#;
 
-fn text(lines: &str) -> String {
+pub(crate) fn text(lines: &str) -> String {
     format!(
         "[tokens]\naudience = \"https://api.test\"\n[[issuers]]\nissuer = {ISSUER:?}\njwks_file = \"jwks.json\"\n{lines}\n{ROUTES}"
     )
 }
 
 /// The bundle as SPIRE writes it, in a file, and what signs for it.
-fn bundle(folder: &tempfile::TempDir) -> (String, Signer) {
+pub(crate) fn bundle(folder: &tempfile::TempDir) -> (String, Signer) {
     let key = AnySigningKey::generate(Algorithm::Es256).unwrap();
     let jwk = key.verifying_key().to_jwk().unwrap().with_kid("jwt-1");
     let mut jwk = serde_json::to_value(jwk).unwrap();
