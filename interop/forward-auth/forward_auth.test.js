@@ -1,7 +1,7 @@
 // What a proxy lets through when Carnet decides, for every proxy that docs/forward-auth.md configures.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { APP, PROXIES, ask, hits, session, start, stop, stopCarnet, token } from './support.js';
+import { APP, PROXIES, WORKLOAD, ask, hits, session, start, stop, stopCarnet, svid, token } from './support.js';
 
 const bearer = (claims) => `Authorization: Bearer ${token(claims)}`;
 const page = ['Accept: text/html,*/*;q=0.8', 'Sec-Fetch-Mode: navigate'];
@@ -67,6 +67,18 @@ const CASES = {
     for (const name of ['X_User_ID', 'X.User.ID', 'X-User_ID', 'x_user-id', 'X~User~ID', 'X!User`ID']) {
       honest(await ask(proxy, '/orders', [bearer(), `${name}: admin`]), 'user_1', name);
       honest(await ask(proxy, '/open', [`${name}: admin`]), undefined, name);
+    }
+  },
+  'nor which service calls: Carnet says it': async (proxy) => {
+    const caller = `Authorization: Bearer ${svid()}`;
+    const known = await ask(proxy, '/inner', [caller]);
+    assert.deepEqual([known.status, known.told('X-Calling-Service')], [200, [WORKLOAD]]);
+    for (const [target, headers] of [['/open', []], ['/orders', [bearer()]], ['/inner', [caller]]]) {
+      for (const name of ['X-Calling-Service', 'X-Identity-Assertion', 'X_Calling_Service']) {
+        const answer = await ask(proxy, target, [...headers, `${name}: forged`]);
+        assert.ok([200, ...ANY].includes(answer.status), `${answer.status} ${target} ${name}`);
+        assert.deepEqual(answer.told(name).filter((value) => value.includes('forged')), [], `${target} ${name}`);
+      }
     }
   },
   'nor what a client says of its certificate, or of the frame of the message': async (proxy) => {

@@ -22,6 +22,7 @@ export async function start() {
   keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk = { ...keys.publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256', use: 'sig' };
   fs.writeFileSync(path.join(folder, 'jwks.json'), JSON.stringify({ keys: [jwk] }));
+  fs.writeFileSync(path.join(folder, 'spiffe.json'), JSON.stringify({ keys: [{ ...jwk, alg: undefined, use: 'jwt-svid' }], spiffe_refresh_hint: 300 }));
   ports.service = await serve();
   ports.issuer = await issue(jwk);
   ports.carnet = await freePort();
@@ -64,6 +65,8 @@ async function startCarnet(name) {
     .replace('issuer = "https://auth.example.com"', '$&\njwks_file = "jwks.json"')
     .replace('dialects = ["nginx"]', 'dialects = ["nginx", "caddy", "haproxy", "envoy", "envoy-grpc"]')
     .concat('[[routes]]\npath = "/"\nhosts = ["admin.test"]\n', '[[routes]]\npath = "/live"\nwebsocket = true\npublic = true\n')
+    .concat(`[[routes]]\npath = "/inner"\ncallers = ["${WORKLOAD}"]\n[spiffe]\naudience = "edge"\n`)
+    .concat('trust_domains = [{ name = "example.org", bundle_file = "spiffe.json" }]\n')
     .concat('[headers]\nown_cookies = ["own"]\n', app, '[log]\nlevel = "error"\n');
   const atSocket = name === 'carnet-unix';
   const file = write(`${name}.toml`, atSocket ? settings.replace(`"127.0.0.1:${ports.carnet}"`, `"unix:${socket}"`) : settings);
@@ -229,6 +232,14 @@ export function token(claims = {}) {
     iat: now, exp: now + 600, scope: 'read:orders', roles: ['editor', 'reviewer'],
   };
   return signed({ alg: 'ES256', typ: 'at+jwt', kid: 'k1' }, { ...usual, ...claims });
+}
+
+export const WORKLOAD = 'spiffe://example.org/orders';
+
+/** The JWT-SVID of a workload that may call. */
+export function svid() {
+  const now = Math.floor(Date.now() / 1000);
+  return signed({ alg: 'ES256', typ: 'JWT', kid: 'k1' }, { sub: WORKLOAD, aud: ['edge'], iat: now, exp: now + 300 });
 }
 
 function signed(head, claims) {

@@ -27,7 +27,8 @@ pub(super) struct Told {
 
 /// Judges a request. A proxy cannot take out what it does not know: what some service could take for a header of the gateway's is refused.
 pub(super) async fn judge(site: &Site, asked: Asked, record: &mut Record) -> Result<Told, Response> {
-    if unwelcome(site, &asked).next().is_some() {
+    let said = |name| asked.parts.headers.contains_key(name);
+    if NOT_LISTED.iter().any(said) || unwelcome(site, &asked).next().is_some() {
         return Err(refused(SPOOFED, record));
     }
     judge_rest(site, asked, record).await
@@ -140,6 +141,9 @@ fn foreign(site: &Site, asked: &Asked) -> Vec<HeaderName> {
         .cloned()
         .collect()
 }
+
+/// What the gateway says only where it was told to: a proxy's list of what it replaces may have been written before.
+const NOT_LISTED: [HeaderName; 2] = [CALLING_SERVICE, assertion::HEADER];
 
 /// What the ingress of Kubernetes adds when it asks: where to come back to, and nothing of who asks.
 const BY_PROXIES: [&str; 1] = ["x-auth-request-redirect"];

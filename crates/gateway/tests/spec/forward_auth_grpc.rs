@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 
 use crate::forward_auth::SIDE;
+use crate::forward_auth_settings::speaking_of_services;
 use crate::harness::{Harness, mirror, soon};
 
 /// A field with a length, of a message that is shorter than 16 KiB.
@@ -141,6 +142,26 @@ async fn a_token_opens_and_envoy_is_told_what_to_put_and_what_to_take_out() {
     for name in ["x-user-id", "x-user-roles", "x_user_roles", "authorization"] {
         assert!(answer.contains(&removed(name)), "{name}");
     }
+}
+
+#[tokio::test]
+async fn which_service_calls_is_put_in_place_of_what_a_client_says_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lines, svid) = speaking_of_services(&folder);
+    let harness = Harness::with(&lines, mirror().await).await;
+    let spoofed = [("x-calling-service", "admin"), ("x-identity-assertion", "x")];
+    let answer = ask(&harness, "/open", &spoofed).await;
+    assert!(answer.starts_with(ALLOWED), "{answer:?}");
+    for (name, _) in spoofed {
+        assert!(answer.contains(&removed(name)), "{name}");
+    }
+    let token = svid.trim().trim_start_matches("Authorization: ");
+    let answer = ask(&harness, "/inner", &[spoofed[0], ("authorization", token)]).await;
+    assert!(
+        answer.contains(&put("x-calling-service", crate::spiffe::ORDERS)),
+        "{answer:?}"
+    );
+    assert!(!answer.contains(&removed("x-calling-service")), "{answer:?}");
 }
 
 #[tokio::test]

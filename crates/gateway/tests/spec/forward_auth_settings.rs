@@ -136,6 +136,46 @@ async fn a_service_that_believes_assertions_alone_gets_one() {
 }
 
 #[tokio::test]
+async fn which_service_calls_says_carnet_and_no_client_whatever_the_list_of_its_proxy_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lines, svid) = speaking_of_services(&folder);
+    let harness = Harness::with(&lines, mirror().await).await;
+    for dialect in DIALECTS {
+        for name in ["X-Calling-Service", "X-Identity-Assertion"] {
+            for (path, token) in [("/open", ""), ("/orders", TOKEN), ("/inner", svid.as_str())] {
+                let headers = format!("{name}: orders\r\n{token}");
+                let answer = ask(&harness, dialect, get(path, &headers)).await;
+                let expected = if dialect == "nginx" { 403 } else { 400 };
+                assert_eq!(
+                    (answer.status, answer.code().as_str()),
+                    (expected, "identity_spoofed"),
+                    "{dialect} {name} {path}"
+                );
+            }
+        }
+        let answer = ask(&harness, dialect, get("/inner", &svid)).await;
+        let said = format!("x-calling-service: {}", crate::spiffe::ORDERS);
+        assert!(says(&answer, &said), "{dialect}: {answer:?}");
+        for (path, token) in [("/open", ""), ("/orders", TOKEN)] {
+            let answer = ask(&harness, dialect, get(path, token)).await;
+            assert_eq!(answer.status, 200, "{dialect}");
+            assert!(says(&answer, "x-calling-service:"), "{dialect}: {answer:?}");
+        }
+    }
+}
+
+/// A gateway that tells of services, asked by proxies whose lists may not know of that; and the token of a workload.
+pub(crate) fn speaking_of_services(folder: &tempfile::TempDir) -> (String, String) {
+    let (spiffe, signer) = crate::spiffe::bundle(folder);
+    let callers = crate::spiffe::ORDERS;
+    let lines = format!(
+        "{SIDE}\n[[routes]]\npath = \"/inner\"\ncallers = [{callers:?}]\n{spiffe}\n\
+         [assertion]\nissuer = \"https://gateway.test\"\nkey_file = \"assertion.pem\"\n"
+    );
+    (lines, crate::spiffe::svid(&signer, callers, &json!(["edge"])))
+}
+
+#[tokio::test]
 async fn a_client_that_says_who_asks_is_refused_when_the_operator_wants_it() {
     let text = format!("[headers]\nspoofed = \"refuse\"\n{SIDE}");
     let harness = Harness::with(&text, mirror().await).await;

@@ -49,7 +49,7 @@ pub(crate) fn bundle(folder: &tempfile::TempDir) -> (String, Signer) {
     (lines, signer)
 }
 
-fn svid(signer: &Signer, sub: &str, aud: &Value) -> String {
+pub(crate) fn svid(signer: &Signer, sub: &str, aud: &Value) -> String {
     let claims = json!({ "sub": sub, "aud": aud, "iat": NOW, "exp": NOW + 300 });
     format!("Authorization: Bearer {}\r\n", signer.sign(&claims).unwrap())
 }
