@@ -213,6 +213,17 @@ const CASES = {
       assert.deepEqual(overridden.told(name), [], name);
     }
   },
+  'however many lines a request has, the next one is answered': async (proxy) => {
+    for (let count = 70; count <= 103; count++) {
+      const values = (name) => Array.from({ length: count }, (_, at) => `${name(at)}: ${at}`);
+      for (const headers of [values((at) => `X-Line-${at}`), values(() => 'X-Line'), values(() => 'Accept')]) {
+        const { status } = await ask(proxy, '/open', headers);
+        // Some make a fault of a question that has become too long: what is refused is refused.
+        assert.ok([200, 400, 431, ...(proxy === 'haproxy' ? [] : [403, 500, 503])].includes(status), `${status} ${count}`);
+      }
+      assert.equal((await ask(proxy, '/open')).status, 200, `after ${count}`);
+    }
+  },
   'no header decides what is asked about': async (proxy) => {
     const forged = [
       'X-Original-URL: http://api.test/open', 'X-Original-Method: OPTIONS', 'X-Forwarded-Uri: /open', 'X-Forwarded-Method: GET',
