@@ -36,6 +36,7 @@ pub(crate) async fn serve() -> Outcome<()> {
     let house = House {
         listen: Arc::default(),
         https: false,
+        pages: None,
     };
     let router = Router::new()
         .route("/auth/refresh", post(refresh))

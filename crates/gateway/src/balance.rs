@@ -79,7 +79,7 @@ pub(crate) enum Kept {
     /// A connection, for as long as the answer lasts.
     Line(Line),
     /// A place on one, given back by being dropped.
-    Place { _place: Place },
+    Place(Place),
     /// One of its own, for as long as the WebSocket lasts.
     Trunk {
         /// Given back by being dropped.
@@ -170,6 +170,12 @@ impl Load {
 
 impl Drop for Load {
     fn drop(&mut self) {
+        // Nobody has read the answer to its end.
+        match &mut self.kept {
+            Some(Kept::Line(line)) => line.hang_up(),
+            Some(Kept::Place(place)) => place.hang_up(),
+            Some(Kept::Trunk { .. }) | None => {}
+        }
         self.server.open.fetch_sub(1, Relaxed);
     }
 }

@@ -10,6 +10,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use std::{fmt, io};
 
 use axum::body::Body;
@@ -23,7 +24,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::lent::{Lent, Sending};
+use crate::lent::{BRIEFLY, Lent, PATIENTLY, Sending};
 use crate::lines::{Errand, Failed, IDLE, Stream};
 use crate::negotiated::{self, Negotiated, Tasks, Windows};
 
@@ -65,6 +66,8 @@ pub(crate) struct Place {
     all: Cables,
     /// What was sent on it.
     sending: Option<Sending>,
+    /// For so long the rest of that need not move.
+    patience: Duration,
 }
 
 /// Why there is no connection; told to all who wait for one.
@@ -88,9 +91,10 @@ impl Cables {
         let place = timeout_at(since + errand.patience, self.place(errand)).await;
         let mut place = place.map_err(late)??;
         since = Instant::now();
+        let request = Request::from_parts(head, body.again());
         place.sending = Some(body.sending());
         let mut sender = place.cable.sender.clone();
-        let mut asked = pin!(sender.try_send_request(Request::from_parts(head, body.again())));
+        let mut asked = pin!(sender.try_send_request(request));
         loop {
             match timeout_at(since + errand.patience, &mut asked).await {
                 Ok(Ok(response)) => return Ok((response, place)),
@@ -150,6 +154,7 @@ impl Cables {
             cable: Arc::clone(cable),
             all: self.clone(),
             sending: None,
+            patience: PATIENTLY,
         })
     }
 
@@ -230,9 +235,13 @@ impl Cable {
 }
 
 impl Place {
-    /// Its client is gone, or has its answer.
+    /// Nobody waits for it any more.
+    pub(crate) fn hang_up(&mut self) {
+        self.patience = BRIEFLY;
+    }
+
     async fn settle(self, sending: Sending) {
-        if !sending.settles().await {
+        if !sending.settles(self.patience).await {
             self.cable.clogged.store(true, Relaxed);
         }
     }
@@ -247,6 +256,7 @@ impl Drop for Place {
                     cable: Arc::clone(&self.cable),
                     all: self.all.clone(),
                     sending: None,
+                    patience: self.patience,
                 };
                 runtime.spawn(same.settle(sending));
                 return;

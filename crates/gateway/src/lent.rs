@@ -12,7 +12,7 @@ use std::{fmt, io, iter, mem};
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body as _, Frame, SizeHint};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::headers::allowed_trailers;
 
@@ -122,9 +122,12 @@ impl Lent {
         self.progress().is_none_or(|(_, ended)| ended)
     }
 
-    /// To be asked how it goes on, without keeping it.
+    /// How the attempt that has it now goes on, to be asked without keeping it.
     pub(crate) fn sending(&self) -> Sending {
-        Sending(self.slot.as_ref().map(Arc::downgrade))
+        Sending {
+            slot: self.slot.as_ref().map(Arc::downgrade),
+            turn: self.with(|slot| slot.turn).unwrap_or_default(),
+        }
     }
 
     /// Why the rest of it will never come.
@@ -149,21 +152,32 @@ impl Drop for Lent {
     }
 }
 
-/// A body that somebody sends.
+/// A body, as long as this attempt to send it is the last one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sending(Option<Weak<Mutex<Slot>>>);
+pub(crate) struct Sending {
+    slot: Option<Weak<Mutex<Slot>>>,
+    turn: u32,
+}
 
 impl Sending {
-    /// Waits whether a server that was slow to take it takes the rest. When it does not, the client gets back what it has waited in, and this says no.
-    pub(crate) async fn settles(&self) -> bool {
-        for _ in 0..SETTLED_AFTER {
-            tokio::time::sleep(SETTLES).await;
-            if !self.is_stuck() {
-                return true;
+    /// Waits until all of it was taken; says no, and lets go of the rest, when the server takes nothing for so long.
+    pub(crate) async fn settles(&self, patience: Duration) -> bool {
+        let mut last = (self.moved(), Instant::now());
+        while self.is_under_way() {
+            sleep(LOOK_EVERY).await;
+            let moved = self.moved();
+            if moved != last.0 || !self.is_stuck() {
+                last = (moved, Instant::now());
+            } else if last.1.elapsed() >= patience {
+                self.cut();
+                return false;
             }
         }
-        self.cut();
-        false
+        true
+    }
+
+    fn moved(&self) -> Option<Instant> {
+        self.look(|slot| slot.moved)
     }
 
     /// Whether some of it is still to be sent.
@@ -171,10 +185,11 @@ impl Sending {
         self.look(|slot| !slot.gone).unwrap_or(false)
     }
 
-    /// Nobody reads on.
+    /// Nobody reads on, and nobody may take what was read for all of it.
     pub(crate) fn cut(&self) {
         let cut = |slot: &mut Slot| {
             slot.turn += 1;
+            (slot.read, slot.memory) = (true, None);
             mem::take(&mut slot.body)
         };
         drop(self.look(cut));
@@ -186,8 +201,9 @@ impl Sending {
     }
 
     fn look<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> Option<T> {
-        let slot = self.0.as_ref()?.upgrade()?;
-        Some(look(&mut slot.lock().unwrap_or_else(PoisonError::into_inner)))
+        let slot = self.slot.as_ref()?.upgrade()?;
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        (slot.turn == self.turn).then(|| look(&mut slot))
     }
 }
 
@@ -298,59 +314,13 @@ pub(crate) fn honest(frame: Frame<Bytes>) -> Frame<Bytes> {
     }
 }
 
-/// So often it is looked whether a server takes the rest of a body,
-const SETTLED_AFTER: usize = 10;
-/// … each time after this.
-const SETTLES: Duration = Duration::from_millis(100);
+/// For so long a server may take nothing of a body whose client has left,
+pub(crate) const BRIEFLY: Duration = Duration::from_secs(1);
+/// … and of one whose client has its answer: the system takes a megabyte ahead of a server that is slow.
+pub(crate) const PATIENTLY: Duration = Duration::from_secs(15);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// More is not kept for another attempt.
 const REMEMBERED: usize = 64 * 1024;
 
 #[cfg(test)]
-mod tests {
-    use futures_util::stream;
-    use http_body_util::BodyExt as _;
-
-    use super::*;
-
-    fn lent(pieces: Vec<String>) -> Lent {
-        let pieces = pieces.into_iter().map(Ok::<_, io::Error>);
-        Lent::new(Body::from_stream(stream::iter(pieces)), true)
-    }
-
-    fn words() -> Vec<String> {
-        ["ab", "cd", "ef"].map(str::to_owned).to_vec()
-    }
-
-    async fn all(body: Body) -> Bytes {
-        body.collect().await.unwrap().to_bytes()
-    }
-
-    #[tokio::test]
-    async fn each_attempt_gets_all_of_it_and_an_earlier_one_nothing_more() {
-        let lent = lent(words());
-        let mut first = lent.again();
-        assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "ab");
-        assert!(lent.is_whole());
-        let second = lent.again();
-        // Its answer has come: what it has not had yet is not forgotten.
-        lent.forget();
-        assert!(first.frame().await.unwrap().is_err());
-        assert_eq!(all(second).await, "abcdef");
-        assert!(!lent.is_whole() && lent.is_sent());
-    }
-
-    #[tokio::test]
-    async fn more_than_is_remembered_is_not_sent_again() {
-        for (pieces, whole) in [
-            (vec!["x".to_owned(); REMEMBERED], true),
-            (vec!["x".repeat(REMEMBERED + 1)], false),
-        ] {
-            let lent = lent(pieces);
-            let first = all(lent.again()).await;
-            assert_eq!(lent.is_whole(), whole);
-            if whole {
-                assert_eq!(all(lent.again()).await, first);
-            }
-        }
-    }
-}
+mod tests;

@@ -22,7 +22,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout, timeout_at};
 use tower::{Service, ServiceExt as _};
 
-use crate::lent::Sending;
+use crate::lent::{PATIENTLY, Sending};
 
 /// How connections are made.
 pub(crate) type Connector = HttpsConnector<HttpConnector>;
@@ -124,7 +124,11 @@ impl Lines {
                 Some(Ok(response)) => return Ok((response, line)),
                 Some(Err(mut failure)) => match failure.take_message() {
                     // §9.3.1: the server closed it while nobody asked anything.
-                    Some(unsent) if used => *request = Some(unsent),
+                    Some(unsent) if used => {
+                        // It goes on elsewhere.
+                        line.sending = Sending::default();
+                        *request = Some(unsent);
+                    }
                     message => {
                         return Err(Failed::Broken {
                             unsent: message.is_some(),
@@ -223,7 +227,7 @@ impl Drop for Line {
 /// Lets a server have the rest of a body as long as it takes it. hyper would wait for one that takes nothing as long as that lives, and keep what its client
 /// has sent.
 async fn settle(sending: Sending, served: AbortHandle) {
-    while sending.is_under_way() && sending.settles().await {}
+    sending.settles(PATIENTLY).await;
     sleep(FLUSHED).await;
     served.abort();
 }
@@ -249,7 +253,8 @@ impl Line {
         self.spent = true;
     }
 
-    fn hang_up(&self) {
+    /// Nobody waits for it any more.
+    pub(crate) fn hang_up(&self) {
         self.sending.cut();
         self.served.abort();
     }
@@ -269,5 +274,5 @@ pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 /// Services close connections on which nobody asks, Node and Apache after five seconds. We must be first: what was sent into a connection that is
 /// being closed may have been done, and is not sent again.
 pub(crate) const IDLE: Duration = Duration::from_secs(4);
-/// The last bytes of a body, and the goodbye of TLS, are sent within this.
+/// So long the last bytes of a body, and the goodbye of TLS, have.
 const FLUSHED: Duration = Duration::from_secs(1);

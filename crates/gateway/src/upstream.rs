@@ -223,7 +223,7 @@ impl Upstream {
         let (mut closed, mut refused) = (0, false);
         loop {
             match server.cables.send(errand, (head.clone(), body), &more).await {
-                Ok((response, _place)) => return Ok((response, Some(Kept::Place { _place }))),
+                Ok((response, place)) => return Ok((response, Some(Kept::Place(place)))),
                 Err(Failed::Unseen { closing: true, .. })
                     if closed < MOST_CLOSED
                         && body.is_whole()

@@ -91,7 +91,7 @@ pub(super) fn http(config: &ListenConfig) -> Tongues {
         .max_local_error_reset_streams(OWN_RESETS)
         .max_send_buf_size(STREAM_BYTES as usize)
         .initial_stream_window_size(STREAM_BYTES)
-        .initial_connection_window_size(UNTAKEN_STREAMS * STREAM_BYTES)
+        .initial_connection_window_size((UNTAKEN_STREAMS + 1) * STREAM_BYTES)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_ANSWER);
     if config.extended_connect {
@@ -177,7 +177,7 @@ const MOST_STREAMS: usize = 10_000;
 /// away in the middle of a body.
 const OWN_RESETS: usize = 2 * MOST_STREAMS;
 const STREAM_BYTES: u32 = 64 * 1024;
-/// So many bodies may lie there untaken, and the next one still moves.
+/// So many bodies may lie there untaken, and the next one still moves. A connection holds a little more than a mebibyte then.
 const UNTAKEN_STREAMS: u32 = 16;
 const PING_EVERY: std::time::Duration = std::time::Duration::from_secs(30);
 const PING_ANSWER: std::time::Duration = std::time::Duration::from_secs(10);

@@ -166,11 +166,15 @@ impl Directory {
     ///
     /// Before every decision about a client, so that one that is disabled gets nothing more.
     pub async fn keep(&self, config: &Config, store: &Store) -> Result<(), StoreError> {
-        if self.registered.load().epoch == store.settings_epoch().await? {
+        let now = store.settings_epoch().await?;
+        if self.registered.load().epoch == now {
             return Ok(());
         }
         let _reading = self.reading.lock().await;
         let known = self.registered.load_full();
+        if known.epoch == now {
+            return Ok(());
+        }
         // Read first: a change that comes between the reads is seen by the next look.
         let epoch = store.settings_epoch().await?;
         if known.epoch == epoch {

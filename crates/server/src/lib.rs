@@ -57,12 +57,14 @@ mod upkeep;
 mod userinfo;
 mod wanted;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use carnet_oauth::metadata::Metadata;
 
 use crate::app::App;
-use crate::http::manners::keep_manners;
+use crate::http::manners::{House, keep_manners};
 
 /// The whole server as one router; the listener adds [`carnet_listen::PeerAddr`] to each request.
 pub fn router(app: App) -> Router {
@@ -97,8 +99,13 @@ pub fn router(app: App) -> Router {
         .merge(tools::routes());
     let first_party = auth::routes(&app);
 
+    let house = House {
+        listen: Arc::new(app.config.listen.clone()),
+        https: app.config.issuer.is_https(),
+        pages: Some(app.clone()),
+    };
     machines
         .merge(first_party)
-        .layer(from_fn_with_state(app.clone(), keep_manners))
+        .layer(from_fn_with_state(house, keep_manners))
         .with_state(app)
 }

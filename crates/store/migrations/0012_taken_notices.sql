@@ -1,3 +1,3 @@
 -- Whether somebody is at it, until due_at. One that waits to be tried again is not.
-ALTER TABLE logout_notices ADD COLUMN taken BIGINT NOT NULL DEFAULT 0;
-CREATE INDEX logout_notices_taken ON logout_notices (client_id) WHERE taken = 1;
+ALTER TABLE logout_notices ADD COLUMN taken BOOLEAN NOT NULL DEFAULT FALSE;
+CREATE INDEX logout_notices_taken ON logout_notices (client_id) WHERE taken;

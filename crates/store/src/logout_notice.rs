@@ -40,11 +40,13 @@ impl Store {
         (now, lease_ms): (i64, i64),
         (registered_by, batch): (RegisteredBy, i64),
     ) -> Result<Vec<LogoutNotice>, StoreError> {
-        if self.database.read_one(&DUE, params![now]).await?.is_none() {
+        let strangers = i64::from(registered_by == RegisteredBy::Themselves);
+        let (until, look) = (now.saturating_add(lease_ms), 1);
+        let due = params![now, until, look, strangers];
+        if self.database.read_one(&DUE, due).await?.is_none() {
             return Ok(Vec::new());
         }
-        let strangers = i64::from(registered_by == RegisteredBy::Themselves);
-        let row = params![now, now.saturating_add(lease_ms), batch, strangers];
+        let row = params![now, until, batch, strangers];
         let rows = self
             .database
             .write(Lane::Alone, "logout_notice.claim", async move |tx| {
@@ -119,25 +121,31 @@ static NOTE: Statement = Statement::new(
      ON CONFLICT (sid) DO NOTHING",
 );
 
-static DUE: Statement = Statement::new(
-    "logout_notice.due",
-    "SELECT sid FROM logout_notices WHERE due_at <= $1 LIMIT 1",
-);
+/// Up to `$3` notices that are due at `$1` and not more than a client may have under way. Nobody is at one for longer than until `$2`.
+macro_rules! due {
+    () => {
+        "SELECT n.sid FROM
+          (SELECT l.sid, l.attempts, l.due_at,
+                  COALESCE(t.many, 0) + ROW_NUMBER() OVER (PARTITION BY l.client_id ORDER BY l.attempts, l.due_at, l.sid) AS turn
+           FROM logout_notices l LEFT JOIN clients c ON c.client_id = l.client_id
+             LEFT JOIN (SELECT client_id, COUNT(*) AS many FROM logout_notices
+                        WHERE taken AND due_at > $1 AND due_at <= $2 GROUP BY client_id) t ON t.client_id = l.client_id
+           WHERE l.due_at <= $1 AND CASE WHEN c.registered_with IS NULL THEN 0 ELSE 1 END = CAST($4 AS BIGINT)) n
+        WHERE n.turn <= 8 ORDER BY n.turn, n.attempts, n.due_at, n.sid LIMIT $3"
+    };
+}
+
+static DUE: Statement = Statement::new("logout_notice.due", due!());
 
 /// The outer condition is looked at once more when another process held the row.
 static CLAIM: Statement = Statement::new(
     "logout_notice.claim",
-    "UPDATE logout_notices SET due_at = $2, attempts = attempts + 1, taken = 1
-     WHERE due_at <= $1 AND sid IN
-       (SELECT n.sid FROM
-          (SELECT l.sid, l.attempts, l.due_at,
-                  COALESCE(t.many, 0) + ROW_NUMBER() OVER (PARTITION BY l.client_id ORDER BY l.attempts, l.due_at) AS turn
-           FROM logout_notices l LEFT JOIN clients c ON c.client_id = l.client_id
-             LEFT JOIN (SELECT client_id, COUNT(*) AS many FROM logout_notices WHERE taken = 1 AND due_at > $1 GROUP BY client_id) t
-               ON t.client_id = l.client_id
-           WHERE l.due_at <= $1 AND CASE WHEN c.registered_with IS NULL THEN 0 ELSE 1 END = CAST($4 AS BIGINT)) n
-        WHERE n.turn <= 8 ORDER BY n.turn, n.attempts, n.due_at LIMIT $3)
-     RETURNING sid, client_id, sub, attempts, created_at",
+    concat!(
+        "UPDATE logout_notices SET due_at = $2, attempts = attempts + 1, taken = TRUE
+     WHERE due_at <= $1 AND sid IN (",
+        due!(),
+        ") RETURNING sid, client_id, sub, attempts, created_at"
+    ),
 );
 
 static REMOVE: Statement = Statement::new(
@@ -147,7 +155,7 @@ static REMOVE: Statement = Statement::new(
 
 static POSTPONE: Statement = Statement::new(
     "logout_notice.postpone",
-    "UPDATE logout_notices SET due_at = $3, taken = 0 WHERE sid = $1 AND attempts = $2",
+    "UPDATE logout_notices SET due_at = $3, taken = FALSE WHERE sid = $1 AND attempts = $2",
 );
 
 pub(crate) static STATEMENTS: [&Statement; 5] = [&NOTE, &DUE, &CLAIM, &REMOVE, &POSTPONE];

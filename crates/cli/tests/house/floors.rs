@@ -74,9 +74,11 @@ pub(crate) const GATEWAY: &[&[&str]] = &[
     &["believed", "refusal"],
     &["method"],
     &[
-        "headers", "hops", "identity", "lines", "route", "series", "target", "watch",
+        "headers", "hops", "identity", "route", "series", "target", "watch",
     ],
-    &["config", "lent", "negotiated", "origins", "trace"],
+    &["config", "lent", "origins", "trace"],
+    &["lines"],
+    &["negotiated"],
     &["cables", "trunks"],
     &[
         "balance",

@@ -81,7 +81,8 @@ impl Access {
         }
     }
 
-    /// Comes when a new request with the caller's token would be refused, for another reason than that it expires; `None` where that is not followed.
+    /// Comes when a new request with the caller's token would be refused, for another reason than that it expires; `None` where that is
+    /// not followed. For workloads it never comes.
     pub(super) fn until_refused(&self, caller: &Admitted) -> Option<UntilRefused> {
         let (Self::Bearer { guard, .. } | Self::Services { guard, .. }) = self else {
             return None;

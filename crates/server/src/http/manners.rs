@@ -2,6 +2,7 @@
 //!
 //! Spec: RFC 9110 §15.5 · RFC 6797 (HSTS) · CSP 3
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -9,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use carnet_jose::{base64url, primitive};
 use http::uri::Authority;
-use http::{HeaderName, HeaderValue, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use tracing::Instrument as _;
 
 use super::failure::{Noted, Refusal};
@@ -17,7 +18,7 @@ use super::negotiation::accepts;
 use super::page::{language, refused};
 use super::transport::unprotected;
 use crate::app::App;
-use crate::pages::Language;
+use crate::config::Listen;
 
 /// Names one request in its log lines, its audit rows and its `X-Request-Id`.
 #[derive(Clone, Debug)]
@@ -25,8 +26,19 @@ pub struct CorrelationId(pub String);
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What every request is held against.
+#[derive(Clone)]
+pub struct House {
+    /// Who may speak without TLS.
+    pub listen: Arc<Listen>,
+    /// Browsers are told to stay with https.
+    pub https: bool,
+    /// Whose pages tell people that there is nothing; without them all are told as programs are.
+    pub pages: Option<App>,
+}
+
 /// Runs around every route. It is one layer, since each costs every request two allocations and a copy of what is inside.
-pub async fn keep_manners(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub async fn keep_manners(State(house): State<House>, mut request: Request, next: Next) -> Response {
     let id = correlation_id();
     request.extensions_mut().insert(CorrelationId(id.clone()));
     let method = request.method().clone();
@@ -34,19 +46,24 @@ pub async fn keep_manners(State(app): State<App>, mut request: Request, next: Ne
     let route = request.extensions().get::<MatchedPath>().cloned();
     let span = tracing::info_span!("request", id = %id);
     let started = Instant::now();
-    let headers = request.headers();
-    let reads = accepts(headers, "text/html").then(|| language(None, headers));
-    let refusal = ambiguous(&request).or_else(|| unprotected(&request, &app.config.listen));
+    let wanted = WANTED.map(|name| request.headers().get(name).cloned());
+    let refusal = ambiguous(&request).or_else(|| unprotected(&request, &house.listen));
     let response = match refusal {
         Some(refusal) => refusal.into_response(),
         None => next.run(request).instrument(span.clone()).await,
     };
-    let mut response = explain_bare(&app, response, (reads, &id));
+    let mut response = explain_bare(response, house.pages.as_ref().map(|app| (app, wanted, &*id)));
     let route = route.as_ref().map_or("(none)", MatchedPath::as_str);
     span.in_scope(|| log(&response, method.as_str(), route, started));
-    decorate(&mut response, app.config.issuer.is_https(), &id);
+    decorate(&mut response, house.https, &id);
     response
 }
+
+/// Who may read a page of ours: what they said of that, by [`WANTED`], and the name of their request.
+type Reader<'a> = (&'a App, [Option<HeaderValue>; 2], &'a str);
+
+/// Looked at only where there is nothing.
+const WANTED: [HeaderName; 2] = [header::ACCEPT, header::ACCEPT_LANGUAGE];
 
 /// What one proxy reads in another way than the next, or than we do.
 fn ambiguous(request: &Request) -> Option<Refusal> {
@@ -91,7 +108,7 @@ fn correlation_id() -> String {
 }
 
 /// The router refuses some requests with a bare status; they get the same body as every other refusal, and whoever reads pages gets one.
-fn explain_bare(app: &App, response: Response, (reads, id): (Option<Language>, &str)) -> Response {
+fn explain_bare(response: Response, reader: Option<Reader<'_>>) -> Response {
     if response.headers().contains_key(header::CONTENT_TYPE) {
         return response;
     }
@@ -108,9 +125,14 @@ fn explain_bare(app: &App, response: Response, (reads, id): (Option<Language>, &
     if let Some(allow) = allow {
         refusal = refusal.header(header::ALLOW, allow);
     }
-    match reads {
-        Some(language) => refused(app, language, (id, None), refusal.into()),
-        None => refusal.into_response(),
+    let Some((app, wanted, id)) = reader else {
+        return refusal.into_response();
+    };
+    let wanted = WANTED.into_iter().zip(wanted);
+    let headers: HeaderMap = wanted.filter_map(|(name, value)| Some((name, value?))).collect();
+    match accepts(&headers, "text/html") {
+        true => refused(app, language(None, &headers), (id, None), refusal.into()),
+        false => refusal.into_response(),
     }
 }
 

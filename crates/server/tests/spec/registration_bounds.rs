@@ -238,10 +238,20 @@ async fn keys_are_public_in_one_place_and_can_be_used() {
         json!({ "jwks_uri": "file:///etc/passwd" }),
         json!({ "jwks": jwks, "token_endpoint_auth_signing_alg": "HS256" }),
         json!({ "jwks": jwks, "token_endpoint_auth_signing_alg": "none" }),
-        json!({ "jwks": { "keys": vec![jwks["keys"][0].clone(); 21] } }),
     ] {
         refused(&register(&server, &by_key(more)).await, "invalid_client_metadata");
     }
+    let many = |count: usize| {
+        let key = |n: usize| {
+            let mut key = jwks["keys"][0].clone();
+            key["kid"] = json!(format!("k{n}"));
+            key
+        };
+        by_key(json!({ "jwks": { "keys": (0..count).map(key).collect::<Vec<_>>() } }))
+    };
+    registered(&server, &many(20)).await;
+    let said = refused(&register(&server, &many(21)).await, "invalid_client_metadata");
+    assert!(said.contains("20 keys"), "{said}");
     let body = registered(
         &server,
         &by_key(json!({ "jwks": jwks, "token_endpoint_auth_signing_alg": "Ed25519" })),
