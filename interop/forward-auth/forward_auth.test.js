@@ -74,6 +74,9 @@ const CASES = {
     const known = await ask(proxy, '/inner', [caller]);
     assert.deepEqual([known.status, known.told('X-Calling-Service')], [200, [WORKLOAD]]);
     for (const [target, headers] of [['/open', []], ['/orders', [bearer()]], ['/inner', [caller]]]) {
+      const answer = await ask(proxy, target, headers);
+      const silent = target === '/inner' ? ['X-Identity-Assertion'] : ['X-Calling-Service', 'X-Identity-Assertion'];
+      for (const name of silent) assert.deepEqual(answer.told(name).filter(Boolean), [], `${target} ${name}`);
       for (const name of ['X-Calling-Service', 'X-Identity-Assertion', 'X_Calling_Service']) {
         const answer = await ask(proxy, target, [...headers, `${name}: forged`]);
         assert.ok([200, ...ANY].includes(answer.status), `${answer.status} ${target} ${name}`);

@@ -102,14 +102,9 @@ pub(super) fn refused(refusal: Refusal, record: &mut Record) -> Response {
 
 /// The headers in which the gateway speaks. The proxy puts them in place of what the client sent.
 fn spoken(site: &Site) -> impl Iterator<Item = HeaderName> {
-    let assertion = site.assertions.as_ref().map(|_| assertion::HEADER);
     let identity = site.identity.iter().map(|header| header.name.clone());
-    let services = site.config.services.is_some() || site.config.spiffe.is_some();
-    let service = services.then_some(CALLING_SERVICE);
-    identity
-        .chain(assertion)
-        .chain(service)
-        .chain([AUTHORIZATION, COOKIE])
+    // Also where there is nothing to say: Caddy writes the name of a variable where its list names what was not said.
+    identity.chain(NOT_LISTED).chain([AUTHORIZATION, COOKIE])
 }
 
 /// Headers of a client that reach the service unless somebody takes them out, and that it may believe.
@@ -142,7 +137,7 @@ fn foreign(site: &Site, asked: &Asked) -> Vec<HeaderName> {
         .collect()
 }
 
-/// What the gateway says only where it was told to: a proxy's list of what it replaces may have been written before.
+/// What the lists of proxies have not always named: nobody knows whether theirs replaces it.
 const NOT_LISTED: [HeaderName; 2] = [CALLING_SERVICE, assertion::HEADER];
 
 /// What the ingress of Kubernetes adds when it asks: where to come back to, and nothing of who asks.

@@ -144,7 +144,13 @@ async fn ghsa_7r4p_every_header_is_said_and_empty_when_there_is_nothing_to_say()
         let spoofed = "X-User-ID: admin\r\nX-User-Roles: admin\r\n";
         let answer = ask(&harness, dialect, get("/open", spoofed)).await;
         assert_eq!(answer.status, 200, "{dialect}");
-        for line in ["x-user-id:", "x-user-roles:", "authorization:"] {
+        for line in [
+            "x-user-id:",
+            "x-user-roles:",
+            "x-calling-service:",
+            "x-identity-assertion:",
+            "authorization:",
+        ] {
             assert!(says(&answer, line), "{dialect}: {answer:?}");
         }
         let headers = format!("Authorization: Bearer {token}\r\n{spoofed}");
