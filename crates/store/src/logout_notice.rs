@@ -121,16 +121,19 @@ static NOTE: Statement = Statement::new(
      ON CONFLICT (sid) DO NOTHING",
 );
 
-/// Up to `$3` notices that are due at `$1` and not more than a client may have under way. Nobody is at one for longer than until `$2`.
+/// Up to `$3` notices that are due at `$1` and not more than a client may have under way; its users take turns. Nobody is at one for longer than until `$2`.
 macro_rules! due {
     () => {
         "SELECT n.sid FROM
           (SELECT l.sid, l.attempts, l.due_at,
-                  COALESCE(t.many, 0) + ROW_NUMBER() OVER (PARTITION BY l.client_id ORDER BY l.attempts, l.due_at, l.sid) AS turn
-           FROM logout_notices l LEFT JOIN clients c ON c.client_id = l.client_id
+                  COALESCE(t.many, 0) + ROW_NUMBER() OVER (PARTITION BY l.client_id ORDER BY l.attempts, l.nth, l.due_at, l.sid) AS turn
+           FROM (SELECT sid, client_id, attempts, due_at,
+                        ROW_NUMBER() OVER (PARTITION BY client_id, sub ORDER BY attempts, due_at, sid) AS nth
+                 FROM logout_notices WHERE due_at <= $1) l
+             LEFT JOIN clients c ON c.client_id = l.client_id
              LEFT JOIN (SELECT client_id, COUNT(*) AS many FROM logout_notices
                         WHERE taken AND due_at > $1 AND due_at <= $2 GROUP BY client_id) t ON t.client_id = l.client_id
-           WHERE l.due_at <= $1 AND CASE WHEN c.registered_with IS NULL THEN 0 ELSE 1 END = CAST($4 AS BIGINT)) n
+           WHERE CASE WHEN c.registered_with IS NULL THEN 0 ELSE 1 END = CAST($4 AS BIGINT)) n
         WHERE n.turn <= 8 ORDER BY n.turn, n.attempts, n.due_at, n.sid LIMIT $3"
     };
 }

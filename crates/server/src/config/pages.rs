@@ -168,7 +168,7 @@ pub(super) fn check_pages(pages: &Pages) -> Result<(), Fault> {
         return Err(fault("pages.name", "is empty, and every page shows it", todo));
     }
     // The policy of our pages shows no picture that came over plain http.
-    let is_shown = |uri: &str| plain_uri::read_link(uri).is_some();
+    let is_shown = |uri: &str| plain_uri::read_link(uri).is_some() || uri.starts_with("data:image/");
     match &pages.logo_url {
         Some(uri) if !is_shown(uri) => {
             let what = format!("{uri:?} is no https URL of a picture");

@@ -25,8 +25,8 @@ const ROUND: Duration = Duration::from_millis(500);
 /// So many are told at the same time of the operator's clients, and as many of those that registered themselves: whatever strangers do, it
 /// takes nothing from the others.
 const AT_ONCE: usize = 256;
-/// Whoever has taken a notice has this long for it: longer than any answer may take.
-const LEASE_MS: i64 = 30_000;
+/// Whoever has taken a notice has this long for it: longer than any answer may take. What a process that was stopped had taken waits for so long.
+const LEASE_MS: i64 = 10_000;
 /// When a notice is tried again after each failure; after the last of these it is given up: seven attempts in about seven hours.
 const WAITS_MS: [i64; 6] = [5_000, 30_000, 120_000, 600_000, 3_600_000, 21_600_000];
 /// §2.4 recommends two minutes at most.
@@ -66,7 +66,11 @@ impl BackChannel {
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut under_way, mut trouble) = (JoinSet::new(), Trouble::default());
         loop {
-            rounds.tick().await;
+            // Whoever answers soon is told the next thing at once.
+            tokio::select! {
+                _ = rounds.tick() => {}
+                Some(_) = under_way.join_next() => {}
+            }
             while under_way.try_join_next().is_some() {}
             let free = AT_ONCE.saturating_sub(under_way.len());
             match self.due((registered_by, free)).await {

@@ -86,20 +86,18 @@ fn ink_on(accent: Color) -> Color {
     }
 }
 
-/// With as much white in it as it takes to read links on dark ground.
+/// With as much white in it as it takes to read links on dark ground, or black where that is light.
 fn lightened(color: Color, ground: Color) -> Color {
-    let mixed = |white: u16| {
-        let mix = |channel: u8| (u16::from(channel) * (20 - white) + 255 * white) / 20;
-        Color(
-            color
-                .0
-                .map(|channel| u8::try_from(mix(channel)).unwrap_or(u8::MAX)),
-        )
+    let end = ink_on(ground);
+    let mixed = |much: u16| {
+        let mix = |(from, to): (u8, u8)| (u16::from(from) * (20 - much) + u16::from(to) * much) / 20;
+        let [red, green, blue] = [0, 1, 2].map(|at| (color.0[at], end.0[at])).map(mix);
+        Color([red, green, blue].map(|channel| u8::try_from(channel).unwrap_or(u8::MAX)))
     };
     let legible = (0..20)
         .map(mixed)
         .find(|mixed| contrast(*mixed, ground) >= LEGIBLE);
-    legible.unwrap_or(WHITE)
+    legible.unwrap_or(end)
 }
 
 fn contrast(one: Color, other: Color) -> f64 {
@@ -141,6 +139,8 @@ mod tests {
             assert!(contrast(dark, DARK_CARD) >= LEGIBLE, "{accent} {dark}");
             assert!(contrast(ink_on(dark), dark) >= LEGIBLE, "{accent} {dark}");
         }
+        let on_white = lightened(Color([0xff, 0x8c, 0]), WHITE);
+        assert!(contrast(on_white, WHITE) >= LEGIBLE, "{on_white}");
         // What can be read is left as it is.
         let light = Color([0x8a, 0xb8, 0xf5]);
         assert_eq!(lightened(light, DARK_CARD), light);

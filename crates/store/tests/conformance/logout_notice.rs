@@ -15,6 +15,7 @@ on_every_engine!(
     clients_without_an_id_token_and_sessions_that_had_ended_concern_nobody,
     of_two_nodes_that_claim_at_once_one_gets_each_notice,
     of_a_client_no_more_than_eight_are_taken_at_the_same_time,
+    the_users_of_a_client_take_turns,
     what_strangers_have_registered_is_claimed_apart,
     a_notice_comes_back_when_its_lease_has_ended_and_is_gone_when_it_is_finished,
     ending_the_others_leaves_what_began_in_the_kept_browser,
@@ -162,6 +163,23 @@ async fn of_a_client_no_more_than_eight_are_taken_at_the_same_time(f: &Fixture) 
     }
     assert_eq!(claim(f, NOW + 3).await.len(), 2, "whoever waits is at nothing");
     assert_eq!(claim(f, NOW + 1 + LEASE).await.len(), 7, "the lease has ended");
+}
+
+async fn the_users_of_a_client_take_turns(f: &Fixture) {
+    let (alice, bob) = (
+        user(&f.store, "a@x.example").await,
+        user(&f.store, "b@x.example").await,
+    );
+    let (many, one) = (signed_in(f, &alice).await, signed_in(f, &bob).await);
+    for _ in 0..10 {
+        begin(f, &alice, "web", (&many, true)).await.unwrap();
+    }
+    begin(f, &bob, "web", (&one, true)).await.unwrap();
+    end(f, &many).await;
+    end(f, &one).await;
+    let told = claim(f, NOW + 1).await;
+    assert_eq!(told.len(), 8);
+    assert!(told.iter().any(|notice| notice.sub == bob.sub), "{told:?}");
 }
 
 async fn what_strangers_have_registered_is_claimed_apart(f: &Fixture) {
