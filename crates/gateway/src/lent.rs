@@ -181,7 +181,7 @@ impl Sending {
     }
 
     /// Whether some of it is still to be sent.
-    pub(crate) fn is_under_way(&self) -> bool {
+    fn is_under_way(&self) -> bool {
         self.look(|slot| !slot.gone).unwrap_or(false)
     }
 

@@ -38,7 +38,9 @@ pub(crate) struct Line {
     alarm: Pin<Box<Sleep>>,
     /// What was sent on it last.
     sending: Sending,
+    /// Whether it takes no other request.
     spent: bool,
+    /// What hyper does on it.
     served: AbortHandle,
 }
 

@@ -166,13 +166,13 @@ impl Directory {
     ///
     /// Before every decision about a client, so that one that is disabled gets nothing more.
     pub async fn keep(&self, config: &Config, store: &Store) -> Result<(), StoreError> {
-        let now = store.settings_epoch().await?;
-        if self.registered.load().epoch == now {
+        let newest = store.settings_epoch().await?;
+        if self.registered.load().epoch == newest {
             return Ok(());
         }
         let _reading = self.reading.lock().await;
         let known = self.registered.load_full();
-        if known.epoch == now {
+        if known.epoch == newest {
             return Ok(());
         }
         // Read first: a change that comes between the reads is seen by the next look.

@@ -164,8 +164,11 @@ as_string!(Color, Length, Font);
 
 pub(super) fn check_pages(pages: &Pages) -> Result<(), Fault> {
     if pages.name.trim().is_empty() {
-        let todo = "write the name that people know you by";
-        return Err(fault("pages.name", "is empty, and every page shows it", todo));
+        return Err(fault(
+            "pages.name",
+            "is empty, and every page shows it",
+            "write the name that people know you by",
+        ));
     }
     // The policy of our pages shows no picture that came over plain http.
     let is_shown = |uri: &str| plain_uri::read_link(uri).is_some() || uri.starts_with("data:image/");
