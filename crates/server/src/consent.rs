@@ -63,6 +63,7 @@ async fn consent_page(visitor: &Visitor) -> Result<Response, Failure> {
         "audience": [about.audience],
         "may_remember": about.may_remember,
         "remember": about.may_remember,
+        "may_switch": !about.names_account,
     });
     let content = with(with(asking.common(app, PATH)?, lasting), own);
     page(app, "consent.html", &asking.view(), &content)

@@ -42,7 +42,10 @@ async fn show(visitor: Visitor) -> Response {
         if asking.is_outdated() {
             return see_other(&asking.kept.resume());
         }
-        login_page(&visitor.app, &asking, (None, asking.kept.parameter("login_hint")))
+        // Who wants another account does not want the one that the client has thought of.
+        let hint = asking.kept.parameter("login_hint");
+        let hint = hint.filter(|_| !asking.kept.interaction.wants_login);
+        login_page(&visitor.app, &asking, (None, hint))
     };
     visitor.told(page.await)
 }
@@ -206,7 +209,10 @@ async fn account_page(visitor: &Visitor) -> Result<Response, Failure> {
         return see_other(&asking.kept.resume());
     };
     let user = &session.user;
-    let own = json!({ "user": { "name": user.name, "email": user.email, "sub": user.sub } });
+    let own = json!({
+        "user": { "name": user.name, "email": user.email, "sub": user.sub },
+        "may_switch": !asking.kept.interaction.about.names_account,
+    });
     let content = with(asking.common(&visitor.app, CHOOSE_PATH)?, own);
     page(&visitor.app, "choose_account.html", &asking.view(), &content)
 }

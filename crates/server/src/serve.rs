@@ -61,7 +61,7 @@ impl Server {
         let mut beside = JoinSet::new();
         beside.spawn(upkeep::keep_keys(app.clone()));
         beside.spawn(upkeep::sweep(app.clone()));
-        beside.spawn(back_channel.run());
+        beside.spawn(back_channel.clone().run());
         if app.config.redis.url_file.is_some() {
             beside.spawn(fan_out::write_keys(app.clone()));
             beside.spawn(fan_out::listen(app.clone()));
@@ -79,6 +79,9 @@ impl Server {
         };
         listener.serve(router(app.clone()), shutdown).await;
         beside.shutdown().await;
+        if let Err(error) = back_channel.hand_back().await {
+            tracing::warn!(%error, "clients that were being told of a logout are told when ten seconds have passed");
+        }
         tracing::info!("stopped");
     }
 }

@@ -117,6 +117,7 @@ pub(super) fn about(request: &AuthorizationRequest) -> About {
         goes_to: Some(request.to.text.clone()),
         sends_to: request.to.source(),
         may_remember: request.client.consent == Consent::Remembered && !is_unproven(request),
+        names_account: request.expected_subs.is_some(),
     }
 }
 

@@ -85,6 +85,9 @@ pub(crate) struct About {
     pub(crate) sends_to: String,
     /// Whether what is allowed may be remembered.
     pub(crate) may_remember: bool,
+    /// Whether it says itself whose account it is about.
+    #[serde(default)]
+    pub(crate) names_account: bool,
 }
 
 /// An interaction and its name.

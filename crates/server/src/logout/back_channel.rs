@@ -2,7 +2,8 @@
 //!
 //! Spec: OpenID Connect Back-Channel Logout 1.0 §2.4, §2.5, §2.7, §2.8
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use carnet_client::error::ClientError;
@@ -25,7 +26,7 @@ const ROUND: Duration = Duration::from_millis(500);
 /// So many are told at the same time of the operator's clients, and as many of those that registered themselves: whatever strangers do, it
 /// takes nothing from the others.
 const AT_ONCE: usize = 256;
-/// Whoever has taken a notice has this long for it: longer than any answer may take. What a process that was stopped had taken waits for so long.
+/// Whoever has taken a notice has this long for it: longer than any answer may take. What a process that was killed had taken waits for so long.
 const LEASE_MS: i64 = 10_000;
 /// When a notice is tried again after each failure; after the last of these it is given up: seven attempts in about seven hours.
 const WAITS_MS: [i64; 6] = [5_000, 30_000, 120_000, 600_000, 3_600_000, 21_600_000];
@@ -37,6 +38,7 @@ const TOKEN_SECONDS: u64 = 120;
 pub struct BackChannel {
     app: App,
     http: HttpClient,
+    taken: Arc<Mutex<HashMap<String, LogoutNotice>>>,
 }
 
 /// A notice, and the client that wants it.
@@ -50,7 +52,11 @@ impl BackChannel {
     /// Asks what the configuration allows.
     pub fn new(app: App) -> Result<Self, ClientError> {
         let http = outbound::http_client(&app.config)?;
-        Ok(Self { app, http })
+        Ok(Self {
+            app,
+            http,
+            taken: Arc::default(),
+        })
     }
 
     /// Tells clients until the future is dropped. A client that is slow holds up no other.
@@ -103,6 +109,16 @@ impl BackChannel {
         Ok(under_way.join_all().await.len())
     }
 
+    /// What was under way when the future was dropped is due at once, for whoever tells clients next.
+    pub async fn hand_back(&self) -> Result<(), StoreError> {
+        let notices = std::mem::take(&mut *self.taken());
+        let now = self.app.now();
+        let back = notices
+            .values()
+            .map(|notice| self.app.store.postpone_logout_notice(notice, now));
+        futures_util::future::try_join_all(back).await.map(drop)
+    }
+
     /// So many notices that somebody wants, ours for the lease. Those that nobody wants are dropped on the way.
     async fn due(&self, (registered_by, most): (RegisteredBy, usize)) -> Result<Vec<Due>, StoreError> {
         let app = &self.app;
@@ -124,7 +140,10 @@ impl BackChannel {
                     .as_ref()
                     .and_then(|client| client.backchannel_logout_uri.clone());
                 match client.zip(uri) {
-                    Some((client, uri)) => wanted.push(Due { notice, client, uri }),
+                    Some((client, uri)) => {
+                        self.taken().insert(notice.sid.clone(), notice.clone());
+                        wanted.push(Due { notice, client, uri });
+                    }
                     None => unwanted.push(notice.sid),
                 }
             }
@@ -146,6 +165,11 @@ impl BackChannel {
             // It comes back when its lease has ended.
             tracing::warn!(%error, client_id = %due.client.id, "what came of a logout notice could not be written down");
         }
+        self.taken().remove(&due.notice.sid);
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<String, LogoutNotice>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// §2.5: the token in a form. §2.8: 200 means that it is done; 204 is what some frameworks make of it.

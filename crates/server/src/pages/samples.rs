@@ -92,13 +92,13 @@ fn asking() -> Vec<(&'static str, Value)> {
         "claims": [{ "name": "email", "is_new": true }],
         "audience": ["https://api.example.com"],
         "duration_key": "days", "duration_value": 30, "idle_key": "days", "idle_value": 7, "is_tied": true,
-        "may_remember": true, "remember": true,
+        "may_remember": true, "remember": true, "may_switch": true,
     });
     let once = json!({
-        "scopes": [], "claims": [], "audience": [], "may_remember": false, "remember": false, "duration_key": "day", "duration_value": 1,
+        "scopes": [], "claims": [], "audience": [], "may_remember": false, "remember": false, "may_switch": false, "duration_key": "day", "duration_value": 1,
         "idle_key": null, "idle_value": null, "is_tied": false,
     });
-    let choice = json!({ "user": user });
+    let choice = json!({ "user": user, "may_switch": true });
     let nameless =
         json!({ "user": { "name": null, "email": "alice@example.com", "sub": "s" }, "client": null });
     all.extend([

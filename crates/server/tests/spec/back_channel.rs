@@ -1,4 +1,4 @@
-//! Spec tests of OpenID Connect Back-Channel Logout: who is told, with what, how often, and at which addresses.
+//! Spec tests of OpenID Connect Back-Channel Logout: who is told, with what, and at which addresses.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,7 +21,7 @@ const WEB: &str = "post_logout_redirect_uris = [\"https://web.example.com/bye\"]
 const WEB2: &str = "redirect_uris = [\"https://web2.example.com/cb\"]";
 
 /// What makes `web` and `web2` clients that are told at this address, on a machine of their own.
-fn changes(url: &str) -> [(String, String); 3] {
+pub(crate) fn changes(url: &str) -> [(String, String); 3] {
     let told = |line: &str, path: &str| format!("{line}\nbackchannel_logout_uri = \"{url}/{path}\"");
     [
         ("https://auth.example.com".to_owned(), ISSUER.to_owned()),
@@ -30,23 +30,23 @@ fn changes(url: &str) -> [(String, String); 3] {
     ]
 }
 
-async fn told_at(url: &str) -> Server {
+pub(crate) async fn told_at(url: &str) -> Server {
     let changes = changes(url);
     let changes = changes.each_ref().map(|(from, to)| (from.as_str(), to.as_str()));
     Server::replacing(&changes).await
 }
 
-async fn log_in(server: &Server, browser: &Browser<'_>, scope: &str) -> Value {
+pub(crate) async fn log_in(server: &Server, browser: &Browser<'_>, scope: &str) -> Value {
     let code = browser.code(&web_url(scope, &[])).await;
     exchange(server, &code).send().await.json()
 }
 
-async fn round(server: &Server) -> usize {
+pub(crate) async fn round(server: &Server) -> usize {
     let channel = BackChannel::new(server.app.clone()).unwrap();
     channel.round().await.unwrap()
 }
 
-fn token_of(asked: &Asked) -> String {
+pub(crate) fn token_of(asked: &Asked) -> String {
     let fields: Vec<_> = url::form_urlencoded::parse(asked.body.as_bytes())
         .into_owned()
         .collect();
@@ -55,7 +55,7 @@ fn token_of(asked: &Asked) -> String {
     fields[0].1.clone()
 }
 
-fn notices(rows: Vec<carnet_store::AuditRow>) -> Vec<(String, Outcome, String)> {
+pub(crate) fn notices(rows: Vec<carnet_store::AuditRow>) -> Vec<(String, Outcome, String)> {
     let rows = rows.into_iter().map(|row| row.event);
     rows.filter(|event| event.action == AuditAction::LogoutNotice)
         .map(|event| (event.object, event.outcome, event.details))
@@ -227,76 +227,6 @@ async fn a_session_that_outlives_the_login_is_told_of_its_end_and_a_plain_one_is
     let token = token_of(&listener.asked()[0]);
     assert_eq!(claims(&token)["sid"], claims(text(&offline, "id_token"))["sid"]);
     assert!(server.is_active(text(&offline, "access_token")).await);
-}
-
-#[tokio::test]
-async fn lo_05_what_is_not_delivered_is_tried_again_ever_more_rarely_and_then_given_up() {
-    let listener = Listener::start().await;
-    let server = told_at(&listener.url).await;
-    let browser = Browser::of(&server);
-    log_in(&server, &browser, "openid").await;
-    let page = browser.get("/logout").await;
-    browser.submit(&page, &[("decision", "logout")]).await;
-    listener.answers(500, None);
-    let mut tokens = Vec::new();
-    for wait in [0, 5, 30, 120, 600, 3_600, 21_600] {
-        if wait > 0 {
-            server.wait(Duration::from_secs(wait - 1)).await;
-            assert_eq!(round(&server).await, 0, "{wait}");
-            server.wait(Duration::from_secs(1)).await;
-        }
-        assert_eq!(round(&server).await, 1, "{wait}");
-        tokens.extend(
-            listener
-                .asked()
-                .iter()
-                .map(|asked| claims(&token_of(asked))["jti"].to_string()),
-        );
-    }
-    server.wait(Duration::from_secs(86_400)).await;
-    assert_eq!(round(&server).await, 0);
-    assert_eq!(tokens.len(), 7);
-    tokens.sort();
-    tokens.dedup();
-    assert_eq!(tokens.len(), 7, "each counts once");
-    assert_eq!(
-        notices(server.audit().await),
-        [("web".to_owned(), Outcome::Failed, "{\"attempts\":7}".to_owned())]
-    );
-}
-
-#[tokio::test]
-async fn lo_05_redirects_are_not_followed_and_204_is_as_good_as_200() {
-    let (listener, elsewhere) = (Listener::start().await, Listener::start().await);
-    let server = told_at(&listener.url).await;
-    let browser = Browser::of(&server);
-    log_in(&server, &browser, "openid").await;
-    let page = browser.get("/logout").await;
-    browser.submit(&page, &[("decision", "logout")]).await;
-    listener.answers(302, Some(&elsewhere.url));
-    round(&server).await;
-    assert!(elsewhere.asked().is_empty());
-    assert!(notices(server.audit().await).is_empty(), "not delivered");
-    listener.answers(204, None);
-    server.wait(Duration::from_secs(5)).await;
-    assert_eq!(round(&server).await, 1);
-    assert_eq!(notices(server.audit().await)[0].1, Outcome::Success);
-}
-
-#[tokio::test]
-async fn a_notice_survives_a_restart_and_of_two_nodes_one_delivers_it() {
-    let listener = Listener::start().await;
-    let server = told_at(&listener.url).await;
-    let browser = Browser::of(&server);
-    log_in(&server, &browser, "openid").await;
-    let page = browser.get("/logout").await;
-    browser.submit(&page, &[("decision", "logout")]).await;
-    let changes = changes(&listener.url);
-    let changes = changes.each_ref().map(|(from, to)| (from.as_str(), to.as_str()));
-    let (one, two) = (server.another(&changes).await, server.another(&changes).await);
-    let (first, second) = tokio::join!(round(&one), round(&two));
-    assert_eq!(first + second, 1);
-    assert_eq!(listener.asked().len(), 1);
 }
 
 #[tokio::test]

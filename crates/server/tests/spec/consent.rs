@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::browser::{Browser, answer, authorize_url, form_of, web_url};
 use crate::device;
-use crate::harness::{PASSWORD, Reply, Server, claims, minutes};
+use crate::harness::{ALICE, PASSWORD, Reply, Server, claims, minutes};
 use crate::registration::{CALLBACK, OPEN, REGISTER, app_with, registered};
 use crate::web::{exchange, text};
 
@@ -277,6 +277,35 @@ async fn whoever_goes_back_from_another_login_and_decides_is_not_asked_who_they_
     server.wait(minutes(6)).await;
     let login = decide(&browser, &page, "continue").await;
     assert!(login.text().contains("id=\"login-submit\""), "{login:?}");
+}
+
+#[tokio::test]
+async fn whoever_wants_another_account_is_not_shown_the_one_that_the_client_has_thought_of() {
+    let server = Server::start().await;
+    let browser = Browser::of(&server);
+    let login = browser.follow(&web_url("openid", &[("login_hint", ALICE)])).await;
+    assert!(login.text().contains(ALICE), "{login:?}");
+    let page = browser.log_in(&login).await;
+    let login = decide(&browser, &page, "other").await;
+    assert!(login.text().contains("id=\"login-submit\""), "{login:?}");
+    assert!(!login.text().contains(ALICE), "{login:?}");
+}
+
+#[tokio::test]
+async fn where_the_client_names_the_account_no_page_offers_another() {
+    let server = Server::start().await;
+    let browser = Browser::of(&server);
+    let tokens = exchange(&server, &browser.code(&web_url("openid", &[])).await);
+    let tokens = tokens.send().await.json();
+    let hint = ("id_token_hint", text(&tokens, "id_token"));
+    for prompt in ["consent", "select_account"] {
+        let free = browser.follow(&web_url("openid", &[("prompt", prompt)])).await;
+        assert!(free.text().contains("Use another account"), "{free:?}");
+        let named = browser.follow(&web_url("openid", &[("prompt", prompt), hint])).await;
+        assert_eq!(named.status, StatusCode::OK);
+        assert!(named.text().contains("name=\"decision\""), "{named:?}");
+        assert!(!named.text().contains("Use another account"), "{named:?}");
+    }
 }
 
 #[tokio::test]

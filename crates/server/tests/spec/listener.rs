@@ -1,6 +1,6 @@
 //! A pretended client that listens on this machine, and counts.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, Method};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ struct Heard {
     status: Mutex<u16>,
     location: Mutex<Option<String>>,
     says: Mutex<String>,
+    held: AtomicBool,
+    came: Notify,
 }
 
 impl Listener {
@@ -55,6 +58,16 @@ impl Listener {
         *self.heard.says.lock().unwrap() = body.to_owned();
     }
 
+    /// From now on it takes what is asked and does not answer, or answers again.
+    pub(crate) fn holds(&self, held: bool) {
+        self.heard.held.store(held, Ordering::SeqCst);
+    }
+
+    /// Waits until it was asked once more.
+    pub(crate) async fn is_asked(&self) {
+        self.heard.came.notified().await;
+    }
+
     /// What was asked since the last look.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut *self.heard.asked.lock().unwrap())
@@ -70,6 +83,10 @@ async fn answer(State(heard): State<Arc<Heard>>, request: Request) -> Response {
         headers: parts.headers,
         body: String::from_utf8(body.to_vec()).unwrap(),
     });
+    heard.came.notify_one();
+    if heard.held.load(Ordering::SeqCst) {
+        return std::future::pending().await;
+    }
     let mut response = Response::builder().status(*heard.status.lock().unwrap());
     if let Some(location) = &*heard.location.lock().unwrap() {
         response = response.header("location", location);

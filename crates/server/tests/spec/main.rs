@@ -9,6 +9,7 @@
 mod account;
 mod authorize;
 mod back_channel;
+mod back_channel_attempts;
 mod bad_input;
 mod browser;
 mod claims;
