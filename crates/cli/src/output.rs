@@ -41,6 +41,8 @@ pub(crate) enum Ink {
     Good,
     Careful,
     Bad,
+    /// White on black, whatever the terminal's own colours are.
+    Screen,
 }
 
 impl Output {
@@ -160,9 +162,11 @@ impl Output {
         eprint_line(&value.to_string());
     }
 
-    /// Something to look at, on stderr, as it is drawn.
+    /// Something to look at, on stderr, light on dark as it is drawn.
     pub(crate) fn picture(&self, drawn: &str) {
-        eprint_line(drawn);
+        for line in drawn.lines() {
+            eprint_line(&paint(self.colour_on_stderr, Ink::Screen, line));
+        }
     }
 
     /// Something worth knowing, on stderr.
@@ -244,6 +248,7 @@ fn paint(colour: bool, ink: Ink, text: &str) -> String {
         Ink::Good => "32",
         Ink::Careful => "33",
         Ink::Bad => "31",
+        Ink::Screen => "38;5;231;48;5;16",
     };
     if colour && !text.is_empty() {
         format!("\u{1b}[{code}m{text}\u{1b}[0m")

@@ -163,10 +163,15 @@ fn invite(codes: &DeviceAuthorizationResponse, out: &Output) {
     ));
 }
 
-/// The address as a QR code, two modules a character.
+/// The address as a QR code, two modules a character; its light modules are drawn. Four light ones are around it (ISO/IEC 18004 §9.1).
 fn drawn(url: &str) -> Option<String> {
-    let code = QRBuilder::new(url).ecl(ECL::L).build().ok()?;
-    Some(code.to_str())
+    let code = QRBuilder::new(url).ecl(ECL::L).build().ok()?.to_str();
+    // One comes with it; of its first line only the lower half.
+    let lines = code.lines().skip(1).map(|line| format!("███{line}███"));
+    let light = "█".repeat(code.lines().next()?.chars().count() + 6);
+    let around = || std::iter::repeat_n(light.clone(), 2);
+    let all: Vec<String> = around().chain(lines).chain(around()).collect();
+    Some(all.join("\n"))
 }
 
 fn not_offered(error: ClientError) -> Failure {
@@ -191,5 +196,20 @@ mod tests {
         assert!(widths.len() > 15 && widths.len() < 30, "{drawn}");
         assert!(widths.iter().all(|width| *width == widths[0]), "{drawn}");
         assert!(drawn.chars().all(|char| "█▀▄ \n".contains(char)), "{drawn}");
+        let lines: Vec<&str> = drawn.lines().collect();
+        let light = |line: &str| line.chars().all(|char| char == '█');
+        assert!(
+            [&lines[..2], &lines[lines.len() - 2..]]
+                .concat()
+                .into_iter()
+                .all(light),
+            "{drawn}"
+        );
+        assert!(
+            lines
+                .iter()
+                .all(|line| line.starts_with("████") && line.ends_with("████")),
+            "{drawn}"
+        );
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! Spec: RFC 6749 §6 · RFC 9449 §5, §7.1
 
+use std::pin::pin;
+
 use carnet_client::error::ClientError;
 use carnet_oauth::dpop::{self, Request};
 use clap::Args;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::operator::show;
 use crate::failure::Failure;
@@ -50,7 +53,7 @@ pub(crate) async fn run(token: Token, out: &Output) -> Result<(), Failure> {
     }
     let login = match kept.is_fresh() {
         true => kept,
-        false => renew(&logins, &kept).await?,
+        false => renew(&logins, &kept, out).await?,
     };
     let expires_at = moment::exact(login.expires_at);
     let token_type = login.dpop_key.as_ref().map_or("Bearer", |_| dpop::SCHEME);
@@ -116,7 +119,19 @@ fn headers(
     ])
 }
 
-async fn renew(logins: &Logins, kept: &Login) -> Result<Login, Failure> {
+/// The server has spent the old refresh token before we know the new one: whoever stops the program in between would stop the login.
+async fn renew(logins: &Logins, kept: &Login, out: &Output) -> Result<Login, Failure> {
+    let mut stop = signal(SignalKind::interrupt()).map_err(|error| Failure::broken(error.to_string()))?;
+    let mut renewed = pin!(renewed(logins, kept));
+    loop {
+        tokio::select! {
+            renewed = &mut renewed => return renewed,
+            _ = stop.recv() => out.note("Stopping now could lose the login: it ends as soon as the server has answered."),
+        }
+    }
+}
+
+async fn renewed(logins: &Logins, kept: &Login) -> Result<Login, Failure> {
     let Some(refresh_token) = &kept.refresh_token else {
         return Err(expired(
             kept,

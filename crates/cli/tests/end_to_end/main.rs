@@ -12,6 +12,7 @@ mod behind_gateway;
 mod bff;
 mod first_user;
 mod gateway;
+mod interrupted;
 mod log;
 mod login;
 mod oauth;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use carnet_server::logout::back_channel::BackChannel;
 use carnet_store::Outcome;
 
-use crate::back_channel::{changes, log_in, notices, round, told_at, token_of};
+use crate::back_channel::{changes, log_in, notices, round, token_of, told_at};
 use crate::browser::Browser;
 use crate::harness::claims;
 use crate::listener::Listener;

@@ -301,7 +301,9 @@ async fn where_the_client_names_the_account_no_page_offers_another() {
     for prompt in ["consent", "select_account"] {
         let free = browser.follow(&web_url("openid", &[("prompt", prompt)])).await;
         assert!(free.text().contains("Use another account"), "{free:?}");
-        let named = browser.follow(&web_url("openid", &[("prompt", prompt), hint])).await;
+        let named = browser
+            .follow(&web_url("openid", &[("prompt", prompt), hint]))
+            .await;
         assert_eq!(named.status, StatusCode::OK);
         assert!(named.text().contains("name=\"decision\""), "{named:?}");
         assert!(!named.text().contains("Use another account"), "{named:?}");
