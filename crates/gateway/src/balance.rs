@@ -149,9 +149,12 @@ impl Load {
 
     /// The answer was read to its end: the connection is free for another request.
     pub(crate) fn give_back(&mut self) {
-        let Some(Kept::Line(mut line)) = self.kept.take() else {
-            return;
+        let mut line = match self.kept.take() {
+            Some(Kept::Line(line)) => line,
+            Some(Kept::Place(mut place)) => return place.is_answered(),
+            Some(Kept::Trunk { .. }) | None => return,
         };
+        line.is_answered();
         if line.is_closed() {
             return;
         }
@@ -170,12 +173,6 @@ impl Load {
 
 impl Drop for Load {
     fn drop(&mut self) {
-        // Nobody has read the answer to its end.
-        match &mut self.kept {
-            Some(Kept::Line(line)) => line.hang_up(),
-            Some(Kept::Place(place)) => place.hang_up(),
-            Some(Kept::Trunk { .. }) | None => {}
-        }
         self.server.open.fetch_sub(1, Relaxed);
     }
 }

@@ -10,7 +10,6 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use std::{fmt, io};
 
 use axum::body::Body;
@@ -24,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::lent::{BRIEFLY, Lent, PATIENTLY, Sending};
+use crate::lent::{Lent, Sending};
 use crate::lines::{Errand, Failed, IDLE, Stream};
 use crate::negotiated::{self, Negotiated, Tasks, Windows};
 
@@ -66,8 +65,8 @@ pub(crate) struct Place {
     all: Cables,
     /// What was sent on it.
     sending: Option<Sending>,
-    /// For so long the rest of that need not move.
-    patience: Duration,
+    /// Whether the answer was read to its end.
+    answered: bool,
 }
 
 /// Why there is no connection; told to all who wait for one.
@@ -154,7 +153,7 @@ impl Cables {
             cable: Arc::clone(cable),
             all: self.clone(),
             sending: None,
-            patience: PATIENTLY,
+            answered: false,
         })
     }
 
@@ -235,13 +234,13 @@ impl Cable {
 }
 
 impl Place {
-    /// Nobody waits for it any more.
-    pub(crate) fn hang_up(&mut self) {
-        self.patience = BRIEFLY;
+    /// The answer was read to its end.
+    pub(crate) fn is_answered(&mut self) {
+        self.answered = true;
     }
 
     async fn settle(self, sending: Sending) {
-        if !sending.settles(self.patience).await {
+        if !sending.settles(self.answered).await {
             self.cable.clogged.store(true, Relaxed);
         }
     }
@@ -249,14 +248,14 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(sending) = self.sending.take().filter(Sending::is_stuck) {
+        if let Some(sending) = self.sending.take().filter(Sending::is_under_way) {
             if let Ok(runtime) = Handle::try_current() {
                 // It is not free yet.
                 let same = Self {
                     cable: Arc::clone(&self.cable),
                     all: self.all.clone(),
                     sending: None,
-                    patience: self.patience,
+                    answered: self.answered,
                 };
                 runtime.spawn(same.settle(sending));
                 return;

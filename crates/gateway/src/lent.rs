@@ -160,28 +160,27 @@ pub(crate) struct Sending {
 }
 
 impl Sending {
-    /// Waits until all of it was taken; says no, and lets go of the rest, when the server takes nothing for so long.
-    pub(crate) async fn settles(&self, patience: Duration) -> bool {
-        let mut last = (self.moved(), Instant::now());
-        while self.is_under_way() {
-            sleep(LOOK_EVERY).await;
-            let moved = self.moved();
-            if moved != last.0 || !self.is_stuck() {
-                last = (moved, Instant::now());
-            } else if last.1.elapsed() >= patience {
-                self.cut();
-                return false;
-            }
+    /// Waits until all of it was taken; says no, and lets go of the rest, when nothing moves for too long.
+    pub(crate) async fn settles(&self, answered: bool) -> bool {
+        let moved = || self.look(|slot| slot.moved);
+        let settled = settles(|| !self.is_under_way(), moved, || self.patience(answered)).await;
+        if !settled {
+            self.cut();
         }
-        true
+        settled
     }
 
-    fn moved(&self) -> Option<Instant> {
-        self.look(|slot| slot.moved)
+    /// For how long it need not move; whether the client has its answer.
+    pub(crate) fn patience(&self, answered: bool) -> Duration {
+        match (answered, self.look(|slot| slot.awaited)) {
+            (false, _) => BRIEFLY,
+            (true, Some(true)) => WITH_CLIENT,
+            (true, _) => PATIENTLY,
+        }
     }
 
     /// Whether some of it is still to be sent.
-    fn is_under_way(&self) -> bool {
+    pub(crate) fn is_under_way(&self) -> bool {
         self.look(|slot| !slot.gone).unwrap_or(false)
     }
 
@@ -195,16 +194,30 @@ impl Sending {
         drop(self.look(cut));
     }
 
-    /// Whether whoever sends it has not got rid of all of it, and waits for nobody but the service.
-    pub(crate) fn is_stuck(&self) -> bool {
-        self.look(|slot| !slot.gone && !slot.awaited).unwrap_or(false)
-    }
-
     fn look<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> Option<T> {
         let slot = self.slot.as_ref()?.upgrade()?;
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         (slot.turn == self.turn).then(|| look(&mut slot))
     }
+}
+
+/// Waits until it is over; says no when nothing moves for longer than there is patience for.
+pub(crate) async fn settles<T: PartialEq>(
+    is_over: impl Fn() -> bool,
+    moved: impl Fn() -> T,
+    patience: impl Fn() -> Duration,
+) -> bool {
+    let mut last = (moved(), Instant::now());
+    while !is_over() {
+        sleep(LOOK_EVERY).await;
+        let moved = moved();
+        if moved != last.0 {
+            last = (moved, Instant::now());
+        } else if last.1.elapsed() >= patience() {
+            return false;
+        }
+    }
+    true
 }
 
 impl Slot {
@@ -315,9 +328,11 @@ pub(crate) fn honest(frame: Frame<Bytes>) -> Frame<Bytes> {
 }
 
 /// For so long a server may take nothing of a body whose client has left,
-pub(crate) const BRIEFLY: Duration = Duration::from_secs(1);
+const BRIEFLY: Duration = Duration::from_secs(1);
 /// … and of one whose client has its answer: the system takes a megabyte ahead of a server that is slow.
 pub(crate) const PATIENTLY: Duration = Duration::from_secs(15);
+/// … and for so long such a client may send nothing of it.
+const WITH_CLIENT: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// More is not kept for another attempt.
 const REMEMBERED: usize = 64 * 1024;

@@ -30,6 +30,7 @@ pub mod limit;
 mod lines;
 pub mod load;
 mod login;
+mod metered;
 mod method;
 pub mod metrics;
 mod negotiated;

@@ -19,10 +19,11 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 use tower::{Service, ServiceExt as _};
 
-use crate::lent::{PATIENTLY, Sending};
+use crate::lent::{Sending, settles};
+use crate::metered::{Metered, Sent};
 
 /// How connections are made.
 pub(crate) type Connector = HttpsConnector<HttpConnector>;
@@ -36,8 +37,11 @@ pub(crate) struct Line {
     sender: http1::SendRequest<Body>,
     /// Rings when an answer is overdue. It stays with the connection and is only ever put off, which costs next to nothing.
     alarm: Pin<Box<Sleep>>,
-    /// What was sent on it last.
+    /// What was sent on it last, and how much of anything.
     sending: Sending,
+    sent: Sent,
+    /// Whether an answer is on its way that somebody may wait for.
+    asked: bool,
     /// Whether it takes no other request.
     spent: bool,
     /// What hyper does on it.
@@ -100,7 +104,7 @@ impl Lines {
                     Err(failed) => (self.take().ok_or(failed)?, true),
                 },
             };
-            line.sending = sending.clone();
+            (line.asked, line.sending) = (true, sending.clone());
             let mut since = Instant::now();
             line.alarm.as_mut().reset(since + errand.patience);
             let mut asked = pin!(line.sender.try_send_request(request.take().unwrap_or_default()));
@@ -119,25 +123,22 @@ impl Lines {
                 }
             });
             match answered.await {
-                None => {
-                    line.hang_up();
-                    return Err(Failed::Late);
-                }
+                None => return Err(Failed::Late),
                 Some(Ok(response)) => return Ok((response, line)),
-                Some(Err(mut failure)) => match failure.take_message() {
-                    // §9.3.1: the server closed it while nobody asked anything.
-                    Some(unsent) if used => {
-                        // It goes on elsewhere.
-                        line.sending = Sending::default();
-                        *request = Some(unsent);
+                Some(Err(mut failure)) => {
+                    // It may go on elsewhere.
+                    line.sending = Sending::default();
+                    match failure.take_message() {
+                        // §9.3.1: the server closed it while nobody asked anything.
+                        Some(unsent) if used => *request = Some(unsent),
+                        message => {
+                            return Err(Failed::Broken {
+                                unsent: message.is_some(),
+                                error: Box::new(failure.into_error()),
+                            });
+                        }
                     }
-                    message => {
-                        return Err(Failed::Broken {
-                            unsent: message.is_some(),
-                            error: Box::new(failure.into_error()),
-                        });
-                    }
-                },
+                }
             }
         }
     }
@@ -194,7 +195,7 @@ impl Errand<'_> {
     }
 
     async fn connect(&self) -> Result<Line, Failed> {
-        let stream = self.dial().await?;
+        let (stream, sent) = Metered::new(self.dial().await?);
         let mut one = http1::Builder::new();
         let shaken = one.max_buf_size(HEAD_BYTES).handshake(stream).await;
         let (sender, connection) = shaken.map_err(|error| Failed::Broken {
@@ -207,6 +208,8 @@ impl Errand<'_> {
             sender,
             alarm: Box::pin(sleep_until(Instant::now() + self.patience)),
             sending: Sending::default(),
+            sent,
+            asked: false,
             spent: false,
             served,
         })
@@ -215,23 +218,27 @@ impl Errand<'_> {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        if self.served.is_finished() {
-            return;
-        }
-        let settled = settle(mem::take(&mut self.sending), self.served.clone());
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(settled)),
-            Err(_) => self.served.abort(),
+        let (sending, served) = (mem::take(&mut self.sending), self.served.clone());
+        match Handle::try_current().ok().filter(|_| !self.asked) {
+            Some(_) if served.is_finished() => {}
+            Some(runtime) => drop(runtime.spawn(settle(sending, served, self.sent.clone()))),
+            None => {
+                // Nobody waits for it any more.
+                sending.cut();
+                served.abort();
+            }
         }
     }
 }
 
-/// Lets a server have the rest of a body as long as it takes it. hyper would wait for one that takes nothing as long as that lives, and keep what its client
-/// has sent.
-async fn settle(sending: Sending, served: AbortHandle) {
-    sending.settles(PATIENTLY).await;
-    sleep(FLUSHED).await;
-    served.abort();
+/// Lets a server have the rest of a body as long as it takes some. hyper ends a connection that nobody uses any more when all is sent; but it would wait for a
+/// server that takes nothing as long as that lives, and keep what its client has sent.
+async fn settle(sending: Sending, served: AbortHandle, sent: Sent) {
+    let patience = || sending.patience(true);
+    if !settles(|| served.is_finished(), || sent.bytes(), patience).await {
+        sending.cut();
+        served.abort();
+    }
 }
 
 impl Line {
@@ -255,10 +262,9 @@ impl Line {
         self.spent = true;
     }
 
-    /// Nobody waits for it any more.
-    pub(crate) fn hang_up(&self) {
-        self.sending.cut();
-        self.served.abort();
+    /// The answer was read to its end.
+    pub(crate) fn is_answered(&mut self) {
+        self.asked = false;
     }
 }
 
@@ -276,5 +282,6 @@ pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 /// Services close connections on which nobody asks, Node and Apache after five seconds. We must be first: what was sent into a connection that is
 /// being closed may have been done, and is not sent again.
 pub(crate) const IDLE: Duration = Duration::from_secs(4);
-/// So long the last bytes of a body, and the goodbye of TLS, have.
-const FLUSHED: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

@@ -97,6 +97,11 @@ impl Service {
                 }
                 self.broken.notify_one();
             }
+            "/answered" => {
+                respond.send_response(response, true).unwrap();
+                let _unread = body;
+                std::future::pending::<()>().await;
+            }
             "/early" => drop(respond.send_response(response, true)),
             "/refused" if self.refused.fetch_add(1, Ordering::SeqCst) == 0 => {
                 // Some of the body was sent by then.
@@ -263,6 +268,24 @@ async fn a_service_that_answers_before_it_has_the_body_costs_nobody_the_connecti
     let mut answer = String::new();
     soon(client.read_to_string(&mut answer)).await.unwrap();
     assert!(answer.ends_with("ok 0"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_upload_that_goes_on_after_its_answer_takes_a_place_until_it_ends() {
+    let service = Service::new(2);
+    let harness = service.behind_gateway().await;
+    let mut uploads = Vec::new();
+    for _ in 0..2 {
+        let mut client = stalled(&harness, "POST /answered HTTP\r\nContent-Length: 5").await;
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            assert!(soon(client.read_buf(&mut head)).await.unwrap() > 0);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 200"));
+        uploads.push(client);
+    }
+    let next = soon(harness.get("/small", "")).await;
+    assert_eq!((next.status, service.connections()), (200, 2));
 }
 
 #[tokio::test]

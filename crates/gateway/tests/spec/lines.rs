@@ -1,11 +1,20 @@
 //! Connections to a service: kept, used again, and replaced when the service has closed them.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use axum::body::Body;
+use carnet_client::clock::{Clock, SystemClock};
+use carnet_gateway::upstream::Upstream;
+use futures_util::stream;
+use http::Request;
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::harness::{Answer, Harness, mirror, soon};
 
@@ -135,4 +144,32 @@ async fn of_a_service_that_does_not_answer_in_time_no_upload_is_kept() {
     let (mut service, _) = deaf.accept().await.unwrap();
     let mut got = Vec::new();
     let _ = soon(service.read_to_end(&mut got)).await;
+}
+
+#[tokio::test]
+async fn of_an_upload_whose_client_leaves_before_the_answer_nothing_is_kept() {
+    let deaf = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let urls = [format!("http://{}", deaf.local_addr().unwrap())];
+    let config = serde_json::from_value(json!({ "name": "one", "urls": urls })).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let upstream = Upstream::new(&config, &clock).unwrap();
+    let (kept, mut reads) = mpsc::unbounded_channel();
+    let endless = stream::repeat_with(move || {
+        let _ = kept.send(());
+        Ok::<_, io::Error>(vec![b'x'; 64 * 1024])
+    });
+    let request = Request::post("/").header("host", "x");
+    let request = request.body(Body::from_stream(endless)).unwrap();
+    let some = async {
+        for _ in 0..16 {
+            reads.recv().await.unwrap();
+        }
+    };
+    tokio::select! {
+        _ = upstream.ask(request) => panic!("nobody answers"),
+        () = some => {}
+    }
+    // One whose client has its answer is kept for longer.
+    let let_go = timeout(Duration::from_secs(8), async { while reads.recv().await.is_some() {} });
+    assert!(let_go.await.is_ok(), "the upload is kept");
 }
