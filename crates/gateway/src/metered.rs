@@ -57,7 +57,11 @@ impl<S: Read + Unpin> Read for Metered<S> {
 }
 
 impl<S: Write + Unpin> Write for Metered<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Error>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize, Error>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.count(written)
     }

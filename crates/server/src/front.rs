@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use crate::app::App;
-use crate::http::negotiation::accepts;
+use crate::http::negotiation::wants_page;
 use crate::http::page::{View, language, page};
 
 /// The route.
@@ -19,7 +19,7 @@ pub(crate) fn routes() -> Router<App> {
 }
 
 async fn front(State(app): State<App>, headers: HeaderMap) -> Response {
-    if !accepts(&headers, "text/html") {
+    if !wants_page(&headers) {
         return StatusCode::NOT_FOUND.into_response();
     }
     let view = View::in_language(language(None, &headers));

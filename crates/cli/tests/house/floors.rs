@@ -71,7 +71,7 @@ pub(crate) const SERVER: &[&[&str]] = &[
 
 /// The modules of `gateway`. `lib` is the life of a request.
 pub(crate) const GATEWAY: &[&[&str]] = &[
-    &["believed", "refusal"],
+    &["believed", "metered", "refusal"],
     &["method"],
     &[
         "headers", "hops", "identity", "route", "series", "target", "watch",

@@ -7,11 +7,7 @@ use crate::lent::PATIENTLY;
 async fn settled(lasts: Duration, sends: impl Fn(&Sent)) -> bool {
     let sent = Sent::default();
     let served = tokio::spawn(tokio::time::sleep(lasts));
-    let ended = tokio::spawn(settle(
-        Sending::default(),
-        served.abort_handle(),
-        sent.clone(),
-    ));
+    let ended = tokio::spawn(settle(Sending::default(), served.abort_handle(), sent.clone()));
     while !ended.is_finished() {
         tokio::time::sleep(PATIENTLY / 2).await;
         sends(&sent);

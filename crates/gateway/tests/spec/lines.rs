@@ -170,6 +170,8 @@ async fn of_an_upload_whose_client_leaves_before_the_answer_nothing_is_kept() {
         () = some => {}
     }
     // One whose client has its answer is kept for longer.
-    let let_go = timeout(Duration::from_secs(8), async { while reads.recv().await.is_some() {} });
+    let let_go = timeout(Duration::from_secs(8), async {
+        while reads.recv().await.is_some() {}
+    });
     assert!(let_go.await.is_ok(), "the upload is kept");
 }

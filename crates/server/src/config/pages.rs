@@ -130,6 +130,21 @@ impl FromStr for Length {
     }
 }
 
+impl Length {
+    /// As many pixels of CSS as it has where nobody has changed the size of letters.
+    fn pixels(&self) -> f64 {
+        let number = self
+            .0
+            .trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+        let number: f64 = number.parse().unwrap_or_default();
+        if self.0.ends_with("px") {
+            number
+        } else {
+            number * 16.0
+        }
+    }
+}
+
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -162,6 +177,9 @@ impl fmt::Display for Font {
 
 as_string!(Color, Length, Font);
 
+/// Of a card, in pixels of CSS.
+const NARROWEST: f64 = 240.0;
+
 pub(super) fn check_pages(pages: &Pages) -> Result<(), Fault> {
     if pages.name.trim().is_empty() {
         return Err(fault(
@@ -169,6 +187,14 @@ pub(super) fn check_pages(pages: &Pages) -> Result<(), Fault> {
             "is empty, and every page shows it",
             "write the name that people know you by",
         ));
+    }
+    if let Some(width) = pages
+        .card_width
+        .as_ref()
+        .filter(|width| width.pixels() < NARROWEST)
+    {
+        let what = format!("\"{width}\" is too narrow for a form");
+        return Err(fault("pages.card_width", what, "write 240px (15rem) or more"));
     }
     // The policy of our pages shows no picture that came over plain http.
     let is_shown = |uri: &str| plain_uri::read_link(uri).is_some() || uri.starts_with("data:image/");

@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use tracing::Instrument as _;
 
 use super::failure::{Noted, Refusal};
-use super::negotiation::accepts;
+use super::negotiation::wants_page;
 use super::page::{language, refused};
 use super::transport::unprotected;
 use crate::app::App;
@@ -116,7 +116,7 @@ fn explain_bare(response: Response, reader: Option<Reader<'_>>) -> Response {
         StatusCode::NOT_FOUND => ("not_found", "there is nothing at this path"),
         StatusCode::METHOD_NOT_ALLOWED => (
             "method_not_allowed",
-            "the Allow header lists the methods of this path",
+            "this path is not asked in this way; the Allow header lists its methods",
         ),
         _ => return response,
     };
@@ -130,7 +130,7 @@ fn explain_bare(response: Response, reader: Option<Reader<'_>>) -> Response {
     };
     let wanted = WANTED.into_iter().zip(wanted);
     let headers: HeaderMap = wanted.filter_map(|(name, value)| Some((name, value?))).collect();
-    match accepts(&headers, "text/html") {
+    match wants_page(&headers) {
         true => refused(app, language(None, &headers), (id, None), refusal.into()),
         false => refusal.into_response(),
     }

@@ -15,6 +15,16 @@ pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     })
 }
 
+/// Whether a page is at least as dear as JSON: a person reads.
+pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
+    let is = |media_type: &str, other: &str| media_type.eq_ignore_ascii_case(other);
+    let wanted = by_weight(headers, header::ACCEPT);
+    let first = wanted
+        .iter()
+        .find(|wanted| is(wanted, PAGE) || is(wanted, "application/json"));
+    first.is_some_and(|first| is(first, PAGE))
+}
+
 /// What a list names, the dearest first. What has a weight of 0 is left out.
 pub(crate) fn by_weight(headers: &HeaderMap, name: HeaderName) -> Vec<&str> {
     let weighed = members(headers, name).map(|member| {
@@ -54,6 +64,8 @@ fn members(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> 
         .flat_map(|line| line.split(','))
 }
 
+const PAGE: &str = "text/html";
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
@@ -81,6 +93,21 @@ mod tests {
         ] {
             let headers = with(header::ACCEPT, lines);
             assert_eq!(accepts(&headers, "text/event-stream"), taken, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_for_whom_it_is_dearer_than_json() {
+        for (lines, page) in [
+            (&["text/html,application/xhtml+xml,*/*;q=0.8"][..], true),
+            (&["application/json;q=0.5, Text/HTML"], true),
+            (&["application/json, text/html;q=0.1"], false),
+            (&["application/json"], false),
+            (&["text/html;q=0"], false),
+            (&["*/*"], false),
+            (&[], false),
+        ] {
+            assert_eq!(wants_page(&with(header::ACCEPT, lines)), page, "{lines:?}");
         }
     }
 

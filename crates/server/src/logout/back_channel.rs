@@ -71,15 +71,21 @@ impl BackChannel {
         let mut rounds = tokio::time::interval(ROUND);
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let (mut under_way, mut trouble) = (JoinSet::new(), Trouble::default());
+        let mut rest = Duration::ZERO;
         loop {
             // Whoever answers soon is told the next thing at once.
             tokio::select! {
                 _ = rounds.tick() => {}
                 Some(_) = under_way.join_next() => {}
             }
+            // Where much is to be told a look takes long: half of the time at most.
+            tokio::time::sleep(rest).await;
             while under_way.try_join_next().is_some() {}
             let free = AT_ONCE.saturating_sub(under_way.len());
-            match self.due((registered_by, free)).await {
+            let began = Instant::now();
+            let due = self.due((registered_by, free)).await;
+            rest = began.elapsed().min(ROUND);
+            match due {
                 Ok(due) => {
                     if trouble.ends() {
                         tracing::info!("logout notices are read again");

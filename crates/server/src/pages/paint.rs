@@ -61,14 +61,17 @@ fn colors(chosen: &Colors, accent: Option<Color>) -> Vec<(&'static str, Color)> 
         .collect()
 }
 
-/// A generic family goes without quotes, and so may any name of small letters.
+/// A generic family goes without quotes, and so may any name of small letters but those that would take the place of the whole list.
 fn family(fonts: &[Font]) -> String {
     let names = fonts.iter().map(ToString::to_string).map(|name| {
-        let is_word = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        let is_small = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+        let is_word = name.bytes().all(is_small) && !OF_CSS.contains(&name.as_str());
         if is_word { name } else { format!("\"{name}\"") }
     });
     names.collect::<Vec<_>>().join(", ")
 }
+
+const OF_CSS: [&str; 6] = ["inherit", "initial", "unset", "revert", "revert-layer", "default"];
 
 const WHITE: Color = Color([255; 3]);
 const BLACK: Color = Color([0; 3]);
@@ -120,6 +123,12 @@ fn luminance(color: Color) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fonts_are_a_list_whatever_their_names() {
+        let fonts = ["Noto Sans", "inherit", "sans-serif"].map(|name| name.parse().unwrap());
+        assert_eq!(family(&fonts), "\"Noto Sans\", \"inherit\", sans-serif");
+    }
 
     #[test]
     fn what_is_written_on_an_accent_and_links_on_dark_ground_can_be_read() {

@@ -310,6 +310,12 @@ fn a_look_that_is_none_is_refused_with_its_line() {
         ),
         ("[pages]\nradius = \"10\"", 3, "is no length"),
         ("[pages]\ncard_width = \"1.rem\"", 3, "is no length"),
+        (
+            "[pages]\ncard_width = \"10px\"",
+            3,
+            "pages.card_width: \"10px\" is too narrow",
+        ),
+        ("[pages]\ncard_width = \"14.9em\"", 3, "is too narrow"),
         ("[pages]\nfont = [\"a\\\"; }\"]", 3, "is no font"),
         ("[pages.colors]\npaper = \"#fffffg\"", 3, "is no colour"),
         (
