@@ -173,6 +173,15 @@ async fn stalled(harness: &Harness, request: &str) -> TcpStream {
     stream
 }
 
+/// Reads the head of an answer.
+async fn has_head(client: &mut TcpStream) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        assert!(soon(client.read_buf(&mut head)).await.unwrap() > 0);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 200"), "{head:?}");
+}
+
 const ENDLESS: &str = "GET /endless HTTP";
 /// Its body does not come.
 const ENDLESS_UPLOAD: &str = "POST /endless HTTP\r\nContent-Length: 9";
@@ -259,10 +268,7 @@ async fn a_request_that_the_service_did_not_look_at_is_sent_once_more_whatever_i
 async fn a_service_that_answers_before_it_has_the_body_costs_nobody_the_connection() {
     let harness = Service::new(200).behind_gateway().await;
     let mut client = stalled(&harness, "POST /early HTTP\r\nContent-Length: 5").await;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        assert!(soon(client.read_buf(&mut head)).await.unwrap() > 0);
-    }
+    has_head(&mut client).await;
     let next = "GET /small HTTP/1.1\r\nHost: api.test\r\nConnection: close\r\n\r\n";
     client.write_all(format!("abcde{next}").as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -277,11 +283,7 @@ async fn an_upload_that_goes_on_after_its_answer_takes_a_place_until_it_ends() {
     let mut uploads = Vec::new();
     for _ in 0..2 {
         let mut client = stalled(&harness, "POST /answered HTTP\r\nContent-Length: 5").await;
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            assert!(soon(client.read_buf(&mut head)).await.unwrap() > 0);
-        }
-        assert!(head.starts_with(b"HTTP/1.1 200"));
+        has_head(&mut client).await;
         uploads.push(client);
     }
     let next = soon(harness.get("/small", "")).await;

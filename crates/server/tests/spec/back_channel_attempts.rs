@@ -7,17 +7,23 @@ use carnet_store::Outcome;
 
 use crate::back_channel::{changes, log_in, notices, round, token_of, told_at};
 use crate::browser::Browser;
-use crate::harness::claims;
+use crate::harness::{Server, claims};
 use crate::listener::Listener;
 
-#[tokio::test]
-async fn lo_05_what_is_not_delivered_is_tried_again_ever_more_rarely_and_then_given_up() {
-    let listener = Listener::start().await;
-    let server = told_at(&listener.url).await;
+/// A server that has a client to tell at this address.
+async fn with_a_notice(url: &str) -> Server {
+    let server = told_at(url).await;
     let browser = Browser::of(&server);
     log_in(&server, &browser, "openid").await;
     let page = browser.get("/logout").await;
     browser.submit(&page, &[("decision", "logout")]).await;
+    server
+}
+
+#[tokio::test]
+async fn lo_05_what_is_not_delivered_is_tried_again_ever_more_rarely_and_then_given_up() {
+    let listener = Listener::start().await;
+    let server = with_a_notice(&listener.url).await;
     listener.answers(500, None);
     let mut tokens = Vec::new();
     for wait in [0, 5, 30, 120, 600, 3_600, 21_600] {
@@ -49,11 +55,7 @@ async fn lo_05_what_is_not_delivered_is_tried_again_ever_more_rarely_and_then_gi
 #[tokio::test]
 async fn lo_05_redirects_are_not_followed_and_204_is_as_good_as_200() {
     let (listener, elsewhere) = (Listener::start().await, Listener::start().await);
-    let server = told_at(&listener.url).await;
-    let browser = Browser::of(&server);
-    log_in(&server, &browser, "openid").await;
-    let page = browser.get("/logout").await;
-    browser.submit(&page, &[("decision", "logout")]).await;
+    let server = with_a_notice(&listener.url).await;
     listener.answers(302, Some(&elsewhere.url));
     round(&server).await;
     assert!(elsewhere.asked().is_empty());
@@ -67,11 +69,7 @@ async fn lo_05_redirects_are_not_followed_and_204_is_as_good_as_200() {
 #[tokio::test]
 async fn a_notice_survives_a_restart_and_of_two_nodes_one_delivers_it() {
     let listener = Listener::start().await;
-    let server = told_at(&listener.url).await;
-    let browser = Browser::of(&server);
-    log_in(&server, &browser, "openid").await;
-    let page = browser.get("/logout").await;
-    browser.submit(&page, &[("decision", "logout")]).await;
+    let server = with_a_notice(&listener.url).await;
     let changes = changes(&listener.url);
     let changes = changes.each_ref().map(|(from, to)| (from.as_str(), to.as_str()));
     let (one, two) = (server.another(&changes).await, server.another(&changes).await);
@@ -83,11 +81,7 @@ async fn a_notice_survives_a_restart_and_of_two_nodes_one_delivers_it() {
 #[tokio::test]
 async fn what_a_stopped_process_was_telling_is_told_at_once_by_the_next_and_the_attempt_counts() {
     let listener = Listener::start().await;
-    let server = told_at(&listener.url).await;
-    let browser = Browser::of(&server);
-    log_in(&server, &browser, "openid").await;
-    let page = browser.get("/logout").await;
-    browser.submit(&page, &[("decision", "logout")]).await;
+    let server = with_a_notice(&listener.url).await;
     listener.holds(true);
     let channel = BackChannel::new(server.app.clone()).unwrap();
     let telling = channel.clone();
