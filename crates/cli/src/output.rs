@@ -41,7 +41,7 @@ pub(crate) enum Ink {
     Good,
     Careful,
     Bad,
-    /// White on black, whatever the terminal's own colours are.
+    /// White on black, whatever the terminal's own colours are; without colour it is as the terminal has it.
     Screen,
 }
 

@@ -87,6 +87,31 @@ pub(crate) enum Kept {
     },
 }
 
+impl Kept {
+    /// The answer was read to its end: it is free for another request to this server.
+    pub(crate) fn give_back(self, server: &Arc<Server>) {
+        let mut line = match self {
+            Self::Line(line) => line,
+            Self::Place(mut place) => return place.answered(),
+            Self::Trunk { .. } => return,
+        };
+        line.answered();
+        if line.is_closed() {
+            return;
+        }
+        if line.is_ready() {
+            return server.lines.give_back(line);
+        }
+        // The end of the answer is here, and the connection about to notice.
+        let server = Arc::clone(server);
+        tokio::spawn(async move {
+            if line.becomes_ready().await {
+                server.lines.give_back(line);
+            }
+        });
+    }
+}
+
 impl Server {
     pub(crate) fn new(scheme: Scheme, authority: Authority, host: HeaderValue) -> Self {
         Self {
@@ -149,25 +174,9 @@ impl Load {
 
     /// The answer was read to its end: the connection is free for another request.
     pub(crate) fn give_back(&mut self) {
-        let mut line = match self.kept.take() {
-            Some(Kept::Line(line)) => line,
-            Some(Kept::Place(mut place)) => return place.is_answered(),
-            Some(Kept::Trunk { .. }) | None => return,
-        };
-        line.is_answered();
-        if line.is_closed() {
-            return;
+        if let Some(kept) = self.kept.take() {
+            kept.give_back(&self.server);
         }
-        if line.is_ready() {
-            return self.server.lines.give_back(line);
-        }
-        // The end of the answer is here, and the connection about to notice.
-        let server = Arc::clone(&self.server);
-        tokio::spawn(async move {
-            if line.becomes_ready().await {
-                server.lines.give_back(line);
-            }
-        });
     }
 }
 

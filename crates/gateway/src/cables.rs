@@ -235,7 +235,7 @@ impl Cable {
 
 impl Place {
     /// The answer was read to its end.
-    pub(crate) fn is_answered(&mut self) {
+    pub(crate) fn answered(&mut self) {
         self.answered = true;
     }
 

@@ -2,42 +2,49 @@
 //!
 //! Spec: RFC 9110 §6.5 (trailers), §9.2.2 (what may be sent again)
 
+mod sending;
+
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
-use std::{fmt, io, iter, mem};
+use std::task::{Context, Poll, Waker, ready};
+use std::{fmt, io, iter};
 
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body as _, Frame, SizeHint};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::headers::allowed_trailers;
+pub(crate) use sending::{Sending, moves_until};
 
 /// The body of a request, lent to an attempt to send it. As long as nobody has read more of it than is remembered, it can be lent again.
 pub(crate) struct Lent {
     slot: Option<Arc<Mutex<Slot>>>,
     /// Which attempt it is lent to; an earlier one gets nothing more of it.
     turn: u32,
+    /// What this attempt sends is under way as long as somebody has this: the attempt, or what was handed over of it.
+    flight: Arc<()>,
 }
 
 struct Slot {
     body: Body,
+    /// Whether it is handed over in pieces that tell when they were sent.
+    in_pieces: bool,
     /// What was read so far; `None` when that is too much, or not wanted.
     memory: Option<BytesMut>,
+    /// What was read, and not handed over.
+    rest: Bytes,
     /// The attempt that has it.
     turn: u32,
+    flight: Weak<()>,
     /// How many bytes that has had.
     had: usize,
     /// Whether there will be no other.
     last: bool,
     read: bool,
-    /// Whether whoever sends it waits for more of it.
-    awaited: bool,
-    /// Whether the attempt that had it has let go of it: all of it is on its way, or the attempt is over.
-    gone: bool,
+    /// Whoever sends it and waits for more of it.
+    awaited: Option<Waker>,
     ended: bool,
     moved: Instant,
     failure: Option<Failure>,
@@ -53,18 +60,20 @@ pub(crate) enum Failure {
 }
 
 impl Lent {
-    /// `memory`: whether it may have to be sent again after some of it was.
-    pub(crate) fn new(body: Body, memory: bool) -> Self {
+    /// Over HTTP/2 it may have to be sent again after some of it was, and more of it is taken than can be sent.
+    pub(crate) fn new(body: Body, over_http2: bool) -> Self {
         let ended = body.is_end_stream();
         let slot = || Slot {
             body,
-            memory: memory.then(BytesMut::new),
+            in_pieces: over_http2,
+            memory: over_http2.then(BytesMut::new),
+            rest: Bytes::new(),
             turn: 0,
+            flight: Weak::new(),
             had: 0,
             last: false,
             read: false,
-            awaited: false,
-            gone: false,
+            awaited: None,
             ended: false,
             moved: Instant::now(),
             failure: None,
@@ -72,20 +81,24 @@ impl Lent {
         Self {
             slot: (!ended).then(|| Arc::new(Mutex::new(slot()))),
             turn: 0,
+            flight: Arc::default(),
         }
     }
 
     /// As the body of the next attempt.
     pub(crate) fn again(&self) -> Body {
+        let flight = Arc::default();
         let turn = self.with(|slot| {
             slot.turn += 1;
-            (slot.had, slot.awaited, slot.gone) = (0, false, false);
+            slot.flight = Arc::downgrade(&flight);
+            (slot.had, slot.rest, slot.awaited) = (0, Bytes::new(), None);
             slot.turn
         });
         match turn {
             Some(turn) => Body::new(Self {
                 slot: self.slot.clone(),
                 turn,
+                flight,
             }),
             None => Body::empty(),
         }
@@ -127,6 +140,7 @@ impl Lent {
         Sending {
             slot: self.slot.as_ref().map(Arc::downgrade),
             turn: self.with(|slot| slot.turn).unwrap_or_default(),
+            flight: self.with(|slot| slot.flight.clone()).unwrap_or_default(),
         }
     }
 
@@ -137,87 +151,14 @@ impl Lent {
 
     /// Whether somebody waits for the rest of it.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.with(|slot| slot.awaited && !slot.ended).unwrap_or(false)
+        self.with(|slot| slot.awaited.is_some() && !slot.ended)
+            .unwrap_or(false)
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> Option<T> {
         let slot = self.slot.as_ref()?;
         Some(look(&mut slot.lock().unwrap_or_else(PoisonError::into_inner)))
     }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        self.with(|slot| slot.gone |= slot.turn == self.turn);
-    }
-}
-
-/// A body, as long as this attempt to send it is the last one.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sending {
-    slot: Option<Weak<Mutex<Slot>>>,
-    turn: u32,
-}
-
-impl Sending {
-    /// Waits until all of it was taken; says no, and lets go of the rest, when nothing moves for too long.
-    pub(crate) async fn settles(&self, answered: bool) -> bool {
-        let moved = || self.look(|slot| slot.moved);
-        let settled = settles(|| !self.is_under_way(), moved, || self.patience(answered)).await;
-        if !settled {
-            self.cut();
-        }
-        settled
-    }
-
-    /// For how long it need not move; whether the client has its answer.
-    pub(crate) fn patience(&self, answered: bool) -> Duration {
-        match (answered, self.look(|slot| slot.awaited)) {
-            (false, _) => BRIEFLY,
-            (true, Some(true)) => WITH_CLIENT,
-            (true, _) => PATIENTLY,
-        }
-    }
-
-    /// Whether some of it is still to be sent.
-    pub(crate) fn is_under_way(&self) -> bool {
-        self.look(|slot| !slot.gone).unwrap_or(false)
-    }
-
-    /// Nobody reads on, and nobody may take what was read for all of it.
-    pub(crate) fn cut(&self) {
-        let cut = |slot: &mut Slot| {
-            slot.turn += 1;
-            (slot.read, slot.memory) = (true, None);
-            mem::take(&mut slot.body)
-        };
-        drop(self.look(cut));
-    }
-
-    fn look<T>(&self, look: impl FnOnce(&mut Slot) -> T) -> Option<T> {
-        let slot = self.slot.as_ref()?.upgrade()?;
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        (slot.turn == self.turn).then(|| look(&mut slot))
-    }
-}
-
-/// Waits until it is over; says no when nothing moves for longer than there is patience for.
-pub(crate) async fn settles<T: PartialEq>(
-    is_over: impl Fn() -> bool,
-    moved: impl Fn() -> T,
-    patience: impl Fn() -> Duration,
-) -> bool {
-    let mut last = (moved(), Instant::now());
-    while !is_over() {
-        sleep(LOOK_EVERY).await;
-        let moved = moved();
-        if moved != last.0 {
-            last = (moved, Instant::now());
-        } else if last.1.elapsed() >= patience() {
-            return false;
-        }
-    }
-    true
 }
 
 impl Slot {
@@ -227,34 +168,59 @@ impl Slot {
             let gone = io::Error::from(io::ErrorKind::ConnectionAborted);
             return Poll::Ready(Some(Err(axum::Error::new(gone))));
         }
-        if let Some(rest) = self.remembered().get(self.had..).filter(|rest| !rest.is_empty()) {
-            let rest = Bytes::copy_from_slice(rest);
-            self.had += rest.len();
-            self.memory.take_if(|_| self.last);
-            return Poll::Ready(Some(Ok(Frame::data(rest))));
+        if let Some(piece) = self.piece() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         let frame = Pin::new(&mut self.body).poll_frame(cx);
-        self.awaited = frame.is_pending();
+        self.awaited = frame.is_pending().then(|| cx.waker().clone());
         let frame = ready!(frame);
         self.moved = Instant::now();
         self.ended = frame.is_none() || self.body.is_end_stream();
-        match &frame {
-            Some(Ok(frame)) => self.remember(frame.data_ref()),
-            Some(Err(error)) => self.failure = Some(Failure::of(error)),
-            None => {}
+        if let Some(Err(error)) = &frame {
+            self.failure = Some(Failure::of(error));
         }
-        Poll::Ready(frame.map(|frame| frame.map(honest)))
+        let Some(Ok(frame)) = frame else {
+            return Poll::Ready(frame);
+        };
+        self.remember(frame.data_ref());
+        let frame = frame.into_data().map(|data| {
+            self.rest = data;
+            Frame::data(self.piece().unwrap_or_default())
+        });
+        Poll::Ready(Some(Ok(frame.unwrap_or_else(honest))))
     }
 
     fn remember(&mut self, data: Option<&Bytes>) {
         self.read = true;
-        self.had += data.map_or(0, Bytes::len);
         let room = REMEMBERED - self.remembered().len();
         let data = data.filter(|data| data.len() <= room && !self.last);
         match (&mut self.memory, data) {
             (Some(memory), Some(data)) => memory.extend_from_slice(data),
             _ => self.memory = None,
         }
+    }
+
+    /// The next of what is here: of what was read last, or of the memory what this attempt has not had.
+    fn piece(&mut self) -> Option<Bytes> {
+        let most = if self.in_pieces { PIECE } else { usize::MAX };
+        let piece = match self.rest.is_empty() {
+            true => Bytes::copy_from_slice(self.remembered().get(self.had..)?.chunks(most).next()?),
+            false => self.rest.split_to(self.rest.len().min(most)),
+        };
+        self.had += piece.len();
+        self.moved = Instant::now();
+        if self.last && self.remembered().len() <= self.had {
+            self.memory = None;
+        }
+        Some(piece)
+    }
+
+    /// How much this attempt can have without reading on. What was read last is remembered as well, or nothing is.
+    fn is_here(&self) -> usize {
+        self.remembered()
+            .len()
+            .saturating_sub(self.had)
+            .max(self.rest.len())
     }
 
     fn remembered(&self) -> &[u8] {
@@ -270,29 +236,50 @@ impl hyper::body::Body for Lent {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.with(|slot| slot.next(self.turn, cx))
-            .unwrap_or(Poll::Ready(None))
+        let next = self.with(|slot| (slot.next(self.turn, cx), slot.in_pieces));
+        let Some((next, in_pieces)) = next else {
+            return Poll::Ready(None);
+        };
+        let told = |data| {
+            let _flight = Arc::clone(&self.flight);
+            Bytes::from_owner(Piece { data, _flight })
+        };
+        next.map_ok(|frame| if in_pieces { frame.map_data(told) } else { frame })
     }
 
     fn is_end_stream(&self) -> bool {
         // One that gets nothing more does not have all of it.
-        let ended = |slot: &mut Slot| slot.turn == self.turn && slot.remembered().len() <= slot.had;
+        let ended = |slot: &mut Slot| slot.turn == self.turn && slot.is_here() == 0;
         self.with(|slot| ended(slot) && slot.body.is_end_stream())
             .unwrap_or(true)
     }
 
     fn size_hint(&self) -> SizeHint {
         let left = |slot: &mut Slot| {
-            let again = slot.remembered().len().saturating_sub(slot.had) as u64;
-            let rest = slot.body.size_hint();
+            if slot.turn != self.turn {
+                return SizeHint::default();
+            }
+            let (here, rest) = (slot.is_here() as u64, slot.body.size_hint());
             let mut left = SizeHint::new();
-            left.set_lower(again + rest.lower());
+            left.set_lower(here + rest.lower());
             if let Some(upper) = rest.upper() {
-                left.set_upper(again + upper);
+                left.set_upper(here + upper);
             }
             left
         };
         self.with(left).unwrap_or_else(|| SizeHint::with_exact(0))
+    }
+}
+
+/// A piece of it, and what it belongs to.
+struct Piece {
+    data: Bytes,
+    _flight: Arc<()>,
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
     }
 }
 
@@ -327,13 +314,8 @@ pub(crate) fn honest(frame: Frame<Bytes>) -> Frame<Bytes> {
     }
 }
 
-/// For so long a server may take nothing of a body whose client has left,
-const BRIEFLY: Duration = Duration::from_secs(1);
-/// … and of one whose client has its answer: the system takes a megabyte ahead of a server that is slow.
-pub(crate) const PATIENTLY: Duration = Duration::from_secs(15);
-/// … and for so long such a client may send nothing of it.
-const WITH_CLIENT: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// As long as a frame of HTTP/2.
+const PIECE: usize = 16 * 1024;
 /// More is not kept for another attempt.
 const REMEMBERED: usize = 64 * 1024;
 

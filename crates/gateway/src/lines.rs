@@ -22,7 +22,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 use tower::{Service, ServiceExt as _};
 
-use crate::lent::{Sending, settles};
+use crate::lent::{Sending, moves_until};
 use crate::metered::{Metered, Sent};
 
 /// How connections are made.
@@ -40,8 +40,8 @@ pub(crate) struct Line {
     /// What was sent on it last, and how much of anything.
     sending: Sending,
     sent: Sent,
-    /// Whether an answer is on its way that somebody may wait for.
-    asked: bool,
+    /// Whether the answer to what was asked last was read to its end.
+    answered: bool,
     /// Whether it takes no other request.
     spent: bool,
     /// What hyper does on it.
@@ -104,7 +104,7 @@ impl Lines {
                     Err(failed) => (self.take().ok_or(failed)?, true),
                 },
             };
-            (line.asked, line.sending) = (true, sending.clone());
+            (line.answered, line.sending) = (false, sending.clone());
             let mut since = Instant::now();
             line.alarm.as_mut().reset(since + errand.patience);
             let mut asked = pin!(line.sender.try_send_request(request.take().unwrap_or_default()));
@@ -195,7 +195,9 @@ impl Errand<'_> {
     }
 
     async fn connect(&self) -> Result<Line, Failed> {
-        let (stream, sent) = Metered::new(self.dial().await?);
+        let stream = self.dial().await?;
+        not_far_ahead(&stream);
+        let (stream, sent) = Metered::new(stream);
         let mut one = http1::Builder::new();
         let shaken = one.max_buf_size(HEAD_BYTES).handshake(stream).await;
         let (sender, connection) = shaken.map_err(|error| Failed::Broken {
@@ -209,17 +211,30 @@ impl Errand<'_> {
             alarm: Box::pin(sleep_until(Instant::now() + self.patience)),
             sending: Sending::default(),
             sent,
-            asked: false,
+            answered: true,
             spent: false,
             served,
         })
     }
 }
 
+/// Lets the system take little more than what the server has room for: it would take megabytes, and tell nobody when a slow server has some of them.
+#[cfg(target_os = "linux")]
+fn not_far_ahead(stream: &Stream) {
+    let tcp = match stream {
+        Stream::Http(tcp) => tcp,
+        Stream::Https(tls) => tls.inner().get_ref().0.inner(),
+    };
+    let _ = socket2::SockRef::from(tcp.inner()).set_tcp_notsent_lowat(AHEAD);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn not_far_ahead(_: &Stream) {}
+
 impl Drop for Line {
     fn drop(&mut self) {
         let (sending, served) = (mem::take(&mut self.sending), self.served.clone());
-        match Handle::try_current().ok().filter(|_| !self.asked) {
+        match Handle::try_current().ok().filter(|_| self.answered) {
             Some(_) if served.is_finished() => {}
             Some(runtime) => drop(runtime.spawn(settle(sending, served, self.sent.clone()))),
             None => {
@@ -234,8 +249,8 @@ impl Drop for Line {
 /// Lets a server have the rest of a body as long as it takes some. hyper ends a connection that nobody uses any more when all is sent; but it would wait for a
 /// server that takes nothing as long as that lives, and keep what its client has sent.
 async fn settle(sending: Sending, served: AbortHandle, sent: Sent) {
-    let patience = || sending.patience(true);
-    if !settles(|| served.is_finished(), || sent.bytes(), patience).await {
+    let (moved, patience) = (|| (sending.moved(), sent.bytes()), || sending.patience(true));
+    if !moves_until(|| served.is_finished(), moved, patience).await {
         sending.cut();
         served.abort();
     }
@@ -263,8 +278,8 @@ impl Line {
     }
 
     /// The answer was read to its end.
-    pub(crate) fn is_answered(&mut self) {
-        self.asked = false;
+    pub(crate) fn answered(&mut self) {
+        self.answered = true;
     }
 }
 
@@ -282,6 +297,9 @@ pub(crate) const HEAD_BYTES: usize = 64 * 1024;
 /// Services close connections on which nobody asks, Node and Apache after five seconds. We must be first: what was sent into a connection that is
 /// being closed may have been done, and is not sent again.
 pub(crate) const IDLE: Duration = Duration::from_secs(4);
+/// So many bytes the system takes that it cannot send yet.
+#[cfg(target_os = "linux")]
+const AHEAD: u32 = 128 * 1024;
 
 #[cfg(test)]
 mod tests;

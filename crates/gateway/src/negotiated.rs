@@ -19,7 +19,6 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
-use crate::lent::PATIENTLY;
 use crate::lines::{Errand, HEAD_BYTES, Stream};
 
 /// A connection whose service has said what it allows.
@@ -130,5 +129,5 @@ const REMEMBERED_RESETS: usize = 1024;
 /// A server that is gone is noticed although nobody says anything.
 const PING_EVERY: Duration = Duration::from_secs(10);
 const PING_ANSWER: Duration = Duration::from_secs(5);
-/// How long the end of a connection may take: it has the last of each body still to send.
-const GOODBYE: Duration = PATIENTLY;
+/// How long the end of a connection may take.
+const GOODBYE: Duration = Duration::from_secs(5);

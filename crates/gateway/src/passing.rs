@@ -127,7 +127,8 @@ impl hyper::body::Body for Passing {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             // The next wait begins anew.
             self.alarm = None;
-            self.ended = frame.is_none();
+            let is_last = |frame: &Result<Frame<Bytes>, _>| frame.as_ref().is_ok_and(Frame::is_trailers);
+            self.ended = frame.as_ref().is_none_or(is_last);
             return Poll::Ready(frame.map(|frame| frame.map(honest).map_err(io::Error::other)));
         }
         let idle = self.patience.idle;

@@ -119,19 +119,7 @@ fn headers(
     ])
 }
 
-/// The server has spent the old refresh token before we know the new one: whoever stops the program in between would stop the login.
 async fn renew(logins: &Logins, kept: &Login, out: &Output) -> Result<Login, Failure> {
-    let mut stop = signal(SignalKind::interrupt()).map_err(|error| Failure::broken(error.to_string()))?;
-    let mut renewed = pin!(renewed(logins, kept));
-    loop {
-        tokio::select! {
-            renewed = &mut renewed => return renewed,
-            _ = stop.recv() => out.note("Stopping now could lose the login: it ends as soon as the server has answered."),
-        }
-    }
-}
-
-async fn renewed(logins: &Logins, kept: &Login) -> Result<Login, Failure> {
     let Some(refresh_token) = &kept.refresh_token else {
         return Err(expired(
             kept,
@@ -140,13 +128,40 @@ async fn renewed(logins: &Logins, kept: &Login) -> Result<Login, Failure> {
     };
     let client = connect(&kept.issuer, &kept.client_id).await?;
     let Applicant { client, .. } = Applicant::new(client, kept.key()?);
-    let tokens = client.refresh(refresh_token).await.map_err(|error| match error {
-        ClientError::Refused(code, why) if code == "invalid_grant" => expired(kept, &why),
-        other => failure(other),
-    })?;
-    let renewed = kept.renewed(tokens);
-    logins.keep(&renewed)?;
-    Ok(renewed)
+    let renewal = async {
+        let tokens = client.refresh(refresh_token).await.map_err(|error| match error {
+            ClientError::Refused(code, why) if code == "invalid_grant" => expired(kept, &why),
+            other => failure(other),
+        })?;
+        let renewed = kept.renewed(tokens);
+        logins.keep(&renewed)?;
+        Ok(renewed)
+    };
+    // The server spends the old refresh token before we know the new one: whoever stops the program in between would stop the login.
+    to_its_end(renewal, out).await?
+}
+
+/// Does all of it before a signal ends the program.
+async fn to_its_end<T>(work: impl Future<Output = T>, out: &Output) -> Result<T, Failure> {
+    let broken = |error: std::io::Error| Failure::broken(error.to_string());
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(broken)?;
+    let mut terminated = signal(SignalKind::terminate()).map_err(broken)?;
+    let mut hung_up = signal(SignalKind::hangup()).map_err(broken)?;
+    let (mut work, mut stopped) = (pin!(work), None);
+    let done = loop {
+        stopped = tokio::select! {
+            done = &mut work => break done,
+            _ = interrupted.recv() => Some(SignalKind::interrupt()),
+            _ = terminated.recv() => Some(SignalKind::terminate()),
+            _ = hung_up.recv() => Some(SignalKind::hangup()),
+        };
+        out.warn("the login is being renewed, and would be lost: this ends when the server has answered");
+    };
+    if let Some(signal) = stopped {
+        // Whoever waits for us is to see that it was the signal.
+        signal_hook::low_level::emulate_default_handler(signal.as_raw_value()).map_err(broken)?;
+    }
+    Ok(done)
 }
 
 fn expired(login: &Login, why: &str) -> Failure {

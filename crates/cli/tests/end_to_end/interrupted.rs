@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
@@ -40,11 +41,14 @@ fn a_renewal_that_was_begun_is_kept_before_the_program_ends() {
     assert!(stop.unwrap().success());
     let said = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut said = said.map_while(Result::ok);
-    assert!(said.any(|line| line.contains("as soon as the server has answered")));
+    assert!(said.any(|line| line.contains("ends when the server has answered")));
     let renewed =
         json!({ "access_token": "a-2", "token_type": "Bearer", "expires_in": 900, "refresh_token": "r-2" });
     answer(&mut asks, &renewed);
-    assert!(child.wait().unwrap().success());
+    assert_eq!(child.wait().unwrap().signal(), Some(2));
+    let mut printed = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+    assert_eq!(printed, "");
     let files = std::fs::read_dir(&logins).unwrap();
     let kept: Vec<String> = files
         .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())

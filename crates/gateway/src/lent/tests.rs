@@ -2,7 +2,9 @@
 
 use futures_util::stream;
 use http_body_util::BodyExt as _;
+use tokio::time::sleep;
 
+use super::sending::{BRIEFLY, LOOK_EVERY, PATIENTLY, WITH_CLIENT};
 use super::*;
 
 fn lent(pieces: Vec<String>) -> Lent {
@@ -62,6 +64,35 @@ async fn a_server_that_is_slow_gets_all_of_it_and_one_that_takes_nothing_is_let_
     let began = Instant::now();
     assert!(!sending.settles(false).await);
     assert!(began.elapsed() < BRIEFLY * 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_says_nothing_more_has_longer_and_then_whoever_waits_for_it_is_told() {
+    let silent = stream::pending::<io::Result<Bytes>>();
+    let lent = Lent::new(Body::from_stream(silent), false);
+    let (body, sending) = (lent.again(), lent.sending());
+    drop(lent);
+    let sent = tokio::spawn(async move { body.collect().await.is_ok() });
+    let began = Instant::now();
+    assert!(sending.settles(true).await, "nobody holds on to it");
+    assert!((WITH_CLIENT..WITH_CLIENT * 2).contains(&began.elapsed()));
+    assert!(!sent.await.unwrap());
+}
+
+#[tokio::test]
+async fn it_is_under_way_until_the_last_piece_was_sent() {
+    let lent = lent(vec!["x".repeat(PIECE + 1)]);
+    let (mut body, sending) = (lent.again(), lent.sending());
+    drop(lent);
+    let mut pieces = Vec::new();
+    while let Some(frame) = body.frame().await {
+        pieces.push(frame.unwrap().into_data().unwrap());
+    }
+    assert_eq!(pieces.iter().map(Bytes::len).collect::<Vec<_>>(), [PIECE, 1]);
+    drop(body);
+    assert!(sending.is_under_way());
+    pieces.clear();
+    assert!(!sending.is_under_way());
 }
 
 #[tokio::test]

@@ -278,16 +278,21 @@ async fn a_service_that_answers_before_it_has_the_body_costs_nobody_the_connecti
 
 #[tokio::test]
 async fn an_upload_that_goes_on_after_its_answer_takes_a_place_until_it_ends() {
-    let service = Service::new(2);
-    let harness = service.behind_gateway().await;
-    let mut uploads = Vec::new();
-    for _ in 0..2 {
-        let mut client = stalled(&harness, "POST /answered HTTP\r\nContent-Length: 5").await;
-        has_head(&mut client).await;
-        uploads.push(client);
+    // The client has not sent it, or the service has not taken the end of it.
+    for (length, sent) in [(5, 0), (80_000, 80_000)] {
+        let service = Service::new(2);
+        let harness = service.behind_gateway().await;
+        let mut uploads = Vec::new();
+        for _ in 0..2 {
+            let head = format!("POST /answered HTTP\r\nContent-Length: {length}");
+            let mut client = stalled(&harness, &head).await;
+            client.write_all(&vec![b'x'; sent]).await.unwrap();
+            has_head(&mut client).await;
+            uploads.push(client);
+        }
+        let next = soon(harness.get("/small", "")).await;
+        assert_eq!((next.status, service.connections()), (200, 2));
     }
-    let next = soon(harness.get("/small", "")).await;
-    assert_eq!((next.status, service.connections()), (200, 2));
 }
 
 #[tokio::test]

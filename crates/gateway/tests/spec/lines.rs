@@ -23,6 +23,14 @@ async fn service(
     each: usize,
     answer: &'static [u8],
 ) -> (Harness, Arc<AtomicUsize>, mpsc::UnboundedReceiver<()>) {
+    service_with(each, answer, "").await
+}
+
+async fn service_with(
+    each: usize,
+    answer: &'static [u8],
+    settings: &str,
+) -> (Harness, Arc<AtomicUsize>, mpsc::UnboundedReceiver<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let connections = Arc::new(AtomicUsize::new(0));
@@ -35,7 +43,7 @@ async fn service(
         }
     });
     let text = format!(
-        "[[upstreams]]\nname = \"one\"\nurls = [\"http://{address}\"]\n[[routes]]\npath = \"/\"\npublic = true\nupstream = \"one\"\n"
+        "[[upstreams]]\nname = \"one\"\nurls = [\"http://{address}\"]\n{settings}\n[[routes]]\npath = \"/\"\npublic = true\nupstream = \"one\"\n"
     );
     (Harness::with(&text, mirror().await).await, connections, ends)
 }
@@ -59,12 +67,14 @@ async fn attend(mut stream: TcpStream, each: usize, answer: &[u8], gone: mpsc::U
 
 const SIZED: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 const CHUNKED: &[u8] = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+const TRAILED: &[u8] =
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n";
 const EMPTY: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
 const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
 
 #[tokio::test]
 async fn one_connection_takes_one_request_after_another() {
-    for answer in [SIZED, CHUNKED, EMPTY] {
+    for answer in [SIZED, CHUNKED, TRAILED, EMPTY] {
         let (harness, connections, _ends) = service(100, answer).await;
         for _ in 0..5 {
             let answer = harness.get("/", "").await;
@@ -96,6 +106,14 @@ async fn a_connection_that_was_closed_while_it_waited_costs_no_request() {
         }
     }
     assert_eq!(connections.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn health_checks_use_a_connection_again() {
+    let settings = "health_path = \"/health\"\nhealth_interval = \"10ms\"";
+    let (_harness, _connections, mut ends) = service_with(3, SIZED, settings).await;
+    // The service has answered three of them on one.
+    soon(ends.recv()).await.unwrap();
 }
 
 #[tokio::test]
@@ -161,7 +179,7 @@ async fn of_an_upload_whose_client_leaves_before_the_answer_nothing_is_kept() {
     let request = Request::post("/").header("host", "x");
     let request = request.body(Body::from_stream(endless)).unwrap();
     let some = async {
-        for _ in 0..16 {
+        for _ in 0..4 {
             reads.recv().await.unwrap();
         }
     };

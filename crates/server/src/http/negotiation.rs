@@ -15,7 +15,7 @@ pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     })
 }
 
-/// Whether a page is at least as dear as JSON: a person reads.
+/// Whether a page is dearer than JSON, or named before it: a person reads.
 pub(crate) fn wants_page(headers: &HeaderMap) -> bool {
     let is = |media_type: &str, other: &str| media_type.eq_ignore_ascii_case(other);
     let wanted = by_weight(headers, header::ACCEPT);
@@ -102,6 +102,7 @@ mod tests {
             (&["text/html,application/xhtml+xml,*/*;q=0.8"][..], true),
             (&["application/json;q=0.5, Text/HTML"], true),
             (&["application/json, text/html;q=0.1"], false),
+            (&["application/json, text/html"], false),
             (&["application/json"], false),
             (&["text/html;q=0"], false),
             (&["*/*"], false),

@@ -78,7 +78,7 @@ impl BackChannel {
                 _ = rounds.tick() => {}
                 Some(_) = under_way.join_next() => {}
             }
-            // Where much is to be told a look takes long: half of the time at most.
+            // Where much is to be told a look takes long: we rest for as long as it took, up to a round.
             tokio::time::sleep(rest).await;
             while under_way.try_join_next().is_some() {}
             let free = AT_ONCE.saturating_sub(under_way.len());
@@ -122,7 +122,9 @@ impl BackChannel {
         let back = notices
             .values()
             .map(|notice| self.app.store.postpone_logout_notice(notice, now));
-        futures_util::future::try_join_all(back).await.map(drop)
+        // One that cannot be handed back keeps no other.
+        let told = futures_util::future::join_all(back).await;
+        told.into_iter().collect()
     }
 
     /// So many notices that somebody wants, ours for the lease. Those that nobody wants are dropped on the way.
@@ -146,10 +148,7 @@ impl BackChannel {
                     .as_ref()
                     .and_then(|client| client.backchannel_logout_uri.clone());
                 match client.zip(uri) {
-                    Some((client, uri)) => {
-                        self.taken().insert(notice.sid.clone(), notice.clone());
-                        wanted.push(Due { notice, client, uri });
-                    }
+                    Some((client, uri)) => wanted.push(Due { notice, client, uri }),
                     None => unwanted.push(notice.sid),
                 }
             }
@@ -157,6 +156,9 @@ impl BackChannel {
                 app.store.drop_logout_notices(&unwanted).await?;
             }
             if !wanted.is_empty() || all == 0 {
+                let told = wanted.iter().map(|due| &due.notice);
+                let named = told.map(|notice| (notice.sid.clone(), notice.clone()));
+                self.taken().extend(named);
                 return Ok(wanted);
             }
         }
