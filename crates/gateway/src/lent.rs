@@ -3,20 +3,20 @@
 //! Spec: RFC 9110 §6.5 (trailers), §9.2.2 (what may be sent again)
 
 mod sending;
+mod slot;
 
-use std::error::Error;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll, Waker, ready};
-use std::{fmt, io, iter};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use hyper::body::{Body as _, Frame, SizeHint};
 use tokio::time::Instant;
 
-use crate::headers::allowed_trailers;
 pub(crate) use sending::{Sending, moves_until};
+use slot::Slot;
+pub(crate) use slot::{Failure, TokenOver, honest};
 
 /// The body of a request, lent to an attempt to send it. As long as nobody has read more of it than is remembered, it can be lent again.
 pub(crate) struct Lent {
@@ -27,59 +27,12 @@ pub(crate) struct Lent {
     flight: Arc<()>,
 }
 
-struct Slot {
-    body: Body,
-    /// Whether it is handed over in pieces that tell when they were sent.
-    in_pieces: bool,
-    /// What was read so far; `None` when that is too much, or not wanted.
-    memory: Option<BytesMut>,
-    /// What was read, and not handed over.
-    rest: Bytes,
-    /// The attempt that has it.
-    turn: u32,
-    flight: Weak<()>,
-    /// How many bytes that has had.
-    had: usize,
-    /// Whether there will be no other.
-    last: bool,
-    read: bool,
-    /// Whoever sends it and waits for more of it.
-    awaited: Option<Waker>,
-    ended: bool,
-    moved: Instant,
-    failure: Option<Failure>,
-}
-
-/// Why the body of a request did not arrive whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// The client broke it off, or it is not what its head announced.
-    Broken,
-    /// The caller may say nothing more.
-    Over,
-}
-
 impl Lent {
     /// Over HTTP/2 it may have to be sent again after some of it was, and more of it is taken than can be sent.
     pub(crate) fn new(body: Body, over_http2: bool) -> Self {
         let ended = body.is_end_stream();
-        let slot = || Slot {
-            body,
-            in_pieces: over_http2,
-            memory: over_http2.then(BytesMut::new),
-            rest: Bytes::new(),
-            turn: 0,
-            flight: Weak::new(),
-            had: 0,
-            last: false,
-            read: false,
-            awaited: None,
-            ended: false,
-            moved: Instant::now(),
-            failure: None,
-        };
         Self {
-            slot: (!ended).then(|| Arc::new(Mutex::new(slot()))),
+            slot: (!ended).then(|| Arc::new(Mutex::new(Slot::new(body, over_http2)))),
             turn: 0,
             flight: Arc::default(),
         }
@@ -161,73 +114,6 @@ impl Lent {
     }
 }
 
-impl Slot {
-    /// The next of it for the attempt of this turn, after what of the memory it has not had.
-    fn next(&mut self, turn: u32, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if turn != self.turn {
-            let gone = io::Error::from(io::ErrorKind::ConnectionAborted);
-            return Poll::Ready(Some(Err(axum::Error::new(gone))));
-        }
-        if let Some(piece) = self.piece() {
-            return Poll::Ready(Some(Ok(Frame::data(piece))));
-        }
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        self.awaited = frame.is_pending().then(|| cx.waker().clone());
-        let frame = ready!(frame);
-        self.moved = Instant::now();
-        self.ended = frame.is_none() || self.body.is_end_stream();
-        if let Some(Err(error)) = &frame {
-            self.failure = Some(Failure::of(error));
-        }
-        let Some(Ok(frame)) = frame else {
-            return Poll::Ready(frame);
-        };
-        self.remember(frame.data_ref());
-        let frame = frame.into_data().map(|data| {
-            self.rest = data;
-            Frame::data(self.piece().unwrap_or_default())
-        });
-        Poll::Ready(Some(Ok(frame.unwrap_or_else(honest))))
-    }
-
-    fn remember(&mut self, data: Option<&Bytes>) {
-        self.read = true;
-        let room = REMEMBERED - self.remembered().len();
-        let data = data.filter(|data| data.len() <= room && !self.last);
-        match (&mut self.memory, data) {
-            (Some(memory), Some(data)) => memory.extend_from_slice(data),
-            _ => self.memory = None,
-        }
-    }
-
-    /// The next of what is here: of what was read last, or of the memory what this attempt has not had.
-    fn piece(&mut self) -> Option<Bytes> {
-        let most = if self.in_pieces { PIECE } else { usize::MAX };
-        let piece = match self.rest.is_empty() {
-            true => Bytes::copy_from_slice(self.remembered().get(self.had..)?.chunks(most).next()?),
-            false => self.rest.split_to(self.rest.len().min(most)),
-        };
-        self.had += piece.len();
-        self.moved = Instant::now();
-        if self.last && self.remembered().len() <= self.had {
-            self.memory = None;
-        }
-        Some(piece)
-    }
-
-    /// How much this attempt can have without reading on. What was read last is remembered as well, or nothing is.
-    fn is_here(&self) -> usize {
-        self.remembered()
-            .len()
-            .saturating_sub(self.had)
-            .max(self.rest.len())
-    }
-
-    fn remembered(&self) -> &[u8] {
-        self.memory.as_deref().unwrap_or_default()
-    }
-}
-
 impl hyper::body::Body for Lent {
     type Data = Bytes;
     type Error = axum::Error;
@@ -282,42 +168,6 @@ impl AsRef<[u8]> for Piece {
         &self.data
     }
 }
-
-impl Failure {
-    fn of(error: &axum::Error) -> Self {
-        let first: Option<&(dyn Error + 'static)> = Some(error);
-        let mut causes = iter::successors(first, |error| (*error).source());
-        match causes.any(|error| error.is::<TokenOver>()) {
-            true => Self::Over,
-            false => Self::Broken,
-        }
-    }
-}
-
-/// The caller's token has ended, or was taken back.
-#[derive(Debug)]
-pub(crate) struct TokenOver;
-
-impl fmt::Display for TokenOver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the caller's token is good no longer")
-    }
-}
-
-impl Error for TokenOver {}
-
-/// Trailers are fields like others.
-pub(crate) fn honest(frame: Frame<Bytes>) -> Frame<Bytes> {
-    match frame.into_trailers() {
-        Ok(trailers) => Frame::trailers(allowed_trailers(trailers)),
-        Err(frame) => frame,
-    }
-}
-
-/// As long as a frame of HTTP/2.
-const PIECE: usize = 16 * 1024;
-/// More is not kept for another attempt.
-const REMEMBERED: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests;

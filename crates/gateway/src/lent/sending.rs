@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 
-use super::Slot;
+use super::slot::Slot;
 
 /// A body, as long as this attempt to send it is the last one.
 #[derive(Clone, Debug, Default)]

@@ -1,10 +1,13 @@
 //! The body of a request, lent to one attempt after the other.
 
+use std::io;
+
 use futures_util::stream;
 use http_body_util::BodyExt as _;
 use tokio::time::sleep;
 
 use super::sending::{BRIEFLY, LOOK_EVERY, PATIENTLY, WITH_CLIENT};
+use super::slot::{PIECE, REMEMBERED};
 use super::*;
 
 fn lent(pieces: Vec<String>) -> Lent {
