@@ -88,27 +88,13 @@ pub(crate) enum Kept {
 }
 
 impl Kept {
-    /// The answer was read to its end: it is free for another request to this server.
-    pub(crate) fn give_back(self, server: &Arc<Server>) {
-        let mut line = match self {
-            Self::Line(line) => line,
-            Self::Place(mut place) => return place.answered(),
-            Self::Trunk { .. } => return,
-        };
-        line.answered();
-        if line.is_closed() {
-            return;
+    /// Nobody waits for more of the answer, and what is still to be sent has its time.
+    pub(crate) fn answered(&mut self) {
+        match self {
+            Self::Line(line) => line.answered(),
+            Self::Place(place) => place.answered(),
+            Self::Trunk { .. } => {}
         }
-        if line.is_ready() {
-            return server.lines.give_back(line);
-        }
-        // The end of the answer is here, and the connection about to notice.
-        let server = Arc::clone(server);
-        tokio::spawn(async move {
-            if line.becomes_ready().await {
-                server.lines.give_back(line);
-            }
-        });
     }
 }
 
@@ -174,9 +160,26 @@ impl Load {
 
     /// The answer was read to its end: the connection is free for another request.
     pub(crate) fn give_back(&mut self) {
-        if let Some(kept) = self.kept.take() {
-            kept.give_back(&self.server);
+        let Some(mut kept) = self.kept.take() else {
+            return;
+        };
+        kept.answered();
+        let Kept::Line(mut line) = kept else {
+            return;
+        };
+        if line.is_closed() {
+            return;
         }
+        if line.is_ready() {
+            return self.server.lines.give_back(line);
+        }
+        // The end of the answer is here, and the connection about to notice.
+        let server = Arc::clone(&self.server);
+        tokio::spawn(async move {
+            if line.becomes_ready().await {
+                server.lines.give_back(line);
+            }
+        });
     }
 }
 

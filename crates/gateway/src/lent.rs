@@ -24,7 +24,7 @@ pub(crate) struct Lent {
     /// Which attempt it is lent to; an earlier one gets nothing more of it.
     turn: u32,
     /// What this attempt sends is under way as long as somebody has this: the attempt, or what was handed over of it.
-    flight: Arc<()>,
+    held: Arc<()>,
 }
 
 impl Lent {
@@ -34,16 +34,16 @@ impl Lent {
         Self {
             slot: (!ended).then(|| Arc::new(Mutex::new(Slot::new(body, over_http2)))),
             turn: 0,
-            flight: Arc::default(),
+            held: Arc::default(),
         }
     }
 
     /// As the body of the next attempt.
     pub(crate) fn again(&self) -> Body {
-        let flight = Arc::default();
+        let held = Arc::default();
         let turn = self.with(|slot| {
             slot.turn += 1;
-            slot.flight = Arc::downgrade(&flight);
+            slot.held = Arc::downgrade(&held);
             (slot.had, slot.rest, slot.awaited) = (0, Bytes::new(), None);
             slot.turn
         });
@@ -51,7 +51,7 @@ impl Lent {
             Some(turn) => Body::new(Self {
                 slot: self.slot.clone(),
                 turn,
-                flight,
+                held,
             }),
             None => Body::empty(),
         }
@@ -93,7 +93,7 @@ impl Lent {
         Sending {
             slot: self.slot.as_ref().map(Arc::downgrade),
             turn: self.with(|slot| slot.turn).unwrap_or_default(),
-            flight: self.with(|slot| slot.flight.clone()).unwrap_or_default(),
+            held: self.with(|slot| slot.held.clone()).unwrap_or_default(),
         }
     }
 
@@ -127,15 +127,15 @@ impl hyper::body::Body for Lent {
             return Poll::Ready(None);
         };
         let told = |data| {
-            let _flight = Arc::clone(&self.flight);
-            Bytes::from_owner(Piece { data, _flight })
+            let _held = Arc::clone(&self.held);
+            Bytes::from_owner(Piece { data, _held })
         };
         next.map_ok(|frame| if in_pieces { frame.map_data(told) } else { frame })
     }
 
     fn is_end_stream(&self) -> bool {
         // One that gets nothing more does not have all of it.
-        let ended = |slot: &mut Slot| slot.turn == self.turn && slot.is_here() == 0;
+        let ended = |slot: &mut Slot| slot.turn == self.turn && slot.here() == 0;
         self.with(|slot| ended(slot) && slot.body.is_end_stream())
             .unwrap_or(true)
     }
@@ -145,7 +145,7 @@ impl hyper::body::Body for Lent {
             if slot.turn != self.turn {
                 return SizeHint::default();
             }
-            let (here, rest) = (slot.is_here() as u64, slot.body.size_hint());
+            let (here, rest) = (slot.here() as u64, slot.body.size_hint());
             let mut left = SizeHint::new();
             left.set_lower(here + rest.lower());
             if let Some(upper) = rest.upper() {
@@ -157,10 +157,10 @@ impl hyper::body::Body for Lent {
     }
 }
 
-/// A piece of it, and what it belongs to.
+/// A piece of it, which tells when it was sent: h2 lets go of it when it is on its way to the socket, or will never be.
 struct Piece {
     data: Bytes,
-    _flight: Arc<()>,
+    _held: Arc<()>,
 }
 
 impl AsRef<[u8]> for Piece {

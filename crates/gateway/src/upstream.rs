@@ -17,11 +17,10 @@ use carnet_client::http::server_name;
 use carnet_client::shown_certificate::ShownCertificate;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, Version, header};
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Incoming};
 use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, ResolveServerName};
 use hyper_util::client::legacy::connect::HttpConnector;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::balance::{Answered, Kept, Load, News, Pool, Server};
 use crate::config::{self, Protocol};
@@ -292,7 +291,7 @@ impl Upstream {
     }
 
     /// Whether a server answers the health check with success.
-    pub(crate) async fn probe(&self, server: &Arc<Server>, path: &Uri) -> bool {
+    pub(crate) async fn probe(&self, server: &Server, path: &Uri) -> bool {
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = path.clone();
         self.address(&mut request, server);
@@ -303,13 +302,11 @@ impl Upstream {
         let Ok((response, kept)) = answer else {
             return false;
         };
-        let well = response.status().is_success();
-        // Read to its end, it leaves its connection to the next request.
-        let rest = Limited::new(response.into_body(), MOST_OF_HEALTH).collect();
-        if let (Some(kept), Ok(Ok(_))) = (kept, timeout(A_MOMENT, rest).await) {
-            kept.give_back(server);
+        // What it says beside its status is of no use: the connection ends in good manners.
+        if let Some(mut kept) = kept {
+            kept.answered();
         }
-        well
+        response.status().is_success()
     }
 }
 
@@ -355,9 +352,6 @@ fn judge(error: &(dyn std::error::Error + 'static), server: &Server) -> Refusal 
 const MOST_CLOSED: usize = 8;
 /// And so many of them whatever else fails.
 const FREELY: usize = 3;
-/// What the answer to a health check says is of no use: so much of it is read, and for so long.
-const MOST_OF_HEALTH: usize = 64 * 1024;
-const A_MOMENT: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const KEEP_ALIVE_AGAIN: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_TRIES: u32 = 4;

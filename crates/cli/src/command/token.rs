@@ -150,10 +150,11 @@ async fn to_its_end<T>(work: impl Future<Output = T>, out: &Output) -> Result<T,
     let (mut work, mut stopped) = (pin!(work), None);
     let done = loop {
         stopped = tokio::select! {
-            done = &mut work => break done,
+            biased;
             _ = interrupted.recv() => Some(SignalKind::interrupt()),
             _ = terminated.recv() => Some(SignalKind::terminate()),
             _ = hung_up.recv() => Some(SignalKind::hangup()),
+            done = &mut work => break done,
         };
         out.warn("the login is being renewed, and would be lost: this ends when the server has answered");
     };

@@ -14,14 +14,15 @@ use super::slot::Slot;
 pub(crate) struct Sending {
     pub(super) slot: Option<Weak<Mutex<Slot>>>,
     pub(super) turn: u32,
-    pub(super) flight: Weak<()>,
+    pub(super) held: Weak<()>,
 }
 
 impl Sending {
     /// Waits until all of it was taken, and takes the rest back when nothing moves for too long; says whether whoever sends it has let go of it.
     pub(crate) async fn settles(&self, answered: bool) -> bool {
         let is_over = || !self.is_under_way();
-        if moves_until(is_over, || self.moved(), || self.patience(answered)).await {
+        let moved = || (self.moved(), self.held.strong_count());
+        if moves_until(is_over, moved, || self.patience(answered)).await {
             return true;
         }
         self.cut();
@@ -45,7 +46,7 @@ impl Sending {
 
     /// Whether some of it is still to be sent.
     pub(crate) fn is_under_way(&self) -> bool {
-        self.flight.strong_count() > 0
+        self.held.strong_count() > 0
     }
 
     /// Nobody reads on, and nobody may take what was read for all of it.

@@ -24,7 +24,7 @@ pub(super) struct Slot {
     pub(super) rest: Bytes,
     /// The attempt that has it.
     pub(super) turn: u32,
-    pub(super) flight: Weak<()>,
+    pub(super) held: Weak<()>,
     /// How many bytes that has had.
     pub(super) had: usize,
     /// Whether there will be no other.
@@ -54,7 +54,7 @@ impl Slot {
             memory: over_http2.then(BytesMut::new),
             rest: Bytes::new(),
             turn: 0,
-            flight: Weak::new(),
+            held: Weak::new(),
             had: 0,
             last: false,
             read: false,
@@ -123,7 +123,7 @@ impl Slot {
     }
 
     /// How much this attempt can have without reading on. What was read last is remembered as well, or nothing is.
-    pub(super) fn is_here(&self) -> usize {
+    pub(super) fn here(&self) -> usize {
         self.remembered()
             .len()
             .saturating_sub(self.had)

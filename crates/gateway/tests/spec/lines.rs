@@ -23,14 +23,6 @@ async fn service(
     each: usize,
     answer: &'static [u8],
 ) -> (Harness, Arc<AtomicUsize>, mpsc::UnboundedReceiver<()>) {
-    service_with(each, answer, "").await
-}
-
-async fn service_with(
-    each: usize,
-    answer: &'static [u8],
-    settings: &str,
-) -> (Harness, Arc<AtomicUsize>, mpsc::UnboundedReceiver<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let connections = Arc::new(AtomicUsize::new(0));
@@ -43,7 +35,7 @@ async fn service_with(
         }
     });
     let text = format!(
-        "[[upstreams]]\nname = \"one\"\nurls = [\"http://{address}\"]\n{settings}\n[[routes]]\npath = \"/\"\npublic = true\nupstream = \"one\"\n"
+        "[[upstreams]]\nname = \"one\"\nurls = [\"http://{address}\"]\n[[routes]]\npath = \"/\"\npublic = true\nupstream = \"one\"\n"
     );
     (Harness::with(&text, mirror().await).await, connections, ends)
 }
@@ -106,14 +98,6 @@ async fn a_connection_that_was_closed_while_it_waited_costs_no_request() {
         }
     }
     assert_eq!(connections.load(Ordering::SeqCst), 3);
-}
-
-#[tokio::test]
-async fn health_checks_use_a_connection_again() {
-    let settings = "health_path = \"/health\"\nhealth_interval = \"10ms\"";
-    let (_harness, _connections, mut ends) = service_with(3, SIZED, settings).await;
-    // The service has answered three of them on one.
-    soon(ends.recv()).await.unwrap();
 }
 
 #[tokio::test]
