@@ -121,7 +121,8 @@ impl Services {
         }
     }
 
-    /// `known` are the issuers of users, with what they take back; `before` is what stood in its place: tokens that were spent there stay so.
+    /// `known` are the issuers of users, with what they take back; `before` is what stood in its place: tokens that were spent there stay so, and the
+    /// bundle of the same services is known already.
     pub(crate) fn open<'k>(
         &self,
         (http, clock): (&HttpClient, Arc<dyn Clock>),
@@ -130,7 +131,13 @@ impl Services {
         before: Option<&OpenServices>,
     ) -> Result<OpenServices, ClientError> {
         let own = (self.issuer.as_str(), self.own.as_str());
-        let remote = RemoteServices::new(http.clone(), own, leeway, clock.clone())?;
+        let is_same = |before: &&OpenServices| {
+            (before.issuer.as_str(), before.own.as_str(), before.leeway) == (own.0, own.1, leeway)
+        };
+        let remote = match before.filter(is_same) {
+            Some(before) => Arc::clone(&before.remote),
+            None => Arc::new(RemoteServices::new(http.clone(), own, leeway, clock.clone())?),
+        };
         let of_users = known.find_map(|(name, followed)| followed.filter(|_| name == self.issuer));
         let revocations = match &self.revocations {
             Some(feed) => {
@@ -147,7 +154,8 @@ impl Services {
         };
         seen.outlive(life);
         Ok(OpenServices {
-            remote: Arc::new(remote),
+            remote,
+            leeway,
             issuer: self.issuer.clone(),
             follows_itself: self.revocations.is_some(),
             revocations,
@@ -164,6 +172,7 @@ impl Services {
 /// Services, once the guard runs.
 pub(crate) struct OpenServices {
     pub(crate) remote: Arc<RemoteServices>,
+    leeway: Duration,
     pub(crate) issuer: String,
     pub(crate) revocations: Option<revocations::Revocations>,
     /// Whether the feed is one of its own, and not that of the users' issuer.

@@ -18,8 +18,8 @@ use crate::resource_server::{Builder, Guard, Trusted};
 use crate::spiffe::OpenSpiffe;
 
 impl Builder {
-    /// Takes over what this guard has: the keys of issuers that are described in the same way, and the proofs and the tokens for one request
-    /// that it has seen. Both must trust the same certificates when they ask issuers.
+    /// Takes over what this guard has: the keys of issuers that are described in the same way, the bundle of the same services, and the proofs
+    /// and the tokens for one request that it has seen. Both must trust the same certificates when they ask issuers.
     pub fn after(mut self, before: &Guard) -> Self {
         self.before = Some(before.clone());
         self

@@ -186,21 +186,25 @@ impl KeySet {
     ///
     /// [`Error::KeyIdMissing`] when not exactly one fits, [`Error::UnknownKeyId`], [`Error::AlgorithmMismatch`].
     pub fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&AnyVerifyingKey, Error> {
+        self.find_named(kid, algorithm).map(|(_, key)| key)
+    }
+
+    /// As [`KeySet::find`], with the name that the key has here, whatever the token says.
+    pub(crate) fn find_named(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<(Option<&str>, &AnyVerifyingKey), Error> {
         let Some(kid) = kid.filter(|_| !self.pinned) else {
-            let mut fitting = self
-                .keys
-                .iter()
-                .map(|(_, key)| key)
-                .filter(|key| key.algorithm() == algorithm);
+            let mut fitting = self.keys.iter().filter(|(_, key)| key.algorithm() == algorithm);
             return match (fitting.next(), fitting.next()) {
-                (Some(key), None) => Ok(key),
+                (Some((name, key)), None) => Ok((name.as_deref(), key)),
                 _ => Err(Error::KeyIdMissing),
             };
         };
-        if !self.by_id.contains_key(kid) {
-            return Err(Error::UnknownKeyId);
-        }
-        self.get(kid, algorithm).ok_or(Error::AlgorithmMismatch)
+        let (name, _) = self.by_id.get_key_value(kid).ok_or(Error::UnknownKeyId)?;
+        let key = self.get(kid, algorithm).ok_or(Error::AlgorithmMismatch)?;
+        Ok((Some(name), key))
     }
 
     /// The key of exactly this name (RFC 7517 §4.5) and algorithm, without the rules for tokens that [`KeySet::find`] has.

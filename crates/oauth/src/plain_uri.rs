@@ -2,9 +2,9 @@
 //!
 //! Spec: RFC 3986 §3.1, §3.2 · URL Standard §4.4 (what browsers read)
 
-use url::{Position, Url};
+use url::{Host, Position, Url};
 
-/// The URI, if its scheme and its authority are written as they are read, in ASCII, without backslashes.
+/// The URI, if its scheme and its authority are written as they are read, in ASCII, without backslashes, and its host is one of letters, digits, `.`, `-` and `_`.
 ///
 /// ```
 /// use carnet_oauth::plain_uri::read;
@@ -22,7 +22,16 @@ pub fn read(uri: &str) -> Option<Url> {
     let parsed = Url::parse(uri).ok().filter(|_| is_plain)?;
     let rest = uri.strip_prefix(&parsed[..Position::BeforePath])?;
     let ends = !parsed.has_authority() || rest.is_empty() || rest.starts_with(['/', '?', '#']);
-    ends.then_some(parsed)
+    (ends && has_plain_host(&parsed)).then_some(parsed)
+}
+
+/// The URL Standard lets `;`, `,` and others into a host, which mean something in a Content-Security-Policy.
+fn has_plain_host(uri: &Url) -> bool {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
+    match uri.host() {
+        Some(Host::Domain(name)) => name.chars().all(is_plain),
+        Some(Host::Ipv4(_) | Host::Ipv6(_)) | None => true,
+    }
 }
 
 /// The URI, if it is one of https that leads a person somewhere: without user name and password.
@@ -54,6 +63,10 @@ mod tests {
             "http://2130706433/cb",
             "https://app.\ttest/cb",
             "https://app.test/\u{202e}",
+            "https://0;sandbox/cb",
+            "https://0,x/cb",
+            "https://a'b.test/cb",
+            "https://*.test/cb",
             " https://app.test/",
             "",
         ] {

@@ -22,8 +22,8 @@ pub(crate) struct Browser {
     is_new: bool,
     /// Who is signed in.
     pub(crate) session: Option<BrowserSession>,
-    /// Who was: that login has rested or lived too long, and what clients began in it may go on. It counts as nobody's but ends with the
-    /// next login or logout here.
+    /// Who was: that login has rested or lived too long, or the browser never got the name of the one that took its place. What clients began in it
+    /// may go on. It counts as nobody's but ends with the next login or logout here.
     lapsed: Option<BrowserSession>,
 }
 
@@ -37,8 +37,8 @@ impl Browser {
             None => (random_secret()?, true),
         };
         let sid = cookie::read(headers, session_cookie(app))?.and_then(|value| open(app, value));
-        let session = match sid {
-            Some(sid) => app.store.browser_session(&sid).await?,
+        let session = match &sid {
+            Some(sid) => app.store.browser_session(sid).await?,
             None => None,
         };
         let now = app.now();
@@ -51,9 +51,10 @@ impl Browser {
                         .created_at
                         .saturating_add(tokens.refresh_absolute.millis())
         };
-        let (session, lapsed) = match session {
-            Some(session) if lives(&session) => (Some(session), None),
-            lapsed => (None, lapsed),
+        let (session, lapsed) = match (session, &sid) {
+            (Some(session), _) if lives(&session) => (Some(session), None),
+            (None, Some(sid)) => (None, app.store.browser_session_after(sid).await?),
+            (lapsed, _) => (None, lapsed),
         };
         Ok(Self {
             id,

@@ -165,6 +165,19 @@ impl Store {
         .transpose()
     }
 
+    /// The one that lives in the place of this ended one: a new login of the same user in that browser began it.
+    pub async fn browser_session_after(&self, sid: &str) -> Result<Option<BrowserSession>, StoreError> {
+        let mut sid = sid.to_owned();
+        // Each is younger than the one before.
+        while let Some(row) = self.database.read_one(&SUCCESSOR, params![&sid]).await? {
+            sid = row.fields().take()?;
+            if let Some(session) = self.browser_session(&sid).await? {
+                return Ok(Some(session));
+            }
+        }
+        Ok(None)
+    }
+
     /// The session is in use.
     pub async fn touch_browser_session(&self, sid: &str, now: i64) -> Result<(), StoreError> {
         let row = params![sid, now];
@@ -183,12 +196,16 @@ async fn replace(
     (id, user): (Id, Id),
     (now, sweep_day): (i64, i64),
 ) -> Result<(), StoreError> {
+    // Or the one that another login of theirs has put in its place, whose answer the browser has not had.
+    let Some(live) = lock_live(tx, old.user, &old.sid).await? else {
+        return Ok(());
+    };
     if old.user == user {
-        tx.execute(&ADOPT, params![id, &old.sid, user]).await?;
-        tx.execute(&ADOPT_GUESTS, params![id, &old.sid, user]).await?;
+        tx.execute(&ADOPT, params![id, &live.sid, user]).await?;
+        tx.execute(&ADOPT_GUESTS, params![id, &live.sid, user]).await?;
         tx.execute(&KEEP_GUESTS, params![id, sweep_day]).await?;
-        tx.execute(&REPLACE, params![&old.sid, now, id, user]).await?;
-    } else if let Some(live) = lock_live(tx, old.user, &old.sid).await? {
+        tx.execute(&REPLACE, params![&live.sid, now, id, user]).await?;
+    } else {
         session::end_one(tx, (live.id, live.sid), old.strength, &old.cut).await?;
         audit::append(tx, &old.cut.audit, old.cut.at).await?;
     }
@@ -228,7 +245,7 @@ pub(crate) async fn lock_live(tx: Tx<'_>, user: Id, sid: &str) -> Result<Option<
             }));
         }
         // Each is younger than the one before.
-        let Some(row) = tx.optional(&SUCCESSOR, params![user, &sid]).await? else {
+        let Some(row) = tx.optional(&SUCCESSOR, params![&sid]).await? else {
             return Ok(None);
         };
         sid = row.fields().take()?;
@@ -281,7 +298,7 @@ static REPLACE: Statement = Statement::new(
 static SUCCESSOR: Statement = Statement::new(
     "browser.successor",
     "SELECT next.sid FROM sessions s JOIN sessions next ON next.id = s.parent_id
-     WHERE s.user_id = $1 AND s.sid = $2 AND s.client_id = '' AND s.ended_at IS NOT NULL",
+     WHERE s.sid = $1 AND s.client_id = '' AND s.ended_at IS NOT NULL AND next.user_id = s.user_id",
 );
 
 static BY_SID: Statement = Statement::new(

@@ -19,6 +19,8 @@ use crate::issuers::Frozen;
 struct Feed {
     url: String,
     tokens: Signer,
+    /// The same key, and no word of which it is.
+    unnamed: Signer,
     messages: Signer,
     said: watch::Sender<Vec<String>>,
     clock: Frozen,
@@ -32,13 +34,9 @@ impl Feed {
         let set = KeySet::new(vec![(Some("k".to_owned()), key.verifying_key())]).unwrap();
         let jwks = set.to_jwks_json().unwrap();
         let private = key.to_jwk_private().unwrap().to_string();
-        let signer = |typ| {
-            Signer::new(
-                AnySigningKey::from_jwk(&private).unwrap(),
-                typ,
-                Some("k".to_owned()),
-            )
-            .unwrap()
+        let signer = |typ, kid: Option<&str>| {
+            let key = AnySigningKey::from_jwk(&private).unwrap();
+            Signer::new(key, typ, kid.map(str::to_owned)).unwrap()
         };
         let said = watch::Sender::new(Vec::new());
         let heard = said.clone();
@@ -55,8 +53,9 @@ impl Feed {
         );
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Self {
-            tokens: signer(TokenType::AccessToken),
-            messages: signer(TokenType::Other("revocations+jwt")),
+            tokens: signer(TokenType::AccessToken, Some("k")),
+            unnamed: signer(TokenType::AccessToken, None),
+            messages: signer(TokenType::Other("revocations+jwt"), Some("k")),
             url,
             said,
             clock: Frozen::new(),
@@ -76,9 +75,13 @@ impl Feed {
     }
 
     fn token(&self) -> String {
+        self.signed_by(&self.tokens)
+    }
+
+    fn signed_by(&self, signer: &Signer) -> String {
         let now = self.clock.since_epoch().as_secs();
         let claims = json!({ "iss": self.url, "aud": API, "sub": "alice", "client_id": "web", "jti": "j", "sid": "s", "fam": "f", "iat": now, "exp": now + 86_400 });
-        self.tokens.sign(&claims).unwrap()
+        signer.sign(&claims).unwrap()
     }
 
     async fn guard(&self, on_loss: OnLoss) -> Guard {
@@ -111,6 +114,8 @@ async fn a_token_that_was_taken_back_is_refused_by_whatever_it_is_called() {
     assert!(guard.ready());
     let now = feed.clock.since_epoch().as_secs();
     let (token, exp) = (feed.token(), now + 900);
+    let unnamed = feed.signed_by(&feed.unnamed);
+    assert_eq!(with_token(&guard, "/me", &unnamed).await.status, StatusCode::OK);
     // It is remembered by now, and looked up all the same.
     assert_eq!(with_token(&guard, "/me", &token).await.status, StatusCode::OK);
     for (kind, value, issued_before) in [
@@ -134,6 +139,12 @@ async fn a_token_that_was_taken_back_is_refused_by_whatever_it_is_called() {
         assert_eq!(answer.code(), "token_invalid", "{kind}");
         assert!(answer.challenge.contains("error=\"invalid_token\""), "{answer:?}");
         if kind == "kid" {
+            // Who has stolen the key leaves its name out.
+            let answer = with_token(&guard, "/me", &unnamed).await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (StatusCode::UNAUTHORIZED, "token_invalid")
+            );
             break;
         }
         feed.clock.wait(1);

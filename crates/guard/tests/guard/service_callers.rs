@@ -368,3 +368,17 @@ async fn a_token_that_is_spent_stays_so_with_the_guard_that_takes_the_place_of_t
         assert_eq!(status(&guard).await, expected, "{leeway}");
     }
 }
+
+#[tokio::test]
+async fn the_bundle_is_known_to_the_guard_that_takes_the_place_of_the_first() {
+    let (issuer, orders) = (Issuer::start().await, Other::new("orders", &["billing"]));
+    issuer.publish(1, &[&orders]);
+    let guard = issuer.guard(issuer.services()).await;
+    issuer.publish_parts(&[]);
+    let asked = issuer.asked();
+    let next = ResourceServer::new("https://billing.test").services(issuer.services());
+    let next = next.after(&guard).clock(issuer.clock.clone());
+    let next = next.build().await.unwrap();
+    let called = call(&next, "/close", &issuer.signs_as(&orders)).await;
+    assert_eq!((called.0, issuer.asked()), (StatusCode::OK, asked));
+}

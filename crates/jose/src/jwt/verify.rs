@@ -68,8 +68,8 @@ pub struct Verified<'s, C> {
     pub claims: C,
     /// The registered claims (RFC 7519 §4.1).
     pub registered: Registered<'s>,
-    /// The `kid` of its header (RFC 7515 §4.1.4), when it has one: the key that signed it. With
-    /// [`KeySet::pinned`](crate::KeySet::pinned) nobody has looked at it.
+    /// The name of the key that signed it, whatever its header says (RFC 7515 §4.1.4): the `kid` that the key has in the set (RFC 7517 §4.5), or
+    /// the thumbprint of one that has none there (RFC 7638). A shared secret without a name has none.
     pub key_id: Option<Arc<str>>,
     /// The algorithm it is signed with (RFC 7515 §4.1.1).
     pub algorithm: Algorithm,
@@ -224,9 +224,11 @@ impl Verifier {
             return Err(Error::HeaderInvalid);
         }
         let keys = self.source.keys()?;
-        let key = keys.find(header.key_id.as_deref(), algorithm)?;
+        let (name, key) = keys.find_named(header.key_id.as_deref(), algorithm)?;
         check_with(key, segments, scratch)?;
-        let key_id: Option<Arc<str>> = header.key_id.map(Arc::from);
+        // Not as the header says: who has stolen a key would leave its name out when that is taken back.
+        let key_id = name.map(Arc::from);
+        let key_id: Option<Arc<str>> = key_id.or_else(|| key.thumbprint().ok().map(Arc::from));
         let known = (algorithm, key_id.clone(), key.clone());
         self.headers
             .add(KnownHeader::new(segments.header, keys.epoch(), known));

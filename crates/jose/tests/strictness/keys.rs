@@ -182,7 +182,13 @@ fn a_token_without_kid_is_accepted_when_one_key_fits() {
     let one = builder(KeySet::new(vec![(Some("a".into()), a.clone())]).unwrap())
         .build()
         .unwrap();
-    assert!(one.verify_owned::<Value>(&token, NOW).is_ok());
+    // It is called what it is called in the set.
+    let verified = one.verify_owned::<Value>(&token, NOW).unwrap();
+    assert_eq!(verified.key_id.as_deref(), Some("a"));
+    let nameless = KeySet::new(vec![(None, a.clone())]).unwrap();
+    let verified = builder(nameless).build().unwrap();
+    let verified = verified.verify_owned::<Value>(&token, NOW).unwrap();
+    assert_eq!(verified.key_id.as_deref(), Some(a.thumbprint().unwrap().as_str()));
     let two = builder(KeySet::new(vec![(Some("a".into()), a), (Some("b".into()), b)]).unwrap())
         .build()
         .unwrap();

@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use carnet_oauth::plain_uri;
 use serde::Serialize;
-use url::Url;
 
 use crate::app::App;
 use crate::http::failure::Failure;
@@ -45,7 +45,8 @@ pub(super) async fn frames(app: &App, sids: &[&str]) -> Result<Vec<Frame>, Failu
 }
 
 fn frame(uri: &str, issuer: &str, sid: &str) -> Option<Frame> {
-    let mut src = Url::parse(uri).ok()?;
+    // Its origin becomes part of a policy. Who registered otherwise did so before that was refused.
+    let mut src = plain_uri::read(uri)?;
     src.query_pairs_mut()
         .append_pair("iss", issuer)
         .append_pair("sid", sid);
@@ -63,6 +64,13 @@ const MOST_SESSIONS: i64 = 500;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_host_ends_the_policy_of_the_page() {
+        for uri in ["https://0;x/out", "https://0;sandbox/out", "https://0,x/out"] {
+            assert!(frame(uri, "https://auth.test", "s").is_none(), "{uri}");
+        }
+    }
 
     #[test]
     fn a_frame_keeps_the_query_that_is_registered() {

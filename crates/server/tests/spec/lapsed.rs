@@ -130,3 +130,27 @@ async fn lo_04_the_next_login_takes_the_place_of_one_that_has_lapsed() {
         .await;
     assert!(!goes_on(&server, &mut alices).await);
 }
+
+#[tokio::test]
+async fn lo_04_a_login_whose_answer_was_lost_ends_with_the_next_one_and_with_a_logout() {
+    let server = short_of_the_clients().await;
+    for comes_again in [true, false] {
+        let browser = Browser::of(&server);
+        let mut body = take(&server, &browser, "openid").await;
+        let before = browser.cookie("__Host-session").unwrap();
+        let page = browser.follow(&web_url("openid", &[("prompt", "login")])).await;
+        browser.log_in(&page).await;
+        browser.set_cookie("__Host-session", &before);
+        let silent = browser.get(&web_url("openid", &[("prompt", "none")])).await;
+        assert_eq!(answer(&silent)["error"], "login_required", "it opens nothing");
+        if comes_again {
+            browser
+                .log_in(&browser.follow(&web_url("openid", &[])).await)
+                .await;
+        }
+        assert!(goes_on(&server, &mut body).await);
+        let asked = browser.get("/logout").await;
+        browser.submit(&asked, &[("decision", "logout")]).await;
+        assert!(!goes_on(&server, &mut body).await, "{comes_again}");
+    }
+}

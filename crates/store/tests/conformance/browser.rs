@@ -17,6 +17,7 @@ on_every_engine!(
     a_revoked_family_leaves_the_browser_signed_in,
     a_new_login_takes_the_place_of_the_one_before,
     lo_04_whoever_signs_in_as_somebody_else_signs_the_one_before_out,
+    a_second_login_takes_the_place_of_the_first_whose_answer_was_lost,
     what_a_weak_logout_has_left_can_be_taken_back_later,
     nothing_is_told_twice_when_all_sessions_of_a_user_end,
 );
@@ -177,6 +178,25 @@ async fn instead(f: &Fixture, user: &User, before: Option<(&User, &str)>) -> Str
     };
     let begun = f.store.begin_browser_session(&new, NOW + 70_000).await;
     begun.unwrap().unwrap()
+}
+
+async fn a_second_login_takes_the_place_of_the_first_whose_answer_was_lost(f: &Fixture) {
+    let alice = user(&f.store, "a@x.example").await;
+    let first = instead(f, &alice, None).await;
+    let online = begun(f, &alice, &first, true).await.unwrap();
+    let second = instead(f, &alice, Some((&alice, &first))).await;
+    let third = instead(f, &alice, Some((&alice, &first))).await;
+    assert!(f.store.browser_session(&second).await.unwrap().is_none());
+    for before in [&first, &second] {
+        let after = f.store.browser_session_after(before).await.unwrap().unwrap();
+        assert_eq!(after.sid, third);
+    }
+    let ended = cut(NOW + 80_000, Reason::Logout);
+    let ended = f.store.end_session(&third, Strength::DenyList, None, &ended);
+    assert_eq!(ended.await.unwrap(), Ended::Now);
+    let session = f.store.session(&online.sid).await.unwrap().unwrap();
+    assert!(session.ended_at.is_some());
+    assert!(f.store.browser_session_after(&first).await.unwrap().is_none());
 }
 
 async fn lo_04_whoever_signs_in_as_somebody_else_signs_the_one_before_out(f: &Fixture) {
