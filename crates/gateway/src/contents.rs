@@ -32,16 +32,12 @@ impl Contents {
 pub(crate) fn named(config: &Config) -> impl Iterator<Item = &Path> {
     let assertion = config.assertion.iter();
     let assertion = assertion.flat_map(|one| std::iter::once(&one.key_file).chain(&one.other_key_files));
-    let exchange = config
-        .exchange
-        .iter()
-        .map(|exchange| &exchange.client_secret_file);
     let followed = config.issuers.iter().filter_map(|one| one.revocations.as_ref());
     let upstreams = config.upstreams.iter();
     of_trust(config)
         .chain(of_issuers(&config.issuers))
         .chain(assertion)
-        .chain(exchange)
+        .chain(of_exchange(config))
         .chain(followed.map(|feed| &feed.client_secret_file))
         .chain(upstreams.filter_map(|upstream| upstream.root_certificates_file.as_ref()))
         .chain(
@@ -56,6 +52,12 @@ pub(crate) fn named(config: &Config) -> impl Iterator<Item = &Path> {
 /// Those that say who is trusted to be an issuer.
 pub(crate) fn of_trust(config: &Config) -> impl Iterator<Item = &PathBuf> {
     config.tokens.root_certificates_file.iter()
+}
+
+/// The secret with which tokens are exchanged.
+pub(crate) fn of_exchange(config: &Config) -> impl Iterator<Item = &PathBuf> {
+    let exchange = config.exchange.iter();
+    exchange.map(|exchange| &exchange.client_secret_file)
 }
 
 /// Those that guards are made of, beside the feeds.

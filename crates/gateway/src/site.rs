@@ -4,6 +4,7 @@ mod access;
 mod app;
 mod build;
 mod doors;
+mod limits;
 mod names;
 mod pattern;
 
@@ -62,11 +63,11 @@ pub struct Site {
     /// Signs who asks.
     pub assertions: Option<Assertions>,
     /// Where tokens are exchanged.
-    pub exchange: Option<Exchange>,
+    pub exchange: Option<Arc<Exchange>>,
     /// Proxies that tell which certificate a client has shown.
     pub certificates: Option<Certificates>,
     /// How many tokens that are none an address may show.
-    pub failures: Limit,
+    pub failures: Arc<Limit>,
     /// What is said of the APIs.
     pub published: Published,
     /// The app whose tokens we keep.
@@ -99,7 +100,7 @@ pub struct Route {
     /// What it says of other origins.
     pub cors: Option<Cors>,
     /// How often one caller may ask.
-    pub limit: Option<Limit>,
+    pub limit: Option<Arc<Limit>>,
     /// Its path, for the log, and its metrics.
     pub name: Arc<Series>,
     /// What happens to streams when the caller's token ends.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use carnet_client::exchange::Wanted;
+use carnet_client::exchange::{Exchange, Wanted};
 use carnet_guard::{Clock, Guard};
 use carnet_oauth::spiffe;
 use tokio::task::JoinSet;
@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::access::Access;
 use super::app;
 use super::doors;
+use super::limits;
 use super::names::{self, Names};
 use super::pattern::pattern;
 use super::{Route, Site};
@@ -21,7 +22,6 @@ use crate::config::{self, Config, Protocol, Token};
 use crate::contents::{self, Contents};
 use crate::cors::Cors;
 use crate::feeds::Feeds;
-use crate::limit::Limit;
 use crate::load::ConfigError;
 use crate::login::Login;
 use crate::origins;
@@ -64,7 +64,7 @@ impl Site {
             same_files: contents.agree(&before.contents, contents::of_issuers(&config.issuers)),
         });
         let guards = tokens::guards(config, &clock, (&feeds, known)).await?;
-        let (table, routes) = routes(config, &names, &guards)?;
+        let (table, routes) = routes(config, (&names, &guards), before)?;
         let bff = app::app((config, &contents), &clock, (before, trusting.is_some())).await?;
         let mut own_cookies = config.headers.own_cookies.clone();
         own_cookies.extend(bff.iter().map(Bff::cookie_names));
@@ -77,7 +77,7 @@ impl Site {
             https,
             trusted_proxies: listen.trusted_proxies.clone(),
             certificates: config.tokens.client_certificates.as_ref().map(Certificates::new),
-            failures: failures(config)?,
+            failures: limits::failures(config, before)?,
             published: Published::of(guards.values()),
             names: Names::new(&config.headers, &identity)?,
             spoofed: config.headers.spoofed,
@@ -85,7 +85,7 @@ impl Site {
             bff,
             identity,
             assertions: assertions.transpose()?,
-            exchange: tokens::exchange(config, &clock)?,
+            exchange: exchange((config, &contents), &clock, trusting)?,
             table,
             routes,
             upstreams,
@@ -170,8 +170,8 @@ fn upstreams<'c>(
 
 fn routes(
     config: &Config,
-    names: &Named<'_>,
-    guards: &HashMap<String, Guard>,
+    (names, guards): (&Named<'_>, &HashMap<String, Guard>),
+    before: Option<&Site>,
 ) -> Result<(Table, Vec<Route>), ConfigError> {
     let mut table = Table::default();
     let mut routes = Vec::new();
@@ -188,7 +188,7 @@ fn routes(
             exchange: wanted(&key, route, config)?,
             sockets: sockets(&key, route, config)?,
             cors: cors(&key, route)?,
-            limit: limit(&key, route)?,
+            limit: limits::of_route(&key, route, before)?,
             name: Series::of(&route.path),
             at_expiry: route.at_expiry,
             login: login(&key, route, config)?,
@@ -267,24 +267,6 @@ fn cors(key: &str, route: &config::Route) -> Result<Option<Cors>, ConfigError> {
         ConfigError::at(format!("{key}.cors.{member}"), what, todo)
     };
     Cors::new(cors, &methods).map(Some).map_err(wrong)
-}
-
-fn failures(config: &Config) -> Result<Limit, ConfigError> {
-    Limit::new(&config.tokens.failure_limit).ok_or_else(|| {
-        let todo = "write as in { requests = 60, per = \"1m\" }";
-        ConfigError::at("tokens.failure_limit", "is no limit: it has a zero", todo)
-    })
-}
-
-fn limit(key: &str, route: &config::Route) -> Result<Option<Limit>, ConfigError> {
-    let Some(limit) = &route.rate_limit else {
-        return Ok(None);
-    };
-    let made = Limit::new(limit).ok_or_else(|| {
-        let todo = "write as in { requests = 100, per = \"1m\", burst = 20 }";
-        ConfigError::at(format!("{key}.rate_limit"), "is no limit: it has a zero", todo)
-    });
-    made.map(Some)
 }
 
 fn access(
@@ -369,6 +351,22 @@ fn unknown_caller(route: &config::Route, config: &Config) -> Option<&'static str
             None if config.services.is_none() => Some("needs [services], which is not there"),
             None => None,
         })
+}
+
+/// What was exchanged stays known for as long as the same client asks at the same place.
+fn exchange(
+    (config, contents): (&Config, &Contents),
+    clock: &Arc<dyn Clock>,
+    trusting: Option<&Site>,
+) -> Result<Option<Arc<Exchange>>, ConfigError> {
+    let same = trusting.filter(|before| {
+        before.config.exchange == config.exchange
+            && contents.agree(&before.contents, contents::of_exchange(config))
+    });
+    match same {
+        Some(before) => Ok(before.exchange.clone()),
+        None => Ok(tokens::exchange(config, clock)?.map(Arc::new)),
+    }
 }
 
 /// What the caller's token is exchanged for.

@@ -1,7 +1,8 @@
 //! Files that the configuration names: another content is taken when it is noticed, and a bad one changes nothing.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
@@ -15,20 +16,25 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::harness::{AUDIENCE, Answer, NOW, Running, at, mirror, talk};
+use crate::harness::{AUDIENCE, Answer, ISSUER, Issuer, NOW, Running, at, mirror, talk};
 use crate::upstream_tls::{Authority, private, service};
 
 /// A gateway, and what looks at its files.
 struct Gate {
     reload: Reload,
+    file: PathBuf,
     running: Running,
+}
+
+fn write(file: &Path, text: &str) {
+    fs::write(file, format!("[listen]\naddress = \"127.0.0.1:0\"\n{text}")).unwrap();
 }
 
 impl Gate {
     /// Of the file `gateway.toml` in this folder, which is written now.
     async fn start(folder: &Path, text: &str) -> Self {
         let file = folder.join("gateway.toml");
-        fs::write(&file, format!("[listen]\naddress = \"127.0.0.1:0\"\n{text}")).unwrap();
+        write(&file, text);
         let clock = Arc::new(TestClock::at(NOW));
         let config = load::load(&file).unwrap();
         let gateway = Gateway::new(Site::build(&config, clock.clone(), None).await.unwrap());
@@ -37,9 +43,14 @@ impl Gate {
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.run(None, async { drop(stopped.await) }));
         Self {
-            reload: Reload::new(gateway, file, clock),
+            reload: Reload::new(gateway, file.clone(), clock),
+            file,
             running: Running { address, _stop: stop },
         }
+    }
+
+    fn write(&self, text: &str) {
+        write(&self.file, text);
     }
 
     async fn asks(&self, headers: &str) -> u16 {
@@ -120,6 +131,66 @@ async fn the_secret_for_introspection_is_read_again_when_its_file_changes() {
     assert!(!looked(&mut gate.reload).await);
     assert_eq!(gate.asks(bearer).await, 200);
     assert_eq!(*asked.lock().unwrap(), second);
+}
+
+/// Exchanges every token, and counts.
+async fn give(State(asked): State<Arc<AtomicUsize>>) -> Json<Value> {
+    let number = asked.fetch_add(1, Ordering::SeqCst);
+    Json(json!({ "access_token": format!("exchanged-{number}"), "token_type": "Bearer", "expires_in": 600 }))
+}
+
+#[tokio::test]
+async fn what_was_exchanged_stays_known_while_the_same_client_asks() {
+    let (issuer, folder) = (Issuer::new(), tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("jwks.json"), &issuer.jwks).unwrap();
+    private(&folder.path().join("client.secret"), "first");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let server = Running::start(Router::new().fallback(give).with_state(asked.clone())).await;
+    let service = mirror().await;
+    let text = format!(
+        "[tokens]\naudience = {AUDIENCE:?}\n[[issuers]]\nissuer = {ISSUER:?}\njwks_file = \"jwks.json\"\n\
+         [exchange]\ntoken_url = \"http://{}/\"\nclient_id = \"gateway\"\nclient_secret_file = \"client.secret\"\n\
+         [[upstreams]]\nname = \"service\"\nurls = [\"http://{}\"]\n\
+         [[routes]]\npath = \"/\"\nupstream = \"service\"\nexchange = {{ resource = \"https://billing.test\" }}\n",
+        server.address, service.address
+    );
+    let mut gate = Gate::start(folder.path(), &text).await;
+    let bearer = format!("Authorization: Bearer {}\r\n", issuer.token(&json!({})));
+    let more = format!("{text}[[routes]]\npath = \"/more\"\npublic = true\nupstream = \"service\"\n");
+    let other = more.replace("\"gateway\"", "\"another\"");
+    for (text, times) in [(&text, 1), (&more, 1), (&other, 2)] {
+        gate.write(text);
+        assert!(gate.reload.read().await);
+        assert_eq!(gate.asks(&bearer).await, 200);
+        assert_eq!(asked.load(Ordering::SeqCst), times, "{text}");
+    }
+    private(&folder.path().join("client.secret"), "second");
+    assert!(looked(&mut gate.reload).await);
+    assert_eq!(gate.asks(&bearer).await, 200);
+    assert_eq!(asked.load(Ordering::SeqCst), 3, "the new secret is shown");
+}
+
+#[tokio::test]
+async fn who_has_used_up_a_limit_has_used_it_up_after_a_reload() {
+    let (folder, service) = (tempfile::tempdir().unwrap(), mirror().await);
+    let text = format!(
+        "[[upstreams]]\nname = \"service\"\nurls = [\"http://{}\"]\n[[routes]]\npath = \"/\"\npublic = true\n\
+         upstream = \"service\"\nrate_limit = {{ requests = 1, per = \"1h\" }}\n",
+        service.address
+    );
+    let gate = Gate::start(folder.path(), &text).await;
+    assert_eq!([gate.asks("").await, gate.asks("").await], [200, 429]);
+    // Others come before it, and more is said of it.
+    let moved = text.replace(
+        "[[routes]]",
+        "[[routes]]\npath = \"/first\"\npublic = true\nupstream = \"service\"\n[[routes]]\nwebsocket = true",
+    );
+    let wider = moved.replace("requests = 1", "requests = 2");
+    for (text, statuses) in [(&moved, [429, 429]), (&wider, [200, 200])] {
+        gate.write(text);
+        assert!(gate.reload.read().await);
+        assert_eq!([gate.asks("").await, gate.asks("").await], statuses, "{text}");
+    }
 }
 
 /// Two looks: what is being written is not read.

@@ -7,19 +7,20 @@ use std::sync::Arc;
 use carnet_jose::dangerous;
 use carnet_oauth::client_auth::AssertionClaims;
 use carnet_oauth::grant_type::GrantType;
-use carnet_oauth::scope::{OPENID_SCOPES, ScopeSet};
+use carnet_oauth::scope::ScopeSet;
 use carnet_oauth::token_response::TokenResponse;
-use carnet_store::{AuditAction, Family, GrantKey, NewLogin, Reason, TicketKind, User, UserState};
+use carnet_store::{AuditAction, Family, NewLogin, Reason, TicketKind, User, UserState};
 use http::HeaderMap;
 
 use super::allowed::refuse;
 use super::client_credentials;
+use super::consented;
 use super::request::TokenRequest;
 use crate::app::App;
 use crate::audit::Caller;
 use crate::client::{Client, Proof};
 use crate::client_auth;
-use crate::config::{Consent, SubjectIs};
+use crate::config::SubjectIs;
 use crate::email::Email;
 use crate::http::failure::{Failure, overloaded};
 use crate::http::form::Form;
@@ -215,26 +216,13 @@ async fn user(app: &App, trusted: &TrustedIssuer, claims: &AssertionClaims) -> R
     })
 }
 
-/// Scopes that the user has let the client have, or that the operator lets its own. Nothing about the person: nobody has logged in.
+/// Scopes that the user has let the client have.
 async fn most(request: &TokenRequest<'_>, user: &User, audience: &str) -> Result<ScopeSet, Failure> {
-    let client = request.client;
-    let own = client.scope.without(OPENID_SCOPES);
-    let key = GrantKey {
-        user: user.id,
-        client_id: &client.id,
-        audience,
-    };
-    let allowed = match client.consent {
-        Consent::None => return Ok(own),
-        Consent::Remembered => request.app.store.granted(key).await?,
-        // Asked every time, and here is nobody to ask.
-        Consent::Explicit => None,
-    };
-    let allowed = allowed.ok_or_else(|| {
-        tracing::info!(client_id = %client.id, sub = %user.sub, %audience, "an assertion was refused: the user has not let the client");
+    let most = consented::scope(request, user, audience).await?;
+    most.ok_or_else(|| {
+        tracing::info!(client_id = %request.client.id, sub = %user.sub, %audience, "an assertion was refused: the user has not let the client");
         refuse(NOBODY)
-    })?;
-    client_credentials::narrowed(own, Some(&allowed.scope))
+    })
 }
 
 /// RFC 7523 §3, item 7: it counts once, on all nodes together.

@@ -5,6 +5,7 @@
 mod allowed;
 mod authorization_code;
 mod client_credentials;
+mod consented;
 mod device_code;
 mod jwt_bearer;
 mod refresh_token;

@@ -4,11 +4,15 @@
 
 use carnet_oauth::access_token::{AccessTokenClaims, Actor};
 use carnet_oauth::error_code::ErrorCode;
-use carnet_oauth::scope::OPENID_SCOPES;
+use carnet_oauth::scope::{OPENID_SCOPES, ScopeSet};
 use carnet_oauth::token_exchange::{ACCESS_TOKEN, JWT};
 use carnet_oauth::token_response::TokenResponse;
+use carnet_store::User;
 
+use super::client_credentials;
+use super::consented;
 use super::request::TokenRequest;
+use crate::client::Client;
 use crate::http::failure::{Because as _, Failure};
 use crate::token::access::{self, Approved, Login, Subject};
 use crate::token::bearer::{self, Presented};
@@ -23,8 +27,8 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
     let Presented { claims, user } = subject(request).await?;
     request.check_second(&user.sub).await?;
     let audience = audience(request)?;
-    let most = claims.scope.intersection(&client.scope);
-    let scope = request.scope(most.without(OPENID_SCOPES))?;
+    let most = most(request, (&claims, &user), audience).await?;
+    let scope = request.scope(most)?;
     let act = Actor::named(&client.id, claims.act.clone());
     if act.chain().count() > MOST_ACTORS {
         return Err(refuse("too many clients act one after the other"));
@@ -95,10 +99,7 @@ async fn subject(request: &TokenRequest<'_>) -> Result<Presented, Failure> {
     };
     let claims = &presented.claims;
     let is_own = claims.client_id == client.id;
-    let has_received = client
-        .exchange_audiences
-        .iter()
-        .any(|own| claims.aud.contains(own));
+    let has_received = has_received(client, claims);
     if !is_own && !has_received {
         return Err(refuse(
             "the subject_token was neither issued to the client nor meant for it",
@@ -111,6 +112,32 @@ async fn subject(request: &TokenRequest<'_>) -> Result<Presented, Failure> {
         ));
     }
     Ok(presented)
+}
+
+/// Whether the token was meant for an API that the client is.
+fn has_received(client: &Client, claims: &AccessTokenClaims) -> bool {
+    let mut own = client.exchange_audiences.iter();
+    own.any(|audience| claims.aud.contains(audience))
+}
+
+/// What of the token's scope the client may have there. An API that was called calls whom the operator lets it; with a token of its own it was called
+/// by nobody, and goes where the user has let it go.
+async fn most(
+    request: &TokenRequest<'_>,
+    (claims, user): (&AccessTokenClaims, &User),
+    audience: &str,
+) -> Result<ScopeSet, Failure> {
+    let client = request.client;
+    let shown = claims.scope.intersection(&client.scope).without(OPENID_SCOPES);
+    if has_received(client, claims) || claims.aud.contains(audience) {
+        return Ok(shown);
+    }
+    let let_there = consented::scope(request, user, audience).await?;
+    let let_there = let_there.ok_or_else(|| {
+        let reason = "the user has not let the client use this resource";
+        Failure::from(ErrorCode::InvalidTarget.because(reason))
+    })?;
+    client_credentials::narrowed(shown, Some(&let_there))
 }
 
 fn auth_time(claims: &AccessTokenClaims) -> Option<i64> {

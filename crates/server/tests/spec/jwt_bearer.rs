@@ -3,7 +3,7 @@
 use carnet_jose::{Algorithm, AnySigningKey, Signer, TokenType};
 use carnet_oauth::client_auth::JWT_BEARER;
 use carnet_oauth::extent::Extent;
-use carnet_store::{AuditAction, GrantKey, NewAudit};
+use carnet_store::{AuditAction, GrantKey, NewAudit, User};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -43,25 +43,33 @@ pub(crate) async fn trusting(more: &str) -> Server {
 /// As [`trusting`], with Alice, who has let `reports` do this.
 pub(crate) async fn with_alice(more: &str, scope: &str) -> Server {
     let server = trusting(more).await;
-    let user = server.user(ALICE).await;
+    let alice = server.user(ALICE).await;
+    let_client(&server, &alice, ("reports", API), scope).await;
+    server
+}
+
+/// The user has let the client do this at that resource.
+pub(crate) async fn let_client(
+    server: &Server,
+    user: &User,
+    (client_id, audience): (&str, &str),
+    scope: &str,
+) {
     let key = GrantKey {
         user: user.id,
-        client_id: "reports",
-        audience: API,
+        client_id,
+        audience,
     };
     let extent = Extent {
         scope: scope.parse().unwrap(),
         ..Extent::default()
     };
-    let audit = NewAudit::success("test", AuditAction::Consent, "reports");
-    let now = server.app_now();
-    server
-        .app
-        .store
-        .remember_grant(key, &extent, (now, &audit))
-        .await
-        .unwrap();
-    server
+    let now = (
+        server.app_now(),
+        &NewAudit::success("test", AuditAction::Consent, client_id),
+    );
+    let remembered = server.app.store.remember_grant(key, &extent, now).await;
+    remembered.unwrap();
 }
 
 /// What the issuer says of Alice.

@@ -67,6 +67,7 @@ mod service_room;
 mod taken_back;
 mod throttle;
 mod token_exchange;
+mod token_exchange_own;
 mod token_life;
 mod trusted_issuer;
 mod userinfo;

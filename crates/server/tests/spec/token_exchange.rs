@@ -9,16 +9,21 @@ use serde_json::{Value, json};
 use crate::harness::{ALICE, API, Reply, Server, claims};
 use crate::web::{EVERYTHING, TOKEN, assert_refused, refresh, text, tokens};
 
-const BILLING: &str = "https://billing.example.com";
-const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+pub(crate) const BILLING: &str = "https://billing.example.com";
+pub(crate) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+pub(crate) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// The API that the user has called asks for a token for the next.
 pub(crate) async fn exchange(server: &Server, token: &str, more: &[(&str, &str)]) -> Reply {
     as_client(server, ("orders", "web2.secret"), token, more).await
 }
 
-async fn as_client(server: &Server, (id, secret): (&str, &str), token: &str, more: &[(&str, &str)]) -> Reply {
+pub(crate) async fn as_client(
+    server: &Server,
+    (id, secret): (&str, &str),
+    token: &str,
+    more: &[(&str, &str)],
+) -> Reply {
     let fields = [
         ("grant_type", GRANT_TYPE),
         ("subject_token", token),

@@ -1,14 +1,13 @@
 //! JWT bearer (RFC 7523 §2.1): the assertion of an issuer that the operator trusts, about a user.
 
 use carnet_jose::{Algorithm, AnySigningKey, Signer, TokenType};
-use carnet_oauth::extent::Extent;
-use carnet_store::{AuditAction, GrantKey, NewAudit, NewUser, Reason, Strength, UserState};
+use carnet_store::{NewUser, Reason, Strength, UserState};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::client_auth::{assertion, jwks};
 use crate::harness::{ALICE, API, Server, claims};
-use crate::jwt_bearer::{IDP, ISSUER, about_alice, brought, key, signed, trusting, with_alice};
+use crate::jwt_bearer::{IDP, ISSUER, about_alice, brought, key, let_client, signed, trusting, with_alice};
 use crate::listener::knocked_at;
 use crate::web::{assert_refused, text};
 
@@ -180,23 +179,7 @@ async fn an_address_names_a_user_only_when_it_is_known_to_be_theirs() {
         .create_user(&bob, server.app_now())
         .await
         .unwrap();
-    let key = GrantKey {
-        user: bob.id,
-        client_id: "reports",
-        audience: API,
-    };
-    let extent = Extent {
-        scope: "read:orders".parse().unwrap(),
-        ..Extent::default()
-    };
-    let audit = NewAudit::success("test", AuditAction::Consent, "reports");
-    let now = server.app_now();
-    server
-        .app
-        .store
-        .remember_grant(key, &extent, (now, &audit))
-        .await
-        .unwrap();
+    let_client(&server, &bob, ("reports", API), "read:orders").await;
     let reply = brought(&server, &by("BOB@example.com").await, &[]).await;
     assert_eq!(claims(text(&reply.json(), "access_token"))["sub"], bob.sub);
     assert_refused(&brought(&server, &by(&bob.sub).await, &[]).await, "invalid_grant");
