@@ -201,10 +201,10 @@ async fn replace(
         return Ok(());
     };
     if old.user == user {
-        tx.execute(&ADOPT, params![id, &live.sid, user]).await?;
-        tx.execute(&ADOPT_GUESTS, params![id, &live.sid, user]).await?;
+        tx.execute(&ADOPT, params![id, live.id]).await?;
+        tx.execute(&ADOPT_GUESTS, params![id, live.id]).await?;
         tx.execute(&KEEP_GUESTS, params![id, sweep_day]).await?;
-        tx.execute(&REPLACE, params![&live.sid, now, id, user]).await?;
+        tx.execute(&REPLACE, params![id, live.id, now]).await?;
     } else {
         session::end_one(tx, (live.id, live.sid), old.strength, &old.cut).await?;
         audit::append(tx, &old.cut.audit, old.cut.at).await?;
@@ -273,14 +273,13 @@ static INSERT: Statement = Statement::new(
 
 static ADOPT: Statement = Statement::new(
     "browser.adopt",
-    "UPDATE sessions SET parent_id = $1
-     WHERE parent_id = (SELECT id FROM sessions WHERE sid = $2 AND user_id = $3 AND client_id = '') AND client_id <> ''",
+    "UPDATE sessions SET parent_id = $1 WHERE parent_id = $2 AND client_id <> ''",
 );
 
 /// Also what outlives it is told of its end.
 static ADOPT_GUESTS: Statement = Statement::new(
     "browser.adopt_guests",
-    "UPDATE sessions SET began_in = $1 WHERE began_in = (SELECT id FROM sessions WHERE sid = $2 AND user_id = $3 AND client_id = '')",
+    "UPDATE sessions SET began_in = $1 WHERE began_in = $2",
 );
 
 /// What a client is told by stays as long as there can be something to tell. A session stays with its families.
@@ -292,7 +291,7 @@ static KEEP_GUESTS: Statement = Statement::new(
 
 static REPLACE: Statement = Statement::new(
     "browser.replace",
-    "UPDATE sessions SET ended_at = $2, parent_id = $3 WHERE sid = $1 AND user_id = $4 AND client_id = '' AND ended_at IS NULL",
+    "UPDATE sessions SET parent_id = $1, ended_at = $3 WHERE id = $2",
 );
 
 static SUCCESSOR: Statement = Statement::new(

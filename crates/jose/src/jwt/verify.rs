@@ -227,8 +227,10 @@ impl Verifier {
         let (name, key) = keys.find_named(header.key_id.as_deref(), algorithm)?;
         check_with(key, segments, scratch)?;
         // Not as the header says: who has stolen a key would leave its name out when that is taken back.
-        let key_id = name.map(Arc::from);
-        let key_id: Option<Arc<str>> = key_id.or_else(|| key.thumbprint().ok().map(Arc::from));
+        let key_id: Option<Arc<str>> = match name {
+            Some(name) => Some(name.into()),
+            None => key.thumbprint().ok().map(Arc::from),
+        };
         let known = (algorithm, key_id.clone(), key.clone());
         self.headers
             .add(KnownHeader::new(segments.header, keys.epoch(), known));

@@ -156,8 +156,9 @@ impl BackChannel {
                 app.store.drop_logout_notices(&unwanted).await?;
             }
             if !wanted.is_empty() || all == 0 {
-                let told = wanted.iter().map(|due| &due.notice);
-                let named = told.map(|notice| (notice.sid.clone(), notice.clone()));
+                let named = wanted
+                    .iter()
+                    .map(|due| (due.notice.sid.clone(), due.notice.clone()));
                 self.taken().extend(named);
                 return Ok(wanted);
             }

@@ -13,7 +13,7 @@ pub(super) fn css(chosen: &Pages) -> String {
         shape.extend((!fonts.is_empty()).then(|| (name, family(fonts))));
     }
     let ground = chosen.colors_dark.card.unwrap_or(DARK_CARD);
-    let dark = chosen.accent.map(|accent| lightened(accent, ground));
+    let dark = chosen.accent.map(|accent| legible_on(accent, ground));
     let mut css = block("", &shape);
     // On paper the sheet prints in black.
     css += &block(
@@ -65,13 +65,14 @@ fn colors(chosen: &Colors, accent: Option<Color>) -> Vec<(&'static str, Color)> 
 fn family(fonts: &[Font]) -> String {
     let names = fonts.iter().map(ToString::to_string).map(|name| {
         let is_small = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
-        let is_word = name.bytes().all(is_small) && !OF_CSS.contains(&name.as_str());
+        let is_word = name.bytes().all(is_small) && !CSS_WIDE.contains(&name.as_str());
         if is_word { name } else { format!("\"{name}\"") }
     });
     names.collect::<Vec<_>>().join(", ")
 }
 
-const OF_CSS: [&str; 6] = ["inherit", "initial", "unset", "revert", "revert-layer", "default"];
+/// Words that CSS has for every property.
+const CSS_WIDE: [&str; 6] = ["inherit", "initial", "unset", "revert", "revert-layer", "default"];
 
 const WHITE: Color = Color([255; 3]);
 const BLACK: Color = Color([0; 3]);
@@ -89,8 +90,8 @@ fn ink_on(accent: Color) -> Color {
     }
 }
 
-/// With as much white in it as it takes to read links on dark ground, or black where that is light.
-fn lightened(color: Color, ground: Color) -> Color {
+/// With as much white in it as it takes to read it on dark ground, or black on light.
+fn legible_on(color: Color, ground: Color) -> Color {
     let end = ink_on(ground);
     let mixed = |much: u16| {
         let mix = |(from, to): (u8, u8)| (u16::from(from) * (20 - much) + u16::from(to) * much) / 20;
@@ -144,14 +145,14 @@ mod tests {
             let [_, red, green, blue] = accent.to_be_bytes();
             let accent = Color([red, green, blue]);
             assert!(contrast(ink_on(accent), accent) >= LEGIBLE, "{accent}");
-            let dark = lightened(accent, DARK_CARD);
+            let dark = legible_on(accent, DARK_CARD);
             assert!(contrast(dark, DARK_CARD) >= LEGIBLE, "{accent} {dark}");
             assert!(contrast(ink_on(dark), dark) >= LEGIBLE, "{accent} {dark}");
         }
-        let on_white = lightened(Color([0xff, 0x8c, 0]), WHITE);
+        let on_white = legible_on(Color([0xff, 0x8c, 0]), WHITE);
         assert!(contrast(on_white, WHITE) >= LEGIBLE, "{on_white}");
         // What can be read is left as it is.
         let light = Color([0x8a, 0xb8, 0xf5]);
-        assert_eq!(lightened(light, DARK_CARD), light);
+        assert_eq!(legible_on(light, DARK_CARD), light);
     }
 }
