@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use carnet_jose::{Algorithm, Error, KeySource, TokenType, Verifier};
+use bytes::Bytes;
+use carnet_jose::{Error, KeySource, TokenType, Verifier};
 use carnet_oauth::service_token::{self, BUNDLE_PATH, MOST_BUNDLE_BYTES, ServiceBundle};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::attempts::Attempts;
 use crate::clock::Clock;
@@ -18,6 +19,7 @@ use crate::error::ClientError;
 use crate::flight::Flight;
 use crate::http::{Answer, HttpClient, TIMEOUT};
 use crate::jwks::{Location, RemoteKeys};
+use crate::login_check::signatures;
 use crate::revocations::ToldOfServices;
 use read::Known;
 pub use read::Service;
@@ -52,24 +54,44 @@ impl RemoteServices {
         leeway: Duration,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ClientError> {
+        let location = Location::Discover(issuer.to_owned());
+        let keys = RemoteKeys::with_clock(http.clone(), location, &signatures(), clock.clone());
+        let http = http.reading(MOST_BUNDLE_BYTES);
+        Self::with_keys((http, clock), (issuer, own), leeway, Arc::new(keys))
+    }
+
+    /// The same services of the same `issuer`, for another of them or with another leeway. What is known of them stays known, and so do the keys
+    /// that sign it.
+    ///
+    /// # Errors
+    ///
+    /// As [`RemoteServices::new`].
+    pub fn after(&self, (issuer, own): (&str, &str), leeway: Duration) -> Result<Self, ClientError> {
+        let asking = (self.http.clone(), self.clock.clone());
+        let next = Self::with_keys(asking, (issuer, own), leeway, self.keys.clone())?;
+        if let Some(known) = self.usable() {
+            match next.read_again(&known) {
+                Ok(known) => next.known.store(Some(Arc::new(known))),
+                Err(error) => {
+                    tracing::warn!(%error, "the bundle of services cannot be read again; it is fetched");
+                }
+            }
+        }
+        Ok(next)
+    }
+
+    fn with_keys(
+        (http, clock): (HttpClient, Arc<dyn Clock>),
+        (issuer, own): (&str, &str),
+        leeway: Duration,
+        keys: Arc<RemoteKeys>,
+    ) -> Result<Self, ClientError> {
         if !service_token::is_name(own) {
             return Err(ClientError::Invalid(format!("{own:?} is no name of a service")));
         }
-        let signatures: Vec<_> = Algorithm::ALL
-            .iter()
-            .copied()
-            .filter(|one| !one.is_mac())
-            .collect();
-        let location = Location::Discover(issuer.to_owned());
-        let keys = Arc::new(RemoteKeys::with_clock(
-            http.clone(),
-            location,
-            &signatures,
-            clock.clone(),
-        ));
         let source: Arc<dyn KeySource> = keys.clone();
         let bundles = Verifier::builder(source)
-            .algorithms(&signatures)
+            .algorithms(&signatures())
             .token_type(TokenType::Other(service_token::BUNDLE_TYPE))
             .issuer(issuer)
             .without_audience_check()
@@ -78,7 +100,7 @@ impl RemoteServices {
             .build()
             .map_err(|error| ClientError::Invalid(error.to_string()))?;
         Ok(Self {
-            http: http.reading(MOST_BUNDLE_BYTES),
+            http,
             clock,
             url: format!("{}{BUNDLE_PATH}", issuer.trim_end_matches('/')),
             audience: service_token::id(issuer, own),
@@ -196,8 +218,7 @@ impl RemoteServices {
         let etag = answer.headers.get(header::ETAG).cloned();
         let body = answer.ok(&self.url)?;
         let parts = self.parts(&body).await?;
-        let next = read::known(parts, (&self.audience, self.leeway), (etag, body, now))
-            .map_err(|what| ClientError::Invalid(format!("{}: {what}", self.url)))?;
+        let next = self.put_together(parts, (etag, body, now))?;
         match current {
             // Another node, which signed the same a moment earlier.
             Some(current) if next.is_the_same_as(&current) && next.iat <= current.iat => {
@@ -213,27 +234,55 @@ impl RemoteServices {
 
     /// The tokens of the body, checked with the keys of the authorization server.
     async fn parts(&self, body: &[u8]) -> Result<Vec<ServiceBundle>, ClientError> {
-        let invalid = |what: &dyn std::fmt::Display| ClientError::Invalid(format!("{}: {what}", self.url));
-        let text = std::str::from_utf8(body).map_err(|error| invalid(&error))?;
         self.keys.prepare().await;
         let mut parts = Vec::new();
-        for token in text.lines() {
-            let now = self.clock.since_epoch().as_secs();
-            let verified = match self.bundles.verify_owned::<ServiceBundle>(token, now) {
+        for token in self.lines(body)? {
+            let part = match self.part(token) {
                 // Perhaps the server has just begun to sign with it.
                 Err(Error::UnknownKeyId) => {
                     self.keys.refresh_for_issuer(token).await;
-                    self.bundles.verify_owned(token, now)
+                    self.part(token)
                 }
                 other => other,
             };
-            let verified = verified.map_err(|error| invalid(&error))?;
-            if verified.issued_in_future {
-                return Err(invalid(&"the bundle is from the future"));
-            }
-            parts.push(verified.claims);
+            parts.push(part.map_err(|error| self.invalid(&error))?);
         }
         Ok(parts)
+    }
+
+    /// What another one knows, as this one would know it. Nobody is asked.
+    fn read_again(&self, known: &Known) -> Result<Known, ClientError> {
+        let parts = self.lines(&known.body)?.map(|token| self.part(token));
+        let parts = parts.collect::<Result<_, _>>();
+        let parts = parts.map_err(|error| self.invalid(&error))?;
+        self.put_together(parts, (known.etag.clone(), known.body.clone(), known.fetched))
+    }
+
+    fn lines<'b>(&self, body: &'b [u8]) -> Result<std::str::Lines<'b>, ClientError> {
+        let text = std::str::from_utf8(body).map_err(|error| self.invalid(&error))?;
+        Ok(text.lines())
+    }
+
+    fn part(&self, token: &str) -> Result<ServiceBundle, Error> {
+        let now = self.clock.since_epoch().as_secs();
+        let verified = self.bundles.verify_owned::<ServiceBundle>(token, now)?;
+        match verified.issued_in_future {
+            true => Err(Error::IssuedInFuture),
+            false => Ok(verified.claims),
+        }
+    }
+
+    fn put_together(
+        &self,
+        parts: Vec<ServiceBundle>,
+        answer: (Option<HeaderValue>, Bytes, Duration),
+    ) -> Result<Known, ClientError> {
+        let known = read::known(parts, (&self.audience, self.leeway), answer);
+        known.map_err(|what| self.invalid(&what))
+    }
+
+    fn invalid(&self, what: &dyn std::fmt::Display) -> ClientError {
+        ClientError::Invalid(format!("{}: {what}", self.url))
     }
 }
 

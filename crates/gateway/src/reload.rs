@@ -129,17 +129,20 @@ impl Reload {
         }
         let site = Site::build(&config, self.clock.clone(), Some(&before)).await;
         let site = site.map_err(|error| error.in_file(&self.file))?;
-        let (waiting, waited) = (site.waiting_for(), before.waiting_for());
-        let was_known = |name: &&String| before.config.issuers.iter().any(|issuer| issuer.issuer == **name);
-        if waiting.difference(&waited).any(|name| was_known(&name)) {
+        let (known, keys) = (before.keys(), site.keys());
+        let missing = || {
+            keys.iter()
+                .filter_map(|(issuer, there)| (!there).then_some(issuer))
+        };
+        if let Some(lost) = missing().find(|issuer| known.get(*issuer) == Some(&true)) {
             // As below: those who are answered now would hear 503.
             return Err(ConfigError::at(
                 "issuers",
-                "the keys of an issuer cannot be fetched under what is new of it",
+                format!("the keys of {lost} cannot be fetched under what is new of it"),
                 "see that it answers, and that jwks_url is right; then send SIGHUP or save the file again",
             ));
         }
-        for issuer in waiting {
+        for issuer in missing() {
             tracing::warn!(
                 issuer,
                 "the keys of an issuer are not there: its tokens are answered 503 until they come"

@@ -8,7 +8,7 @@ mod limits;
 mod names;
 mod pattern;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -147,11 +147,22 @@ impl Site {
         self.guards.values().all(Guard::ready)
     }
 
-    /// The issuers whose keys are not there.
-    pub fn waiting_for(&self) -> BTreeSet<String> {
-        let issuers = self.guards.values().flat_map(Guard::health);
-        let missing = issuers.filter(|issuer| !issuer.loaded);
-        missing.map(|issuer| issuer.issuer).collect()
+    /// Whose keys there have to be, and whether they are: of issuers, of trust domains, of an authorization server's services.
+    pub(crate) fn keys(&self) -> BTreeMap<String, bool> {
+        let mut keys = BTreeMap::new();
+        for guard in self.guards.values() {
+            let services = guard
+                .services()
+                .map(|(issuer, there)| (format!("services of {issuer}"), there));
+            let issuers = guard
+                .health()
+                .into_iter()
+                .map(|issuer| (issuer.issuer, issuer.loaded));
+            for (name, there) in issuers.chain(services) {
+                *keys.entry(name).or_insert(true) &= there;
+            }
+        }
+        keys
     }
 
     /// How the feed of each issuer that is followed is doing.

@@ -130,14 +130,7 @@ impl Services {
         mut known: impl Iterator<Item = (&'k str, Option<&'k revocations::Revocations>)>,
         before: Option<&OpenServices>,
     ) -> Result<OpenServices, ClientError> {
-        let own = (self.issuer.as_str(), self.own.as_str());
-        let is_same = |before: &&OpenServices| {
-            (before.issuer.as_str(), before.own.as_str(), before.leeway) == (own.0, own.1, leeway)
-        };
-        let remote = match before.filter(is_same) {
-            Some(before) => Arc::clone(&before.remote),
-            None => Arc::new(RemoteServices::new(http.clone(), own, leeway, clock.clone())?),
-        };
+        let remote = self.remote((http, clock.clone()), leeway, before)?;
         let of_users = known.find_map(|(name, followed)| followed.filter(|_| name == self.issuer));
         let revocations = match &self.revocations {
             Some(feed) => {
@@ -166,6 +159,25 @@ impl Services {
             bound: self.bound,
             base,
         })
+    }
+}
+
+impl Services {
+    /// Their bundle: as it is known already, where that was of the same issuer.
+    fn remote(
+        &self,
+        (http, clock): (&HttpClient, Arc<dyn Clock>),
+        leeway: Duration,
+        before: Option<&OpenServices>,
+    ) -> Result<Arc<RemoteServices>, ClientError> {
+        let own = (self.issuer.as_str(), self.own.as_str());
+        let Some(before) = before.filter(|before| before.issuer == self.issuer) else {
+            return RemoteServices::new(http.clone(), own, leeway, clock).map(Arc::new);
+        };
+        match (before.own.as_str(), before.leeway) == (own.1, leeway) {
+            true => Ok(before.remote.clone()),
+            false => before.remote.after(own, leeway).map(Arc::new),
+        }
     }
 }
 

@@ -67,6 +67,12 @@ impl Guard {
             .map(|domain| of_remote(format!("spiffe://{}", domain.name), &domain.keys));
         signing.chain(domains).chain(asked).collect()
     }
+
+    /// The authorization server whose services may call, and whether their bundle is there.
+    pub fn services(&self) -> Option<(&str, bool)> {
+        let services = self.parts.services.as_deref()?;
+        Some((&services.issuer, services.remote.is_loaded()))
+    }
 }
 
 impl Guard {

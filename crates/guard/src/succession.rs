@@ -9,6 +9,7 @@ use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
 use carnet_client::jwks::RemoteKeys;
 use carnet_client::keeper;
+use carnet_client::revocations::Revocations;
 use tokio::task::JoinSet;
 
 use crate::calling_services::OpenServices;
@@ -18,8 +19,9 @@ use crate::resource_server::{Builder, Guard, Trusted};
 use crate::spiffe::OpenSpiffe;
 
 impl Builder {
-    /// Takes over what this guard has: the keys of issuers that are described in the same way, the bundle of the same services, and the proofs
-    /// and the tokens for one request that it has seen. Both must trust the same certificates when they ask issuers.
+    /// Takes over what this guard has: the keys of issuers that are described in the same way, what the same issuers are known to have taken back, the
+    /// bundle of the same issuer's services, and the proofs and the tokens for one request that it has seen. Both must trust the same certificates
+    /// when they ask issuers.
     pub fn after(mut self, before: &Guard) -> Self {
         self.before = Some(before.clone());
         self
@@ -45,6 +47,7 @@ impl Builder {
         services: Option<&OpenServices>,
         spiffe: Option<&OpenSpiffe>,
     ) {
+        self.hand_over(trusted, services);
         let mut fetching = JoinSet::new();
         let of_issuers = trusted.iter().filter_map(|trusted| match &trusted.source {
             Source::Remote(keys) => Some(keys),
@@ -73,6 +76,21 @@ impl Builder {
         fetching.join_all().await;
     }
 
+    /// What was taken back stays so until whoever follows from now on has heard it itself. Of a feed that goes on nothing changes by it.
+    fn hand_over(&self, trusted: &[Trusted], services: Option<&OpenServices>) {
+        let parts = self.before.as_ref().map(|before| &before.parts);
+        let known = || {
+            parts
+                .into_iter()
+                .flat_map(|parts| followed(&parts.trusted, parts.services.as_deref()))
+        };
+        for (issuer, ours) in followed(trusted, services) {
+            if let Some((_, known)) = known().find(|(name, _)| *name == issuer) {
+                ours.succeed(known);
+            }
+        }
+    }
+
     pub(crate) fn services_before(&self) -> Option<&OpenServices> {
         self.before.as_ref()?.parts.services.as_deref()
     }
@@ -87,6 +105,19 @@ impl Builder {
             None => Arc::new(SeenTokens::of_proofs()),
         }
     }
+}
+
+/// The feeds of these, by their issuers.
+fn followed<'p>(
+    trusted: &'p [Trusted],
+    services: Option<&'p OpenServices>,
+) -> impl Iterator<Item = (&'p str, &'p Revocations)> {
+    let of_users = trusted
+        .iter()
+        .map(|one| (one.name.as_str(), one.revocations.as_ref()));
+    let of_services = services.map(|services| (services.issuer.as_str(), services.revocations.as_ref()));
+    let all = of_users.chain(of_services);
+    all.filter_map(|(issuer, followed)| Some((issuer, followed?)))
 }
 
 impl Guard {

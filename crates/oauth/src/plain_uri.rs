@@ -4,7 +4,8 @@
 
 use url::{Host, Position, Url};
 
-/// The URI, if its scheme and its authority are written as they are read, in ASCII, without backslashes, and its host is one of letters, digits, `.`, `-` and `_`.
+/// The URI, if its scheme and its authority are written as they are read, in ASCII, without backslashes. The host of a web address is one of letters,
+/// digits, `.`, `-` and `_`.
 ///
 /// ```
 /// use carnet_oauth::plain_uri::read;
@@ -25,10 +26,11 @@ pub fn read(uri: &str) -> Option<Url> {
     (ends && has_plain_host(&parsed)).then_some(parsed)
 }
 
-/// The URL Standard lets `;`, `,` and others into a host, which mean something in a Content-Security-Policy.
+/// The URL Standard lets `;`, `,` and others into a host, which mean something in a Content-Security-Policy. No host of an app's own scheme comes into
+/// one.
 fn has_plain_host(uri: &Url) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || ".-_".contains(letter);
-    match uri.host() {
+    match uri.host().filter(|_| matches!(uri.scheme(), "http" | "https")) {
         Some(Host::Domain(name)) => name.chars().all(is_plain),
         Some(Host::Ipv4(_) | Host::Ipv6(_)) | None => true,
     }
@@ -81,6 +83,7 @@ mod tests {
             "com.example.app:/cb",
             "com.example.app://cb",
             "com.example.app:cb",
+            "com.example.app://a+b%20c/cb",
         ] {
             assert!(read(plain).is_some(), "{plain:?}");
         }

@@ -56,6 +56,14 @@ impl Browser {
             (None, Some(sid)) => (None, app.store.browser_session_after(sid).await?),
             (lapsed, _) => (None, lapsed),
         };
+        // The browser knows its name: whoever has an older one has nothing of it any more (CK-02).
+        if let Some(session) = session
+            .as_ref()
+            .filter(|session| session.last_seen_at == session.created_at)
+        {
+            let seen = now.max(session.created_at.saturating_add(1));
+            app.store.touch_browser_session(&session.sid, seen).await?;
+        }
         Ok(Self {
             id,
             is_new,

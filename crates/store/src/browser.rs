@@ -59,7 +59,7 @@ pub struct BrowserSession {
     pub auth_time: i64,
     /// When the session began.
     pub created_at: i64,
-    /// When it was last used.
+    /// When it was last used; `created_at` as long as nobody has come in its name.
     pub last_seen_at: i64,
 }
 
@@ -165,11 +165,12 @@ impl Store {
         .transpose()
     }
 
-    /// The one that lives in the place of this ended one: a new login of the same user in that browser began it.
+    /// The one that lives in the place of this ended one, and in whose name nobody has come yet: a new login of the same user in that browser began
+    /// it, and the browser may not know. To whoever comes with an old name, the one that is in use is nothing (CK-02).
     pub async fn browser_session_after(&self, sid: &str) -> Result<Option<BrowserSession>, StoreError> {
         let mut sid = sid.to_owned();
         // Each is younger than the one before.
-        while let Some(row) = self.database.read_one(&SUCCESSOR, params![&sid]).await? {
+        while let Some(row) = self.database.read_one(&UNSEEN_SUCCESSOR, params![&sid]).await? {
             sid = row.fields().take()?;
             if let Some(session) = self.browser_session(&sid).await? {
                 return Ok(Some(session));
@@ -196,7 +197,7 @@ async fn replace(
     (id, user): (Id, Id),
     (now, sweep_day): (i64, i64),
 ) -> Result<(), StoreError> {
-    // Or the one that another login of theirs has put in its place, whose answer the browser has not had.
+    // Or the one that another login of theirs has put in its place meanwhile.
     let Some(live) = lock_live(tx, old.user, &old.sid).await? else {
         return Ok(());
     };
@@ -300,6 +301,13 @@ static SUCCESSOR: Statement = Statement::new(
      WHERE s.sid = $1 AND s.client_id = '' AND s.ended_at IS NOT NULL AND next.user_id = s.user_id",
 );
 
+static UNSEEN_SUCCESSOR: Statement = Statement::new(
+    "browser.unseen_successor",
+    "SELECT next.sid FROM sessions s JOIN sessions next ON next.id = s.parent_id
+     WHERE s.sid = $1 AND s.client_id = '' AND s.ended_at IS NOT NULL AND next.user_id = s.user_id
+       AND next.last_seen_at = next.created_at",
+);
+
 static BY_SID: Statement = Statement::new(
     "browser.by_sid",
     "SELECT u.id, u.sub, u.state, u.name, u.claims, u.attributes, u.created_at, u.updated_at, i.display, i.verified,
@@ -315,7 +323,7 @@ static TOUCH: Statement = Statement::new(
     "UPDATE sessions SET last_seen_at = $2 WHERE sid = $1 AND last_seen_at < $2",
 );
 
-pub(crate) static STATEMENTS: [&Statement; 10] = [
+pub(crate) static STATEMENTS: [&Statement; 11] = [
     &LOCK_ACTIVE_USER,
     &LOCK_LIVE,
     &INSERT,
@@ -324,6 +332,7 @@ pub(crate) static STATEMENTS: [&Statement; 10] = [
     &KEEP_GUESTS,
     &REPLACE,
     &SUCCESSOR,
+    &UNSEEN_SUCCESSOR,
     &BY_SID,
     &TOUCH,
 ];

@@ -147,12 +147,21 @@ impl Revocations {
         })
     }
 
-    /// Takes over what another one knows to be taken back, until this one has heard everything itself: for one that follows the same issuer in
-    /// its place, with another secret or policy. Nothing is said of the age of that: it does not make this one available.
+    /// Takes over what another one knows to be taken back, and which bundle of services is too old, until this one has heard everything itself: for
+    /// one that follows the same issuer in its place, with another secret or policy. Nothing is said of the age of that: it does not make this one
+    /// available.
     pub fn succeed(&self, before: &Self) {
-        let known = before.known.set.load_full();
+        let (ours, known) = (&self.known, &before.known);
         // What it has heard itself, at this very moment perhaps, says everything.
-        self.known.set.compare_and_swap(&self.known.nothing, known);
+        ours.set.compare_and_swap(&ours.nothing, known.set.load_full());
+        let told = before.of_services();
+        let since = u64::try_from(told.since.as_millis()).unwrap_or(u64::MAX);
+        let _ = ours
+            .services
+            .compare_exchange(0, told.sequence, Ordering::AcqRel, Ordering::Acquire);
+        let _ = ours
+            .connected_at
+            .compare_exchange(0, since, Ordering::AcqRel, Ordering::Acquire);
         self.known.changes.send_replace(());
     }
 

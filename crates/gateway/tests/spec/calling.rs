@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use carnet_client::service_signer::ServiceSigner;
+use carnet_guard::testing::TestClock;
 use carnet_guard::{FromGateway, Refused};
 use carnet_jose::{Algorithm, AnySigningKey, KeySet, Signer, TokenType};
 use carnet_oauth::service_token::{self, BUNDLE_TYPE, BundledService, ServiceBundle};
@@ -77,6 +78,11 @@ impl Bundled {
         self.pages.lock().unwrap()[2] = self.signs(BUNDLE_TYPE).sign(&bundle).unwrap();
     }
 
+    /// From now on it says nothing of its services.
+    pub(crate) fn falls_silent(&self) {
+        self.pages.lock().unwrap()[2].clear();
+    }
+
     /// Signs as the authorization server.
     pub(crate) fn signs(&self, typ: &'static str) -> Signer {
         let key = AnySigningKey::from_jwk(self.own.to_jwk_private().unwrap().as_ref()).unwrap();
@@ -112,8 +118,12 @@ impl Bundled {
     }
 
     fn signer(&self, harness: &Harness, name: &str) -> ServiceSigner {
+        self.signer_at(harness.clock.clone(), name)
+    }
+
+    pub(crate) fn signer_at(&self, clock: TestClock, name: &str) -> ServiceSigner {
         let key = AnySigningKey::from_jwk(self.orders.to_jwk_private().unwrap().as_ref()).unwrap();
-        ServiceSigner::with_clock(&self.url, name, (key, name.to_owned()), harness.clock.clone()).unwrap()
+        ServiceSigner::with_clock(&self.url, name, (key, name.to_owned()), clock).unwrap()
     }
 
     pub(crate) fn header(&self, harness: &Harness, name: &str, audience: &str) -> String {

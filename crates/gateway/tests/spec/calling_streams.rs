@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use carnet_client::service_signer::ServiceSigner;
 use carnet_guard::testing::TestClock;
 use carnet_jose::{Algorithm, AnySigningKey, dangerous};
 use http::Request;
@@ -94,11 +93,8 @@ impl Scene {
 
     /// A token of orders, as if it had been made so many seconds ago: each is good for 60.
     fn token(&self, ago: u64) -> String {
-        let key = AnySigningKey::from_jwk(self.bundled.orders.to_jwk_private().unwrap().as_ref()).unwrap();
-        let clock = TestClock::at(NOW - ago);
-        let signer =
-            ServiceSigner::with_clock(&self.bundled.url, "orders", (key, "orders".to_owned()), clock);
-        let value = signer.unwrap().authorization("edge").unwrap();
+        let signer = self.bundled.signer_at(TestClock::at(NOW - ago), "orders");
+        let value = signer.authorization("edge").unwrap();
         value.to_str().unwrap().to_owned()
     }
 

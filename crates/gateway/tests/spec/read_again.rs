@@ -16,6 +16,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::calling::bundled;
 use crate::harness::{AUDIENCE, Answer, ISSUER, Issuer, NOW, Running, at, mirror, talk};
 use crate::upstream_tls::{Authority, private, service};
 
@@ -190,6 +191,32 @@ async fn who_has_used_up_a_limit_has_used_it_up_after_a_reload() {
         gate.write(text);
         assert!(gate.reload.read().await);
         assert_eq!([gate.asks("").await, gate.asks("").await], statuses, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_reload_loses_no_service_while_its_authorization_server_is_away() {
+    let (bundled, folder) = (bundled().await, tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("jwks.json"), Issuer::new().jwks).unwrap();
+    let authority = Authority::new("internal");
+    fs::copy(authority.file("ca.pem"), folder.path().join("ca.pem")).unwrap();
+    let service = mirror().await;
+    let text = bundled.text("").replace("/inner", "/");
+    let text = text.replace("{service}", &service.address.to_string());
+    let gate = Gate::start(folder.path(), &text).await;
+    let token = bundled
+        .signer_at(TestClock::at(NOW), "orders")
+        .authorization("edge");
+    let header = format!("Authorization: {}\r\n", token.unwrap().to_str().unwrap());
+    assert_eq!(gate.asks(&header).await, 200);
+    bundled.falls_silent();
+    let longer = text.replace("[tokens]", "[tokens]\nleeway = \"10s\"");
+    // Whom else a new authority would vouch for nobody knows: the bundle is asked for anew.
+    let others = longer.replace("[tokens]", "[tokens]\nroot_certificates_file = \"ca.pem\"");
+    for (text, taken) in [(&longer, true), (&others, false), (&text, true)] {
+        gate.write(text);
+        assert_eq!(gate.reload.read().await, taken, "{text}");
+        assert_eq!(gate.asks(&header).await, 200, "{text}");
     }
 }
 

@@ -371,14 +371,22 @@ async fn a_token_that_is_spent_stays_so_with_the_guard_that_takes_the_place_of_t
 
 #[tokio::test]
 async fn the_bundle_is_known_to_the_guard_that_takes_the_place_of_the_first() {
-    let (issuer, orders) = (Issuer::start().await, Other::new("orders", &["billing"]));
+    let (issuer, orders) = (Issuer::start().await, Other::new("orders", &[]));
     issuer.publish(1, &[&orders]);
-    let guard = issuer.guard(issuer.services()).await;
+    let services = |own: &str| Services::of(&issuer.url, own).callers(["orders"]);
+    let guard = issuer.guard(services("billing")).await;
     issuer.publish_parts(&[]);
-    let asked = issuer.asked();
-    let next = ResourceServer::new("https://billing.test").services(issuer.services());
-    let next = next.after(&guard).clock(issuer.clock.clone());
-    let next = next.build().await.unwrap();
-    let called = call(&next, "/close", &issuer.signs_as(&orders)).await;
-    assert_eq!((called.0, issuer.asked()), (StatusCode::OK, asked));
+    let (asked, signer) = (issuer.asked(), issuer.signs_as(&orders));
+    for (own, leeway, expected) in [
+        ("billing", 30, StatusCode::OK),
+        ("billing", 10, StatusCode::OK),
+        // It has another name by now: tokens for the old one are for somebody else.
+        ("invoices", 30, StatusCode::UNAUTHORIZED),
+    ] {
+        let next = ResourceServer::new("https://billing.test").services(services(own));
+        let next = next.leeway(Duration::from_secs(leeway)).after(&guard);
+        let next = next.clock(issuer.clock.clone()).build().await.unwrap();
+        let called = call(&next, "/close", &signer).await;
+        assert_eq!((called.0, issuer.asked()), (expected, asked), "{own} {leeway}");
+    }
 }

@@ -71,6 +71,36 @@ async fn gw_13_a_service_that_was_disabled_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn gw_13_a_service_that_was_disabled_stays_out_with_the_guard_that_takes_the_place_of_the_first() {
+    let scene = Scene::set().await;
+    // The guard has heard that there is a newer bundle, and the server is away before it could be had.
+    scene.issuer.switches.down.store(true, Ordering::SeqCst);
+    scene.issuer.tells(2, &Value::Null);
+    scene.becomes(StatusCode::SERVICE_UNAVAILABLE).await;
+    scene.issuer.switches.feed.lock().unwrap().clear();
+    // With another secret, and a policy that lets in who is not known to be out.
+    let feed = || scene.issuer.feed().on_loss(OnLoss::Open);
+    let url = &scene.issuer.url;
+    let users = carnet_guard::Issuer::jwks(url, format!("{url}/jwks"));
+    let of_users = ResourceServer::new("https://billing.test").issuer(users.revocations(feed()));
+    let of_services = ResourceServer::new("https://billing.test");
+    for (next, services) in [
+        (of_users, scene.issuer.services()),
+        (of_services, scene.issuer.services().revocations(feed())),
+    ] {
+        let next = next
+            .services(services)
+            .after(&scene.guard)
+            .clock(scene.issuer.clock.clone());
+        let next = next.build().await.unwrap();
+        assert_eq!(
+            call(&next, "/close", &scene.signer).await.0,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+    }
+}
+
+#[tokio::test]
 async fn gw_13_a_key_that_was_taken_out_opens_nothing_any_more() {
     let scene = Scene::set().await;
     let renewed = Other::new("orders", &["billing"]);

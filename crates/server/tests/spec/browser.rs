@@ -12,6 +12,10 @@ use crate::harness::{ALICE, Call, PASSWORD, Reply, Server};
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
+/// What Alice writes on the login page.
+pub(crate) const AS_ALICE: [(&str, &str); 3] =
+    [("username", ALICE), ("password", PASSWORD), ("decision", "login")];
+
 /// The cookies of one browser.
 pub(crate) struct Browser<'a> {
     server: &'a Server,
@@ -117,6 +121,21 @@ impl<'a> Browser<'a> {
 
     /// Fills in the form of the page and follows where it leads.
     pub(crate) async fn submit(&self, page: &Reply, fields: &[(&str, &str)]) -> Reply {
+        let reply = self.sent(page, fields).await;
+        match own_location(&reply) {
+            Some(next) => self.follow(&next).await,
+            None => reply,
+        }
+    }
+
+    /// Fills in the form, and the answer never comes.
+    pub(crate) async fn submit_in_vain(&self, page: &Reply, fields: &[(&str, &str)]) {
+        let jar = self.jar.borrow().clone();
+        self.sent(page, fields).await;
+        *self.jar.borrow_mut() = jar;
+    }
+
+    async fn sent(&self, page: &Reply, fields: &[(&str, &str)]) -> Reply {
         let (action, mut all) = form_of(page);
         all.extend(
             fields
@@ -127,20 +146,12 @@ impl<'a> Browser<'a> {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        let reply = self.post(&action, &pairs).await;
-        match own_location(&reply) {
-            Some(next) => self.follow(&next).await,
-            None => reply,
-        }
+        self.post(&action, &pairs).await
     }
 
     /// Logs Alice in at the page.
     pub(crate) async fn log_in(&self, page: &Reply) -> Reply {
-        self.submit(
-            page,
-            &[("username", ALICE), ("password", PASSWORD), ("decision", "login")],
-        )
-        .await
+        self.submit(page, &AS_ALICE).await
     }
 
     /// A code for this request: Alice logs in and allows whatever is asked.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::Value;
 
-use crate::browser::{Browser, answer, web_url};
+use crate::browser::{AS_ALICE, Browser, answer, web_url};
 use crate::end_session::{BOB, BYE, take};
 use crate::harness::{ALICE, Server, minutes};
 use crate::web::{assert_refused, refresh, text};
@@ -137,10 +137,8 @@ async fn lo_04_a_login_whose_answer_was_lost_ends_with_the_next_one_and_with_a_l
     for comes_again in [true, false] {
         let browser = Browser::of(&server);
         let mut body = take(&server, &browser, "openid").await;
-        let before = browser.cookie("__Host-session").unwrap();
         let page = browser.follow(&web_url("openid", &[("prompt", "login")])).await;
-        browser.log_in(&page).await;
-        browser.set_cookie("__Host-session", &before);
+        browser.submit_in_vain(&page, &AS_ALICE).await;
         let silent = browser.get(&web_url("openid", &[("prompt", "none")])).await;
         assert_eq!(answer(&silent)["error"], "login_required", "it opens nothing");
         if comes_again {
@@ -152,5 +150,31 @@ async fn lo_04_a_login_whose_answer_was_lost_ends_with_the_next_one_and_with_a_l
         let asked = browser.get("/logout").await;
         browser.submit(&asked, &[("decision", "logout")]).await;
         assert!(!goes_on(&server, &mut body).await, "{comes_again}");
+    }
+}
+
+#[tokio::test]
+async fn ck_02_an_old_name_of_the_browser_ends_nothing_of_the_login_that_is_in_use() {
+    let server = short_of_the_clients().await;
+    let (browser, other) = (Browser::of(&server), Browser::of(&server));
+    take(&server, &browser, "openid").await;
+    let copied = browser.cookie("__Host-session").unwrap();
+    let again = browser.follow(&web_url("openid", &[("prompt", "login")])).await;
+    let again = browser.log_in(&again).await;
+    assert_eq!(again.status, StatusCode::SEE_OTHER);
+    // The browser has the answer, and comes with it.
+    let mut body = take(&server, &browser, "openid").await;
+    for as_bob in [false, true] {
+        other.set_cookie("__Host-session", &copied);
+        if as_bob {
+            let page = other.follow(&web_url("openid", &[])).await;
+            other.submit(&page, &BOB).await;
+        } else {
+            let page = other.get("/logout").await;
+            assert!(!page.text().contains("<form"), "{page:?}");
+        }
+        assert!(goes_on(&server, &mut body).await, "{as_bob}");
+        let silent = browser.get(&web_url("openid", &[("prompt", "none")])).await;
+        assert!(answer(&silent).contains_key("code"), "{silent:?}");
     }
 }
