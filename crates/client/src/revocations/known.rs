@@ -26,11 +26,23 @@ impl Default for OnLoss {
     }
 }
 
+/// What a feed says of the bundle of services.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ToldOfServices {
+    /// The newest `sequence`: an older bundle counts no more. 0 when nothing was said.
+    pub sequence: i64,
+    /// Since when, after 1970, the feed has been followed without a break. A server that was started anew may have read another
+    /// configuration, of which the sequence says nothing.
+    pub since: Duration,
+}
+
 /// What is known, and since when.
 pub(super) struct Known {
     pub(super) set: ArcSwap<Set>,
-    /// The set of the beginning: nothing was heard yet.
-    pub(super) nothing: Arc<Set>,
+    /// The set of the beginning, as long as nothing was heard: empty, or that of whom this one succeeds.
+    pub(super) inherited: ArcSwap<Set>,
+    /// And what was said of the bundle of services.
+    pub(super) inherited_told: ArcSwap<ToldOfServices>,
     pub(super) clock: Box<dyn Clock>,
     pub(super) on_loss: OnLoss,
     /// Milliseconds of steady time, plus one, at which the set was last known to be whole; 0 before.
@@ -41,7 +53,7 @@ pub(super) struct Known {
     pub(super) cursor: AtomicI64,
     /// The `sequence` of the bundle of services, as the feed last said it.
     pub(super) services: AtomicI64,
-    /// Milliseconds since 1970 at which the connection was made that the last message came by.
+    /// Milliseconds since 1970 at which the connection was made that the last message came by; 0 before the set is whole for the first time.
     pub(super) connected_at: AtomicU64,
     pub(super) streaming: AtomicBool,
 }

@@ -24,7 +24,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::error::ClientError;
 use crate::http::HttpClient;
 use known::Known;
-pub use known::OnLoss;
+pub use known::{OnLoss, ToldOfServices};
 use set::{Hashes, Set};
 pub use source::{Keys, Source};
 
@@ -52,16 +52,6 @@ pub struct Status {
     pub age: Option<Duration>,
     /// Whether messages come as a stream; otherwise one is asked for after another.
     pub streaming: bool,
-}
-
-/// What a feed says of the bundle of services.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ToldOfServices {
-    /// The newest `sequence`: an older bundle counts no more. 0 when nothing was said.
-    pub sequence: i64,
-    /// Since when, after 1970, the feed has been followed without a break. A server that was started anew may have read another
-    /// configuration, of which the sequence says nothing.
-    pub since: Duration,
 }
 
 /// The revocations of one issuer. Cheap to clone; following ends with the last clone.
@@ -128,7 +118,8 @@ impl Revocations {
         let nothing = Arc::new(Set::new(hashes.clone(), Vec::new()));
         let known = Arc::new(Known {
             set: ArcSwap::new(nothing.clone()),
-            nothing,
+            inherited: ArcSwap::new(nothing),
+            inherited_told: ArcSwap::default(),
             clock: Box::new(clock),
             on_loss,
             whole_at: AtomicU64::new(0),
@@ -148,21 +139,15 @@ impl Revocations {
     }
 
     /// Takes over what another one knows to be taken back, and which bundle of services is too old, until this one has heard everything itself: for
-    /// one that follows the same issuer in its place, with another secret or policy. Nothing is said of the age of that: it does not make this one
-    /// available.
+    /// one that follows the same issuer in its place, with another secret or policy. Called once more it takes over what the other one has heard
+    /// since. Nothing is said of the age of that: it does not make this one available.
     pub fn succeed(&self, before: &Self) {
-        let (ours, known) = (&self.known, &before.known);
+        let (ours, set) = (&self.known, before.known.set.load_full());
+        ours.inherited_told.store(Arc::new(before.of_services()));
         // What it has heard itself, at this very moment perhaps, says everything.
-        ours.set.compare_and_swap(&ours.nothing, known.set.load_full());
-        let told = before.of_services();
-        let since = u64::try_from(told.since.as_millis()).unwrap_or(u64::MAX);
-        let _ = ours
-            .services
-            .compare_exchange(0, told.sequence, Ordering::AcqRel, Ordering::Acquire);
-        let _ = ours
-            .connected_at
-            .compare_exchange(0, since, Ordering::AcqRel, Ordering::Acquire);
-        self.known.changes.send_replace(());
+        let inherited = ours.inherited.swap(set.clone());
+        ours.set.compare_and_swap(&inherited, set);
+        ours.changes.send_replace(());
     }
 
     /// Whether a token was taken back: no network, no lock. To be asked at every use of a token.
@@ -207,9 +192,12 @@ impl Revocations {
 
     /// What the feed says of the bundle of services.
     pub fn of_services(&self) -> ToldOfServices {
-        ToldOfServices {
-            sequence: self.known.services.load(Ordering::Acquire),
-            since: Duration::from_millis(self.known.connected_at.load(Ordering::Acquire)),
+        match self.known.connected_at.load(Ordering::Acquire) {
+            0 => **self.known.inherited_told.load(),
+            connected_at => ToldOfServices {
+                sequence: self.known.services.load(Ordering::Acquire),
+                since: Duration::from_millis(connected_at),
+            },
         }
     }
 

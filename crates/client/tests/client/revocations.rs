@@ -1,6 +1,7 @@
 //! Following a revocation feed: what is believed, what is not, and what happens when nothing comes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -321,4 +322,44 @@ async fn a_stream_is_told_when_its_token_is_taken_back_and_when_nobody_can_tell_
     revocations.prepare(SOON).await;
     let waiting = tokio::time::timeout(SOON, revocations.until_not_good(&other));
     assert_eq!(waiting.await, Ok(Verdict::Unavailable));
+}
+
+#[tokio::test]
+async fn who_follows_in_the_place_of_another_takes_over_what_that_one_has_heard_until_then() {
+    let (issuer, clock, more) = (Issuer::new(), Frozen::new(), Arc::new(AtomicBool::new(false)));
+    let said = |range, sids: &[&str], services: i64| {
+        let mut message = about(range, START, sids);
+        message["services"] = json!(services);
+        issuer.sign(&message)
+    };
+    let (first, second) = (said((0, 7), &["a"], 3), said((7, 9), &["b"], 5));
+    let (asked, goes_on) = (AtomicUsize::new(0), more.clone());
+    let server = Pretended::start(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => stream(std::slice::from_ref(&first)),
+        _ if goes_on.load(Ordering::SeqCst) => stream(std::slice::from_ref(&second)),
+        _ => says(503, &[], ""),
+    })
+    .await;
+    let away = Pretended::start(|_| says(503, &[], "")).await;
+    let (before, next) = (
+        follow(source(&issuer, &server), &clock),
+        follow(source(&issuer, &away), &clock),
+    );
+    until(|| verdict(&before, "a") == Verdict::Revoked).await;
+    next.succeed(&before);
+    assert_eq!(verdict(&next, "a"), Verdict::Revoked);
+    assert_eq!(
+        (next.of_services(), next.of_services().sequence),
+        (before.of_services(), 3)
+    );
+    more.store(true, Ordering::SeqCst);
+    until(|| verdict(&before, "b") == Verdict::Revoked).await;
+    next.succeed(&before);
+    assert_eq!([verdict(&next, "a"), verdict(&next, "b")], [Verdict::Revoked; 2]);
+    assert_eq!(
+        (next.of_services(), next.of_services().sequence),
+        (before.of_services(), 5)
+    );
+    // Of the others it knows nothing: it has heard nothing itself.
+    assert_eq!(verdict(&next, "c"), Verdict::Unavailable);
 }
