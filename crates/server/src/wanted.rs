@@ -34,6 +34,15 @@ pub(crate) fn scope(asked: Option<&str>, most: ScopeSet) -> Result<ScopeSet, Ref
     ))
 }
 
+/// No more of `most` than is let. Where nothing is left of it there is no token that is good for nothing.
+pub(crate) fn narrowed(most: &ScopeSet, to: &ScopeSet) -> Result<ScopeSet, Refuse> {
+    let left = most.intersection(to);
+    match left.is_empty() && !most.is_empty() {
+        true => Err((ErrorCode::InvalidScope, "nothing is left of the scope")),
+        false => Ok(left),
+    }
+}
+
 /// The resource that is asked for; the first of `allowed` when none is.
 pub(crate) fn audience<'r>(asked: Option<&str>, allowed: &'r [String]) -> Result<&'r str, Refuse> {
     let found = match asked {

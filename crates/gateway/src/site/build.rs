@@ -64,7 +64,7 @@ impl Site {
             same_files: contents.agree(&before.contents, contents::of_issuers(&config.issuers)),
         });
         let guards = tokens::guards(config, &clock, (&feeds, known)).await?;
-        let (table, routes) = routes(config, (&names, &guards), before)?;
+        let (table, routes) = routes(config, &names, &guards, before)?;
         let bff = app::app((config, &contents), &clock, (before, trusting.is_some())).await?;
         let mut own_cookies = config.headers.own_cookies.clone();
         own_cookies.extend(bff.iter().map(Bff::cookie_names));
@@ -170,7 +170,8 @@ fn upstreams<'c>(
 
 fn routes(
     config: &Config,
-    (names, guards): (&Named<'_>, &HashMap<String, Guard>),
+    names: &Named<'_>,
+    guards: &HashMap<String, Guard>,
     before: Option<&Site>,
 ) -> Result<(Table, Vec<Route>), ConfigError> {
     let mut table = Table::default();

@@ -10,15 +10,10 @@ use crate::load::ConfigError;
 /// How many tokens that are none an address may show.
 pub(super) fn failures(config: &Config, before: Option<&Site>) -> Result<Arc<Limit>, ConfigError> {
     let limit = &config.tokens.failure_limit;
-    let same = before.filter(|before| before.config.tokens.failure_limit == *limit);
-    match same {
-        Some(before) => Ok(before.failures.clone()),
-        None => made(
-            limit,
-            "tokens.failure_limit".to_owned(),
-            "{ requests = 60, per = \"1m\" }",
-        ),
+    if let Some(same) = before.filter(|before| before.config.tokens.failure_limit == *limit) {
+        return Ok(same.failures.clone());
     }
+    made(limit, "tokens.failure_limit", "{ requests = 60, per = \"1m\" }")
 }
 
 /// The limit of a route, if it has one: that of the route of the same requests, where it says the same.
@@ -30,25 +25,25 @@ pub(super) fn of_route(
     let Some(limit) = &route.rate_limit else {
         return Ok(None);
     };
-    let is_same = |known: &Route| {
-        let same_requests =
-            (&known.path, &known.hosts, &known.methods) == (&route.path, &route.hosts, &route.methods);
-        same_requests && known.rate_limit == route.rate_limit
-    };
     let known = before.and_then(|before| {
-        let at = before.config.routes.iter().position(is_same)?;
+        let mut routes = before.config.routes.iter();
+        let at = routes
+            .position(|known| is_of_same_requests(known, route) && known.rate_limit == route.rate_limit)?;
         before.routes.get(at)?.limit.clone()
     });
-    match known {
-        Some(known) => Ok(Some(known)),
-        None => {
-            let example = "{ requests = 100, per = \"1m\", burst = 20 }";
-            made(limit, format!("{key}.rate_limit"), example).map(Some)
-        }
+    if known.is_some() {
+        return Ok(known);
     }
+    let example = "{ requests = 100, per = \"1m\", burst = 20 }";
+    made(limit, format!("{key}.rate_limit"), example).map(Some)
 }
 
-fn made(limit: &RateLimit, key: String, example: &str) -> Result<Arc<Limit>, ConfigError> {
+fn is_of_same_requests(one: &Route, other: &Route) -> bool {
+    (&one.path, one.exact, &one.hosts, &one.methods)
+        == (&other.path, other.exact, &other.hosts, &other.methods)
+}
+
+fn made(limit: &RateLimit, key: impl Into<String>, example: &str) -> Result<Arc<Limit>, ConfigError> {
     let made = Limit::new(limit).ok_or_else(|| {
         let todo = format!("write as in {example}");
         ConfigError::at(key, "is no limit: it has a zero", &todo)

@@ -187,11 +187,42 @@ async fn who_has_used_up_a_limit_has_used_it_up_after_a_reload() {
         "[[routes]]\npath = \"/first\"\npublic = true\nupstream = \"service\"\n[[routes]]\nwebsocket = true",
     );
     let wider = moved.replace("requests = 1", "requests = 2");
-    for (text, statuses) in [(&moved, [429, 429]), (&wider, [200, 200])] {
+    // Of the same path, and not of the same requests.
+    let below = "path = \"/\"\npublic = true\n";
+    let exact = format!("{below}exact = true\n");
+    let both = format!(
+        "{}{}",
+        text.replace(below, &exact),
+        &text[text.find("[[routes]]").unwrap()..]
+    );
+    for (text, statuses) in [
+        (&moved, [429, 429]),
+        (&both, [200, 429]),
+        (&text, [429, 429]),
+        (&wider, [200, 200]),
+    ] {
         gate.write(text);
         assert!(gate.reload.read().await);
         assert_eq!([gate.asks("").await, gate.asks("").await], statuses, "{text}");
     }
+}
+
+#[tokio::test]
+async fn whoever_guesses_tokens_is_slowed_after_a_reload_too() {
+    let (folder, service) = (tempfile::tempdir().unwrap(), mirror().await);
+    fs::write(folder.path().join("jwks.json"), Issuer::new().jwks).unwrap();
+    let text = format!(
+        "[tokens]\naudience = {AUDIENCE:?}\nfailure_limit = {{ requests = 1, per = \"1h\" }}\n\
+         [[issuers]]\nissuer = {ISSUER:?}\njwks_file = \"jwks.json\"\n\
+         [[upstreams]]\nname = \"service\"\nurls = [\"http://{}\"]\n[[routes]]\npath = \"/\"\nupstream = \"service\"\n",
+        service.address
+    );
+    let gate = Gate::start(folder.path(), &text).await;
+    let guessed = "Authorization: Bearer x.y.z\r\n";
+    assert_eq!([gate.asks(guessed).await, gate.asks(guessed).await], [401, 429]);
+    gate.write(&text.replace("[tokens]", "[tokens]\nleeway = \"10s\""));
+    assert!(gate.reload.read().await);
+    assert_eq!(gate.asks(guessed).await, 429);
 }
 
 #[tokio::test]

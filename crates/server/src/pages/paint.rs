@@ -65,14 +65,14 @@ fn colors(chosen: &Colors, accent: Option<Color>) -> Vec<(&'static str, Color)> 
 fn family(fonts: &[Font]) -> String {
     let names = fonts.iter().map(ToString::to_string).map(|name| {
         let is_small = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
-        let is_word = name.bytes().all(is_small) && !CSS_WIDE.contains(&name.as_str());
+        let is_word = name.bytes().all(is_small) && !WITH_QUOTES.contains(&name.as_str());
         if is_word { name } else { format!("\"{name}\"") }
     });
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Words that CSS has for every property.
-const CSS_WIDE: [&str; 6] = ["inherit", "initial", "unset", "revert", "revert-layer", "default"];
+/// Words that are no font's name without quotes.
+const WITH_QUOTES: [&str; 6] = ["inherit", "initial", "unset", "revert", "revert-layer", "default"];
 
 const WHITE: Color = Color([255; 3]);
 const BLACK: Color = Color([0; 3]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use carnet_jose::dangerous;
 use carnet_oauth::client_auth::AssertionClaims;
 use carnet_oauth::grant_type::GrantType;
-use carnet_oauth::scope::ScopeSet;
+use carnet_oauth::scope::{OPENID_SCOPES, ScopeSet};
 use carnet_oauth::token_response::TokenResponse;
 use carnet_store::{AuditAction, Family, NewLogin, Reason, TicketKind, User, UserState};
 use http::HeaderMap;
@@ -26,6 +26,7 @@ use crate::http::failure::{Failure, overloaded};
 use crate::http::form::Form;
 use crate::token::access::{self, Approved, Login, Subject};
 use crate::trusted_issuer::TrustedIssuer;
+use crate::wanted;
 
 /// What is wrong in detail is for the log: it would help whoever forges one.
 const INVALID: &str = "the assertion is not valid here, was used before, or is not for this client";
@@ -122,13 +123,15 @@ async fn for_user(
     let user = user(app, trusted, &claims).await?;
     request.check_second(&user.sub).await?;
     let audience = request.audience(&client.audiences)?;
-    let most = most(request, &user, audience).await?;
-    let most = client_credentials::narrowed(most, claims.scope.as_ref())?;
-    let scope = request.scope(most)?;
+    let most = consented_scope(request, &user, audience).await?;
+    let scope = request.scope(match &claims.scope {
+        Some(said) => wanted::narrowed(&most, said)?,
+        None => most,
+    })?;
     spend(app, trusted, &claims).await?;
     let family = begin(request, (&user, audience, &scope), claims.exp).await?;
     // Withdrawn while the session began.
-    if let Err(withdrawn) = self::most(request, &user, audience).await {
+    if let Err(withdrawn) = consented_scope(request, &user, audience).await {
         let audit = request
             .caller
             .was_refused(&client.id, AuditAction::Revoke, &family.fam, "invalid_grant");
@@ -216,13 +219,16 @@ async fn user(app: &App, trusted: &TrustedIssuer, claims: &AssertionClaims) -> R
     })
 }
 
-/// Scopes that the user has let the client have.
-async fn most(request: &TokenRequest<'_>, user: &User, audience: &str) -> Result<ScopeSet, Failure> {
-    let most = consented::scope(request, user, audience).await?;
-    most.ok_or_else(|| {
-        tracing::info!(client_id = %request.client.id, sub = %user.sub, %audience, "an assertion was refused: the user has not let the client");
-        refuse(NOBODY)
-    })
+/// Scopes that the user has let the client have. Nothing about the person: nobody has logged in.
+async fn consented_scope(
+    request: &TokenRequest<'_>,
+    user: &User,
+    audience: &str,
+) -> Result<ScopeSet, Failure> {
+    let consented = consented::scope(request, user, audience).await?;
+    let consented = consented.ok_or_else(|| refuse(NOBODY))?;
+    let own = request.client.scope.without(OPENID_SCOPES);
+    Ok(wanted::narrowed(&own, &consented)?)
 }
 
 /// RFC 7523 §3, item 7: it counts once, on all nodes together.

@@ -9,13 +9,13 @@ use carnet_oauth::token_exchange::{ACCESS_TOKEN, JWT};
 use carnet_oauth::token_response::TokenResponse;
 use carnet_store::User;
 
-use super::client_credentials;
 use super::consented;
 use super::request::TokenRequest;
 use crate::client::Client;
 use crate::http::failure::{Because as _, Failure};
 use crate::token::access::{self, Approved, Login, Subject};
 use crate::token::bearer::{self, Presented};
+use crate::wanted;
 
 /// So many act one after the other; a chain that is longer is most likely a circle.
 const MOST_ACTORS: usize = 8;
@@ -27,7 +27,7 @@ pub(super) async fn exchange(request: &TokenRequest<'_>) -> Result<TokenResponse
     let Presented { claims, user } = subject(request).await?;
     request.check_second(&user.sub).await?;
     let audience = audience(request)?;
-    let most = most(request, (&claims, &user), audience).await?;
+    let most = most_there(request, (&claims, &user), audience).await?;
     let scope = request.scope(most)?;
     let act = Actor::named(&client.id, claims.act.clone());
     if act.chain().count() > MOST_ACTORS {
@@ -120,9 +120,9 @@ fn has_received(client: &Client, claims: &AccessTokenClaims) -> bool {
     own.any(|audience| claims.aud.contains(audience))
 }
 
-/// What of the token's scope the client may have there. An API that was called calls whom the operator lets it; with a token of its own it was called
-/// by nobody, and goes where the user has let it go.
-async fn most(
+/// What of the token's scope the client may have there. An API that was called calls whom the operator lets it. With a token of its own the client was
+/// not called: it goes where the user has let it go.
+async fn most_there(
     request: &TokenRequest<'_>,
     (claims, user): (&AccessTokenClaims, &User),
     audience: &str,
@@ -132,12 +132,12 @@ async fn most(
     if has_received(client, claims) || claims.aud.contains(audience) {
         return Ok(shown);
     }
-    let let_there = consented::scope(request, user, audience).await?;
-    let let_there = let_there.ok_or_else(|| {
-        let reason = "the user has not let the client use this resource";
-        Failure::from(ErrorCode::InvalidTarget.because(reason))
-    })?;
-    client_credentials::narrowed(shown, Some(&let_there))
+    match consented::scope(request, user, audience).await? {
+        Some(consented) => Ok(wanted::narrowed(&shown, &consented)?),
+        None => Err(ErrorCode::InvalidTarget
+            .because("no consent of the user for this resource is remembered")
+            .into()),
+    }
 }
 
 fn auth_time(claims: &AccessTokenClaims) -> Option<i64> {

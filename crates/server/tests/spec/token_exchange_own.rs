@@ -1,13 +1,16 @@
 //! Token exchange with a token of the client's own: no API was called with it.
 
+use std::time::Duration;
+
 use carnet_oauth::dpop::Prover;
+use carnet_store::Reason;
 use http::StatusCode;
 
 use crate::browser::{Browser, web_url};
 use crate::harness::{ALICE, API, Reply, Server, claims};
 use crate::jwt_bearer::let_client;
 use crate::proofs::{first_nonce, for_tokens, prover, with_proof};
-use crate::token_exchange::{ACCESS_TOKEN, BILLING, GRANT_TYPE, as_client};
+use crate::token_exchange::{ACCESS_TOKEN, BILLING, GRANT_TYPE, as_client, exchanged};
 use crate::web::{self, TOKEN, assert_refused, text, tokens};
 
 const REGISTERED: &str =
@@ -59,6 +62,57 @@ async fn tk_13_who_is_asked_every_time_goes_nowhere_else_and_the_operators_own_c
         let reply = for_resource(&server, text(&token, "access_token"), BILLING).await;
         assert_eq!(reply.status, status, "{consent}");
     }
+}
+
+#[tokio::test]
+async fn a_client_whose_apis_go_by_roles_alone_has_no_scope_to_lose() {
+    let server = exchanging("none").await;
+    let token = tokens(&server, "openid").await;
+    let there = for_resource(&server, text(&token, "access_token"), BILLING).await;
+    assert_eq!(there.status, StatusCode::OK, "{there:?}");
+    let server = exchanging("remembered").await;
+    let alice = server.user(ALICE).await;
+    let_client(&server, &alice, ("web", BILLING), "openid").await;
+    let without = tokens(&server, "openid").await;
+    let there = for_resource(&server, text(&without, "access_token"), BILLING).await;
+    assert_eq!(there.status, StatusCode::OK, "{there:?}");
+    // What was let elsewhere is not let there.
+    let with = tokens(&server, SCOPE).await;
+    let there = for_resource(&server, text(&with, "access_token"), BILLING).await;
+    assert_refused(&there, "invalid_scope");
+}
+
+#[tokio::test]
+async fn tk_13_a_consent_that_was_withdrawn_lets_no_token_go_there() {
+    let server = exchanging("remembered").await;
+    let alice = server.user(ALICE).await;
+    let_client(&server, &alice, ("web", BILLING), "read:orders").await;
+    let cut = server.cut(Reason::Revoked);
+    let store = &server.app.store;
+    store
+        .withdraw_consent((alice.id, &alice.sub), "web", &cut)
+        .await
+        .unwrap();
+    server.wait(Duration::from_secs(2)).await;
+    let token = tokens(&server, SCOPE).await;
+    let there = for_resource(&server, text(&token, "access_token"), BILLING).await;
+    assert_refused(&there, "invalid_target");
+}
+
+#[tokio::test]
+async fn tk_13_what_an_api_got_by_an_exchange_it_does_not_exchange_again() {
+    let server = exchanging("remembered").await;
+    let subject = tokens(&server, SCOPE).await;
+    let first = exchanged(&server, text(&subject, "access_token")).await;
+    let orders = ("orders", "web2.secret");
+    let same = as_client(&server, orders, text(&first, "access_token"), &[]).await;
+    assert_eq!(same.status, StatusCode::OK, "for the API that it is for");
+    let wider = "audiences = [\"https://billing.example.com\"]\nscope = \"openid read:orders read:invoices\"";
+    let more = wider.replace("[\"", "[\"https://legacy.example.com\", \"");
+    let server = server.another(&[(wider, &more)]).await;
+    let again = [("resource", "https://legacy.example.com")];
+    let again = as_client(&server, orders, text(&first, "access_token"), &again).await;
+    assert_refused(&again, "invalid_target");
 }
 
 #[tokio::test]
