@@ -30,6 +30,7 @@ pub use read::Service;
 pub struct RemoteServices {
     http: HttpClient,
     clock: Arc<dyn Clock>,
+    issuer: String,
     url: String,
     /// Who looks: the audience of the tokens.
     audience: String,
@@ -60,15 +61,15 @@ impl RemoteServices {
         Self::with_keys((http, clock), (issuer, own), leeway, Arc::new(keys))
     }
 
-    /// The same services of the same `issuer`, for another of them or with another leeway. What is known of them stays known, and so do the keys
+    /// The services of the same issuer, for another of them or with another leeway. What is known of them stays known, and so do the keys
     /// that sign it.
     ///
     /// # Errors
     ///
     /// As [`RemoteServices::new`].
-    pub fn after(&self, (issuer, own): (&str, &str), leeway: Duration) -> Result<Self, ClientError> {
+    pub fn after(&self, own: &str, leeway: Duration) -> Result<Self, ClientError> {
         let asking = (self.http.clone(), self.clock.clone());
-        let next = Self::with_keys(asking, (issuer, own), leeway, self.keys.clone())?;
+        let next = Self::with_keys(asking, (&self.issuer, own), leeway, self.keys.clone())?;
         if let Some(known) = self.usable() {
             match next.read_again(&known) {
                 Ok(known) => next.known.store(Some(Arc::new(known))),
@@ -102,6 +103,7 @@ impl RemoteServices {
         Ok(Self {
             http,
             clock,
+            issuer: issuer.to_owned(),
             url: format!("{}{BUNDLE_PATH}", issuer.trim_end_matches('/')),
             audience: service_token::id(issuer, own),
             leeway,

@@ -130,20 +130,22 @@ impl Reload {
         let site = Site::build(&config, self.clock.clone(), Some(&before)).await;
         let site = site.map_err(|error| error.in_file(&self.file))?;
         let (known, keys) = (before.keys(), site.keys());
-        let missing = || {
-            keys.iter()
-                .filter_map(|(issuer, there)| (!there).then_some(issuer))
-        };
-        if let Some(lost) = missing().find(|issuer| known.get(*issuer) == Some(&true)) {
+        let missing = || keys.iter().filter(|(_, _, there)| !there);
+        let is_lost =
+            |(table, of, _): &&(&'static str, String, bool)| known.contains(&(*table, of.clone(), true));
+        if let Some((table, lost, _)) = missing().find(is_lost) {
             // As below: those who are answered now would hear 503.
             return Err(ConfigError::at(
-                "issuers",
-                format!("the keys of {lost} cannot be fetched under what is new of it"),
-                "see that it answers, and that jwks_url is right; then send SIGHUP or save the file again",
+                *table,
+                format!(
+                    "what is known of {lost} would be lost: its keys cannot be fetched under what is new of it"
+                ),
+                "see that it answers, and that its URL and root_certificates_file are right; then send SIGHUP or save the file again",
             ));
         }
-        for issuer in missing() {
+        for (table, issuer, _) in missing() {
             tracing::warn!(
+                table,
                 issuer,
                 "the keys of an issuer are not there: its tokens are answered 503 until they come"
             );

@@ -8,7 +8,7 @@ mod limits;
 mod names;
 mod pattern;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use carnet_client::exchange::{Exchange, Wanted};
 use carnet_client::revocations::Status;
 use carnet_guard::{Clock, Guard, Refused};
 use carnet_listen::value::Listed;
+use carnet_oauth::spiffe;
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use tokio::task::JoinSet;
@@ -147,20 +148,17 @@ impl Site {
         self.guards.values().all(Guard::ready)
     }
 
-    /// Whose keys there have to be, and whether they are: of issuers, of trust domains, of an authorization server's services.
-    pub(crate) fn keys(&self) -> BTreeMap<String, bool> {
-        let mut keys = BTreeMap::new();
+    /// Whose keys each guard has to have, and whether it has: the table of the configuration, the name there, and that.
+    pub(crate) fn keys(&self) -> BTreeSet<(&'static str, String, bool)> {
+        let mut keys = BTreeSet::new();
         for guard in self.guards.values() {
-            let services = guard
-                .services()
-                .map(|(issuer, there)| (format!("services of {issuer}"), there));
-            let issuers = guard
-                .health()
-                .into_iter()
-                .map(|issuer| (issuer.issuer, issuer.loaded));
-            for (name, there) in issuers.chain(services) {
-                *keys.entry(name).or_insert(true) &= there;
-            }
+            keys.extend(guard.health().into_iter().map(|one| {
+                let is_domain = one.issuer.starts_with(spiffe::SCHEME);
+                let table = if is_domain { "spiffe" } else { "issuers" };
+                (table, one.issuer, one.loaded)
+            }));
+            let services = guard.services_health();
+            keys.extend(services.map(|one| ("services", one.issuer, one.loaded)));
         }
         keys
     }

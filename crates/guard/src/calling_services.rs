@@ -160,9 +160,7 @@ impl Services {
             base,
         })
     }
-}
 
-impl Services {
     /// Their bundle: as it is known already, where that was of the same issuer.
     fn remote(
         &self,
@@ -170,13 +168,13 @@ impl Services {
         leeway: Duration,
         before: Option<&OpenServices>,
     ) -> Result<Arc<RemoteServices>, ClientError> {
-        let own = (self.issuer.as_str(), self.own.as_str());
         let Some(before) = before.filter(|before| before.issuer == self.issuer) else {
+            let own = (self.issuer.as_str(), self.own.as_str());
             return RemoteServices::new(http.clone(), own, leeway, clock).map(Arc::new);
         };
-        match (before.own.as_str(), before.leeway) == (own.1, leeway) {
+        match before.own == self.own && before.leeway == leeway {
             true => Ok(before.remote.clone()),
-            false => before.remote.after(own, leeway).map(Arc::new),
+            false => before.remote.after(&self.own, leeway).map(Arc::new),
         }
     }
 }

@@ -28,6 +28,15 @@ pub struct IssuerHealth {
     pub failures: u64,
 }
 
+/// The bundle of an authorization server's services.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicesHealth {
+    /// The authorization server.
+    pub issuer: String,
+    /// Whether their tokens can be checked.
+    pub loaded: bool,
+}
+
 impl Guard {
     /// The keys of every issuer, in the order in which they were named, then of trust domains, those that are asked about each token last.
     pub fn health(&self) -> Vec<IssuerHealth> {
@@ -68,10 +77,13 @@ impl Guard {
         signing.chain(domains).chain(asked).collect()
     }
 
-    /// The authorization server whose services may call, and whether their bundle is there.
-    pub fn services(&self) -> Option<(&str, bool)> {
+    /// The bundle of the services that may call, where some may.
+    pub fn services_health(&self) -> Option<ServicesHealth> {
         let services = self.parts.services.as_deref()?;
-        Some((&services.issuer, services.remote.is_loaded()))
+        Some(ServicesHealth {
+            issuer: services.issuer.clone(),
+            loaded: services.remote.is_loaded(),
+        })
     }
 }
 

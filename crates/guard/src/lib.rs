@@ -71,7 +71,7 @@ pub use certificate::{CertificateHeader, ClientCertificate};
 pub use challenge::{Refused, StepUp};
 pub use claim::{ClaimPath, ClaimTest};
 pub use from_gateway::{ByAssertion, ByHeaders, FromGateway};
-pub use health::IssuerHealth;
+pub use health::{IssuerHealth, ServicesHealth};
 pub use issuer::{Introspection, Issuer};
 pub use layer::{GuardLayer, GuardService, RuleLayer, RuleService};
 pub use metadata::{PublishedMetadata, ResourceMetadata};

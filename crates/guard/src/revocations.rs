@@ -45,8 +45,9 @@ impl Revocations {
         self
     }
 
-    /// Takes over what another one knows to be taken back, until this one has heard everything itself: for one that follows the same issuer in
-    /// its place, with another secret or policy. Before both are followed, and for another issuer, there is nothing to take over.
+    /// Takes over what another one knows to be taken back, and which bundle of services is too old, until this one has heard everything itself: for
+    /// one that follows the same issuer in its place, with another secret or policy. Called once more it takes over what the other one has heard
+    /// since. Before both are followed, and for another issuer, there is nothing to take over.
     pub fn succeed(&self, before: &Self) {
         let followed = |one: &Self| {
             one.followed

@@ -21,7 +21,8 @@ use crate::spiffe::OpenSpiffe;
 impl Builder {
     /// Takes over what this guard has: the keys of issuers that are described in the same way, what the same issuers are known to have taken back, the
     /// bundle of the same issuer's services, and the proofs and the tokens for one request that it has seen. Both must trust the same certificates
-    /// when they ask issuers.
+    /// when they ask issuers. What the other guard hears of a feed after this one was built, [`Revocations::succeed`](crate::Revocations::succeed)
+    /// takes over.
     pub fn after(mut self, before: &Guard) -> Self {
         self.before = Some(before.clone());
         self
@@ -76,16 +77,22 @@ impl Builder {
         fetching.join_all().await;
     }
 
-    /// What was taken back stays so until whoever follows from now on has heard it itself. Of a feed that goes on nothing changes by it.
+    /// What was taken back stays so until whoever follows from now on has heard it itself.
     fn hand_over(&self, trusted: &[Trusted], services: Option<&OpenServices>) {
-        let parts = self.before.as_ref().map(|before| &before.parts);
-        let known = || {
-            parts
-                .into_iter()
-                .flat_map(|parts| followed(&parts.trusted, parts.services.as_deref()))
+        let Some(before) = &self.before else {
+            return;
         };
-        for (issuer, ours) in followed(trusted, services) {
-            if let Some((_, known)) = known().find(|(name, _)| *name == issuer) {
+        let of_users = |issuer: &str| before.feed_of_users(issuer);
+        let of_services = |issuer: &str| before.feed_of_services(issuer);
+        for trusted in trusted {
+            let known = || of_users(&trusted.name).or_else(|| of_services(&trusted.name));
+            if let Some((ours, known)) = trusted.revocations.as_ref().zip(known()) {
+                ours.succeed(known);
+            }
+        }
+        if let Some(services) = services {
+            let known = || of_services(&services.issuer).or_else(|| of_users(&services.issuer));
+            if let Some((ours, known)) = services.own_revocations().zip(known()) {
                 ours.succeed(known);
             }
         }
@@ -107,19 +114,6 @@ impl Builder {
     }
 }
 
-/// The feeds of these, by their issuers.
-fn followed<'p>(
-    trusted: &'p [Trusted],
-    services: Option<&'p OpenServices>,
-) -> impl Iterator<Item = (&'p str, &'p Revocations)> {
-    let of_users = trusted
-        .iter()
-        .map(|one| (one.name.as_str(), one.revocations.as_ref()));
-    let of_services = services.map(|services| (services.issuer.as_str(), services.revocations.as_ref()));
-    let all = of_users.chain(of_services);
-    all.filter_map(|(issuer, followed)| Some((issuer, followed?)))
-}
-
 impl Guard {
     fn keys_of(&self, issuer: &Issuer) -> Option<Arc<RemoteKeys>> {
         let described = issuer.described()?;
@@ -130,6 +124,22 @@ impl Guard {
             Source::Remote(keys) => Some(keys.clone()),
             Source::Fixed(_) => None,
         }
+    }
+
+    fn feed_of_users(&self, issuer: &str) -> Option<&Revocations> {
+        let mut trusted = self.parts.trusted.iter();
+        trusted
+            .find(|trusted| trusted.name == issuer)?
+            .revocations
+            .as_ref()
+    }
+
+    fn feed_of_services(&self, issuer: &str) -> Option<&Revocations> {
+        let services = self.parts.services.as_deref();
+        services
+            .filter(|services| services.issuer == issuer)?
+            .revocations
+            .as_ref()
     }
 
     fn holds(&self, keys: &Arc<RemoteKeys>) -> bool {

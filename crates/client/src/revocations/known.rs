@@ -39,7 +39,7 @@ pub struct ToldOfServices {
 /// What is known, and since when.
 pub(super) struct Known {
     pub(super) set: ArcSwap<Set>,
-    /// The set of the beginning, as long as nothing was heard: empty, or that of whom this one succeeds.
+    /// The set of the beginning: empty, or that of whom this one succeeds. Never one that it has heard itself.
     pub(super) inherited: ArcSwap<Set>,
     /// And what was said of the bundle of services.
     pub(super) inherited_told: ArcSwap<ToldOfServices>,

@@ -140,11 +140,16 @@ impl Revocations {
 
     /// Takes over what another one knows to be taken back, and which bundle of services is too old, until this one has heard everything itself: for
     /// one that follows the same issuer in its place, with another secret or policy. Called once more it takes over what the other one has heard
-    /// since. Nothing is said of the age of that: it does not make this one available.
+    /// since. Who has heard everything, and whoever would succeed itself, stays as it is. Nothing is said of the age of that: it does not make this
+    /// one available.
     pub fn succeed(&self, before: &Self) {
+        let has_heard = self.known.connected_at.load(Ordering::Acquire) != 0;
+        if has_heard || Arc::ptr_eq(&self.known, &before.known) {
+            return;
+        }
         let (ours, set) = (&self.known, before.known.set.load_full());
         ours.inherited_told.store(Arc::new(before.of_services()));
-        // What it has heard itself, at this very moment perhaps, says everything.
+        // What it hears itself at this very moment says everything.
         let inherited = ours.inherited.swap(set.clone());
         ours.set.compare_and_swap(&inherited, set);
         ours.changes.send_replace(());

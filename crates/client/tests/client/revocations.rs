@@ -324,22 +324,46 @@ async fn a_stream_is_told_when_its_token_is_taken_back_and_when_nobody_can_tell_
     assert_eq!(waiting.await, Ok(Verdict::Unavailable));
 }
 
-#[tokio::test]
-async fn who_follows_in_the_place_of_another_takes_over_what_that_one_has_heard_until_then() {
-    let (issuer, clock, more) = (Issuer::new(), Frozen::new(), Arc::new(AtomicBool::new(false)));
-    let said = |range, sids: &[&str], services: i64| {
-        let mut message = about(range, START, sids);
+/// What it tells of first, and what it tells of when it is let.
+async fn telling(issuer: &Issuer, first: &str, then: &str) -> (Pretended, Arc<AtomicBool>) {
+    let said = |range, sid: &str, services: i64| {
+        let mut message = about(range, START, &[sid]);
         message["services"] = json!(services);
         issuer.sign(&message)
     };
-    let (first, second) = (said((0, 7), &["a"], 3), said((7, 9), &["b"], 5));
-    let (asked, goes_on) = (AtomicUsize::new(0), more.clone());
+    let (first, second) = (said((0, 7), first, 3), said((7, 9), then, 5));
+    let (asked, more) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+    let goes_on = more.clone();
     let server = Pretended::start(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
         0 => stream(std::slice::from_ref(&first)),
         _ if goes_on.load(Ordering::SeqCst) => stream(std::slice::from_ref(&second)),
         _ => says(503, &[], ""),
-    })
-    .await;
+    });
+    (server.await, more)
+}
+
+#[tokio::test]
+async fn who_has_heard_everything_itself_inherits_nothing() {
+    let (issuer, clock) = (Issuer::new(), Frozen::new());
+    let (server, more) = telling(&issuer, "a", "b").await;
+    let (elsewhere, _) = telling(&issuer, "y", "z").await;
+    let ours = follow(source(&issuer, &server), &clock);
+    let other = follow(source(&issuer, &elsewhere), &clock);
+    until(|| verdict(&ours, "a") == Verdict::Revoked && verdict(&other, "y") == Verdict::Revoked).await;
+    ours.succeed(&ours);
+    ours.succeed(&other);
+    assert_eq!(
+        [verdict(&ours, "a"), verdict(&ours, "y")],
+        [Verdict::Revoked, Verdict::Good]
+    );
+    more.store(true, Ordering::SeqCst);
+    until(|| verdict(&ours, "b") == Verdict::Revoked).await;
+}
+
+#[tokio::test]
+async fn who_follows_in_the_place_of_another_takes_over_what_that_one_has_heard_until_then() {
+    let (issuer, clock) = (Issuer::new(), Frozen::new());
+    let (server, more) = telling(&issuer, "a", "b").await;
     let away = Pretended::start(|_| says(503, &[], "")).await;
     let (before, next) = (
         follow(source(&issuer, &server), &clock),

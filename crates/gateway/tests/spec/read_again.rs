@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::{Json, Router};
@@ -23,6 +24,7 @@ use crate::upstream_tls::{Authority, private, service};
 /// A gateway, and what looks at its files.
 struct Gate {
     reload: Reload,
+    clock: Arc<TestClock>,
     file: PathBuf,
     running: Running,
 }
@@ -44,7 +46,8 @@ impl Gate {
         let (stop, stopped) = oneshot::channel::<()>();
         tokio::spawn(server.run(None, async { drop(stopped.await) }));
         Self {
-            reload: Reload::new(gateway, file.clone(), clock),
+            reload: Reload::new(gateway, file.clone(), clock.clone()),
+            clock,
             file,
             running: Running { address, _stop: stop },
         }
@@ -249,6 +252,34 @@ async fn a_reload_loses_no_service_while_its_authorization_server_is_away() {
         assert_eq!(gate.reload.read().await, taken, "{text}");
         assert_eq!(gate.asks(&header).await, 200, "{text}");
     }
+}
+
+#[tokio::test]
+async fn what_one_audience_knows_of_services_is_not_lost_because_another_knows_nothing() {
+    let (bundled, folder) = (bundled().await, tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("jwks.json"), Issuer::new().jwks).unwrap();
+    let authority = Authority::new("internal");
+    fs::copy(authority.file("ca.pem"), folder.path().join("ca.pem")).unwrap();
+    let service = mirror().await;
+    let text = bundled.text("").replace("/inner", "/");
+    let text = text.replace("{service}", &service.address.to_string());
+    let other = "[[routes]]\npath = \"/other\"\naudience = \"https://other.test\"\ncallers = [\"orders\"]\nupstream = \"service\"\n";
+    let text = format!("{text}{other}");
+    bundled.falls_silent();
+    let gate = Gate::start(folder.path(), &text).await;
+    let token = bundled
+        .signer_at(TestClock::at(NOW), "orders")
+        .authorization("edge");
+    let header = format!("Authorization: {}\r\n", token.unwrap().to_str().unwrap());
+    assert_eq!(gate.asks(&header).await, 503);
+    // Each of the two asks when it needs to know.
+    bundled.publish(1, &["orders"], &bundled.orders);
+    gate.clock.wait(Duration::from_secs(2));
+    assert_eq!(gate.asks(&header).await, 200);
+    bundled.falls_silent();
+    gate.write(&text.replace("[tokens]", "[tokens]\nroot_certificates_file = \"ca.pem\""));
+    assert!(!gate.reload.read().await);
+    assert_eq!(gate.asks(&header).await, 200);
 }
 
 /// Two looks: what is being written is not read.

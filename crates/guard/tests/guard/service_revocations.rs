@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use carnet_client::service_signer::ServiceSigner;
-use carnet_guard::{Clock as _, Guard, OnLoss, ResourceServer};
+use carnet_guard::{Clock as _, Guard, OnLoss, ResourceServer, Revocations};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -97,6 +97,41 @@ async fn gw_13_a_service_that_was_disabled_stays_out_with_the_guard_that_takes_t
             call(&next, "/close", &scene.signer).await.0,
             StatusCode::SERVICE_UNAVAILABLE
         );
+    }
+}
+
+#[tokio::test]
+async fn gw_13_of_two_feeds_of_one_issuer_each_is_succeeded_by_its_own() {
+    let scene = Scene::set().await;
+    let issuer = &scene.issuer;
+    let built = async |of_services: Revocations, before: Option<&Guard>| {
+        let of_users = Revocations::feed(format!("{}/nowhere", issuer.url), "billing", "secret");
+        let users = carnet_guard::Issuer::jwks(&issuer.url, format!("{}/jwks", issuer.url));
+        let next = ResourceServer::new("https://billing.test")
+            .issuer(users.revocations(of_users.on_loss(OnLoss::Open)));
+        let next = next.services(issuer.services().revocations(of_services));
+        let next = match before {
+            Some(before) => next.after(before),
+            None => next,
+        };
+        next.clock(issuer.clock.clone()).build().await.unwrap()
+    };
+    let mut guard = built(issuer.feed(), None).await;
+    issuer.switches.down.store(true, Ordering::SeqCst);
+    issuer.tells(2, &Value::Null);
+    let is_told = async {
+        while call(&guard, "/close", &scene.signer).await.0 == StatusCode::OK {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), is_told)
+        .await
+        .unwrap();
+    issuer.switches.feed.lock().unwrap().clear();
+    for _ in 0..2 {
+        guard = built(issuer.feed().on_loss(OnLoss::Open), Some(&guard)).await;
+        let called = call(&guard, "/close", &scene.signer).await;
+        assert_eq!(called.0, StatusCode::SERVICE_UNAVAILABLE);
     }
 }
 
