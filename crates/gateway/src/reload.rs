@@ -130,10 +130,11 @@ impl Reload {
         let site = Site::build(&config, self.clock.clone(), Some(&before)).await;
         let site = site.map_err(|error| error.in_file(&self.file))?;
         let (known, keys) = (before.keys(), site.keys());
-        let missing = || keys.iter().filter(|(_, _, there)| !there);
-        let is_lost =
-            |(table, of, _): &&(&'static str, String, bool)| known.contains(&(*table, of.clone(), true));
-        if let Some((table, lost, _)) = missing().find(is_lost) {
+        let missing = || keys.iter().filter(|(.., there)| !there);
+        // What a guard did not have before it cannot lose.
+        let lost =
+            missing().find(|(audience, table, of, _)| known.contains(&(*audience, *table, of.clone(), true)));
+        if let Some((_, table, lost, _)) = lost {
             // As below: those who are answered now would hear 503.
             return Err(ConfigError::at(
                 *table,
@@ -143,8 +144,9 @@ impl Reload {
                 "see that it answers, and that its URL and root_certificates_file are right; then send SIGHUP or save the file again",
             ));
         }
-        for (table, issuer, _) in missing() {
+        for (audience, table, issuer, _) in missing() {
             tracing::warn!(
+                audience,
                 table,
                 issuer,
                 "the keys of an issuer are not there: its tokens are answered 503 until they come"

@@ -148,17 +148,17 @@ impl Site {
         self.guards.values().all(Guard::ready)
     }
 
-    /// Whose keys each guard has to have, and whether it has: the table of the configuration, the name there, and that.
-    pub(crate) fn keys(&self) -> BTreeSet<(&'static str, String, bool)> {
+    /// Whose keys the guard of each audience has to have, by their table in the configuration and their name there, and whether it has.
+    pub(crate) fn keys(&self) -> BTreeSet<(&str, &'static str, String, bool)> {
         let mut keys = BTreeSet::new();
-        for guard in self.guards.values() {
+        for (audience, guard) in &self.guards {
             keys.extend(guard.health().into_iter().map(|one| {
                 let is_domain = one.issuer.starts_with(spiffe::SCHEME);
                 let table = if is_domain { "spiffe" } else { "issuers" };
-                (table, one.issuer, one.loaded)
+                (audience.as_str(), table, one.issuer, one.loaded)
             }));
             let services = guard.services_health();
-            keys.extend(services.map(|one| ("services", one.issuer, one.loaded)));
+            keys.extend(services.map(|one| (audience.as_str(), "services", one.issuer, one.loaded)));
         }
         keys
     }

@@ -277,6 +277,9 @@ async fn what_one_audience_knows_of_services_is_not_lost_because_another_knows_n
     gate.clock.wait(Duration::from_secs(2));
     assert_eq!(gate.asks(&header).await, 200);
     bundled.falls_silent();
+    // Nothing is lost where nothing is new.
+    gate.write(&text.replace("requests = 2", "requests = 3"));
+    assert!(gate.reload.read().await);
     gate.write(&text.replace("[tokens]", "[tokens]\nroot_certificates_file = \"ca.pem\""));
     assert!(!gate.reload.read().await);
     assert_eq!(gate.asks(&header).await, 200);
