@@ -19,6 +19,7 @@ use crate::error::ClientError;
 use crate::flight::Flight;
 use crate::http::{Answer, HttpClient, TIMEOUT};
 use crate::jwks::{Location, RemoteKeys};
+use crate::keeper::Kept;
 use crate::login_check::signatures;
 use crate::revocations::ToldOfServices;
 use read::Known;
@@ -130,8 +131,7 @@ impl RemoteServices {
                 (FIRST_COOLDOWN, PATIENCE)
             }
             Some(known) => match known.age(now) {
-                Some(age) if age < known.hint * 4 / 5 => return,
-                // Ahead of time, so that nobody waits.
+                Some(age) if age < known.due_after() => return,
                 Some(age) if age < known.hint => (known.pause(), Duration::ZERO),
                 // A service that was disabled is believed no longer than this, unless the server does not answer.
                 _ => (known.pause(), PATIENCE),
@@ -294,6 +294,11 @@ impl Known {
         now.checked_sub(self.fetched)
     }
 
+    /// The age at which it is asked for once more: before anybody has to wait for that.
+    fn due_after(&self) -> Duration {
+        self.hint * 4 / 5
+    }
+
     /// Between two attempts to replace it.
     fn pause(&self) -> Duration {
         COOLDOWN.min(self.hint / 5)
@@ -312,6 +317,20 @@ impl Known {
     /// Whether it tells of a state before that of `other`.
     fn is_older_than(&self, other: &Self) -> bool {
         (self.sequence, self.iat) < (other.sequence, other.iat)
+    }
+}
+
+impl Kept for RemoteServices {
+    fn due_in(&self) -> Option<Duration> {
+        let now = self.clock.since_epoch();
+        let known = self.usable()?;
+        let age = known.age(now);
+        Some(age.map_or(Duration::ZERO, |age| known.due_after().saturating_sub(age)))
+    }
+
+    async fn renew(self: &Arc<Self>) {
+        let told = *self.asked_for.lock().unwrap_or_else(PoisonError::into_inner);
+        self.prepare(told).await;
     }
 }
 

@@ -17,6 +17,7 @@ use crate::error::ClientError;
 use crate::flight::Flight;
 use crate::freshness::lifetime;
 use crate::http::{Answer, HttpClient, TIMEOUT};
+use crate::keeper::Kept;
 use crate::key_cache::{COOLDOWN, Cached, State};
 use crate::snapshot::Snapshot;
 use crate::spiffe_bundle;
@@ -123,14 +124,6 @@ impl RemoteKeys {
             fetches: attempts.begun,
             failures: attempts.failures,
         }
-    }
-
-    /// When the keys should be asked for, counted from now; `None` when there are none.
-    pub(crate) fn due_in(&self) -> Option<Duration> {
-        let now = self.clock.since_epoch();
-        let cached = self.cached.load();
-        let cached = cached.as_ref().filter(|cached| !cached.set.is_empty());
-        cached.map(|cached| cached.due().saturating_sub(now))
     }
 
     /// Whether there are keys to check with.
@@ -322,6 +315,19 @@ fn key_of(token: &str) -> Option<String> {
     let decoded = carnet_jose::dangerous::decode(token).ok()?;
     let kid = decoded.header.get("kid")?.as_str()?;
     Some(kid.to_owned())
+}
+
+impl Kept for RemoteKeys {
+    fn due_in(&self) -> Option<Duration> {
+        let now = self.clock.since_epoch();
+        let cached = self.cached.load();
+        let cached = cached.as_ref().filter(|cached| !cached.set.is_empty());
+        cached.map(|cached| cached.due().saturating_sub(now))
+    }
+
+    async fn renew(self: &Arc<Self>) {
+        self.prepare().await;
+    }
 }
 
 impl KeySource for RemoteKeys {

@@ -5,30 +5,37 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use crate::jwks::RemoteKeys;
+/// What is asked for again and again: keys, or a bundle of services.
+pub trait Kept: Send + Sync + 'static {
+    /// When it should be asked for, counted from now; `None` when it is not there.
+    fn due_in(&self) -> Option<Duration>;
 
-/// Asks for the keys whenever they are due, until nobody else holds them. Must be called inside a runtime.
-pub fn keep(keys: &Arc<RemoteKeys>) {
-    tokio::spawn(watch(Arc::downgrade(keys)));
+    /// Asks for it, if it is due and was not asked for a moment ago.
+    fn renew(self: &Arc<Self>) -> impl Future<Output = ()> + Send;
 }
 
-async fn watch(keys: Weak<RemoteKeys>) {
+/// Asks for it whenever it is due, until nobody else holds it. Must be called inside a runtime.
+pub fn keep<K: Kept>(kept: &Arc<K>) {
+    tokio::spawn(watch(Arc::downgrade(kept)));
+}
+
+async fn watch<K: Kept>(kept: Weak<K>) {
     let mut wait = SHORTEST;
     loop {
-        let Some(due) = keys.upgrade().map(|keys| keys.due_in()) else {
+        let Some(due) = kept.upgrade().map(|kept| kept.due_in()) else {
             return;
         };
         wait = match due {
             // The machine may have slept, or its clock been set: nothing is believed for long.
             Some(due) => due.clamp(SHORTEST, LONGEST),
-            // There are none yet: asked for less and less often.
+            // It is not there yet: asked for less and less often.
             None => (wait * 2).min(COOLDOWN),
         };
         sleep(wait).await;
-        let Some(keys) = keys.upgrade() else {
+        let Some(kept) = kept.upgrade() else {
             return;
         };
-        keys.prepare().await;
+        kept.renew().await;
     }
 }
 

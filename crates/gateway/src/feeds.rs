@@ -3,6 +3,7 @@
 //! Spec: RFC 7009 §2.1
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use carnet_guard::{OnLoss, Revocations};
 use carnet_listen::secret_file;
@@ -10,11 +11,12 @@ use carnet_oauth::revocation;
 use zeroize::Zeroizing;
 
 use crate::config::{self, Config, Followed, Lost};
+use crate::contents::Contents;
 use crate::load::ConfigError;
 
 /// By the issuer's name.
 #[derive(Debug, Default)]
-pub(crate) struct Feeds(HashMap<String, Feed>);
+pub(crate) struct Feeds(HashMap<String, Arc<Feed>>);
 
 struct Feed {
     followed: Revocations,
@@ -24,28 +26,34 @@ struct Feed {
 }
 
 impl Feeds {
-    /// Those of a configuration. What is followed already, and would be followed in the same way, goes on: `before`, unless somebody else is
-    /// trusted to be the issuer by now.
+    /// Those of a configuration and its files. What is followed already, and would be followed in the same way, goes on: `before`, unless somebody
+    /// else is trusted to be the issuer by now.
     ///
     /// # Errors
     /// Says which key is wrong. Nobody is asked anything yet.
-    pub(crate) fn of(config: &Config, before: Option<&Self>) -> Result<Self, ConfigError> {
+    pub(crate) fn of(
+        (config, contents): (&Config, &Contents),
+        before: Option<(&Self, &Contents)>,
+    ) -> Result<Self, ConfigError> {
         let mut feeds = HashMap::new();
         for (at, issuer) in config.issuers.iter().enumerate() {
             let Some(followed) = &issuer.revocations else {
                 continue;
             };
             let secret = secret(at, followed)?;
-            let known = before.and_then(|feeds| feeds.0.get(&issuer.issuer));
-            let known = known.filter(|known| known.config == *issuer && *known.secret == *secret);
+            let known = before.and_then(|(feeds, files)| {
+                // What it signs its messages with.
+                let same_keys = contents.agree(files, &issuer.jwks_file);
+                let known = feeds.0.get(&issuer.issuer).filter(|_| same_keys)?;
+                (known.config == *issuer && *known.secret == *secret).then(|| Arc::clone(known))
+            });
             let feed = match known {
-                Some(known) => known.followed.clone(),
-                None => feed(at, issuer, (followed, &secret))?,
-            };
-            let feed = Feed {
-                followed: feed,
-                config: issuer.clone(),
-                secret,
+                Some(known) => known,
+                None => Arc::new(Feed {
+                    followed: feed(at, issuer, (followed, &secret))?,
+                    config: issuer.clone(),
+                    secret,
+                }),
             };
             feeds.insert(issuer.issuer.clone(), feed);
         }
@@ -66,13 +74,11 @@ impl Feeds {
         }
     }
 
-    /// Whether both follow the same with the same secrets.
+    /// Whether both follow the same, and together.
     pub(crate) fn is_as(&self, other: &Self) -> bool {
-        let same = |(name, feed): (&String, &Feed)| {
-            other
-                .0
-                .get(name)
-                .is_some_and(|known| known.config == feed.config && *known.secret == *feed.secret)
+        let same = |(name, feed): (&String, &Arc<Feed>)| {
+            let known = other.0.get(name);
+            known.is_some_and(|known| Arc::ptr_eq(known, feed))
         };
         self.0.len() == other.0.len() && self.0.iter().all(same)
     }

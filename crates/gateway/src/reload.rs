@@ -1,10 +1,11 @@
 //! Another configuration while the gateway runs: read, checked, made ready, and only then taken.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use carnet_client::revocations::Status;
 use carnet_guard::Clock;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -12,7 +13,7 @@ use crate::Gateway;
 use crate::config::Config;
 use crate::contents;
 use crate::load::{ConfigError, load};
-use crate::site::Site;
+use crate::site::{Needed, Site};
 
 /// Reads the configuration again when its file changes or one that it names, and when it is told to.
 pub struct Reload {
@@ -129,39 +130,53 @@ impl Reload {
         }
         let site = Site::build(&config, self.clock.clone(), Some(&before)).await;
         let site = site.map_err(|error| error.in_file(&self.file))?;
-        let (known, keys) = (before.keys(), site.keys());
-        let missing = || keys.iter().filter(|(.., there)| !there);
-        // What a guard did not have before it cannot lose.
-        let lost =
-            missing().find(|(audience, table, of, _)| known.contains(&(*audience, *table, of.clone(), true)));
-        if let Some((_, table, lost, _)) = lost {
-            // As below: those who are answered now would hear 503.
-            return Err(ConfigError::at(
-                *table,
-                format!(
-                    "what is known of {lost} would be lost: its keys cannot be fetched under what is new of it"
-                ),
-                "see that it answers, and that its URL and root_certificates_file are right; then send SIGHUP or save the file again",
-            ));
-        }
-        for (audience, table, issuer, _) in missing() {
+        nothing_is_lost(&before, &site)?;
+        for Needed { table, what, .. } in site.needed().filter(|needed| !needed.there) {
             tracing::warn!(
-                audience,
                 table,
-                issuer,
-                "the keys of an issuer are not there: its tokens are answered 503 until they come"
+                what,
+                "not there: tokens that are checked with it are answered 503 until it comes"
             );
         }
-        let told = |site: &Site| site.revocations().all(|(_, status)| status.available);
-        if told(&before) && !told(&site) {
-            // Taking it would answer 503 to everybody who is answered now.
-            return Err(ConfigError::at(
-                "issuers",
-                "what an issuer has taken back cannot be learned",
-                "see that it answers and knows client_id and secret of its `revocations`; then send SIGHUP or save the file again",
-            ));
-        }
         Ok(site)
+    }
+}
+
+/// Taking it would answer 503 to those who are answered now. What was not there before cannot be lost.
+fn nothing_is_lost(before: &Site, site: &Site) -> Result<(), ConfigError> {
+    let had: HashSet<_> = before
+        .needed()
+        .filter(|needed| needed.there)
+        .map(|needed| needed.what)
+        .collect();
+    let lost = |needed: &Needed| !needed.there && had.contains(&needed.what);
+    if let Some(Needed { table, what, .. }) = site.needed().find(lost) {
+        return Err(ConfigError::at(
+            table,
+            format!("{what} would be lost: asked for under what is new, nothing came"),
+            "see that whoever publishes it answers, and that its URL and root_certificates_file are right; then send SIGHUP or save the file again",
+        ));
+    }
+    let deaf: HashSet<_> = before
+        .revocations()
+        .filter(|(_, status)| !status.available)
+        .map(|(issuer, _)| issuer)
+        .collect();
+    let answered: HashSet<_> = before
+        .config
+        .issuers
+        .iter()
+        .map(|one| one.issuer.as_str())
+        .filter(|issuer| !deaf.contains(issuer))
+        .collect();
+    let unheard = |(issuer, status): &(&str, Status)| !status.available && answered.contains(issuer);
+    match site.revocations().find(unheard) {
+        None => Ok(()),
+        Some((issuer, _)) => Err(ConfigError::at(
+            "issuers",
+            format!("what {issuer} has taken back cannot be learned"),
+            "see that it answers and knows client_id and secret of its `revocations`; then send SIGHUP or save the file again",
+        )),
     }
 }
 

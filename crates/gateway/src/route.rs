@@ -2,7 +2,8 @@
 //!
 //! Spec: RFC 9110 §15.5.5 (404), §15.5.6 (405)
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use http::{HeaderValue, Method, StatusCode, header};
 
@@ -20,6 +21,18 @@ pub struct Pattern {
     pub exact: bool,
     /// Every method when empty.
     pub methods: Vec<Method>,
+}
+
+impl Pattern {
+    /// Whether both are for the same requests, in whatever order they say it.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        fn same<T: Eq + Hash>(one: &[T], other: &[T]) -> bool {
+            one.iter().collect::<HashSet<_>>() == other.iter().collect()
+        }
+        (&self.path, self.exact) == (&other.path, other.exact)
+            && same(&self.hosts, &other.hosts)
+            && same(&self.methods, &other.methods)
+    }
 }
 
 /// Every route, found by number in the order in which they were added.

@@ -8,7 +8,7 @@ mod limits;
 mod names;
 mod pattern;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -86,6 +86,15 @@ pub struct Site {
     watching: JoinSet<()>,
 }
 
+/// Something that tokens are checked with.
+pub(crate) struct Needed {
+    /// Its table in the configuration.
+    pub(crate) table: &'static str,
+    /// What it is, and whose.
+    pub(crate) what: String,
+    pub(crate) there: bool,
+}
+
 /// What is done with the requests of a route.
 #[derive(Debug)]
 pub struct Route {
@@ -148,19 +157,25 @@ impl Site {
         self.guards.values().all(Guard::ready)
     }
 
-    /// Whose keys the guard of each audience has to have, by their table in the configuration and their name there, and whether it has.
-    pub(crate) fn keys(&self) -> BTreeSet<(&str, &'static str, String, bool)> {
-        let mut keys = BTreeSet::new();
-        for (audience, guard) in &self.guards {
-            keys.extend(guard.health().into_iter().map(|one| {
-                let is_domain = one.issuer.starts_with(spiffe::SCHEME);
-                let table = if is_domain { "spiffe" } else { "issuers" };
-                (audience.as_str(), table, one.issuer, one.loaded)
-            }));
-            let services = guard.services_health();
-            keys.extend(services.map(|one| (audience.as_str(), "services", one.issuer, one.loaded)));
-        }
-        keys
+    /// What tokens are checked with.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = Needed> {
+        let guard = self.guard().into_iter();
+        guard.flat_map(|guard| {
+            let keys = guard.health().into_iter().map(|one| Needed {
+                table: match one.issuer.starts_with(spiffe::SCHEME) {
+                    true => "spiffe",
+                    false => "issuers",
+                },
+                what: format!("the keys of {}", one.issuer),
+                there: one.loaded,
+            });
+            let services = guard.services_health().map(|one| Needed {
+                table: "services",
+                what: format!("the bundle of services of {}", one.issuer),
+                there: one.loaded,
+            });
+            keys.chain(services)
+        })
     }
 
     /// How the feed of each issuer that is followed is doing.
@@ -168,7 +183,7 @@ impl Site {
         self.guard().into_iter().flat_map(Guard::revocations)
     }
 
-    /// One of the guards: every one has every issuer.
+    /// One of the guards: each has what all of them have.
     pub(crate) fn guard(&self) -> Option<&Guard> {
         self.guards.values().next()
     }

@@ -36,7 +36,8 @@ pub(crate) struct Before<'b> {
     pub(crate) same_files: bool,
 }
 
-/// One guard for each audience that a route asks for. Those of which nothing else is said stay; others take over the keys that are known.
+/// One guard for each audience that a route asks for, all with the same keys. Those of which nothing else is said stay; others take over what is
+/// known.
 pub(crate) async fn guards(
     config: &Config,
     clock: &Arc<dyn Clock>,
@@ -75,10 +76,13 @@ pub(crate) async fn guards(
         if let Some(scopes) = scopes {
             server = server.metadata(ResourceMetadata::new().scopes(scopes.iter().copied()));
         }
-        if let Some(guard) = before.and_then(|before| before.heir_of(audience)) {
-            server = server.after(guard);
+        // All of them have the same issuers and services: those are asked once, and whatever counts once does so for all audiences.
+        let sibling = guards.values().next();
+        if let Some(known) = sibling.or_else(|| before.and_then(Before::heir)) {
+            server = server.after(known);
         }
-        guards.insert(audience.clone(), server.build().await.map_err(wrong)?);
+        let guard = server.build().await.map_err(wrong)?;
+        guards.insert(audience.clone(), guard);
     }
     Ok(guards)
 }
@@ -94,10 +98,10 @@ impl<'b> Before<'b> {
             && self.same_files
     }
 
-    /// The guard whose keys a new one may have.
-    fn heir_of(&self, audience: &str) -> Option<&'b Guard> {
-        let guard = self.guards.get(audience).or_else(|| self.guards.values().next());
-        guard.filter(|_| self.same_trust)
+    /// A guard whose keys new ones may have: each has what all of them have.
+    fn heir(self) -> Option<&'b Guard> {
+        let mut guards = self.guards.values();
+        guards.next().filter(|_| self.same_trust)
     }
 }
 

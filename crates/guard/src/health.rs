@@ -13,6 +13,7 @@ use crate::spiffe::{OpenSpiffe, TrustDomain};
 
 /// The keys of an issuer, or of the gateway in front of this service.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct IssuerHealth {
     /// Its `iss`; a trust domain as `spiffe://example.org`.
     pub issuer: String,
@@ -30,6 +31,7 @@ pub struct IssuerHealth {
 
 /// The bundle of an authorization server's services.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ServicesHealth {
     /// The authorization server.
     pub issuer: String,

@@ -23,6 +23,9 @@ impl Builder {
     /// bundle of the same issuer's services, and the proofs and the tokens for one request that it has seen. Both must trust the same certificates
     /// when they ask issuers. What the other guard hears of a feed after this one was built, [`Revocations::succeed`](crate::Revocations::succeed)
     /// takes over.
+    ///
+    /// Guards of several audiences in one program may stand beside each other so: each issuer is asked once for all of them, and a proof or a token
+    /// for one request counts once for all of them.
     pub fn after(mut self, before: &Guard) -> Self {
         self.before = Some(before.clone());
         self
@@ -69,6 +72,10 @@ impl Builder {
         }
         if let Some(services) = services {
             let (remote, told) = (services.remote.clone(), services.told());
+            let known = self.services_before();
+            if known.is_none_or(|known| !Arc::ptr_eq(&known.remote, &remote)) {
+                keeper::keep(&remote);
+            }
             fetching.spawn(async move { remote.prepare(told).await });
             if let Some(revocations) = services.own_revocations().cloned() {
                 fetching.spawn(async move { revocations.prepare(FIRST_SET).await });
@@ -84,17 +91,16 @@ impl Builder {
         };
         let of_users = |issuer: &str| before.feed_of_users(issuer);
         let of_services = |issuer: &str| before.feed_of_services(issuer);
-        for trusted in trusted {
-            let known = || of_users(&trusted.name).or_else(|| of_services(&trusted.name));
-            if let Some((ours, known)) = trusted.revocations.as_ref().zip(known()) {
-                ours.succeed(known);
+        // The last that knows anything counts: that of the same role, where it does.
+        for one in trusted {
+            if let Some(ours) = &one.revocations {
+                let known = [of_services(&one.name), of_users(&one.name)];
+                known.into_iter().flatten().for_each(|known| ours.succeed(known));
             }
         }
-        if let Some(services) = services {
-            let known = || of_services(&services.issuer).or_else(|| of_users(&services.issuer));
-            if let Some((ours, known)) = services.own_revocations().zip(known()) {
-                ours.succeed(known);
-            }
+        if let Some((ours, own)) = services.and_then(|own| own.own_revocations().zip(Some(own))) {
+            let known = [of_users(&own.issuer), of_services(&own.issuer)];
+            known.into_iter().flatten().for_each(|known| ours.succeed(known));
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is known of a feed, and since when nothing was heard.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -39,8 +39,8 @@ pub struct ToldOfServices {
 /// What is known, and since when.
 pub(super) struct Known {
     pub(super) set: ArcSwap<Set>,
-    /// The set of the beginning: empty, or that of whom this one succeeds. Never one that it has heard itself.
-    pub(super) inherited: ArcSwap<Set>,
+    /// The set of the beginning: empty, or that of whom this one succeeds. Never one that it has heard itself. Who succeeds another one holds it.
+    pub(super) inherited: Mutex<Arc<Set>>,
     /// And what was said of the bundle of services.
     pub(super) inherited_told: ArcSwap<ToldOfServices>,
     pub(super) clock: Box<dyn Clock>,

@@ -10,8 +10,8 @@ mod known;
 mod set;
 mod source;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -118,7 +118,7 @@ impl Revocations {
         let nothing = Arc::new(Set::new(hashes.clone(), Vec::new()));
         let known = Arc::new(Known {
             set: ArcSwap::new(nothing.clone()),
-            inherited: ArcSwap::new(nothing),
+            inherited: Mutex::new(nothing),
             inherited_told: ArcSwap::default(),
             clock: Box::new(clock),
             on_loss,
@@ -140,19 +140,32 @@ impl Revocations {
 
     /// Takes over what another one knows to be taken back, and which bundle of services is too old, until this one has heard everything itself: for
     /// one that follows the same issuer in its place, with another secret or policy. Called once more it takes over what the other one has heard
-    /// since. Who has heard everything, and whoever would succeed itself, stays as it is. Nothing is said of the age of that: it does not make this
-    /// one available.
+    /// since. Who has heard everything, and whoever would succeed itself, stays as it is; of one that knows nothing there is nothing to take over.
+    /// Nothing is said of the age of that: it does not make this one available.
     pub fn succeed(&self, before: &Self) {
-        let has_heard = self.known.connected_at.load(Ordering::Acquire) != 0;
-        if has_heard || Arc::ptr_eq(&self.known, &before.known) {
+        if self.has_heard() || Arc::ptr_eq(&self.known, &before.known) {
             return;
         }
-        let (ours, set) = (&self.known, before.known.set.load_full());
-        ours.inherited_told.store(Arc::new(before.of_services()));
+        let mut inherited = self
+            .known
+            .inherited
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (set, told) = (before.known.set.load_full(), before.of_services());
+        if !before.has_heard() && set.len() == 0 && told == ToldOfServices::default() {
+            return;
+        }
+        self.known.inherited_told.store(Arc::new(told));
         // What it hears itself at this very moment says everything.
-        let inherited = ours.inherited.swap(set.clone());
-        ours.set.compare_and_swap(&inherited, set);
-        ours.changes.send_replace(());
+        self.known.set.compare_and_swap(&*inherited, set.clone());
+        *inherited = set;
+        drop(inherited);
+        self.known.changes.send_replace(());
+    }
+
+    /// Whether everything was heard once.
+    fn has_heard(&self) -> bool {
+        self.known.connected_at.load(Ordering::Acquire) != 0
     }
 
     /// Whether a token was taken back: no network, no lock. To be asked at every use of a token.

@@ -386,4 +386,8 @@ async fn who_follows_in_the_place_of_another_takes_over_what_that_one_has_heard_
     );
     // Of the others it knows nothing: it has heard nothing itself.
     assert_eq!(verdict(&next, "c"), Verdict::Unavailable);
+    // Who knows nothing has nothing to leave.
+    next.succeed(&follow(source(&issuer, &away), &clock));
+    assert_eq!(verdict(&next, "a"), Verdict::Revoked);
+    assert_eq!(next.of_services(), before.of_services());
 }

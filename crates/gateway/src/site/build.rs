@@ -55,7 +55,8 @@ impl Site {
                 && contents.agree(&before.contents, contents::of_trust(config))
         };
         let trusting = before.filter(|before| alike(before));
-        let feeds = Feeds::of(config, trusting.map(|before| &before.feeds))?;
+        let followed = trusting.map(|before| (&before.feeds, &before.contents));
+        let feeds = Feeds::of((config, &contents), followed)?;
         let known = before.map(|before| tokens::Before {
             config: &before.config,
             feeds: &before.feeds,
@@ -178,8 +179,9 @@ fn routes(
     let mut routes = Vec::new();
     for (at, route) in config.routes.iter().enumerate() {
         let key = format!("routes[{at}]");
+        let requests = pattern(&key, route)?;
         table
-            .add(at, &pattern(&key, route)?)
+            .add(at, &requests)
             .map_err(|what| ConfigError::at(format!("{key}.path"), what, "take one of the two away"))?;
         let upstream = upstream(&key, route, config, names)?;
         routes.push(Route {
@@ -189,7 +191,7 @@ fn routes(
             exchange: wanted(&key, route, config)?,
             sockets: sockets(&key, route, config)?,
             cors: cors(&key, route)?,
-            limit: limits::of_route(&key, route, before)?,
+            limit: limits::of_route(&key, (route, &requests), before)?,
             name: Series::of(&route.path),
             at_expiry: route.at_expiry,
             login: login(&key, route, config)?,

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::Site;
+use super::pattern::pattern;
 use crate::config::{Config, RateLimit, Route};
 use crate::limit::Limit;
 use crate::load::ConfigError;
+use crate::route::Pattern;
 
 /// How many tokens that are none an address may show.
 pub(super) fn failures(config: &Config, before: Option<&Site>) -> Result<Arc<Limit>, ConfigError> {
@@ -19,7 +21,7 @@ pub(super) fn failures(config: &Config, before: Option<&Site>) -> Result<Arc<Lim
 /// The limit of a route, if it has one: that of the route of the same requests, where it says the same.
 pub(super) fn of_route(
     key: &str,
-    route: &Route,
+    (route, requests): (&Route, &Pattern),
     before: Option<&Site>,
 ) -> Result<Option<Arc<Limit>>, ConfigError> {
     let Some(limit) = &route.rate_limit else {
@@ -27,8 +29,8 @@ pub(super) fn of_route(
     };
     let known = before.and_then(|before| {
         let mut routes = before.config.routes.iter();
-        let at = routes
-            .position(|known| is_of_same_requests(known, route) && known.rate_limit == route.rate_limit)?;
+        let is_same = |known: &Route| pattern(key, known).is_ok_and(|known| known.is_same_as(requests));
+        let at = routes.position(|known| known.rate_limit == route.rate_limit && is_same(known))?;
         before.routes.get(at)?.limit.clone()
     });
     if known.is_some() {
@@ -36,11 +38,6 @@ pub(super) fn of_route(
     }
     let example = "{ requests = 100, per = \"1m\", burst = 20 }";
     made(limit, format!("{key}.rate_limit"), example).map(Some)
-}
-
-fn is_of_same_requests(one: &Route, other: &Route) -> bool {
-    (&one.path, one.exact, &one.hosts, &one.methods)
-        == (&other.path, other.exact, &other.hosts, &other.methods)
 }
 
 fn made(limit: &RateLimit, key: impl Into<String>, example: &str) -> Result<Arc<Limit>, ConfigError> {

@@ -221,6 +221,21 @@ async fn a_service_is_counted_as_one_caller_and_spends_a_token_where_something_m
 }
 
 #[tokio::test]
+async fn a_token_is_spent_once_however_many_audiences_there_are() {
+    let bundled = bundled().await;
+    let second = "[[routes]]\npath = \"/second\"\naudience = \"https://second.test\"\ncallers = [\"orders\"]\nupstream = \"service\"\n";
+    let harness = Harness::written(&format!("{}{second}", bundled.text("")), mirror().await).await;
+    let headers = bundled.header(&harness, "orders", "edge");
+    for (path, status) in [("/inner", 200), ("/second", 401)] {
+        let post = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n{headers}Connection: close\r\n\r\n"
+        );
+        let answer = crate::harness::Answer::read(&harness.talk(&post).await);
+        assert_eq!(answer.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_names_a_request_passes_with_that_one_alone() {
     let bundled = bundled().await;
     let harness = bundled.harness().await;

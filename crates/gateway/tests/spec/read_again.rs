@@ -58,7 +58,11 @@ impl Gate {
     }
 
     async fn asks(&self, headers: &str) -> u16 {
-        let text = format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+        self.asks_at("/", headers).await
+    }
+
+    async fn asks_at(&self, path: &str, headers: &str) -> u16 {
+        let text = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
         Answer::read(&talk(self.running.address, &text).await).status
     }
 }
@@ -190,6 +194,13 @@ async fn who_has_used_up_a_limit_has_used_it_up_after_a_reload() {
         "[[routes]]\npath = \"/first\"\npublic = true\nupstream = \"service\"\n[[routes]]\nwebsocket = true",
     );
     let wider = moved.replace("requests = 1", "requests = 2");
+    // The same requests, said in two ways.
+    let said = |hosts: &str, methods: &str| {
+        text.replace(
+            "path = \"/\"",
+            &format!("path = \"/\"\nhosts = {hosts}\nmethods = {methods}"),
+        )
+    };
     // Of the same path, and not of the same requests.
     let below = "path = \"/\"\npublic = true\n";
     let exact = format!("{below}exact = true\n");
@@ -202,6 +213,8 @@ async fn who_has_used_up_a_limit_has_used_it_up_after_a_reload() {
         (&moved, [429, 429]),
         (&both, [200, 429]),
         (&text, [429, 429]),
+        (&said("[\"x\", \"Y.test\"]", "[\"GET\", \"POST\"]"), [200, 429]),
+        (&said("[\"y.test\", \"X\"]", "[\"POST\", \"GET\"]"), [429, 429]),
         (&wider, [200, 200]),
     ] {
         gate.write(text);
@@ -254,8 +267,40 @@ async fn a_reload_loses_no_service_while_its_authorization_server_is_away() {
     }
 }
 
+/// A route for services, of an audience of its own.
+fn of_audience(name: &str) -> String {
+    format!(
+        "[[routes]]\npath = \"/{name}\"\naudience = \"https://{name}.test\"\ncallers = [\"orders\"]\nupstream = \"service\"\n"
+    )
+}
+
 #[tokio::test]
-async fn what_one_audience_knows_of_services_is_not_lost_because_another_knows_nothing() {
+async fn what_one_audience_learns_of_services_all_know_and_new_ones_too() {
+    let (bundled, folder) = (bundled().await, tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("jwks.json"), Issuer::new().jwks).unwrap();
+    let service = mirror().await;
+    let text = bundled.text("").replace("/inner", "/");
+    let text = text.replace("{service}", &service.address.to_string());
+    let idle: String = ["a", "b", "c", "d", "e"].map(of_audience).concat();
+    let text = format!("{text}{idle}");
+    let gate = Gate::start(folder.path(), &text).await;
+    let orders = bundled.signer_at(TestClock::at(NOW), "orders");
+    let token = orders.authorization("edge").unwrap();
+    let header = format!("Authorization: {}\r\n", token.to_str().unwrap());
+    assert_eq!(gate.asks_at("/a", &header).await, 200);
+    // It was disabled, which the first one hears of whom somebody asks.
+    bundled.publish(2, &["mail"], &bundled.orders);
+    gate.clock.wait(Duration::from_secs(70));
+    assert_eq!(gate.asks(&header).await, 401);
+    bundled.falls_silent();
+    assert_eq!(gate.asks_at("/a", &header).await, 401);
+    gate.write(&text.replace("/e", "/renamed").replace("//e.", "//renamed."));
+    assert!(gate.reload.read().await);
+    assert_eq!(gate.asks_at("/renamed", &header).await, 401);
+}
+
+#[tokio::test]
+async fn a_reload_is_not_refused_for_services_of_whom_nobody_knew() {
     let (bundled, folder) = (bundled().await, tempfile::tempdir().unwrap());
     fs::write(folder.path().join("jwks.json"), Issuer::new().jwks).unwrap();
     let authority = Authority::new("internal");
@@ -263,8 +308,7 @@ async fn what_one_audience_knows_of_services_is_not_lost_because_another_knows_n
     let service = mirror().await;
     let text = bundled.text("").replace("/inner", "/");
     let text = text.replace("{service}", &service.address.to_string());
-    let other = "[[routes]]\npath = \"/other\"\naudience = \"https://other.test\"\ncallers = [\"orders\"]\nupstream = \"service\"\n";
-    let text = format!("{text}{other}");
+    let text = format!("{text}{}", of_audience("other"));
     bundled.falls_silent();
     let gate = Gate::start(folder.path(), &text).await;
     let token = bundled
@@ -272,17 +316,20 @@ async fn what_one_audience_knows_of_services_is_not_lost_because_another_knows_n
         .authorization("edge");
     let header = format!("Authorization: {}\r\n", token.unwrap().to_str().unwrap());
     assert_eq!(gate.asks(&header).await, 503);
-    // Each of the two asks when it needs to know.
+    let others = text.replace("[tokens]", "[tokens]\nroot_certificates_file = \"ca.pem\"");
+    gate.write(&others);
+    assert!(gate.reload.read().await);
     bundled.publish(1, &["orders"], &bundled.orders);
     gate.clock.wait(Duration::from_secs(2));
     assert_eq!(gate.asks(&header).await, 200);
     bundled.falls_silent();
     // Nothing is lost where nothing is new.
-    gate.write(&text.replace("requests = 2", "requests = 3"));
+    gate.write(&others.replace("requests = 2", "requests = 3"));
     assert!(gate.reload.read().await);
-    gate.write(&text.replace("[tokens]", "[tokens]\nroot_certificates_file = \"ca.pem\""));
+    gate.write(&text);
     assert!(!gate.reload.read().await);
     assert_eq!(gate.asks(&header).await, 200);
+    assert!(crate::log::lines().contains("the bundle of services of http"));
 }
 
 /// Two looks: what is being written is not read.

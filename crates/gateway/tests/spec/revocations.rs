@@ -123,6 +123,20 @@ async fn gw_13_what_another_issuer_says_counts_for_nothing() {
 }
 
 #[tokio::test]
+async fn gw_13_messages_are_checked_with_the_keys_that_the_issuers_file_has_now() {
+    let mut scene = Scene::set("on_loss = \"open\"", mirror().await).await;
+    scene.ends_session("s1");
+    scene.becomes(&scene.token("s1"), 401).await;
+    // The issuer signs with another key from now on, and the operator knows.
+    scene.issuer = Issuer::new();
+    std::fs::write(scene.folder.path().join("jwks.json"), &scene.issuer.jwks).unwrap();
+    assert!(scene.reload.read().await);
+    scene.ends_session("s2");
+    scene.becomes(&scene.token("s2"), 401).await;
+    assert_eq!(scene.asks("/orders", &scene.token("s3")).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_feed_of_which_nothing_else_is_said_goes_on_when_the_configuration_changes() {
     let scene = Scene::set("", mirror().await).await;
     scene.ends_session("s1");

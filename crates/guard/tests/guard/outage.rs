@@ -1,12 +1,14 @@
 //! Issuers that are down, and keys that outlive it.
 
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use carnet_guard::{Guard, Introspection, Issuer, ResourceServer};
 use http::StatusCode;
 
 use crate::api::{API, with_token};
 use crate::issuers::{Frozen, Key, Pretended};
+use crate::service_issuer::{self, HINT, Other, TTL, call};
 
 async fn guard_of(issuer: Issuer, clock: &Frozen) -> Guard {
     let server = ResourceServer::new(API).issuer(issuer);
@@ -108,4 +110,32 @@ async fn health_names_every_issuer_and_what_is_known_of_its_keys() {
         ("https://opaque.test", true)
     );
     assert!(!guard.ready());
+}
+
+#[tokio::test]
+async fn services_are_known_where_none_has_called_for_hours() {
+    let issuer = service_issuer::Issuer::start().await;
+    let orders = Other::new("orders", &["billing"]);
+    issuer.publish(1, &[&orders]);
+    let guard = issuer.guard(issuer.services()).await;
+    // From here on tokio's time stands still until it is moved.
+    tokio::time::pause();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    for _ in 0..=TTL / HINT {
+        let asked = issuer.asked();
+        issuer.publish(1, &[&orders]);
+        issuer.clock.wait(HINT);
+        while issuer.asked() == asked {
+            assert!(Instant::now() < deadline, "nobody asks for the bundle");
+            tokio::time::advance(Duration::from_secs(1)).await;
+            // What is under way is let come.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    assert!(guard.ready());
+    issuer.switches.down.store(true, Ordering::SeqCst);
+    let called = call(&guard, "/close", &issuer.signs_as(&orders)).await;
+    assert_eq!(called.0, StatusCode::OK);
 }

@@ -136,6 +136,43 @@ async fn gw_13_of_two_feeds_of_one_issuer_each_is_succeeded_by_its_own() {
 }
 
 #[tokio::test]
+async fn gw_13_a_feed_that_has_never_heard_leaves_nothing_where_another_of_the_issuer_has() {
+    let scene = Scene::set().await;
+    let issuer = &scene.issuer;
+    let built = async |of_users: Revocations, of_services: Revocations, before: Option<&Guard>| {
+        let users = carnet_guard::Issuer::jwks(&issuer.url, format!("{}/jwks", issuer.url));
+        let server = ResourceServer::new("https://billing.test").issuer(users.revocations(of_users));
+        let server = server.services(issuer.services().revocations(of_services));
+        let server = match before {
+            Some(before) => server.after(before),
+            None => server,
+        };
+        server.clock(issuer.clock.clone()).build().await.unwrap()
+    };
+    let nowhere = || Revocations::feed(format!("{}/nowhere", issuer.url), "billing", "secret");
+    let open = || nowhere().on_loss(OnLoss::Open);
+    // The feed of users alone hears that there is a newer bundle, which cannot be had.
+    let before = built(issuer.feed(), open(), None).await;
+    issuer.switches.down.store(true, Ordering::SeqCst);
+    issuer.tells(
+        2,
+        &json!({ "kind": "sid", "value": "s1", "exp": issuer.clock.since_epoch().as_secs() + 900 }),
+    );
+    let heard = async {
+        while !before.revocations().any(|(_, status)| status.entries == 1) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), heard)
+        .await
+        .unwrap();
+    issuer.switches.feed.lock().unwrap().clear();
+    let next = built(open(), open(), Some(&before)).await;
+    let called = call(&next, "/close", &scene.signer).await;
+    assert_eq!(called.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
 async fn gw_13_a_key_that_was_taken_out_opens_nothing_any_more() {
     let scene = Scene::set().await;
     let renewed = Other::new("orders", &["billing"]);
