@@ -98,8 +98,8 @@ impl Allowed<'_> {
         let begun = app.store.begin_session(&new, app.now()).await?;
         begun.ok_or_else(|| {
             refuse(match self.code {
-                Some(_) => "the code came twice, or the login in which it was allowed has ended",
-                None => "the login in which it was allowed has ended",
+                Some(_) => "the code came twice, the login in which it was allowed has ended, or what the user had allowed was taken back",
+                None => "the login in which it was allowed has ended, or what the user had allowed was taken back",
             })
         })
     }
