@@ -40,7 +40,7 @@ pub struct RemoteServices {
     bundles: Verifier,
     known: ArcSwapOption<Known>,
     attempts: Attempts,
-    /// What was told of the bundle when the last attempt began.
+    /// The last news of the bundle for which an attempt began.
     asked_for: Mutex<ToldOfServices>,
 }
 
@@ -174,14 +174,16 @@ impl RemoteServices {
     fn fly(self: &Arc<Self>, pause: Duration, told: ToldOfServices) -> Option<Flight<()>> {
         let now = self.clock.since_epoch();
         let mut asked_for = self.asked_for.lock().unwrap_or_else(PoisonError::into_inner);
-        let pause = if *asked_for == told { pause } else { Duration::ZERO };
+        // Of several who ask here each may have heard of another one.
+        let is_news = told.sequence > asked_for.sequence || told.since > asked_for.since;
+        let pause = if is_news { Duration::ZERO } else { pause };
         let mut begun = false;
         let services = self.clone();
         let flight = self.attempts.join((now, pause), || {
             begun = true;
             async move { services.attempt(now).await }
         });
-        if begun {
+        if begun && is_news {
             *asked_for = told;
         }
         flight

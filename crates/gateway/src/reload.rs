@@ -24,6 +24,16 @@ pub struct Reload {
     read: Seen,
     /// What was there at the last look.
     seen: Seen,
+    /// In how many looks what was refused for somebody's silence is read once more.
+    again_in: Option<u32>,
+}
+
+/// Why the one before stays.
+enum NotTaken {
+    /// Somebody has to change what is written.
+    Wrong(ConfigError),
+    /// Somebody who is to be asked did not answer, and may do so in a moment.
+    Unheard(ConfigError),
 }
 
 /// What tells one version of a file from another without reading it.
@@ -38,6 +48,7 @@ impl Reload {
             clock,
             read: Seen::new(),
             seen: Seen::new(),
+            again_in: None,
         };
         new.read = new.look();
         new.seen = new.read.clone();
@@ -45,7 +56,7 @@ impl Reload {
     }
 
     /// Never ends: looks at the file, and every file that it names, every two seconds, and reads what two looks have found the same; SIGHUP reads
-    /// them at once.
+    /// them at once. What was refused because somebody did not answer is read again every ten seconds.
     pub async fn keep_fresh(mut self) {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -70,18 +81,21 @@ impl Reload {
         let seen = self.look();
         let stands_still = seen == self.seen;
         self.seen.clone_from(&seen);
-        stands_still && seen != self.read && self.read_again(seen).await
+        self.again_in = self.again_in.map(|looks| looks.saturating_sub(1));
+        let is_due = seen != self.read || self.again_in == Some(0);
+        stands_still && is_due && self.read_again(seen).await
     }
 
     async fn read_again(&mut self, seen: Seen) -> bool {
-        let taken = self.read().await;
+        let outcome = self.take().await;
+        self.again_in = matches!(outcome, Err(NotTaken::Unheard(_))).then_some(LOOKS_UNTIL_AGAIN);
         // What changed while it was read is another than was seen before; of files that are named only now there is nothing before.
         self.read = self.look();
         for (file, version) in &mut self.read {
             *version = seen.get(file).copied().unwrap_or(*version);
         }
         self.seen.clone_from(&self.read);
-        taken
+        outcome.is_ok()
     }
 
     fn look(&self) -> Seen {
@@ -93,28 +107,28 @@ impl Reload {
 
     /// Takes what the file says now. What cannot be used changes nothing, and is named in the log.
     pub async fn read(&self) -> bool {
-        let outcome = self.build().await;
-        self.gateway.metrics().reloaded(outcome.is_ok());
-        match outcome {
-            Ok(site) => {
-                self.gateway.change(site);
-                tracing::info!(file = %self.file.display(), "the configuration was read again and is in use");
-                true
-            }
-            Err(error) => {
-                tracing::error!(
-                    place = error.place,
-                    error = error.what,
-                    todo = error.todo,
-                    "the new configuration cannot be used; the one before it stays"
-                );
-                false
-            }
-        }
+        self.take().await.is_ok()
     }
 
-    async fn build(&self) -> Result<Site, ConfigError> {
-        let config = load(&self.file)?;
+    async fn take(&self) -> Result<(), NotTaken> {
+        let outcome = self.build().await;
+        self.gateway.metrics().reloaded(outcome.is_ok());
+        match &outcome {
+            Ok(_) => {
+                tracing::info!(file = %self.file.display(), "the configuration was read again and is in use");
+            }
+            Err(NotTaken::Wrong(error) | NotTaken::Unheard(error)) => tracing::error!(
+                place = error.place,
+                error = error.what,
+                todo = error.todo,
+                "the new configuration cannot be used; the one before it stays"
+            ),
+        }
+        outcome.map(|site| self.gateway.change(site))
+    }
+
+    async fn build(&self) -> Result<Site, NotTaken> {
+        let config = load(&self.file).map_err(NotTaken::Wrong)?;
         let before = self.gateway.site();
         let side = |config: &Config| {
             config
@@ -129,12 +143,12 @@ impl Reload {
             );
         }
         let site = Site::build(&config, self.clock.clone(), Some(&before)).await;
-        let site = site.map_err(|error| error.in_file(&self.file))?;
-        nothing_is_lost(&before, &site)?;
-        for Needed { table, what, .. } in site.needed().filter(|needed| !needed.there) {
+        let site = site.map_err(|error| NotTaken::Wrong(error.in_file(&self.file)))?;
+        nothing_is_lost(&before, &site).map_err(NotTaken::Unheard)?;
+        for missing in site.needed().filter(|needed| !needed.there) {
             tracing::warn!(
-                table,
-                what,
+                table = missing.table,
+                what = %missing,
                 "not there: tokens that are checked with it are answered 503 until it comes"
             );
         }
@@ -144,17 +158,13 @@ impl Reload {
 
 /// Taking it would answer 503 to those who are answered now. What was not there before cannot be lost.
 fn nothing_is_lost(before: &Site, site: &Site) -> Result<(), ConfigError> {
-    let had: HashSet<_> = before
-        .needed()
-        .filter(|needed| needed.there)
-        .map(|needed| needed.what)
-        .collect();
-    let lost = |needed: &Needed| !needed.there && had.contains(&needed.what);
-    if let Some(Needed { table, what, .. }) = site.needed().find(lost) {
+    let had: Vec<_> = before.needed().filter(|needed| needed.there).collect();
+    let lost = |needed: &Needed| !needed.there && had.iter().any(|had| had.is_same_as(needed));
+    if let Some(lost) = site.needed().find(lost) {
         return Err(ConfigError::at(
-            table,
-            format!("{what} would be lost: asked for under what is new, nothing came"),
-            "see that whoever publishes it answers, and that its URL and root_certificates_file are right; then send SIGHUP or save the file again",
+            lost.table,
+            format!("{lost} would be lost: asked for under what is new, nothing came"),
+            "see that whoever publishes it answers, and that its URL and root_certificates_file are right; it is tried again every ten seconds",
         ));
     }
     let deaf: HashSet<_> = before
@@ -162,20 +172,16 @@ fn nothing_is_lost(before: &Site, site: &Site) -> Result<(), ConfigError> {
         .filter(|(_, status)| !status.available)
         .map(|(issuer, _)| issuer)
         .collect();
-    let answered: HashSet<_> = before
-        .config
-        .issuers
-        .iter()
-        .map(|one| one.issuer.as_str())
-        .filter(|issuer| !deaf.contains(issuer))
-        .collect();
-    let unheard = |(issuer, status): &(&str, Status)| !status.available && answered.contains(issuer);
+    let unheard = |(issuer, status): &(&str, Status)| {
+        let was_answered = !deaf.contains(issuer) && had.iter().any(|had| had.of == *issuer);
+        was_answered && !status.available
+    };
     match site.revocations().find(unheard) {
         None => Ok(()),
         Some((issuer, _)) => Err(ConfigError::at(
             "issuers",
             format!("what {issuer} has taken back cannot be learned"),
-            "see that it answers and knows client_id and secret of its `revocations`; then send SIGHUP or save the file again",
+            "see that it answers and knows client_id and secret of its `revocations`; it is tried again every ten seconds",
         )),
     }
 }
@@ -194,3 +200,5 @@ impl std::fmt::Debug for Reload {
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Ten seconds.
+const LOOKS_UNTIL_AGAIN: u32 = 5;

@@ -6,6 +6,7 @@ mod build;
 mod doors;
 mod limits;
 mod names;
+mod needed;
 mod pattern;
 
 use std::collections::HashMap;
@@ -17,7 +18,6 @@ use carnet_client::exchange::{Exchange, Wanted};
 use carnet_client::revocations::Status;
 use carnet_guard::{Clock, Guard, Refused};
 use carnet_listen::value::Listed;
-use carnet_oauth::spiffe;
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use tokio::task::JoinSet;
@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 use self::access::Access;
 pub use self::access::Admitted;
 pub use self::names::Names;
+pub(crate) use self::needed::Needed;
 use crate::assertion::Assertions;
 use crate::bff::{Bff, Mapped};
 use crate::certificates::Certificates;
@@ -84,15 +85,6 @@ pub struct Site {
     guards: HashMap<String, Guard>,
     feeds: Feeds,
     watching: JoinSet<()>,
-}
-
-/// Something that tokens are checked with.
-pub(crate) struct Needed {
-    /// Its table in the configuration.
-    pub(crate) table: &'static str,
-    /// What it is, and whose.
-    pub(crate) what: String,
-    pub(crate) there: bool,
 }
 
 /// What is done with the requests of a route.
@@ -159,23 +151,7 @@ impl Site {
 
     /// What tokens are checked with.
     pub(crate) fn needed(&self) -> impl Iterator<Item = Needed> {
-        let guard = self.guard().into_iter();
-        guard.flat_map(|guard| {
-            let keys = guard.health().into_iter().map(|one| Needed {
-                table: match one.issuer.starts_with(spiffe::SCHEME) {
-                    true => "spiffe",
-                    false => "issuers",
-                },
-                what: format!("the keys of {}", one.issuer),
-                there: one.loaded,
-            });
-            let services = guard.services_health().map(|one| Needed {
-                table: "services",
-                what: format!("the bundle of services of {}", one.issuer),
-                there: one.loaded,
-            });
-            keys.chain(services)
-        })
+        self.guard().into_iter().flat_map(needed::of_guard)
     }
 
     /// How the feed of each issuer that is followed is doing.

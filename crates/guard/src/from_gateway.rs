@@ -128,6 +128,7 @@ impl Common {
             None => None,
         };
         if let Some(services) = &services {
+            keeper::keep(&services.remote);
             services.remote.prepare(services.told()).await;
             if let Some(revocations) = services.own_revocations() {
                 revocations.prepare(FIRST_SET).await;

@@ -83,9 +83,9 @@ pub(crate) enum Uncounted {
 
 /// How long a proof may be used, counted from its arrival: one that was made ahead of our time is good for that much longer.
 const PROOF_LIFE_SECONDS: u64 = 2 * WINDOW_SECONDS + 1;
-/// Under twenty megabytes in both generations: what a table of 2^19 places holds. Only what holds gets here: 21,000 proofs a second for one
-/// process, or 1,200 tokens of services.
-const MOST: usize = (1 << 19) / 8 * 7;
+/// Under eighty megabytes in both generations: what a table of 2^21 places holds. Only what holds gets here: 87,000 proofs a second for one
+/// process, or 5,000 tokens of services.
+const MOST: usize = (1 << 21) / 8 * 7;
 
 impl SeenTokens {
     /// For DPoP proofs.

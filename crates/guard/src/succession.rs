@@ -24,8 +24,9 @@ impl Builder {
     /// when they ask issuers. What the other guard hears of a feed after this one was built, [`Revocations::succeed`](crate::Revocations::succeed)
     /// takes over.
     ///
-    /// Guards of several audiences in one program may stand beside each other so: each issuer is asked once for all of them, and a proof or a token
-    /// for one request counts once for all of them.
+    /// Guards of several audiences in one program may stand beside each other so: each issuer is asked once for all of them (for its feed, give them
+    /// clones of one [`Revocations`](crate::Revocations); for the bundle, one name and leeway), and a proof or a token for one request counts once
+    /// for all of them.
     pub fn after(mut self, before: &Guard) -> Self {
         self.before = Some(before.clone());
         self

@@ -55,7 +55,9 @@ impl Site {
                 && contents.agree(&before.contents, contents::of_trust(config))
         };
         let trusting = before.filter(|before| alike(before));
-        let followed = trusting.map(|before| (&before.feeds, &before.contents));
+        // Its keys are kept in that folder.
+        let followed = trusting.filter(|before| before.config.tokens.key_folder == config.tokens.key_folder);
+        let followed = followed.map(|before| (&before.feeds, &before.contents));
         let feeds = Feeds::of((config, &contents), followed)?;
         let known = before.map(|before| tokens::Before {
             config: &before.config,

@@ -329,7 +329,35 @@ async fn a_reload_is_not_refused_for_services_of_whom_nobody_knew() {
     gate.write(&text);
     assert!(!gate.reload.read().await);
     assert_eq!(gate.asks(&header).await, 200);
-    assert!(crate::log::lines().contains("the bundle of services of http"));
+    let lost = format!("the bundle of services of {} would be lost", bundled.url);
+    assert!(crate::log::lines().contains(&lost));
+}
+
+#[tokio::test]
+async fn a_feed_that_cannot_be_heard_is_taken_where_nobody_is_answered_yet() {
+    let (bundled, folder) = (bundled().await, tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("jwks.json"), Issuer::new().jwks).unwrap();
+    private(&folder.path().join("feed.secret"), "secret");
+    let service = mirror().await;
+    let text = bundled.text("").replace("/inner", "/");
+    let text = text.replace("{service}", &service.address.to_string());
+    let gate = Gate::start(folder.path(), &text).await;
+    let token = bundled
+        .signer_at(TestClock::at(NOW), "orders")
+        .authorization("edge");
+    let header = format!("Authorization: {}\r\n", token.unwrap().to_str().unwrap());
+    assert_eq!(gate.asks(&header).await, 200);
+    let feed = "revocations = { client_id = \"edge\", client_secret_file = \"feed.secret\", url = \"http://127.0.0.1:9/\" }";
+    let stranger = "issuer = \"https://new.test\"\njwks_file = \"jwks.json\"";
+    let of_services = format!("issuer = {:?}", bundled.url);
+    for (issuer, taken) in [(of_services.as_str(), false), (stranger, true)] {
+        gate.write(&text.replace(
+            "[[issuers]]",
+            &format!("[[issuers]]\n{issuer}\n{feed}\n[[issuers]]"),
+        ));
+        assert_eq!(gate.reload.read().await, taken, "{issuer}");
+        assert_eq!(gate.asks(&header).await, 200, "{issuer}");
+    }
 }
 
 /// Two looks: what is being written is not read.

@@ -137,6 +137,29 @@ async fn gw_13_messages_are_checked_with_the_keys_that_the_issuers_file_has_now(
 }
 
 #[tokio::test]
+async fn a_new_key_file_is_taken_as_soon_as_the_issuer_signs_its_messages_so() {
+    let mut scene = Scene::set("", mirror().await).await;
+    scene.ends_session("s1");
+    let revoked = scene.token("s1");
+    scene.becomes(&revoked, 401).await;
+    let (before, next) = (scene.token("s2"), Issuer::new());
+    std::fs::write(scene.folder.path().join("jwks.json"), &next.jwks).unwrap();
+    // Two looks find it, and it is refused: nobody could tell what was taken back.
+    assert!(!scene.reload.look_again().await && !scene.reload.look_again().await);
+    assert_eq!(scene.asks("/orders", &before).await.status, 200);
+    scene.issuer = next;
+    scene.ends_session("s3");
+    let mut looks = 1;
+    while !scene.reload.look_again().await {
+        looks += 1;
+    }
+    assert_eq!(looks, 5, "nobody has to touch a file");
+    for (token, status) in [(before, 401), (scene.token("s3"), 401), (scene.token("s2"), 200)] {
+        assert_eq!(scene.asks("/orders", &token).await.status, status);
+    }
+}
+
+#[tokio::test]
 async fn a_feed_of_which_nothing_else_is_said_goes_on_when_the_configuration_changes() {
     let scene = Scene::set("", mirror().await).await;
     scene.ends_session("s1");

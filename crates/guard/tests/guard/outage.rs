@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use carnet_guard::testing::TestGateway;
 use carnet_guard::{Guard, Introspection, Issuer, ResourceServer};
 use http::StatusCode;
 
@@ -118,12 +119,35 @@ async fn services_are_known_where_none_has_called_for_hours() {
     let orders = Other::new("orders", &["billing"]);
     issuer.publish(1, &[&orders]);
     let guard = issuer.guard(issuer.services()).await;
+    nobody_calls_for_hours(&issuer, &orders).await;
+    assert!(guard.ready());
+    issuer.switches.down.store(true, Ordering::SeqCst);
+    let called = call(&guard, "/close", &issuer.signs_as(&orders)).await;
+    assert_eq!(called.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_service_behind_a_gateway_becomes_ready_without_a_caller() {
+    let issuer = service_issuer::Issuer::start().await;
+    let orders = Other::new("orders", &["billing"]);
+    issuer.switches.down.store(true, Ordering::SeqCst);
+    let gateway = TestGateway::with_clock(issuer.clock.clone());
+    let behind = gateway.in_front_of("billing").services(issuer.services());
+    let guard = behind.build().await.unwrap();
+    assert!(!guard.ready());
+    issuer.switches.down.store(false, Ordering::SeqCst);
+    nobody_calls_for_hours(&issuer, &orders).await;
+    assert!(guard.ready());
+}
+
+/// Longer than a bundle is good for. Somebody asks for it all the same.
+async fn nobody_calls_for_hours(issuer: &service_issuer::Issuer, orders: &Other) {
     // From here on tokio's time stands still until it is moved.
     tokio::time::pause();
     let deadline = Instant::now() + Duration::from_secs(60);
     for _ in 0..=TTL / HINT {
         let asked = issuer.asked();
-        issuer.publish(1, &[&orders]);
+        issuer.publish(1, &[orders]);
         issuer.clock.wait(HINT);
         while issuer.asked() == asked {
             assert!(Instant::now() < deadline, "nobody asks for the bundle");
@@ -134,8 +158,5 @@ async fn services_are_known_where_none_has_called_for_hours() {
             }
         }
     }
-    assert!(guard.ready());
-    issuer.switches.down.store(true, Ordering::SeqCst);
-    let called = call(&guard, "/close", &issuer.signs_as(&orders)).await;
-    assert_eq!(called.0, StatusCode::OK);
+    tokio::time::resume();
 }

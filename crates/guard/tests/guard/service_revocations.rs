@@ -8,7 +8,7 @@ use carnet_guard::{Clock as _, Guard, OnLoss, ResourceServer, Revocations};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::service_issuer::{Issuer, Other, TTL, call, get_with};
+use crate::service_issuer::{HINT, Issuer, Other, TTL, call, get_with};
 
 struct Scene {
     issuer: Issuer,
@@ -170,6 +170,24 @@ async fn gw_13_a_feed_that_has_never_heard_leaves_nothing_where_another_of_the_i
     let next = built(open(), open(), Some(&before)).await;
     let called = call(&next, "/close", &scene.signer).await;
     assert_eq!(called.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn guards_that_have_heard_of_different_bundles_ask_no_more_often_than_one() {
+    let scene = Scene::set().await;
+    let issuer = &scene.issuer;
+    let beside = ResourceServer::new("https://other.test").services(issuer.services());
+    let beside = beside.after(&scene.guard).clock(issuer.clock.clone());
+    let beside = beside.build().await.unwrap();
+    issuer.switches.down.store(true, Ordering::SeqCst);
+    issuer.clock.wait(HINT);
+    issuer.tells(1, &Value::Null);
+    scene.becomes(StatusCode::OK).await;
+    let asked = issuer.asked();
+    for guard in [&scene.guard, &beside].repeat(10) {
+        assert_eq!(call(guard, "/close", &scene.signer).await.0, StatusCode::OK);
+    }
+    assert_eq!(issuer.asked(), asked);
 }
 
 #[tokio::test]
