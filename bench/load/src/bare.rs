@@ -118,6 +118,7 @@ fn claims(fam: &str) -> Option<AccessTokenClaims> {
         client_id: "first-party".to_owned(),
         scope: "read:orders".parse().ok()?,
         auth_time: Some(now),
+        acr: Some("urn:carnet:acr:password".to_owned()),
         sid: Some(fam.to_owned()),
         cnf: None,
         act: None,

@@ -1,6 +1,6 @@
 //! Another configuration while the gateway runs: read, checked, made ready, and only then taken.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -156,7 +156,7 @@ impl Reload {
     }
 }
 
-/// Taking it would answer 503 to those who are answered now. What was not there before cannot be lost.
+/// Taking it would answer 503 to those who are answered now, or miss what is taken back from now on. What was not there before cannot be lost.
 fn nothing_is_lost(before: &Site, site: &Site) -> Result<(), ConfigError> {
     let had: Vec<_> = before.needed().filter(|needed| needed.there).collect();
     let lost = |needed: &Needed| !needed.there && had.iter().any(|had| had.is_same_as(needed));
@@ -167,14 +167,12 @@ fn nothing_is_lost(before: &Site, site: &Site) -> Result<(), ConfigError> {
             "see that whoever publishes it answers, and that its URL and root_certificates_file are right; it is tried again every ten seconds",
         ));
     }
-    let deaf: HashSet<_> = before
-        .revocations()
-        .filter(|(_, status)| !status.available)
-        .map(|(issuer, _)| issuer)
-        .collect();
-    let unheard = |(issuer, status): &(&str, Status)| {
-        let was_answered = !deaf.contains(issuer) && had.iter().any(|had| had.of == *issuer);
-        was_answered && !status.available
+    let known: HashMap<_, _> = before.revocations().collect();
+    let unheard = |(issuer, now): &(&str, Status)| {
+        let then = known.get(issuer);
+        let was_heard = then.and_then(|then| then.age).is_some_and(|age| age < LATELY);
+        let was_answered = then.is_none_or(|then| then.available) && had.iter().any(|had| had.of == *issuer);
+        was_answered && !now.available || was_heard && now.age.is_none()
     };
     match site.revocations().find(unheard) {
         None => Ok(()),
@@ -202,3 +200,5 @@ impl std::fmt::Debug for Reload {
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Ten seconds.
 const LOOKS_UNTIL_AGAIN: u32 = 5;
+/// A feed that was heard so long ago is not lost by a reload, but was before.
+const LATELY: Duration = Duration::from_secs(30);

@@ -34,6 +34,9 @@ pub struct AccessTokenClaims {
     /// When the user proved who they are, in seconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<u64>,
+    /// How they did so: the authentication context class (RFC 9470 §6.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
     /// The session behind the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,

@@ -1,6 +1,6 @@
 //! Access tokens: the only place that mints them.
 //!
-//! Spec: RFC 9068 §2.2 · RFC 8693 §4.1 (act) · RFC 9449 §6.1 (cnf)
+//! Spec: RFC 9068 §2.2 · RFC 8693 §4.1 (act) · RFC 9449 §6.1 (cnf) · RFC 9470 §6.2 (acr, auth_time)
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::client::Client;
 use crate::config::ClaimSource;
 use crate::http::failure::{Failure, overloaded};
+use crate::token::id_token::PASSWORD_ACR;
 
 /// Everything that a new access token says.
 pub struct Approved<'a> {
@@ -120,6 +121,7 @@ fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTo
         client_id: approved.client.id.clone(),
         scope: approved.scope,
         auth_time: None,
+        acr: None,
         sid: None,
         fam: None,
         cnf: approved.jkt.map(Confirmation::of_key),
@@ -136,6 +138,8 @@ fn claims(app: &App, approved: Approved<'_>, expires_in: u64) -> Result<AccessTo
         Subject::User(login) => AccessTokenClaims {
             sub: login.user.sub.clone(),
             auth_time: login.auth_time.and_then(|at| u64::try_from(at / 1000).ok()),
+            // What an API can ask for by a challenge it finds in the token (RFC 9470 §5).
+            acr: login.auth_time.map(|_| PASSWORD_ACR.to_owned()),
             sid: Some(login.family.sid.clone()),
             fam: Some(login.family.fam.clone()),
             extra: extra(&app.config.tokens.claims, login.user, &login.access),

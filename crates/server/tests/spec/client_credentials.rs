@@ -28,7 +28,7 @@ async fn a_service_gets_a_token_for_itself_and_nothing_else() {
         (Some("svc"), Some("svc"))
     );
     assert_eq!(said["aud"], API);
-    for claim in ["sid", "fam", "auth_time", "roles"] {
+    for claim in ["sid", "fam", "auth_time", "acr", "roles"] {
         assert!(said.get(claim).is_none(), "{claim}");
     }
     assert!(server.is_active(token).await);

@@ -51,6 +51,10 @@ async fn a_code_buys_an_access_token_an_id_token_and_a_refresh_token() {
         (Some(sub.as_str()), Some("n-1"))
     );
     assert_eq!(id["auth_time"], access["auth_time"]);
+    assert_eq!(
+        access["acr"], "urn:carnet:acr:password",
+        "RFC 9470 §6.2: what an API can ask for"
+    );
     let hash = carnet_jose::primitive::sha256(text(&body, "access_token").as_bytes());
     assert_eq!(id["at_hash"], carnet_jose::base64url::encode(&hash[..16]));
     for claim in ["email", "name", "acr"] {

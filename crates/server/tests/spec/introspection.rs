@@ -276,6 +276,7 @@ async fn lk_08_a_token_says_no_more_than_was_mapped() {
     let said: std::collections::BTreeSet<String> =
         claims(&token).as_object().unwrap().keys().cloned().collect();
     let expected = [
+        "acr",
         "aud",
         "auth_time",
         "client_id",

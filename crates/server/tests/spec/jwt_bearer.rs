@@ -116,7 +116,7 @@ async fn a_client_gets_a_token_for_itself_by_its_own_assertion_and_nothing_else(
     for member in ["refresh_token", "id_token"] {
         assert!(body.get(member).is_none(), "{member}");
     }
-    for member in ["sid", "fam", "auth_time"] {
+    for member in ["sid", "fam", "auth_time", "acr"] {
         assert!(said.get(member).is_none(), "{member}");
     }
 }

@@ -21,7 +21,16 @@ async fn a_refresh_gives_a_new_access_token_and_the_next_refresh_token() {
     let (before, after) = (claims(&first.access), claims(&second.access));
     assert_ne!(first.refresh, second.refresh);
     assert_ne!(before["jti"], after["jti"]);
-    for same in ["sub", "sid", "fam", "aud", "scope", "client_id", "auth_time"] {
+    for same in [
+        "sub",
+        "sid",
+        "fam",
+        "aud",
+        "scope",
+        "client_id",
+        "auth_time",
+        "acr",
+    ] {
         assert_eq!(before[same], after[same], "{same}");
     }
     assert_eq!(after["exp"], server.app.now_seconds() + 900);
