@@ -19,6 +19,7 @@ mod oauth;
 mod pages;
 mod redis_keys;
 mod revocation;
+mod step_up;
 mod support;
 mod two_nodes;
 mod two_services;
