@@ -19,7 +19,7 @@ use crate::error::ClientError;
 use crate::flight::Flight;
 use crate::http::{Answer, HttpClient, TIMEOUT};
 use crate::jwks::{Location, RemoteKeys};
-use crate::keeper::Kept;
+use crate::keeper::{Kept, sealed::Sealed};
 use crate::login_check::signatures;
 use crate::revocations::ToldOfServices;
 use read::Known;
@@ -121,6 +121,11 @@ impl RemoteServices {
         self.usable().is_some()
     }
 
+    /// Whether it is asked for with the same trust as this client has: [`HttpClient::trusts_as`].
+    pub fn trusts_as(&self, http: &HttpClient) -> bool {
+        self.http.trusts_as(http)
+    }
+
     /// Called before a token is checked. Fetches when there is no bundle, or when what was `told` calls for a newer one; starts a fetch in the
     /// background when it is nearly due.
     pub async fn prepare(self: &Arc<Self>, told: ToldOfServices) {
@@ -174,8 +179,8 @@ impl RemoteServices {
     fn fly(self: &Arc<Self>, pause: Duration, told: ToldOfServices) -> Option<Flight<()>> {
         let now = self.clock.since_epoch();
         let mut asked_for = self.asked_for.lock().unwrap_or_else(PoisonError::into_inner);
-        // Of several who ask here each may have heard of another one.
-        let is_news = told.sequence > asked_for.sequence || told.since > asked_for.since;
+        // Of several who ask here each may have heard of another one: who heard last of all says what is new, so that two never take turns at that.
+        let is_news = (told.since, told.sequence) > (asked_for.since, asked_for.sequence);
         let pause = if is_news { Duration::ZERO } else { pause };
         let mut begun = false;
         let services = self.clone();
@@ -321,6 +326,8 @@ impl Known {
         (self.sequence, self.iat) < (other.sequence, other.iat)
     }
 }
+
+impl Sealed for RemoteServices {}
 
 impl Kept for RemoteServices {
     fn due_in(&self) -> Option<Duration> {

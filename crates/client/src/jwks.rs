@@ -17,7 +17,7 @@ use crate::error::ClientError;
 use crate::flight::Flight;
 use crate::freshness::lifetime;
 use crate::http::{Answer, HttpClient, TIMEOUT};
-use crate::keeper::Kept;
+use crate::keeper::{Kept, sealed::Sealed};
 use crate::key_cache::{COOLDOWN, Cached, State};
 use crate::snapshot::Snapshot;
 use crate::spiffe_bundle;
@@ -124,6 +124,11 @@ impl RemoteKeys {
             fetches: attempts.begun,
             failures: attempts.failures,
         }
+    }
+
+    /// Whether they are asked for with the same trust as this client has: [`HttpClient::trusts_as`].
+    pub fn trusts_as(&self, http: &HttpClient) -> bool {
+        self.http.trusts_as(http)
     }
 
     /// Whether there are keys to check with.
@@ -316,6 +321,8 @@ fn key_of(token: &str) -> Option<String> {
     let kid = decoded.header.get("kid")?.as_str()?;
     Some(kid.to_owned())
 }
+
+impl Sealed for RemoteKeys {}
 
 impl Kept for RemoteKeys {
     fn due_in(&self) -> Option<Duration> {

@@ -1,12 +1,12 @@
-//! Keeps keys fresh while nobody calls: the first caller after a quiet night does not wait, and a program that waits to be ready becomes so.
+//! Keeps keys and bundles fresh while nobody calls: the first caller after a quiet night does not wait, and a program that waits to be ready becomes so.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-/// What is asked for again and again: keys, or a bundle of services.
-pub trait Kept: Send + Sync + 'static {
+/// What is asked for again and again: [`RemoteKeys`](crate::jwks::RemoteKeys), or [`RemoteServices`](crate::bundle::RemoteServices).
+pub trait Kept: sealed::Sealed + Send + Sync + 'static {
     /// When it should be asked for, counted from now; `None` when it is not there.
     fn due_in(&self) -> Option<Duration>;
 
@@ -14,7 +14,7 @@ pub trait Kept: Send + Sync + 'static {
     fn renew(self: &Arc<Self>) -> impl Future<Output = ()> + Send;
 }
 
-/// Asks for it whenever it is due, until nobody else holds it. Must be called inside a runtime.
+/// Asks for it whenever it is due, until nobody else holds it. To be called once for each, inside a runtime.
 pub fn keep<K: Kept>(kept: &Arc<K>) {
     tokio::spawn(watch(Arc::downgrade(kept)));
 }
@@ -37,6 +37,11 @@ async fn watch<K: Kept>(kept: Weak<K>) {
         };
         kept.renew().await;
     }
+}
+
+pub(crate) mod sealed {
+    /// Nobody else has anything to keep: what it must be able to do may grow.
+    pub trait Sealed {}
 }
 
 const SHORTEST: Duration = Duration::from_secs(1);

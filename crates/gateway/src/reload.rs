@@ -1,9 +1,10 @@
 //! Another configuration while the gateway runs: read, checked, made ready, and only then taken.
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use carnet_client::revocations::Status;
 use carnet_guard::Clock;
@@ -20,35 +21,42 @@ pub struct Reload {
     gateway: Gateway,
     file: PathBuf,
     clock: Arc<dyn Clock>,
+    /// The files that it named when it was read last.
+    named: Vec<PathBuf>,
     /// What was read last.
     read: Seen,
     /// What was there at the last look.
     seen: Seen,
-    /// In how many looks what was refused for somebody's silence is read once more.
-    again_in: Option<u32>,
+    /// What came of it.
+    outcome: Outcome,
 }
 
-/// Why the one before stays.
-enum NotTaken {
-    /// Somebody has to change what is written.
-    Wrong(ConfigError),
-    /// Somebody who is to be asked did not answer, and may do so in a moment.
-    Unheard(ConfigError),
+enum Outcome {
+    InUse,
+    /// It can be used as soon as somebody who was asked has answered.
+    Waiting(Box<Site>),
+    /// It cannot be used, for this reason. What puts that right may be no change of a file that is named: it is read once more in so many looks.
+    Refused(ConfigError, u32),
 }
 
-/// What tells one version of a file from another without reading it.
-type Seen = HashMap<PathBuf, Option<(SystemTime, u64)>>;
+/// What tells one version of a file from another without reading it: when it or who may read it was changed, which file it is, and how long. A folder
+/// is there or it is not.
+type Version = (i64, i64, u64, u64);
+
+type Seen = HashMap<PathBuf, Option<Version>>;
 
 impl Reload {
     /// For a gateway that was made of this file a moment ago.
     pub fn new(gateway: Gateway, file: PathBuf, clock: Arc<dyn Clock>) -> Self {
+        let named = named(&gateway.site().config);
         let mut new = Self {
             gateway,
             file,
             clock,
+            named,
             read: Seen::new(),
             seen: Seen::new(),
-            again_in: None,
+            outcome: Outcome::InUse,
         };
         new.read = new.look();
         new.seen = new.read.clone();
@@ -56,7 +64,8 @@ impl Reload {
     }
 
     /// Never ends: looks at the file, and every file that it names, every two seconds, and reads what two looks have found the same; SIGHUP reads
-    /// them at once. What was refused because somebody did not answer is read again every ten seconds.
+    /// them at once. What cannot be used because somebody does not answer is in use as soon as they do; what cannot be used for another reason is
+    /// read again every ten seconds.
     pub async fn keep_fresh(mut self) {
         let mut tick = interval(LOOK_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -70,81 +79,116 @@ impl Reload {
             };
             tokio::select! {
                 _ = tick.tick() => drop(self.look_again().await),
-                () = told => drop(self.read_again(self.look()).await),
+                () = told => drop(self.read_again(self.look(), None).await),
             }
         }
     }
 
     /// Reads everything again when a file is another one than was read last, and the same as at the look before: one that is being written may end
-    /// between any two of its lines, and be whole as far as anybody can tell. Says whether it was read and taken.
+    /// between any two of its lines, and be whole as far as anybody can tell. Says whether something else is in use from now on.
     pub async fn look_again(&mut self) -> bool {
         let seen = self.look();
         let stands_still = seen == self.seen;
         self.seen.clone_from(&seen);
-        self.again_in = self.again_in.map(|looks| looks.saturating_sub(1));
-        let is_due = seen != self.read || self.again_in == Some(0);
-        stands_still && is_due && self.read_again(seen).await
+        match (stands_still, seen == self.read) {
+            (false, _) => false,
+            (true, false) => self.read_again(seen, None).await,
+            (true, true) => self.try_again(seen).await,
+        }
     }
 
-    async fn read_again(&mut self, seen: Seen) -> bool {
-        let outcome = self.take().await;
-        self.again_in = matches!(outcome, Err(NotTaken::Unheard(_))).then_some(LOOKS_UNTIL_AGAIN);
-        // What changed while it was read is another than was seen before; of files that are named only now there is nothing before.
+    async fn try_again(&mut self, seen: Seen) -> bool {
+        match std::mem::replace(&mut self.outcome, Outcome::InUse) {
+            Outcome::InUse => false,
+            // It goes on asking by itself: what comes slowly comes in the end.
+            Outcome::Waiting(site) if nothing_is_lost(&self.gateway.site(), &site).is_ok() => {
+                self.put_in_use(*site);
+                true
+            }
+            Outcome::Refused(why, looks) if looks <= 1 => self.read_again(seen, Some(&why)).await,
+            Outcome::Refused(why, looks) => {
+                self.outcome = Outcome::Refused(why, looks.saturating_sub(1));
+                false
+            }
+            waiting @ Outcome::Waiting(_) => {
+                self.outcome = waiting;
+                false
+            }
+        }
+    }
+
+    /// `said` was said already of what was seen.
+    async fn read_again(&mut self, seen: Seen, said: Option<&ConfigError>) -> bool {
+        let config = load(&self.file);
+        if let Ok(config) = &config {
+            self.named = named(config);
+        }
+        // Before it is read: what changes meanwhile is found at the next look.
         self.read = self.look();
         for (file, version) in &mut self.read {
-            *version = seen.get(file).copied().unwrap_or(*version);
+            if let Some(seen) = seen.get(file) {
+                version.clone_from(seen);
+            }
         }
         self.seen.clone_from(&self.read);
-        outcome.is_ok()
+        self.outcome = self.take(config, said).await;
+        matches!(self.outcome, Outcome::InUse)
     }
 
     fn look(&self) -> Seen {
-        let site = self.gateway.site();
-        let named = contents::named(&site.config);
-        let all = std::iter::once(self.file.as_path()).chain(named);
-        all.map(|file| (file.to_owned(), version(file))).collect()
+        let all = std::iter::once(&self.file).chain(&self.named);
+        all.map(|file| (file.clone(), version(file))).collect()
     }
 
     /// Takes what the file says now. What cannot be used changes nothing, and is named in the log.
     pub async fn read(&self) -> bool {
-        self.take().await.is_ok()
+        matches!(self.take(load(&self.file), None).await, Outcome::InUse)
     }
 
-    async fn take(&self) -> Result<(), NotTaken> {
-        let outcome = self.build().await;
-        self.gateway.metrics().reloaded(outcome.is_ok());
-        match &outcome {
-            Ok(_) => {
-                tracing::info!(file = %self.file.display(), "the configuration was read again and is in use");
-            }
-            Err(NotTaken::Wrong(error) | NotTaken::Unheard(error)) => tracing::error!(
-                place = error.place,
-                error = error.what,
-                todo = error.todo,
-                "the new configuration cannot be used; the one before it stays"
-            ),
-        }
-        outcome.map(|site| self.gateway.change(site))
-    }
-
-    async fn build(&self) -> Result<Site, NotTaken> {
-        let config = load(&self.file).map_err(NotTaken::Wrong)?;
+    async fn take(&self, config: Result<Config, ConfigError>, said: Option<&ConfigError>) -> Outcome {
         let before = self.gateway.site();
-        let side = |config: &Config| {
-            config
-                .forward_auth
-                .as_ref()
-                .map(|side| (side.address.clone(), side.tls))
+        let site = match config {
+            Ok(config) => {
+                if said.is_none() {
+                    waits_for_a_restart(&config, &before.config);
+                }
+                let site = Site::build(&config, self.clock.clone(), Some(&before)).await;
+                site.map_err(|error| error.in_file(&self.file))
+            }
+            Err(error) => Err(error),
         };
-        let kept = config.listen == before.config.listen && config.admin == before.config.admin;
-        if !kept || side(&config) != side(&before.config) {
-            tracing::warn!(
-                "what is new in [listen] and [admin], and in address and tls of [forward_auth], is taken at the next restart"
-            );
+        let site = match site {
+            Ok(site) => site,
+            Err(error) => {
+                if said != Some(&error) {
+                    self.refuse(
+                        &error,
+                        "the new configuration cannot be used; the one before it stays",
+                    );
+                }
+                return Outcome::Refused(error, LOOKS_UNTIL_AGAIN);
+            }
+        };
+        match nothing_is_lost(&before, &site) {
+            Ok(()) => {
+                self.put_in_use(site);
+                Outcome::InUse
+            }
+            Err(error) => {
+                let message = "the new configuration cannot be used yet; the one before it stays until then";
+                self.refuse(&error, message);
+                Outcome::Waiting(Box::new(site))
+            }
         }
-        let site = Site::build(&config, self.clock.clone(), Some(&before)).await;
-        let site = site.map_err(|error| NotTaken::Wrong(error.in_file(&self.file)))?;
-        nothing_is_lost(&before, &site).map_err(NotTaken::Unheard)?;
+    }
+
+    fn refuse(&self, error: &ConfigError, message: &str) {
+        self.gateway.metrics().reloaded(false);
+        let ConfigError { place, what, todo } = error;
+        tracing::error!(place, error = what, todo, "{message}");
+    }
+
+    fn put_in_use(&self, site: Site) {
         for missing in site.needed().filter(|needed| !needed.there) {
             tracing::warn!(
                 table = missing.table,
@@ -152,7 +196,9 @@ impl Reload {
                 "not there: tokens that are checked with it are answered 503 until it comes"
             );
         }
-        Ok(site)
+        self.gateway.metrics().reloaded(true);
+        self.gateway.change(site);
+        tracing::info!(file = %self.file.display(), "the configuration was read again and is in use");
     }
 }
 
@@ -164,7 +210,7 @@ fn nothing_is_lost(before: &Site, site: &Site) -> Result<(), ConfigError> {
         return Err(ConfigError::at(
             lost.table,
             format!("{lost} would be lost: asked for under what is new, nothing came"),
-            "see that whoever publishes it answers, and that its URL and root_certificates_file are right; it is tried again every ten seconds",
+            "see that whoever publishes it answers, and that its URL and root_certificates_file are right; what is written is in use as soon as it comes",
         ));
     }
     let known: HashMap<_, _> = before.revocations().collect();
@@ -179,14 +225,45 @@ fn nothing_is_lost(before: &Site, site: &Site) -> Result<(), ConfigError> {
         Some((issuer, _)) => Err(ConfigError::at(
             "issuers",
             format!("what {issuer} has taken back cannot be learned"),
-            "see that it answers and knows client_id and secret of its `revocations`; it is tried again every ten seconds",
+            "see that it answers and knows client_id and secret of its `revocations`; what is written is in use as soon as it is heard",
         )),
     }
 }
 
-fn version(file: &Path) -> Option<(SystemTime, u64)> {
+/// All that is looked at, beside the file itself.
+fn named(config: &Config) -> Vec<PathBuf> {
+    let folder = config.tokens.key_folder.as_deref();
+    contents::named(config)
+        .chain(folder)
+        .map(Path::to_owned)
+        .collect()
+}
+
+fn version(file: &Path) -> Option<Version> {
     let metadata = std::fs::metadata(file).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+    Some(match metadata.is_dir() {
+        true => Version::default(),
+        false => (
+            metadata.ctime(),
+            metadata.ctime_nsec(),
+            metadata.ino(),
+            metadata.len(),
+        ),
+    })
+}
+
+/// Says what of it counts only for a gateway that begins with it.
+fn waits_for_a_restart(config: &Config, before: &Config) {
+    let side = |config: &Config| {
+        let side = config.forward_auth.as_ref();
+        side.map(|side| (side.address.clone(), side.tls))
+    };
+    let kept = config.listen == before.listen && config.admin == before.admin;
+    if !kept || side(config) != side(before) {
+        tracing::warn!(
+            "what is new in [listen] and [admin], and in address and tls of [forward_auth], is taken at the next restart"
+        );
+    }
 }
 
 impl std::fmt::Debug for Reload {

@@ -24,14 +24,22 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// Whether both are for the same requests, in whatever order they say it.
+    /// Whether both are for the same requests, in whatever order they say it, and with or without a slash at the end of what has paths below it.
     pub fn is_same_as(&self, other: &Self) -> bool {
         fn same<T: Eq + Hash>(one: &[T], other: &[T]) -> bool {
             one.iter().collect::<HashSet<_>>() == other.iter().collect()
         }
-        (&self.path, self.exact) == (&other.path, other.exact)
+        (self.base(), self.exact) == (other.base(), other.exact)
             && same(&self.hosts, &other.hosts)
             && same(&self.methods, &other.methods)
+    }
+
+    /// The path that counts.
+    fn base(&self) -> &str {
+        match self.exact {
+            true => &self.path,
+            false => self.path.trim_end_matches('/'),
+        }
     }
 }
 
@@ -106,11 +114,10 @@ impl Table {
 
 impl Paths {
     fn add(&mut self, route: usize, pattern: &Pattern) -> Result<(), String> {
-        let path = pattern.path.as_str();
+        let path = pattern.base();
         let entries = if pattern.exact {
             self.exact.entry(path.to_owned()).or_default()
         } else {
-            let path = path.trim_end_matches('/');
             self.longest = self.longest.max(path.len());
             self.below.entry(path.to_owned()).or_default()
         };
@@ -187,6 +194,13 @@ mod tests {
             exact: true,
             ..pattern(&[], path, &[])
         }
+    }
+
+    #[test]
+    fn a_slash_at_the_end_is_another_path_only_where_that_path_alone_counts() {
+        assert!(pattern(&[], "/a", &[]).is_same_as(&pattern(&[], "/a/", &[])));
+        assert!(!exact("/a").is_same_as(&exact("/a/")));
+        assert!(!exact("/a").is_same_as(&pattern(&[], "/a", &[])));
     }
 
     fn table(patterns: &[Pattern]) -> Table {

@@ -78,7 +78,7 @@ pub(crate) async fn guards(
         }
         // All of them have the same issuers and services: those are asked once, and whatever counts once does so for all audiences.
         let sibling = guards.values().next();
-        if let Some(known) = sibling.or_else(|| before.and_then(Before::heir)) {
+        if let Some(known) = sibling.or_else(|| before.and_then(|before| before.guards.values().next())) {
             server = server.after(known);
         }
         let guard = server.build().await.map_err(wrong)?;
@@ -96,12 +96,6 @@ impl<'b> Before<'b> {
             && before.spiffe == config.spiffe
             && self.same_trust
             && self.same_files
-    }
-
-    /// A guard whose keys new ones may have: each has what all of them have.
-    fn heir(self) -> Option<&'b Guard> {
-        let mut guards = self.guards.values();
-        guards.next().filter(|_| self.same_trust)
     }
 }
 

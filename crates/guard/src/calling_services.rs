@@ -161,14 +161,15 @@ impl Services {
         })
     }
 
-    /// Their bundle: as it is known already, where that was of the same issuer.
+    /// Their bundle: as it is known already, where that was of the same issuer, and the same are trusted to be it.
     fn remote(
         &self,
         (http, clock): (&HttpClient, Arc<dyn Clock>),
         leeway: Duration,
         before: Option<&OpenServices>,
     ) -> Result<Arc<RemoteServices>, ClientError> {
-        let Some(before) = before.filter(|before| before.issuer == self.issuer) else {
+        let is_same = |before: &&OpenServices| before.issuer == self.issuer && before.remote.trusts_as(http);
+        let Some(before) = before.filter(is_same) else {
             let own = (self.issuer.as_str(), self.own.as_str());
             return RemoteServices::new(http.clone(), own, leeway, clock).map(Arc::new);
         };

@@ -88,7 +88,8 @@ impl Spiffe {
                 return Err(format!("{name:?} is no name of a trust domain"));
             }
             let known = before.and_then(|before| before.domains.get(name));
-            let keys = match known.filter(|known| known.location == *location) {
+            let is_same = |known: &&TrustDomain| known.location == *location && known.keys.trusts_as(http);
+            let keys = match known.filter(is_same) {
                 Some(known) => known.keys.clone(),
                 None => {
                     let location = location.clone();

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use carnet_client::bundle::RemoteServices;
 use carnet_client::error::ClientError;
 use carnet_client::http::HttpClient;
 use carnet_client::jwks::RemoteKeys;
@@ -19,10 +20,10 @@ use crate::resource_server::{Builder, Guard, Trusted};
 use crate::spiffe::OpenSpiffe;
 
 impl Builder {
-    /// Takes over what this guard has: the keys of issuers that are described in the same way, what the same issuers are known to have taken back, the
-    /// bundle of the same issuer's services, and the proofs and the tokens for one request that it has seen. Both must trust the same certificates
-    /// when they ask issuers. What the other guard hears of a feed after this one was built, [`Revocations::succeed`](crate::Revocations::succeed)
-    /// takes over.
+    /// Takes over what this guard has: what the same issuers are known to have taken back, and the proofs and the tokens for one request that it has
+    /// seen; and, where both trust the same certificates when they ask issuers, the keys of those that are described in the same way and the bundle
+    /// of the same issuer's services. What the other guard hears of a feed after this one was built,
+    /// [`Revocations::succeed`](crate::Revocations::succeed) takes over.
     ///
     /// Guards of several audiences in one program may stand beside each other so: each issuer is asked once for all of them (for its feed, give them
     /// clones of one [`Revocations`](crate::Revocations); for the bundle, one name and leeway), and a proof or a token for one request counts once
@@ -34,7 +35,7 @@ impl Builder {
 
     pub(crate) fn source_of(&self, issuer: &Issuer, http: &HttpClient) -> Result<Source, ClientError> {
         let known = self.before.as_ref().and_then(|before| before.keys_of(issuer));
-        match known {
+        match known.filter(|keys| keys.trusts_as(http)) {
             Some(keys) => Ok(Source::Remote(keys)),
             None => issuer.key_source(http, self.clock.clone()),
         }
@@ -66,20 +67,24 @@ impl Builder {
             }
             fetching.spawn(async move { keys.prepare().await });
         }
-        for trusted in trusted {
-            if let Some(revocations) = trusted.revocations.clone() {
-                fetching.spawn(async move { revocations.prepare(FIRST_SET).await });
-            }
-        }
         if let Some(services) = services {
             let (remote, told) = (services.remote.clone(), services.told());
-            let known = self.services_before();
-            if known.is_none_or(|known| !Arc::ptr_eq(&known.remote, &remote)) {
+            if self
+                .before
+                .as_ref()
+                .is_none_or(|before| !before.has_bundle(&remote))
+            {
                 keeper::keep(&remote);
             }
             fetching.spawn(async move { remote.prepare(told).await });
-            if let Some(revocations) = services.own_revocations().cloned() {
-                fetching.spawn(async move { revocations.prepare(FIRST_SET).await });
+        }
+        let of_users = trusted.iter().filter_map(|trusted| trusted.revocations.as_ref());
+        let of_services = services.and_then(OpenServices::own_revocations);
+        for feed in of_users.chain(of_services) {
+            // Who waited for it once has waited for all.
+            if self.before.as_ref().is_none_or(|before| !before.has_feed(feed)) {
+                let feed = feed.clone();
+                fetching.spawn(async move { feed.prepare(FIRST_SET).await });
             }
         }
         fetching.join_all().await;
@@ -92,16 +97,13 @@ impl Builder {
         };
         let of_users = |issuer: &str| before.feed_of_users(issuer);
         let of_services = |issuer: &str| before.feed_of_services(issuer);
-        // The last that knows anything counts: that of the same role, where it does.
         for one in trusted {
             if let Some(ours) = &one.revocations {
-                let known = [of_services(&one.name), of_users(&one.name)];
-                known.into_iter().flatten().for_each(|known| ours.succeed(known));
+                succeed(ours, [of_services(&one.name), of_users(&one.name)]);
             }
         }
         if let Some((ours, own)) = services.and_then(|own| own.own_revocations().zip(Some(own))) {
-            let known = [of_users(&own.issuer), of_services(&own.issuer)];
-            known.into_iter().flatten().for_each(|known| ours.succeed(known));
+            succeed(ours, [of_users(&own.issuer), of_services(&own.issuer)]);
         }
     }
 
@@ -119,6 +121,12 @@ impl Builder {
             None => Arc::new(SeenTokens::of_proofs()),
         }
     }
+}
+
+/// The last that knows anything counts: one that has heard, and of two that have the second.
+fn succeed(ours: &Revocations, mut known: [Option<&Revocations>; 2]) {
+    known.sort_by_key(|known| known.is_some_and(|known| known.status().age.is_some()));
+    known.into_iter().flatten().for_each(|known| ours.succeed(known));
 }
 
 impl Guard {
@@ -147,6 +155,22 @@ impl Guard {
             .filter(|services| services.issuer == issuer)?
             .revocations
             .as_ref()
+    }
+
+    fn has_feed(&self, feed: &Revocations) -> bool {
+        let of_users = self
+            .parts
+            .trusted
+            .iter()
+            .filter_map(|trusted| trusted.revocations.as_ref());
+        let services = self.parts.services.as_deref();
+        let of_services = services.and_then(|services| services.revocations.as_ref());
+        of_users.chain(of_services).any(|known| known.is_same_as(feed))
+    }
+
+    fn has_bundle(&self, remote: &Arc<RemoteServices>) -> bool {
+        let services = self.parts.services.as_deref();
+        services.is_some_and(|services| Arc::ptr_eq(&services.remote, remote))
     }
 
     fn holds(&self, keys: &Arc<RemoteKeys>) -> bool {

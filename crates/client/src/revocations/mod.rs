@@ -143,7 +143,7 @@ impl Revocations {
     /// since. Who has heard everything, and whoever would succeed itself, stays as it is; of one that knows nothing there is nothing to take over.
     /// Nothing is said of the age of that: it does not make this one available.
     pub fn succeed(&self, before: &Self) {
-        if self.has_heard() || Arc::ptr_eq(&self.known, &before.known) {
+        if self.has_heard() || self.is_same_as(before) {
             return;
         }
         let mut inherited = self
@@ -161,6 +161,11 @@ impl Revocations {
         *inherited = set;
         drop(inherited);
         self.known.changes.send_replace(());
+    }
+
+    /// Whether both are clones of one that is followed once.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.known, &other.known)
     }
 
     /// Whether everything was heard once.

@@ -30,9 +30,7 @@ pub(super) fn of_route(
     let known = before.and_then(|before| {
         let mut routes = before.config.routes.iter();
         let is_same = |known: &Route| pattern(key, known).is_ok_and(|known| known.is_same_as(requests));
-        let at = routes.position(|known| {
-            known.path == route.path && known.rate_limit == route.rate_limit && is_same(known)
-        })?;
+        let at = routes.position(|known| known.rate_limit == route.rate_limit && is_same(known))?;
         before.routes.get(at)?.limit.clone()
     });
     if known.is_some() {

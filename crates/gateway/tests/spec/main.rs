@@ -36,6 +36,7 @@ mod metadata;
 mod operation;
 mod read_again;
 mod refused_numbers;
+mod refused_reloads;
 mod refused_settings;
 mod revocations;
 mod revoked_streams;

@@ -22,8 +22,8 @@ use crate::harness::{AUDIENCE, Answer, ISSUER, Issuer, NOW, Running, at, mirror,
 use crate::upstream_tls::{Authority, private, service};
 
 /// A gateway, and what looks at its files.
-struct Gate {
-    reload: Reload,
+pub(crate) struct Gate {
+    pub(crate) reload: Reload,
     clock: Arc<TestClock>,
     file: PathBuf,
     running: Running,
@@ -35,7 +35,7 @@ fn write(file: &Path, text: &str) {
 
 impl Gate {
     /// Of the file `gateway.toml` in this folder, which is written now.
-    async fn start(folder: &Path, text: &str) -> Self {
+    pub(crate) async fn start(folder: &Path, text: &str) -> Self {
         let file = folder.join("gateway.toml");
         write(&file, text);
         let clock = Arc::new(TestClock::at(NOW));
@@ -53,11 +53,11 @@ impl Gate {
         }
     }
 
-    fn write(&self, text: &str) {
+    pub(crate) fn write(&self, text: &str) {
         write(&self.file, text);
     }
 
-    async fn asks(&self, headers: &str) -> u16 {
+    pub(crate) async fn asks(&self, headers: &str) -> u16 {
         self.asks_at("/", headers).await
     }
 
@@ -267,6 +267,29 @@ async fn a_reload_loses_no_service_while_its_authorization_server_is_away() {
     }
 }
 
+#[tokio::test]
+async fn what_was_spent_stays_so_when_other_certificates_are_trusted() {
+    let (bundled, folder) = (bundled().await, tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("jwks.json"), Issuer::new().jwks).unwrap();
+    let authority = Authority::new("internal");
+    fs::copy(authority.file("ca.pem"), folder.path().join("ca.pem")).unwrap();
+    let service = mirror().await;
+    let text = bundled.text("").replace("/inner", "/");
+    let text = text.replace("{service}", &service.address.to_string());
+    let gate = Gate::start(folder.path(), &text).await;
+    let orders = bundled.signer_at(TestClock::at(NOW), "orders");
+    let token = orders.authorization("edge").unwrap();
+    let token = token.to_str().unwrap();
+    let post = format!(
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n"
+    );
+    let posted = async || Answer::read(&talk(gate.running.address, &post).await).status;
+    assert_eq!(posted().await, 200);
+    gate.write(&text.replace("[tokens]", "[tokens]\nroot_certificates_file = \"ca.pem\""));
+    assert!(gate.reload.read().await);
+    assert_eq!(posted().await, 401);
+}
+
 /// A route for services, of an audience of its own.
 fn of_audience(name: &str) -> String {
     format!(
@@ -361,6 +384,6 @@ async fn a_feed_that_cannot_be_heard_is_taken_where_nobody_is_answered_yet() {
 }
 
 /// Two looks: what is being written is not read.
-async fn looked(reload: &mut Reload) -> bool {
+pub(crate) async fn looked(reload: &mut Reload) -> bool {
     reload.look_again().await || reload.look_again().await
 }

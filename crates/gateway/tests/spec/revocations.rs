@@ -1,16 +1,18 @@
 //! What an issuer has taken back is refused on every way in; and what happens when nobody can tell.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use carnet_gateway::load;
+use carnet_gateway::reload::Reload;
 use carnet_gateway::site::Site;
 use carnet_guard::testing::TestClock;
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::followed::{SECRET, Scene, configuration, say, secret};
-use crate::harness::{Answer, ISSUER, Issuer, NOW, mirror, soon, talk};
+use crate::harness::{Answer, ISSUER, Issuer, NOW, Running, mirror, soon, talk};
 
 #[tokio::test]
 async fn gw_13_a_token_that_was_taken_back_opens_nothing_any_more() {
@@ -136,15 +138,64 @@ async fn gw_13_messages_are_checked_with_the_keys_of_a_new_file_as_soon_as_the_i
         assert_eq!(scene.asks("/orders", &before).await.status, 200);
         scene.issuer = next;
         scene.ends_session("s3");
-        let mut looks = 1;
-        while !scene.reload.look_again().await {
-            looks += 1;
-        }
-        assert_eq!(looks, 5, "nobody has to touch a file");
+        // Nobody has to touch a file.
+        soon(in_use(&mut scene.reload)).await;
         for (token, status) in [(before, 401), (scene.token("s3"), 401), (scene.token("s2"), 200)] {
             assert_eq!(scene.asks("/orders", &token).await.status, status);
         }
     }
+}
+
+/// Until a look finds that another configuration can be used.
+async fn in_use(reload: &mut Reload) {
+    while !reload.look_again().await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn gw_13_a_feed_that_takes_longer_than_a_reload_waits_is_followed_in_the_end() {
+    let mut scene = Scene::set("", mirror().await).await;
+    scene.ends_session("s1");
+    scene.becomes(&scene.token("s1"), 401).await;
+    let (asked, ready) = (Arc::new(AtomicUsize::new(0)), watch::Sender::new(false));
+    let (said, asking, waiting) = (scene.feed.says.clone(), asked.clone(), ready.clone());
+    let slow = axum::routing::get(async move || {
+        asking.fetch_add(1, Ordering::SeqCst);
+        waiting.subscribe().wait_for(|ready| *ready).await.unwrap();
+        let message = said.borrow().clone().unwrap();
+        (
+            [("content-type", "text/event-stream")],
+            format!("data: {message}\n\n"),
+        )
+    });
+    let slow = Running::start(axum::Router::new().route("/revocations", slow)).await;
+    let url = scene
+        .text
+        .split("url = \"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let other = format!("http://{}/revocations", slow.address);
+    scene.write(&scene.text.replace(url, &other));
+    for _ in 0..10 {
+        assert!(!scene.reload.look_again().await);
+    }
+    assert_eq!(
+        asked.load(Ordering::SeqCst),
+        1,
+        "it is not asked anew for every look"
+    );
+    assert_eq!(scene.asks("/orders", &scene.token("s2")).await.status, 200);
+    ready.send_replace(true);
+    soon(in_use(&mut scene.reload)).await;
+    for (session, status) in [("s1", 401), ("s2", 200)] {
+        assert_eq!(scene.asks("/orders", &scene.token(session)).await.status, status);
+    }
+    let written = crate::log::lines();
+    assert!(written.contains("cannot be used yet"), "{written}");
 }
 
 #[tokio::test]

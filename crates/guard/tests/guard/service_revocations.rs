@@ -191,6 +191,52 @@ async fn guards_that_have_heard_of_different_bundles_ask_no_more_often_than_one(
 }
 
 #[tokio::test]
+async fn two_of_whom_one_heard_later_and_the_other_of_a_newer_bundle_do_not_hurry_each_other() {
+    let (issuer, orders) = (Issuer::start().await, Other::new("orders", &["billing"]));
+    issuer.publish(1, &[&orders]);
+    issuer.tells(5, &Value::Null);
+    let later = format!("data: {}\n\n", issuer.switches.feed.lock().unwrap());
+    issuer.tells(6, &Value::Null);
+    issuer.switches.down.store(true, Ordering::SeqCst);
+    let guard = issuer.guard(issuer.services().revocations(issuer.feed())).await;
+    issuer.clock.wait(1);
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}/revocations", listener.local_addr().unwrap());
+    let answer = axum::routing::get(async move || ([("content-type", "text/event-stream")], later));
+    let routes = axum::Router::new().route("/revocations", answer);
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    let feed = Revocations::feed(url, "billing", "secret");
+    let beside = ResourceServer::new("https://billing.test").services(issuer.services().revocations(feed));
+    let beside = beside.after(&guard).clock(issuer.clock.clone());
+    let beside = beside.build().await.unwrap();
+    let asked = issuer.asked();
+    let signer = issuer.signs_as(&orders);
+    for guard in [&guard, &beside].repeat(10) {
+        let called = call(guard, "/close", &signer).await;
+        assert_eq!(called.0, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    assert!(issuer.asked() <= asked + 1, "{asked}, {}", issuer.asked());
+}
+
+#[tokio::test]
+async fn a_feed_that_is_silent_is_waited_for_once_for_all_who_share_it() {
+    let issuer = Issuer::start().await;
+    let built = async |before: Option<&Guard>, feed: Revocations| {
+        let users = carnet_guard::Issuer::jwks(&issuer.url, format!("{}/jwks", issuer.url));
+        let server = ResourceServer::new("https://billing.test").issuer(users.revocations(feed));
+        let server = match before {
+            Some(before) => server.after(before),
+            None => server,
+        };
+        server.clock(issuer.clock.clone()).build().await.unwrap()
+    };
+    let feed = issuer.feed();
+    let first = built(None, feed.clone()).await;
+    let second = tokio::time::timeout(Duration::from_secs(1), built(Some(&first), feed)).await;
+    assert!(!second.expect("nobody waits once more").ready());
+}
+
+#[tokio::test]
 async fn gw_13_a_key_that_was_taken_out_opens_nothing_any_more() {
     let scene = Scene::set().await;
     let renewed = Other::new("orders", &["billing"]);
